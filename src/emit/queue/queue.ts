@@ -1,0 +1,60 @@
+/**
+ * The contract of every queue kind. Between `put` and the endpoint's confirmation an item is always in exactly one
+ * place: waiting here, taken (under way) or among the dead letters. See README.md beside this file for the layouts.
+ */
+
+import type { EncodedBatch, Signal } from '../../ingest/adapter.ts'
+
+/** A batch as the queue hands it out. `id` grows with age: the oldest has the smallest. */
+export interface QueuedBatch extends EncodedBatch {
+  readonly id: number
+  readonly queuedAtMs: number
+  /** True when an earlier run of this or another process may have sent it already: a repeat is possible. */
+  readonly maybeSent: boolean
+}
+
+export interface DeadLetter {
+  readonly id: number
+  readonly format: string
+  readonly signal: Signal
+  readonly items: number
+  readonly bytes: number
+  readonly reason: string
+  readonly message: string
+  readonly queuedAtMs: number
+  readonly diedAtMs: number
+}
+
+export interface QueueStats {
+  readonly batches: number
+  readonly items: number
+  readonly bytes: number
+  readonly maxBytes: number
+  readonly oldestMs: number | undefined
+  readonly deadItems: number
+  /** Why nothing can be stored now; undefined when all is well. */
+  readonly fault: string | undefined
+}
+
+export interface Queue {
+  /** Resolves when `queue.ack` is satisfied; rejects with OB_QUEUE_FULL or OB_QUEUE_BROKEN, then nothing was taken. */
+  put(batch: EncodedBatch): Promise<void>
+  /** What `put` would reject with now, asked at the door; undefined when it would take. */
+  refusal(): Error | undefined
+  /**
+   * The oldest waiting batches of one format and signal, up to the limits but at least one; empty when nothing waits.
+   * They stay in the queue, marked as under way, until `settle`, `release` or `bury`.
+   */
+  take(limits: { maxItems: number; maxBytes: number }): Promise<readonly QueuedBatch[]>
+  /** The endpoint has them: remove. */
+  settle(batches: readonly QueuedBatch[]): Promise<void>
+  /** Not sent: they wait again, in their old place. */
+  release(batches: readonly QueuedBatch[]): void
+  /** Refused for good: to the dead letters, in one transaction with the removal. */
+  bury(batches: readonly QueuedBatch[], reason: string, message: string): Promise<void>
+  /** Resolves when something may be waiting. */
+  ready(): Promise<void>
+  stats(): QueueStats
+  /** Flushes and closes; what is under way counts as waiting for the next start. */
+  close(): Promise<void>
+}

@@ -1,0 +1,150 @@
+/**
+ * Every error this program can show, in one table: code, retry class, HTTP and gRPC status.
+ * `docs/reference/errors.md` is generated from it. Codes are public: add, deprecate, never reuse.
+ *
+ * Retired codes: none yet.
+ */
+
+/** `never`: the sender must not repeat it; `later`: it may, after the time given; `fatal`: the program cannot go on. */
+export type RetryClass = 'never' | 'later' | 'fatal'
+
+interface ErrorRow {
+  readonly retry: RetryClass
+  readonly http: number
+  readonly grpc: number
+  readonly meaning: string
+  readonly remedy: string
+}
+
+const row = (retry: RetryClass, http: number, grpc: number, meaning: string, remedy: string): ErrorRow => ({
+  retry,
+  http,
+  grpc,
+  meaning,
+  remedy,
+})
+
+export const errorTable = {
+  OB_DECODE_JSON: row('never', 400, 3, 'The body is not the JSON this format requires.', 'Look at the byte offset named in the message.'),
+  OB_DECODE_THRIFT: row(
+    'never',
+    400,
+    3,
+    'The body is not the Thrift message this format requires.',
+    'Look at the byte offset named in the message.',
+  ),
+  OB_DECODE_PROTO: row(
+    'never',
+    400,
+    3,
+    'The body is not the protobuf message this format requires.',
+    'Look at the byte offset named in the message.',
+  ),
+  OB_DECODE_ENCODING: row('never', 400, 3, 'The body could not be decompressed.', 'Check the Content-Encoding header against the body.'),
+  OB_UNSUPPORTED_ENCODING: row(
+    'never',
+    415,
+    12,
+    'The Content-Encoding is not one this endpoint takes.',
+    'Send the body plain or with gzip or deflate.',
+  ),
+  OB_UNSUPPORTED_TYPE: row(
+    'never',
+    400,
+    3,
+    'The Content-Type is not one this endpoint takes.',
+    'See the page of the format for the types it takes.',
+  ),
+  OB_LIMIT_BODY: row(
+    'never',
+    413,
+    8,
+    'The body is larger than the limit.',
+    'Send smaller batches, or raise the limit named in the message.',
+  ),
+  OB_LIMIT_RATIO: row(
+    'never',
+    413,
+    8,
+    'The body expands more than the limit allows.',
+    'Raise limits.ratio if the sender is known to be honest.',
+  ),
+  OB_LIMIT_ITEMS: row(
+    'never',
+    413,
+    8,
+    'The request holds more spans than the limit.',
+    'Send smaller batches, or raise the limit named in the message.',
+  ),
+  OB_LIMIT_DEPTH: row('never', 400, 3, 'The body is nested deeper than the limit.', 'No honest sender of this format nests that deep.'),
+  OB_LIMIT_LENGTH: row(
+    'never',
+    400,
+    3,
+    'A length or count declares more than the body holds or the limit allows.',
+    'The sender is broken or hostile.',
+  ),
+  OB_ALL_REJECTED: row('never', 400, 3, 'Not one item of the request could be taken.', 'The message names the first reason.'),
+  OB_LOOP: row('never', 508, 9, 'Our own output came back to us.', 'Point emit.endpoint away from the addresses of this bridge.'),
+  OB_QUEUE_FULL: row(
+    'later',
+    503,
+    8,
+    'The queue is at its size limit.',
+    'The endpoint is slower than the senders; raise queue.maxSize or mend the endpoint.',
+  ),
+  OB_QUEUE_BROKEN: row('later', 503, 14, 'The queue cannot store data now.', 'See the cause: a full disk, an I/O error or no rights.'),
+  OB_STOPPING: row('later', 503, 14, 'The bridge is stopping.', 'Send again; another instance or the next start will take it.'),
+  OB_SEND_TRANSIENT: row(
+    'later',
+    502,
+    14,
+    'The endpoint could not be reached or answered with a passing fault.',
+    'Nothing: it is tried again until it works.',
+  ),
+  OB_SEND_THROTTLED: row(
+    'later',
+    503,
+    8,
+    'The endpoint asked us to slow down.',
+    'Nothing: it is tried again after the time the endpoint gave.',
+  ),
+  OB_SEND_PERMANENT: row('never', 502, 3, 'The endpoint refuses this data for good.', 'See the dead letters: otlp-bridge queue ls --dead.'),
+  OB_CONFIG: row('fatal', 500, 3, 'The configuration has faults.', 'Each fault is listed with its key.'),
+  OB_INPUT: row('fatal', 400, 3, 'An input file cannot be read.', 'Check the path and its rights.'),
+  OB_LISTEN: row('fatal', 500, 14, 'A listener cannot open its port.', 'Another program holds it: stop it, or set another port.'),
+  OB_NODE_VERSION: row('fatal', 500, 9, 'This Node.js is too old.', 'Use Node.js 22.22 or newer, or install with optional dependencies.'),
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** An error with a code out of {@link errorTable}. Guards test `code`, not `instanceof`. */
+export class BridgeError extends Error {
+  readonly code: ErrorCode
+  /** Where the fault is: a byte offset, a configuration key, a file; empty when the message says it all. */
+  readonly place: string
+  /** For `later` errors: after how many seconds the sender should come back. */
+  readonly retryAfterSeconds: number
+
+  /** @param message reads "cannot <verb> <object>: <cause>" */
+  constructor(code: ErrorCode, message: string, options: { place?: string; retryAfterSeconds?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'BridgeError'
+    this.code = code
+    this.place = options.place ?? ''
+    this.retryAfterSeconds = options.retryAfterSeconds ?? 0
+  }
+
+  get http(): number {
+    return errorTable[this.code].http
+  }
+
+  get retry(): RetryClass {
+    return errorTable[this.code].retry
+  }
+}
+
+/** True for errors that carry one of our codes. */
+export function isBridgeError(error: unknown): error is BridgeError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code in errorTable
+}

@@ -1,0 +1,56 @@
+/** What every ingest adapter is, and what it is handed. Ingest never imports emit: it awaits an injected {@link Intake}. */
+
+import type { Logger } from '../telemetry/log.ts'
+import type { FormatBooks, Metrics } from '../telemetry/metrics.ts'
+
+/** OTLP signal that a batch belongs to. */
+export type Signal = 'traces' | 'metrics' | 'logs'
+
+/**
+ * One request's worth of OTLP, encoded. `data` is a whole `Export<Signal>ServiceRequest`, so that two of them
+ * concatenated are one again (repeated field 1). The receiver of a batch owns `data` and may keep or transfer it.
+ */
+export interface EncodedBatch {
+  /** Legacy format the items came in, as in `interface.md`: `zipkin-json`, `jaeger-thrift-binary`, … */
+  readonly format: string
+  readonly signal: Signal
+  /** Spans, data points or log records in `data`. */
+  readonly items: number
+  readonly data: Uint8Array
+}
+
+/** Where adapters put what they have translated. */
+export interface Intake {
+  /**
+   * Resolves when the data is where `queue.ack` says it must be before the client may hear of success.
+   * Rejects with `OB_QUEUE_FULL`, `OB_QUEUE_BROKEN` or `OB_STOPPING`; then nothing was taken.
+   */
+  put(batch: EncodedBatch): Promise<void>
+  /** Asked before a body is read or decoded: undefined when data would be taken, else the error to answer with. */
+  refusal(): Error | undefined
+}
+
+export interface AdapterDeps {
+  readonly intake: Intake
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Receive time in nanoseconds as two halves would be written; `Date.now` in milliseconds, injected for tests. */
+  readonly nowMs: () => number
+}
+
+/** A started listener. */
+export interface Listener {
+  /** For the start-up table and for tests: `http://127.0.0.1:9411`, `udp://127.0.0.1:6831`. */
+  readonly addresses: readonly string[]
+  /** Stops accepting and resolves when requests under way are answered, or after the time given. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+/** A format's (or carrier's) way in. One line each in `ingest/index.ts`. */
+export interface Adapter<Config> {
+  /** Section below `ingest`. */
+  readonly name: string
+  start(config: Config, deps: AdapterDeps): Promise<Listener>
+}
+
+export type { FormatBooks }

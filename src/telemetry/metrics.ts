@@ -1,0 +1,248 @@
+/**
+ * The table of everything counted, and the cells the counts live in. A cell is a plain object that the hot path
+ * increments; prom-client is loaded only when somebody scrapes (`telemetry/exposition.ts`).
+ *
+ * The books (promise 1): per format and signal, in items, at every moment
+ * `received + carried = delivered + queued + held + consumed + dead + dropped + refused`.
+ */
+
+type Kind = 'counter' | 'gauge' | 'histogram'
+
+interface MetricRow {
+  readonly kind: Kind
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+const counter = (help: string, ...labels: string[]): MetricRow => ({ kind: 'counter', help, labels })
+const gauge = (help: string, ...labels: string[]): MetricRow => ({ kind: 'gauge', help, labels })
+const histogram = (help: string, ...labels: string[]): MetricRow => ({ kind: 'histogram', help, labels })
+
+/** Every metric: name, kind, meaning, labels. `docs/reference/metrics.md` is generated from it. Names are public. */
+export const metricTable = {
+  otlp_bridge_received_requests_total: counter('Requests or datagrams received.', 'format', 'transport'),
+  otlp_bridge_received_bytes_total: counter('Bytes of bodies or datagrams received, before decompression.', 'format', 'transport'),
+  otlp_bridge_received_items_total: counter('Items (spans, data points, log records) found in what was received.', 'format', 'signal'),
+  otlp_bridge_carried_items_total: counter('Items found in the queue at start: received by an earlier run.', 'format', 'signal'),
+  otlp_bridge_translated_items_total: counter('Items translated to OTLP.', 'format', 'signal'),
+  otlp_bridge_refused_items_total: counter('Items the sender was told were not taken.', 'format', 'signal', 'reason'),
+  otlp_bridge_refused_requests_total: counter(
+    'Requests or datagrams refused whole; the items in them are not known.',
+    'format',
+    'transport',
+    'reason',
+  ),
+  otlp_bridge_dropped_items_total: counter('Items lost, by reason: the sender was not or could not be told.', 'format', 'signal', 'reason'),
+  otlp_bridge_consumed_items_total: counter('Items used up without an OTLP item of their own, by reason.', 'format', 'signal', 'reason'),
+  otlp_bridge_dead_items_total: counter('Items moved to the dead letters, by reason.', 'format', 'signal', 'reason'),
+  otlp_bridge_delivered_items_total: counter('Items the endpoint confirmed.', 'format', 'signal', 'destination'),
+  otlp_bridge_rejected_items_total: counter(
+    'Items the endpoint refused in a partial success; they count as dropped too.',
+    'format',
+    'signal',
+    'destination',
+  ),
+  otlp_bridge_notes_total: counter('Things noticed in the data that cost no item, by reason.', 'format', 'reason'),
+  otlp_bridge_sent_requests_total: counter('OTLP requests sent, by outcome.', 'signal', 'destination', 'outcome'),
+  otlp_bridge_sent_bytes_total: counter('Bytes of OTLP request bodies sent and confirmed, after compression.', 'signal', 'destination'),
+  otlp_bridge_retries_total: counter('OTLP requests that will be tried again.', 'destination', 'reason'),
+  otlp_bridge_repeated_items_total: counter('Items sent again although an earlier try may have arrived.', 'destination'),
+  otlp_bridge_queue_items: gauge('Items waiting in the queue, those under way included.', 'format', 'signal'),
+  otlp_bridge_queue_bytes: gauge('Bytes waiting in the queue.'),
+  otlp_bridge_queue_batches: gauge('Batches waiting in the queue.'),
+  otlp_bridge_queue_oldest_age_seconds: gauge('Age of the oldest batch in the queue.'),
+  otlp_bridge_queue_dead_items: gauge('Items among the dead letters.'),
+  otlp_bridge_queue_damaged_batches_total: counter('Batches whose checksum did not hold; set aside.'),
+  otlp_bridge_queue_set_aside_files_total: counter('Queue files that could not be read and were set aside at start.'),
+  otlp_bridge_udp_dropped_datagrams_total: counter('Datagrams the kernel dropped because the receive buffer was full.', 'format'),
+  otlp_bridge_udp_receive_buffer_bytes: gauge('Receive buffer the kernel granted.', 'format'),
+  otlp_bridge_jaeger_client_dropped_spans_total: counter('Spans that Jaeger clients say they lost, by cause.', 'cause'),
+  otlp_bridge_jaeger_client_batches_total: counter('Batches that Jaeger clients say they sent.'),
+  otlp_bridge_clients_items_total: counter(
+    'Items by legacy format and service; at most 100 services, the rest is `other`.',
+    'format',
+    'service',
+  ),
+  otlp_bridge_cache_full: gauge('1 when a bounded cache is at its cap.', 'cache'),
+  otlp_bridge_connections_closed_total: counter('Connections closed by a limit or a time-out.', 'transport', 'reason'),
+  otlp_bridge_stage_seconds: histogram(
+    'Time of each stage for one request: decode, translate (with encode), queue, send.',
+    'stage',
+    'format',
+  ),
+} as const satisfies Record<string, MetricRow>
+
+export type MetricName = keyof typeof metricTable
+
+/** One time series: counters and gauges have `value` only. */
+export interface Cell {
+  readonly labels: Readonly<Record<string, string>>
+  value: number
+}
+
+/** Upper bounds in seconds of the stage histogram. */
+export const stageBounds: readonly number[] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+
+export interface HistogramCell {
+  readonly labels: Readonly<Record<string, string>>
+  /** One count per bound of {@link stageBounds} and one for what is above the last. */
+  readonly counts: number[]
+  sum: number
+  observe(seconds: number): void
+}
+
+type NamesOf<K extends Kind> = { [N in MetricName]: (typeof metricTable)[N]['kind'] extends K ? N : never }[MetricName]
+
+/** The counts of one format and signal, in items. */
+export interface FormatBooks {
+  readonly format: string
+  readonly signal: string
+  readonly received: Cell
+  readonly carried: Cell
+  readonly translated: Cell
+  refused(reason: string): Cell
+  dropped(reason: string): Cell
+  consumed(reason: string): Cell
+  dead(reason: string): Cell
+  delivered(destination: string): Cell
+  /** Waiting in the queue or under way; moved by the queue. */
+  readonly queued: Cell
+}
+
+/** The sums of one format's books; `balance` is 0 when they add up. */
+export interface BooksSums {
+  readonly format: string
+  readonly signal: string
+  readonly received: number
+  readonly carried: number
+  readonly delivered: number
+  readonly queued: number
+  readonly consumed: number
+  readonly dead: number
+  readonly dropped: number
+  readonly refused: number
+  /** left side minus right side of the equation above */
+  readonly balance: number
+}
+
+export interface Metrics {
+  /** The cell of a counter; the same labels give the same cell, so that callers can keep it. */
+  counter(name: NamesOf<'counter'>, labels?: Record<string, string>): Cell
+  gauge(name: NamesOf<'gauge'>, labels?: Record<string, string>): Cell
+  histogram(name: NamesOf<'histogram'>, labels: Record<string, string>): HistogramCell
+  books(format: string, signal: string): FormatBooks
+  /** All books, for the page, the demo's table, `/health/ready` and tests. */
+  sums(): BooksSums[]
+  /** Called before every reading of gauges (a scrape, the page): refreshes what is measured, not counted. */
+  onCollect(refresh: () => void): void
+  /** All series, gauges refreshed. */
+  collect(): ReadonlyMap<MetricName, readonly (Cell | HistogramCell)[]>
+}
+
+const keyOf = (labels: Readonly<Record<string, string>>): string => {
+  let key = ''
+  for (const name in labels) key += `${name}=${labels[name]}\n`
+  return key
+}
+
+/** Creates an empty set of cells; one per process (tests make their own). */
+export function createMetrics(): Metrics {
+  const series = new Map<MetricName, Map<string, Cell | HistogramCell>>()
+  const books = new Map<string, FormatBooks>()
+  const refreshers: (() => void)[] = []
+
+  const cell = (name: MetricName, labels: Record<string, string>): Cell => {
+    let bySeries = series.get(name)
+    if (bySeries === undefined) series.set(name, (bySeries = new Map()))
+    const key = keyOf(labels)
+    let found = bySeries.get(key) as Cell | undefined
+    if (found === undefined) bySeries.set(key, (found = { labels, value: 0 }))
+    return found
+  }
+
+  const histogramCell = (name: MetricName, labels: Record<string, string>): HistogramCell => {
+    let bySeries = series.get(name)
+    if (bySeries === undefined) series.set(name, (bySeries = new Map()))
+    const key = keyOf(labels)
+    let found = bySeries.get(key) as HistogramCell | undefined
+    if (found === undefined) {
+      const counts = new Array<number>(stageBounds.length + 1).fill(0)
+      found = {
+        labels,
+        counts,
+        sum: 0,
+        observe(seconds) {
+          let at = 0
+          while (at < stageBounds.length && seconds > (stageBounds[at] as number)) at++
+          counts[at] = (counts[at] as number) + 1
+          this.sum += seconds
+        },
+      }
+      bySeries.set(key, found)
+    }
+    return found
+  }
+
+  const createBooks = (format: string, signal: string): FormatBooks => {
+    const own = { format, signal }
+    return {
+      format,
+      signal,
+      received: cell('otlp_bridge_received_items_total', own),
+      carried: cell('otlp_bridge_carried_items_total', own),
+      translated: cell('otlp_bridge_translated_items_total', own),
+      queued: cell('otlp_bridge_queue_items', own),
+      refused: (reason) => cell('otlp_bridge_refused_items_total', { ...own, reason }),
+      dropped: (reason) => cell('otlp_bridge_dropped_items_total', { ...own, reason }),
+      consumed: (reason) => cell('otlp_bridge_consumed_items_total', { ...own, reason }),
+      dead: (reason) => cell('otlp_bridge_dead_items_total', { ...own, reason }),
+      delivered: (destination) => cell('otlp_bridge_delivered_items_total', { ...own, destination }),
+    }
+  }
+
+  const total = (name: MetricName, format: string, signal: string): number => {
+    let sum = 0
+    for (const one of series.get(name)?.values() ?? []) {
+      if ('value' in one && one.labels['format'] === format && one.labels['signal'] === signal) sum += one.value
+    }
+    return sum
+  }
+
+  const sumsOf = (format: string, signal: string): BooksSums => {
+    const of = (name: MetricName): number => total(name, format, signal)
+    const sums = {
+      received: of('otlp_bridge_received_items_total'),
+      carried: of('otlp_bridge_carried_items_total'),
+      delivered: of('otlp_bridge_delivered_items_total'),
+      queued: of('otlp_bridge_queue_items'),
+      consumed: of('otlp_bridge_consumed_items_total'),
+      dead: of('otlp_bridge_dead_items_total'),
+      dropped: of('otlp_bridge_dropped_items_total'),
+      refused: of('otlp_bridge_refused_items_total'),
+    }
+    const right = sums.delivered + sums.queued + sums.consumed + sums.dead + sums.dropped + sums.refused
+    return { format, signal, ...sums, balance: sums.received + sums.carried - right }
+  }
+
+  return {
+    counter: (name, labels = {}) => cell(name, labels),
+    gauge: (name, labels = {}) => cell(name, labels),
+    histogram: histogramCell,
+    books(format, signal) {
+      const key = `${format}\n${signal}`
+      let found = books.get(key)
+      if (found === undefined) books.set(key, (found = createBooks(format, signal)))
+      return found
+    },
+    sums: () => [...books.values()].map((one) => sumsOf(one.format, one.signal)),
+    onCollect(refresh) {
+      refreshers.push(refresh)
+    },
+    collect() {
+      for (const refresh of refreshers) refresh()
+      const all = new Map<MetricName, readonly (Cell | HistogramCell)[]>()
+      for (const [name, cells] of series) all.set(name, [...cells.values()])
+      return all
+    },
+  }
+}
