@@ -1,7 +1,8 @@
 /** What every ingest adapter is, and what it is handed. Ingest never imports emit: it awaits an injected {@link Intake}. */
 
 import type { Logger } from '../telemetry/log.ts'
-import type { FormatBooks, Metrics } from '../telemetry/metrics.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Drop, Note } from '../translate/outcome.ts'
 
 /** OTLP signal that a batch belongs to. */
 export type Signal = 'traces' | 'metrics' | 'logs'
@@ -34,7 +35,7 @@ export interface AdapterDeps {
   readonly intake: Intake
   readonly metrics: Metrics
   readonly log: Logger
-  /** Receive time in nanoseconds as two halves would be written; `Date.now` in milliseconds, injected for tests. */
+  /** Wall clock in milliseconds, injected for tests. */
   readonly nowMs: () => number
 }
 
@@ -53,4 +54,21 @@ export interface Adapter<Config> {
   start(config: Config, deps: AdapterDeps): Promise<Listener>
 }
 
-export type { FormatBooks }
+/** One body after decode, translate and encode: what every listener hands on, whatever the format. */
+export interface TranslatedBody {
+  /** Items found in the body: `items` plus those in `drops` (a v1 span that becomes two counts as what comes out). */
+  readonly received: number
+  /** Items in `data`. */
+  readonly items: number
+  /** The encoded request; empty when `items` is 0. The caller owns it. */
+  readonly data: Uint8Array
+  readonly drops: readonly Drop[]
+  readonly notes: readonly Note[]
+}
+
+/**
+ * Bytes in, OTLP bytes out: one per wire encoding. Synchronous and pure but for bounded caches of its own.
+ * Throws `OB_DECODE_*` or `OB_LIMIT_*` when the body as a whole cannot be read; never throws for one bad item.
+ * Does not keep `body`. @param receivedAtMs wall clock at receipt, for spans that carry no time
+ */
+export type BodyTranslator = (body: Uint8Array, receivedAtMs: number) => TranslatedBody
