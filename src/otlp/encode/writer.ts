@@ -1,0 +1,248 @@
+/**
+ * A protobuf writer that goes backwards: the body of a message is written before its length, so that every length is
+ * known when it is needed and nothing is measured or copied twice. Fields therefore come in reverse order.
+ *
+ * Results are views on large chunks shared by consecutive messages: a chunk is freed when all its messages are.
+ */
+
+import { isUtf8 } from 'node:buffer'
+
+const chunkBytes = 256 * 1024
+const replacement = new TextDecoder('utf-8', { ignoreBOM: true })
+
+export class ReverseWriter {
+  /** The chunk; `at` is the lowest byte written. */
+  bytes: Uint8Array
+  view: DataView
+  at: number
+  private end: number
+  private buffer: Buffer
+  private source: Uint8Array
+  private sourceView: DataView
+
+  constructor() {
+    this.bytes = new Uint8Array(0)
+    this.view = new DataView(this.bytes.buffer)
+    this.buffer = Buffer.from(this.bytes.buffer)
+    this.at = 0
+    this.end = 0
+    this.source = this.bytes
+    this.sourceView = this.view
+  }
+
+  /** Begins a message. @param expectedBytes a guess; a good one saves a copy */
+  begin(expectedBytes: number): void {
+    if (this.at < expectedBytes) this.fresh(Math.max(chunkBytes, expectedBytes))
+    this.end = this.at
+  }
+
+  /** Ends a message and returns its bytes, a view that nobody else writes to. */
+  finish(): Uint8Array {
+    const result = this.bytes.subarray(this.at, this.end)
+    this.source = noBytes // do not keep the body alive
+    return result
+  }
+
+  /** Gives up what was written since `begin`. */
+  abandon(): void {
+    this.at = this.end
+    this.source = noBytes
+  }
+
+  /** Bytes of the message so far; stays right when the chunk changes. */
+  written(): number {
+    return this.end - this.at
+  }
+
+  /** Turns what was written since `before` (see `written`) into a field: its length, then its tag. */
+  field(tag: number, before: number): void {
+    this.ensure(6)
+    this.varint(this.end - this.at - before)
+    this.bytes[--this.at] = tag
+  }
+
+  /** Makes room for `count` bytes below `at`. */
+  ensure(count: number): void {
+    if (this.at < count) this.grow(count)
+  }
+
+  private fresh(size: number): void {
+    // allocUnsafeSlow: not out of the shared pool, so that the chunk may be transferred to another thread
+    const chunk = Buffer.allocUnsafeSlow(size)
+    this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    this.buffer = chunk
+    this.view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    this.at = size
+    this.end = size
+  }
+
+  private grow(count: number): void {
+    const { bytes, at, end } = this
+    const written = end - at
+    this.fresh(Math.max(chunkBytes, (written + count) * 2))
+    this.bytes.set(bytes.subarray(at, end), this.at - written)
+    this.at -= written
+  }
+
+  /** One byte. Room must have been ensured. */
+  byte(value: number): void {
+    this.bytes[--this.at] = value
+  }
+
+  /** An unsigned varint below 2^32. Room for 5 bytes must have been ensured. */
+  varint(value: number): void {
+    if (value < 0x80) {
+      this.bytes[--this.at] = value
+    } else {
+      this.longVarint(value)
+    }
+  }
+
+  private longVarint(value: number): void {
+    const length = value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5
+    let at = this.at - length
+    this.at = at
+    let rest = value
+    for (let i = 1; i < length; i++) {
+      this.bytes[at++] = (rest & 0x7f) | 0x80
+      rest = rest >>> 7
+    }
+    this.bytes[at] = rest
+  }
+
+  /** A 64-bit varint of two words. Room for 10 bytes must have been ensured. */
+  varint64(hi: number, lo: number): void {
+    if (hi === 0) {
+      this.varint(lo >>> 0)
+      return
+    }
+    let length = 5
+    for (let rest = hi >>> 3; rest !== 0; rest >>>= 7) length++
+    let at = this.at - length
+    this.at = at
+    const { bytes } = this
+    bytes[at++] = (lo & 0x7f) | 0x80
+    bytes[at++] = ((lo >>> 7) & 0x7f) | 0x80
+    bytes[at++] = ((lo >>> 14) & 0x7f) | 0x80
+    bytes[at++] = ((lo >>> 21) & 0x7f) | 0x80
+    let rest = hi >>> 3
+    bytes[at++] = (lo >>> 28) | ((hi & 7) << 4) | (length > 5 ? 0x80 : 0)
+    while (length > 5) {
+      bytes[at++] = (rest & 0x7f) | (rest > 0x7f ? 0x80 : 0)
+      rest >>>= 7
+      length--
+    }
+  }
+
+  /** 8 bytes, little-endian. Room must have been ensured. */
+  fixed64(hi: number, lo: number): void {
+    const at = this.at - 8
+    this.at = at
+    this.view.setInt32(at, lo, true)
+    this.view.setInt32(at + 4, hi, true)
+  }
+
+  /** 4 bytes, little-endian. Room must have been ensured. */
+  fixed32(value: number): void {
+    this.at -= 4
+    this.view.setInt32(this.at, value, true)
+  }
+
+  /** 4 bytes, big-endian: a word of an id. Room must have been ensured. */
+  idWord(value: number): void {
+    this.at -= 4
+    this.view.setInt32(this.at, value)
+  }
+
+  /** Whole little-endian words with garbage in front (see Key.words): `count` bytes of them count. Room: count + 3. */
+  words(words: Int32Array, count: number): void {
+    const { view } = this
+    let at = this.at
+    for (let i = words.length - 1; i >= 0; i--) {
+      at -= 4
+      view.setInt32(at, words[i] as number, true)
+    }
+    this.at -= count
+  }
+
+  /**
+   * Copies bytes `start` to `end` of `source`. Returns true when they are valid UTF-8.
+   * Up to 3 garbage bytes below the result are overwritten. Room for end − start + 3 must have been ensured.
+   */
+  slice(source: Uint8Array, start: number, end: number): boolean {
+    const length = end - start
+    let at = this.at
+    this.at = at - length
+    if (length > 160 || start < 3) {
+      const part = source.subarray(start, end)
+      this.bytes.set(part, this.at)
+      return isUtf8(part)
+    }
+    if (source !== this.source) this.setSource(source)
+    const from = this.sourceView
+    const to = this.view
+    let seen = 0
+    let i = end
+    for (const whole = start + 3; i > whole; ) {
+      i -= 4
+      at -= 4
+      const word = from.getInt32(i, true)
+      seen |= word
+      to.setInt32(at, word, true)
+    }
+    if (i > start) {
+      // The last one to three bytes come with bytes that stand before the slice: those are overwritten later.
+      const word = from.getInt32(i - 4, true)
+      to.setInt32(at - 4, word, true)
+      seen |= word & (-1 << ((4 - (i - start)) * 8))
+    }
+    return (seen & 0x80808080) === 0 || isUtf8(source.subarray(start, end))
+  }
+
+  private setSource(source: Uint8Array): void {
+    this.source = source
+    this.sourceView = new DataView(source.buffer, source.byteOffset, source.byteLength)
+  }
+
+  /** Raw bytes. */
+  raw(source: Uint8Array, start: number, end: number): void {
+    this.ensure(end - start)
+    this.at -= end - start
+    this.bytes.set(source.subarray(start, end), this.at)
+  }
+
+  /** UTF-8 of a string (lone surrogates become U+FFFD). Ensures its own room; returns the bytes written. */
+  string(text: string): number {
+    const short = text.length
+    if (short < 24) {
+      this.ensure(short)
+      const at = this.at - short
+      let i = 0
+      for (; i < short; i++) {
+        const code = text.charCodeAt(i)
+        if (code > 0x7f) break
+        this.bytes[at + i] = code
+      }
+      if (i === short) {
+        this.at = at
+        return short
+      }
+    }
+    const length = Buffer.byteLength(text)
+    this.ensure(length)
+    this.at -= length
+    this.buffer.write(text, this.at, length, 'utf8')
+    return length
+  }
+
+  /** A name: bytes of a slice, repaired with U+FFFD where they are not UTF-8. Ensures its own room; returns the bytes written. */
+  sliceRepaired(source: Uint8Array, start: number, end: number): number {
+    this.ensure(end - start + 4)
+    const before = this.at
+    if (this.slice(source, start, end)) return end - start
+    this.at = before
+    return this.string(replacement.decode(source.subarray(start, end)))
+  }
+}
+
+const noBytes = new Uint8Array(0)
