@@ -202,16 +202,21 @@ export class BinaryReader implements ThriftReader {
     switch (type) {
       case ThriftType.Bool:
       case ThriftType.Byte:
-        return this.advance(1)
+        this.advance(1)
+        return
       case ThriftType.I16:
-        return this.advance(2)
+        this.advance(2)
+        return
       case ThriftType.I32:
-        return this.advance(4)
+        this.advance(4)
+        return
       case ThriftType.Double:
       case ThriftType.I64:
-        return this.advance(8)
+        this.advance(8)
+        return
       case ThriftType.String:
-        return this.binary()
+        this.binary()
+        return
       case ThriftType.Struct:
         if (depth <= 0) this.fail('nested too deep')
         while (this.field(0)) this.skip(this.fieldType, depth - 1)
@@ -409,16 +414,19 @@ export class CompactReader implements ThriftReader {
         if (inList) this.advance(1)
         return
       case ThriftType.Byte:
-        return this.advance(1)
+        this.advance(1)
+        return
       case ThriftType.I16:
       case ThriftType.I32:
       case ThriftType.I64:
         this.varint()
         return
       case ThriftType.Double:
-        return this.advance(8)
+        this.advance(8)
+        return
       case ThriftType.String:
-        return this.binary()
+        this.binary()
+        return
       case ThriftType.Struct: {
         if (depth <= 0) this.fail('nested too deep')
         for (let id = 0; this.field(id); ) {
