@@ -85,6 +85,14 @@ export const errorTable = {
     'The sender is broken or hostile.',
   ),
   OB_ALL_REJECTED: row('never', 400, 3, 'Not one item of the request could be taken.', 'The message names the first reason.'),
+  OB_CUT_OFF: row(
+    'later',
+    408,
+    14,
+    'The connection was closed before the body was complete.',
+    'Look at time-outs between the sender and the bridge.',
+  ),
+  OB_INTERNAL: row('never', 500, 13, 'A fault of the bridge itself.', 'Please report it, with the log line that goes with it.'),
   OB_LOOP: row('never', 508, 9, 'Our own output came back to us.', 'Point emit.endpoint away from the addresses of this bridge.'),
   OB_QUEUE_FULL: row(
     'later',
