@@ -8,15 +8,15 @@
 
 type Kind = 'counter' | 'gauge' | 'histogram'
 
-interface MetricRow {
-  readonly kind: Kind
+interface MetricRow<K extends Kind = Kind> {
+  readonly kind: K
   readonly help: string
   readonly labels: readonly string[]
 }
 
-const counter = (help: string, ...labels: string[]): MetricRow => ({ kind: 'counter', help, labels })
-const gauge = (help: string, ...labels: string[]): MetricRow => ({ kind: 'gauge', help, labels })
-const histogram = (help: string, ...labels: string[]): MetricRow => ({ kind: 'histogram', help, labels })
+const counter = (help: string, ...labels: string[]): MetricRow<'counter'> => ({ kind: 'counter', help, labels })
+const gauge = (help: string, ...labels: string[]): MetricRow<'gauge'> => ({ kind: 'gauge', help, labels })
+const histogram = (help: string, ...labels: string[]): MetricRow<'histogram'> => ({ kind: 'histogram', help, labels })
 
 /** Every metric: name, kind, meaning, labels. `docs/reference/metrics.md` is generated from it. Names are public. */
 export const metricTable = {
@@ -139,6 +139,12 @@ export interface Metrics {
   collect(): ReadonlyMap<MetricName, readonly (Cell | HistogramCell)[]>
 }
 
+/** Labels whose values a sender chooses. Of each metric at most {@link cappedValues} are kept apart; the rest is `other`. */
+const cappedLabels: readonly string[] = ['service', 'tenant', 'agent']
+
+/** How many values of a label that a sender chooses one metric tells apart. */
+export const cappedValues = 100
+
 const keyOf = (labels: Readonly<Record<string, string>>): string => {
   let key = ''
   for (const name in labels) key += `${name}=${labels[name]}\n`
@@ -151,9 +157,28 @@ export function createMetrics(): Metrics {
   const books = new Map<string, FormatBooks>()
   const refreshers: (() => void)[] = []
 
-  const cell = (name: MetricName, labels: Record<string, string>): Cell => {
+  const chosen = new Map<string, Set<string>>()
+
+  const capped = (name: MetricName, labels: Record<string, string>): Record<string, string> => {
+    for (const label of cappedLabels) {
+      const value = labels[label]
+      if (value === undefined) continue
+      let values = chosen.get(`${name} ${label}`)
+      if (values === undefined) chosen.set(`${name} ${label}`, (values = new Set()))
+      if (values.has(value) || value === 'other') continue
+      if (values.size < cappedValues) values.add(value)
+      else {
+        cell('otlp_bridge_cache_full', { cache: `label ${label} of ${name}` }).value = 1
+        return capped(name, { ...labels, [label]: 'other' })
+      }
+    }
+    return labels
+  }
+
+  const cell = (name: MetricName, wanted: Record<string, string>): Cell => {
     let bySeries = series.get(name)
     if (bySeries === undefined) series.set(name, (bySeries = new Map()))
+    const labels = capped(name, wanted)
     const key = keyOf(labels)
     let found = bySeries.get(key) as Cell | undefined
     if (found === undefined) bySeries.set(key, (found = { labels, value: 0 }))
