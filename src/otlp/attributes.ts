@@ -1,6 +1,6 @@
 /** Constructors of values and attributes. All give the same object shape, which keeps the encoder's reads monomorphic. */
 
-import { createKey } from './keys.ts'
+import { createKey, sameKey } from './keys.ts'
 import { type AnyValue, type Key, type KeyValue, type Slice, type Text, ValueType } from './model.ts'
 import { fromBigInt, fromDouble, fromNumber, toDouble, toSignedBigInt, type Words } from './time.ts'
 
@@ -120,4 +120,30 @@ export function toUint32(value: AnyValue): number {
 /** Slice of a part of the body. */
 export function slice(source: Uint8Array, start: number, end: number): Slice {
   return { source, start, end }
+}
+
+/** More attributes than this are compared by a set instead of pair by pair. */
+const pairwiseLimit = 48
+
+/** The list itself when all keys differ, else one in which only the last of each key is left, in its own place. */
+export function lastWins(list: readonly KeyValue[]): readonly KeyValue[] {
+  const { length } = list
+  if (length > pairwiseLimit) return lastWinsBySet(list)
+  for (let i = 1; i < length; i++) {
+    const { key } = list[i] as KeyValue
+    for (let j = 0; j < i; j++) if (sameKey((list[j] as KeyValue).key, key)) return lastWinsBySet(list)
+  }
+  return list
+}
+
+function lastWinsBySet(list: readonly KeyValue[]): readonly KeyValue[] {
+  const seen = new Set<string>()
+  const kept: KeyValue[] = []
+  for (let i = list.length - 1; i >= 0; i--) {
+    const one = list[i] as KeyValue
+    if (seen.has(one.key.text)) continue
+    seen.add(one.key.text)
+    kept.push(one)
+  }
+  return kept.length === list.length ? list : kept.reverse()
 }

@@ -22,3 +22,35 @@ export interface Translated<T> {
   readonly drops: readonly Drop[]
   readonly notes: readonly Note[]
 }
+
+/** Gathers drops and notes while a request is translated. */
+export interface Outcome {
+  drop(reason: string, index: number, example: string): void
+  note(reason: string): void
+  drops(): readonly Drop[]
+  notes(): readonly Note[]
+}
+
+const nothing: readonly never[] = []
+
+export function createOutcome(): Outcome {
+  let drops: Map<string, { count: number; example: string; indexes: number[] }> | undefined
+  let notes: Map<string, number> | undefined
+  return {
+    drop(reason, index, example) {
+      drops ??= new Map()
+      const found = drops.get(reason)
+      if (found === undefined) drops.set(reason, { count: 1, example, indexes: [index] })
+      else {
+        found.count++
+        found.indexes.push(index)
+      }
+    },
+    note(reason) {
+      notes ??= new Map()
+      notes.set(reason, (notes.get(reason) ?? 0) + 1)
+    },
+    drops: () => (drops === undefined ? nothing : [...drops].map(([reason, one]) => ({ reason, ...one }))),
+    notes: () => (notes === undefined ? nothing : [...notes].map(([reason, count]) => ({ reason, count }))),
+  }
+}

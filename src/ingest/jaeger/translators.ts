@@ -1,0 +1,124 @@
+/** Bytes → OTLP bytes for Jaeger's Thrift encodings: decode, translate, encode in one call. */
+
+import { sliceToString } from '../../otlp/attributes.ts'
+import { encodeTraces } from '../../otlp/encode/traces.ts'
+import { ReverseWriter } from '../../otlp/encode/writer.ts'
+import { createKeyTable } from '../../otlp/keys.ts'
+import { SpanKind } from '../../otlp/model.ts'
+import type { JaegerTranslateConfig } from '../../translate/jaeger/config.ts'
+import { jaegerRoleOf } from '../../translate/jaeger/keys.ts'
+import type { JaegerBatch } from '../../translate/jaeger/model.ts'
+import { type JaegerTranslateOptions, jaegerToTraces } from '../../translate/jaeger/to-otlp.ts'
+import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
+import type { DecodeLimits } from '../limits.ts'
+import { BinaryReader, CompactReader, MessageType, type ThriftReader, ThriftType } from '../thrift.ts'
+import { createThriftBatchDecoder } from './decode-thrift.ts'
+
+export interface JaegerTranslatorOptions {
+  readonly limits: DecodeLimits
+  readonly translate: JaegerTranslateConfig
+  /** Reads a list of Zipkin spans at the reader's place: what `emitZipkinBatch` carries. */
+  readonly zipkinList: (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
+  /** Told of each batch that counts itself or its losses (agent.thrift). */
+  readonly onClientStats?: (batch: JaegerBatch) => void
+}
+
+export interface JaegerTranslators {
+  /** Body of POST /api/traces: one `Batch`, binary protocol. Bytes behind it are ignored and noted. */
+  readonly httpBinary: BodyTranslator
+  /** One `Batch` in the compact protocol, for files. */
+  readonly batchCompact: BodyTranslator
+  /** A datagram: `emitBatch` or `emitZipkinBatch`, compact or binary (strict or old header) by its first byte. */
+  readonly agent: BodyTranslator
+  /** How many keys the table holds, and whether it is full. */
+  readonly keys: { readonly size: number; readonly cap: number }
+}
+
+const translateOptions = (config: JaegerTranslateConfig): JaegerTranslateOptions => ({
+  absentKind: config.kind.absent === 'internal' ? SpanKind.Internal : SpanKind.Unspecified,
+  httpStatusFallback: config.httpStatusFallback,
+  mapExceptions: config.logs.exceptions === 'map',
+})
+
+/** Share by which OTLP is larger than Thrift, for the size of the first chunk. */
+const growth = 1.3
+
+export function createJaegerTranslators(options: JaegerTranslatorOptions): JaegerTranslators {
+  const keys = createKeyTable(jaegerRoleOf)
+  const decodeBatch = createThriftBatchDecoder(keys, options.limits)
+  const translate = translateOptions(options.translate)
+  const writer = new ReverseWriter()
+
+  const batch = (reader: ThriftReader): TranslatedBody => {
+    const decoded = decodeBatch(reader)
+    if (decoded.seqNo !== undefined || decoded.stats !== undefined) options.onClientStats?.(decoded)
+    const { data, drops, notes } = jaegerToTraces(decoded, translate)
+    let dropped = 0
+    for (const drop of drops) dropped += drop.count
+    const received = decoded.spans.length
+    const bytes = encodeTraces(data, writer, Math.ceil(reader.end * growth))
+    return { received, items: received - dropped, data: bytes, drops, notes }
+  }
+
+  const whole = (reader: ThriftReader): TranslatedBody => {
+    const body = batch(reader)
+    return reader.at === reader.end ? body : { ...body, notes: [...body.notes, { reason: 'bytes_after_batch', count: 1 }] }
+  }
+
+  return {
+    httpBinary: (body) => whole(new BinaryReader(body)),
+    batchCompact: (body) => whole(new CompactReader(body)),
+    agent: (datagram, receivedAtMs) => readAgent(datagram, receivedAtMs, batch, options),
+    keys,
+  }
+}
+
+/** All messages of a datagram; one that cannot be read does not cost those before it. */
+function readAgent(
+  datagram: Uint8Array,
+  receivedAtMs: number,
+  batch: (reader: ThriftReader) => TranslatedBody,
+  options: JaegerTranslatorOptions,
+): TranslatedBody {
+  const reader = datagram[0] === 0x82 ? new CompactReader(datagram) : new BinaryReader(datagram)
+  const first = readMessage(reader, receivedAtMs, batch, options)
+  if (reader.at === reader.end) return first
+  const all = [first]
+  let note = 'several_messages_in_datagram'
+  try {
+    while (reader.at < reader.end) all.push(readMessage(reader, receivedAtMs, batch, options))
+  } catch {
+    // What stands behind the last whole message is not a message: the agent never looked at it either.
+    note = 'bytes_after_message'
+  }
+  return {
+    received: all.reduce((sum, one) => sum + one.received, 0),
+    items: all.reduce((sum, one) => sum + one.items, 0),
+    data: all.length === 1 ? first.data : Buffer.concat(all.map((one) => one.data)),
+    drops: all.flatMap((one) => one.drops),
+    notes: [...all.flatMap((one) => one.notes), { reason: note, count: 1 }],
+  }
+}
+
+function readMessage(
+  reader: ThriftReader,
+  receivedAtMs: number,
+  batch: (reader: ThriftReader) => TranslatedBody,
+  options: JaegerTranslatorOptions,
+): TranslatedBody {
+  reader.message()
+  if (reader.messageType !== MessageType.Oneway && reader.messageType !== MessageType.Call) {
+    reader.fail(`message type ${reader.messageType}`)
+  }
+  const name = sliceToString(reader.bytes, reader.sliceStart, Math.min(reader.sliceEnd, reader.sliceStart + 64))
+  const isBatch = name === 'emitBatch'
+  if (!isBatch && name !== 'emitZipkinBatch') reader.fail('unknown method')
+  let result: TranslatedBody | undefined
+  for (let id = 0; reader.field(id); ) {
+    id = reader.fieldId
+    if (id === 1 && isBatch && reader.fieldType === ThriftType.Struct) result = batch(reader)
+    else if (id === 1 && !isBatch && reader.fieldType === ThriftType.List) result = options.zipkinList(reader, receivedAtMs)
+    else reader.skip(reader.fieldType, options.limits.maxDepth)
+  }
+  return result ?? reader.fail(`${name} without its argument`)
+}
