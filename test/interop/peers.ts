@@ -1,0 +1,153 @@
+/**
+ * The real programs around the bridge: where they are, whether they are installed, how they are started.
+ *
+ * `OTLP_BRIDGE_PEERS` is the folder of their start scripts (default `../shared/peers` beside the repository), `PEERS_CACHE` where those keep
+ * what they fetched (default `~/.cache/otlp-bridge-peers`). Nothing is installed from here: what is absent is skipped, with the command
+ * that would bring it.
+ */
+
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { freePorts, freeTcpPort, freeUdpPort } from './ports.ts'
+
+const run = promisify(execFile)
+
+/** The repository's root. */
+export const root = resolve(import.meta.dirname, '../..')
+
+const scripts = resolve(root, process.env['OTLP_BRIDGE_PEERS'] ?? '../shared/peers')
+const cache = process.env['PEERS_CACHE'] ?? join(homedir(), '.cache/otlp-bridge-peers')
+
+const cached = (folder: string, name: RegExp): boolean =>
+  existsSync(join(cache, folder)) && readdirSync(join(cache, folder)).some((entry) => name.test(entry))
+
+/** What a test may need. */
+export type Need = 'zipkin' | 'jaeger-v2' | Language
+
+export type Language = 'python' | 'node' | 'go' | 'java'
+
+const clientHome = (language: Language): string => join(cache, 'clients', language)
+
+const installed: Record<Need, () => boolean> = {
+  zipkin: () => cached('zipkin', /^zipkin-server-.*-exec\.jar$/),
+  'jaeger-v2': () => cached('bin', /^jaeger-v/),
+  python: () => existsSync(join(clientHome('python'), 'bin/python')),
+  node: () => existsSync(join(clientHome('node'), 'node_modules/jaeger-client')),
+  go: () => existsSync(join(clientHome('go'), 'emit')),
+  java: () => existsSync(join(clientHome('java'), 'lib')),
+}
+
+const remedy = (need: Need): string =>
+  need === 'zipkin' || need === 'jaeger-v2' ? `${join(scripts, `${need}.sh`)} install` : 'test/interop/install-clients.sh'
+
+/** True when all of `needs` are installed; else says on the console what is missing and what would bring it. */
+export function present(...needs: readonly Need[]): boolean {
+  if (!existsSync(scripts)) {
+    console.warn(`SKIPPED: no peers at ${scripts}; set OTLP_BRIDGE_PEERS`)
+    return false
+  }
+  const missing = needs.filter((need) => !installed[need]())
+  for (const need of missing) console.warn(`SKIPPED: ${need} is not installed; run ${remedy(need)}`)
+  return missing.length === 0
+}
+
+/** A started peer. */
+export interface Peer<Ports> {
+  readonly ports: Ports
+  stop(): Promise<void>
+}
+
+// Each start has a folder of its own for pids and logs, so that instances never meet those of somebody else.
+async function startScript<Ports>(name: string, environment: Record<string, string>, ports: Ports): Promise<Peer<Ports>> {
+  const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-interop-'))
+  const env = { ...process.env, ...environment, NAME: `interop-${name}`, PEERS_RUN: folder, PEERS_CACHE: cache }
+  const script = join(scripts, `${name}.sh`)
+  const stop = async (): Promise<void> => {
+    await run('bash', [script, 'stop'], { env })
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    await run('bash', [script, 'start'], { env })
+  } catch (error) {
+    await stop()
+    throw new Error(`cannot start ${name}: see the cause`, { cause: error })
+  }
+  return { ports, stop }
+}
+
+/** The OpenZipkin server, in memory, on a free port. */
+export async function startZipkin(): Promise<Peer<{ readonly http: number }>> {
+  const ports = { http: await freeTcpPort() }
+  return startScript('zipkin', { ZIPKIN_PORT: String(ports.http) }, ports)
+}
+
+/** Ports of a Jaeger v2 that tests use. */
+export interface JaegerPorts {
+  readonly query: number
+  readonly thriftHttp: number
+  readonly compact: number
+  readonly binary: number
+  readonly zipkin: number
+  readonly otlpHttp: number
+}
+
+/** Jaeger v2 in memory, all of its receivers on free ports. */
+export async function startJaeger(): Promise<Peer<JaegerPorts>> {
+  // The query API takes the port below its own as well; freePorts keeps neighbours apart, not the rest of the machine.
+  const tcp = await freePorts(['query', 'thriftHttp', 'grpc', 'zipkin', 'otlpGrpc', 'otlpHttp', 'admin'], freeTcpPort)
+  const udp = await freePorts(['compact', 'binary'], freeUdpPort)
+  const environment = {
+    JAEGER_QUERY_PORT: String(tcp.query),
+    JAEGER_HTTP_PORT: String(tcp.thriftHttp),
+    JAEGER_GRPC_PORT: String(tcp.grpc),
+    JAEGER_ZIPKIN_PORT: String(tcp.zipkin),
+    JAEGER_OTLP_GRPC_PORT: String(tcp.otlpGrpc),
+    JAEGER_OTLP_HTTP_PORT: String(tcp.otlpHttp),
+    JAEGER_ADMIN_PORT: String(tcp.admin),
+    JAEGER_COMPACT_PORT: String(udp.compact),
+    JAEGER_BINARY_PORT: String(udp.binary),
+  }
+  return startScript('jaeger-v2', environment, { ...tcp, ...udp })
+}
+
+/** Where a client is told to send. With `agent` (host:port) its Jaeger half speaks UDP, else thrift over HTTP. */
+export interface Target {
+  readonly zipkinUrl: string
+  readonly jaegerUrl: string
+  readonly agent?: string
+}
+
+const commands: Record<Language, () => readonly [string, ...string[]]> = {
+  python: () => [join(clientHome('python'), 'bin/python'), join(scripts, 'clients/python/emit.py')],
+  node: () => [process.execPath, join(scripts, 'clients/node/emit.js')],
+  go: () => [join(clientHome('go'), 'emit')],
+  java: () => ['java', '-XX:TieredStopAtLevel=1', '-cp', join(clientHome('java'), 'lib/*'), join(scripts, 'clients/java/Emit.java')],
+}
+
+/**
+ * Runs one language's program to its end: it sends one Zipkin span (`<prefix>-zipkin`, v2 JSON) and one Jaeger span (`<prefix>-jaeger`), each
+ * named `checkout`. Throws when the program fails; its transport errors are its own affair and show as missing spans.
+ */
+export async function runClient(language: Language, target: Target): Promise<void> {
+  const [command, ...args] = commands[language]()
+  const env: Record<string, string | undefined> = {
+    ...process.env,
+    NODE_PATH: join(clientHome('node'), 'node_modules'),
+    ZIPKIN_URL: target.zipkinUrl,
+    JAEGER_URL: target.jaegerUrl,
+  }
+  delete env['AGENT']
+  if (target.agent !== undefined) env['AGENT'] = target.agent
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const output: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => output.push(text))
+  const code = await new Promise<number | null>((settle, fail) => {
+    child.once('error', fail)
+    child.once('close', settle)
+  })
+  if (code !== 0) throw new Error(`cannot run the ${language} client: exit code ${code}\n${output.join('')}`)
+}
