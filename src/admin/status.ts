@@ -1,0 +1,162 @@
+/** What the live page shows, as JSON at `/api/status`. Totals since start; the page makes rates of them. */
+
+import type { Reason } from '../telemetry/health.ts'
+import type { BooksSums, Cell, HistogramCell, MetricName, Metrics } from '../telemetry/metrics.ts'
+
+/** Where the bridge listens: section of the configuration and addresses. */
+export interface ListenerStatus {
+  readonly section: string
+  readonly addresses: readonly string[]
+}
+
+export interface QueueStatus {
+  readonly type: string
+  readonly ack: string
+  readonly batches: number
+  readonly items: number
+  readonly bytes: number
+  readonly maxBytes: number
+  /** When the oldest waiting batch came; absent when nothing waits. */
+  readonly oldestMs?: number
+  readonly deadItems: number
+  readonly fault?: string
+}
+
+export interface DestinationStatus {
+  readonly name: string
+  readonly endpoint: string
+  readonly protocol: string
+  /** Why it takes nothing now; absent when all is well or nothing was tried yet. */
+  readonly fault?: string
+}
+
+/** What the rest of the program tells the admin port. */
+export interface StatusSource {
+  readonly version: string
+  readonly startedMs: number
+  listeners(): readonly ListenerStatus[]
+  queue(): QueueStatus
+  destinations(): readonly DestinationStatus[]
+}
+
+interface Counted {
+  readonly reason: string
+  readonly format: string
+  readonly value: number
+}
+
+/** The answer of `/api/status`. */
+export interface Status {
+  readonly version: string
+  readonly startedMs: number
+  readonly nowMs: number
+  readonly ready: boolean
+  readonly reasons: readonly Reason[]
+  readonly listeners: readonly ListenerStatus[]
+  readonly queue: QueueStatus
+  readonly destinations: readonly (DestinationStatus & {
+    readonly delivered: number
+    readonly rejected: number
+    readonly retries: number
+    readonly requests: Readonly<Record<string, number>>
+  })[]
+  /** Items by format and signal, and `requests` that were refused whole, whose items nobody knows. */
+  readonly formats: readonly (BooksSums & { readonly requests: number; readonly bytes: number; readonly refusedRequests: number })[]
+  readonly losses: {
+    readonly refused: readonly Counted[]
+    readonly refusedRequests: readonly Counted[]
+    readonly dropped: readonly Counted[]
+    readonly dead: readonly Counted[]
+    readonly notes: readonly Counted[]
+  }
+  /** Legacy clients seen, most items first, at most 20. */
+  readonly clients: readonly { readonly format: string; readonly service: string; readonly items: number }[]
+  readonly memoryBytes: number
+}
+
+type Series = ReadonlyMap<MetricName, readonly (Cell | HistogramCell)[]>
+
+const cellsOf = (series: Series, name: MetricName): readonly Cell[] =>
+  (series.get(name) ?? []).filter((cell): cell is Cell => 'value' in cell && cell.value > 0)
+
+const sum = (cells: readonly Cell[], label: string, value: string): number =>
+  cells.reduce((total, cell) => total + (cell.labels[label] === value ? cell.value : 0), 0)
+
+const counted = (cells: readonly Cell[]): Counted[] =>
+  cells
+    .map((cell) => ({ reason: cell.labels['reason'] ?? '', format: cell.labels['format'] ?? '', value: cell.value }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 50)
+
+/** Reads everything at one moment. */
+export function readStatus(source: StatusSource, metrics: Metrics, reasons: readonly Reason[], nowMs: number): Status {
+  const series = metrics.collect()
+  const of = (name: MetricName): readonly Cell[] => cellsOf(series, name)
+  const [requests, bytes, refusedRequests] = [
+    of('otlp_bridge_received_requests_total'),
+    of('otlp_bridge_received_bytes_total'),
+    of('otlp_bridge_refused_requests_total'),
+  ]
+  const sums = metrics.sums()
+  const known = new Set(sums.map((one) => one.format))
+  const silent = [...new Set(requests.map((cell) => cell.labels['format'] ?? ''))].filter((format) => !known.has(format))
+  for (const format of silent) sums.push(noItems(format))
+  return {
+    version: source.version,
+    startedMs: source.startedMs,
+    nowMs,
+    ready: reasons.length === 0,
+    reasons,
+    listeners: source.listeners(),
+    queue: source.queue(),
+    destinations: source.destinations().map((one) => destination(one, of)),
+    formats: sums.map((one) => ({
+      ...one,
+      requests: sum(requests, 'format', one.format),
+      bytes: sum(bytes, 'format', one.format),
+      refusedRequests: sum(refusedRequests, 'format', one.format),
+    })),
+    losses: {
+      refused: counted(of('otlp_bridge_refused_items_total')),
+      refusedRequests: counted(refusedRequests),
+      dropped: counted(of('otlp_bridge_dropped_items_total')),
+      dead: counted(of('otlp_bridge_dead_items_total')),
+      notes: counted(of('otlp_bridge_notes_total')),
+    },
+    clients: of('otlp_bridge_clients_items_total')
+      .map((cell) => ({ format: cell.labels['format'] ?? '', service: cell.labels['service'] ?? '', items: cell.value }))
+      .sort((a, b) => b.items - a.items)
+      .slice(0, 20),
+    memoryBytes: process.memoryUsage.rss(),
+  }
+}
+
+const noItems = (format: string): BooksSums => ({
+  format,
+  signal: '',
+  received: 0,
+  carried: 0,
+  delivered: 0,
+  queued: 0,
+  consumed: 0,
+  dead: 0,
+  dropped: 0,
+  refused: 0,
+  balance: 0,
+})
+
+function destination(one: DestinationStatus, of: (name: MetricName) => readonly Cell[]): Status['destinations'][number] {
+  const requests: Record<string, number> = {}
+  for (const cell of of('otlp_bridge_sent_requests_total')) {
+    if (cell.labels['destination'] !== one.name) continue
+    const outcome = cell.labels['outcome'] ?? ''
+    requests[outcome] = (requests[outcome] ?? 0) + cell.value
+  }
+  return {
+    ...one,
+    delivered: sum(of('otlp_bridge_delivered_items_total'), 'destination', one.name),
+    rejected: sum(of('otlp_bridge_rejected_items_total'), 'destination', one.name),
+    retries: sum(of('otlp_bridge_retries_total'), 'destination', one.name),
+    requests,
+  }
+}

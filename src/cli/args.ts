@@ -1,0 +1,134 @@
+/** The command line: which commands and options there are. Each command's work is loaded only when it is called. */
+
+import { Command, CommanderError, Option } from 'commander'
+import { errorTable, isBridgeError } from '../errors.ts'
+import type { Io } from './io.ts'
+import { version } from './version.ts'
+
+/** 0 done · 1 done, but some items could not be processed · 2 usage or configuration · 3 input unreadable · 4 a remote side failed · 130 interrupted */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 130
+
+/** Codes that are not a fault of usage or configuration (2). */
+const exitCodes: Readonly<Record<string, ExitCode>> = {
+  OB_INPUT: 3,
+  OB_SEND_PERMANENT: 4,
+  OB_SEND_THROTTLED: 4,
+  OB_SEND_TRANSIENT: 4,
+}
+
+/** An error that reached the command line, as exit code and as what the user reads; the stack only of what is our own fault. */
+export function explain(error: unknown): { readonly code: ExitCode; readonly text: string } {
+  if (!isBridgeError(error)) return { code: 1, text: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  const remedy = error.code === 'OB_CONFIG' ? '' : `\n  ${errorTable[error.code].remedy}`
+  const place = error.place === '' || error.message.includes(error.place) ? '' : ` (${error.place})`
+  const known = exitCodes[error.code] ?? (error.code.startsWith('OB_DECODE') || error.code.startsWith('OB_LIMIT') ? 3 : 2)
+  return { code: known, text: `${error.code}: ${error.message}${place}${remedy}` }
+}
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value]
+
+const fileOption = (): Option => new Option('-c, --config <file>', 'configuration file (YAML)')
+const setOption = (): Option =>
+  new Option('--set <key=value>', 'sets one option over the file, as in --set queue.type=memory; may be repeated')
+    .argParser(collect)
+    .default([], 'none')
+const jsonOption = (): Option => new Option('--json', 'prints JSON instead of a table')
+
+type Finish = (code: number) => void
+
+function addQueue(program: Command, io: Io, finish: Finish): void {
+  const queue = program.command('queue').description('looks into the queue and the dead letters')
+  const common = (command: Command): Command =>
+    command.addOption(fileOption()).addOption(setOption()).option('--dead', 'the dead letters instead of what waits')
+  const load = async () => import('./queue.ts')
+
+  common(queue.command('ls'))
+    .description('lists what waits, oldest first')
+    .option('--limit <n>', 'at most so many rows', Number, 100)
+    .addOption(jsonOption())
+    .action(async (given) => finish(await (await load()).queueLs(given, io)))
+  common(queue.command('show <id>'))
+    .description('shows one entry: what it is, why it died, and its spans as OTLP/JSON')
+    .addOption(jsonOption())
+    .action(async (id, given) => finish(await (await load()).queueShow(id, given, io)))
+  common(queue.command('retry [ids...]'))
+    .description('puts dead letters back into the queue, to be sent again')
+    .option('--all', 'all of them')
+    .action(async (ids, given) => finish(await (await load()).queueRetry(ids, given, io)))
+  common(queue.command('drop [ids...]'))
+    .description('deletes dead letters for good')
+    .option('--all', 'all of them')
+    .action(async (ids, given) => finish(await (await load()).queueDrop(ids, given, io)))
+  common(queue.command('export <file>'))
+    .description('writes entries into a file as length-prefixed OTLP requests, or as JSON lines; - is stdout')
+    .addOption(new Option('--to <form>', 'form of the file').choices(['json', 'proto']).default('json'))
+    .action(async (file, given) => finish(await (await load()).queueExport(file, given, io)))
+}
+
+/** The whole command line. Nothing runs until it parses; `finish` is handed the exit code of the command that ran. */
+export function createProgram(io: Io, finish: Finish): Command {
+  const program = new Command('otlp-bridge')
+    .description('A migration bridge: Jaeger and Zipkin clients go on unchanged, their data arrives as OTLP.')
+    .version(version)
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .exitOverride()
+    .showSuggestionAfterError()
+    .helpCommand(false)
+
+  program
+    .command('serve')
+    .description('runs the bridge: without a file, every legacy endpoint on localhost, disk queue, OTLP to localhost:4318')
+    .addOption(fileOption())
+    .addOption(setOption())
+    .action(async (given) => finish(await (await import('./serve.ts')).serve(given, io)))
+
+  program
+    .command('demo')
+    .description('sends recorded traffic of real clients through every endpoint into an embedded OTLP sink; fails if anything is lost')
+    .option('--keep', 'goes on with some traffic until interrupted, and prints the address of the live page')
+    .addOption(jsonOption())
+    .action(async (given) => finish(await (await import('./demo.ts')).demo(given, io)))
+
+  program
+    .command('translate [file]')
+    .description('translates one payload into one OTLP request; reads stdin without a file or with -; nothing listens')
+    .requiredOption('--from <format>', 'format of the payload, such as zipkin-json or jaeger-thrift-binary')
+    .addOption(new Option('--to <form>', 'form of the request').choices(['json', 'proto']).default('json'))
+    .addOption(fileOption())
+    .addOption(setOption())
+    .action(async (file, given) => finish(await (await import('./translate.ts')).translate(file, given, io)))
+
+  program
+    .command('check-config')
+    .description('validates a configuration; all faults are listed at once')
+    .addOption(fileOption())
+    .addOption(setOption())
+    .option('--print', 'prints the effective configuration, secrets masked')
+    .addOption(jsonOption())
+    .action(async (given) => finish(await (await import('./check-config.ts')).checkConfig(given, io)))
+
+  addQueue(program, io, finish)
+  return program
+}
+
+/** Runs one command line. Resolves with the exit code; what went wrong stands on stderr then. Never rejects. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  let code = 0
+  const program = createProgram(io, (given) => {
+    code = given
+  })
+  try {
+    if (argv.length === 0) {
+      io.err(program.helpInformation())
+      return 2
+    }
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    // commander has said what is wrong already; its own code is 1 for every wrong use.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const { code: failed, text } = explain(error)
+    io.err(`${text}\n`)
+    return failed
+  }
+}

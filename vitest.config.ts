@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/hostile/**', 'test/crash/**', 'test/interop/**', 'test/e2e/**'],
+    testTimeout: 20_000,
+  },
+})
