@@ -1,0 +1,114 @@
+/** Puts the sending side together: queue, destination, transport. */
+
+import { performance } from 'node:perf_hooks'
+import type { Intake, Signal } from '../ingest/adapter.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type EmitConfig, type QueueConfig, queueSettings } from './config.ts'
+import { startDestination } from './destination.ts'
+import { withEncoding } from './encode.ts'
+import type { EmitHealth } from './health.ts'
+import { createDiskQueue } from './queue/disk.ts'
+import { createMemoryQueue } from './queue/memory.ts'
+import type { Queue } from './queue/queue.ts'
+import { createHttpTransport } from './transport/http.ts'
+
+export interface EmitDeps {
+  /** Section `emit`, parsed: the environment is already in it. */
+  readonly emit: EmitConfig
+  /** Section `queue`, parsed. */
+  readonly queue: QueueConfig
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number
+  /** 0 ≤ x < 1 */
+  readonly random: () => number
+  /** Name of this process, sent as `x-otlp-bridge` so that our own OTLP listener recognises a loop. */
+  readonly instanceId: string
+  /** Needed for `protocol: http/json` only: protobuf request → OTLP JSON. */
+  readonly toJson?: (signal: Signal, data: Uint8Array) => string | Uint8Array
+}
+
+export interface Emit {
+  readonly intake: Intake
+  readonly queue: Queue
+  health(): EmitHealth
+  /** Finishes and flushes within the time given, then closes the queue; what is left on disk waits for the next start. */
+  stop(deadlineMs: number): Promise<void>
+}
+
+/** The URL of each signal: `tracesEndpoint` as it is, otherwise `endpoint` with the signal's path appended. */
+export function signalUrls(emit: Pick<EmitConfig, 'endpoint' | 'tracesEndpoint'>): Record<Signal, string> {
+  const base = new URL(emit.endpoint)
+  const path = base.pathname.replace(/\/+$/, '')
+  const of = (signal: Signal): string => {
+    const url = new URL(base)
+    url.pathname = `${path}/v1/${signal}`
+    return url.href
+  }
+  return { traces: emit.tracesEndpoint ?? of('traces'), metrics: of('metrics'), logs: of('logs') }
+}
+
+/** Opens the queue and starts sending. Rejects only for faults of the configuration: a damaged or full disk is waited out. */
+export async function createEmit(deps: EmitDeps): Promise<Emit> {
+  const { emit, metrics, log, nowMs, random } = deps
+  const settings = queueSettings(deps.queue)
+  const toJson = deps.toJson
+  if (emit.protocol === 'http/json' && toJson === undefined) throw new Error('BUG: http/json without an encoder')
+  const queueDeps = { metrics, log, nowMs }
+  const queue =
+    settings.type === 'disk'
+      ? await createDiskQueue(settings, queueDeps)
+      : createMemoryQueue({ maxSize: settings.maxSize, ack: settings.ack === 'forwarded' ? 'forwarded' : 'memory' }, queueDeps)
+  const transport = createHttpTransport({
+    urls: signalUrls(emit),
+    headers: { 'user-agent': 'otlp-bridge', ...emit.headers, 'x-otlp-bridge': deps.instanceId },
+    connections: emit.concurrency,
+    nowMs,
+  })
+  const destination = startDestination(
+    {
+      name: emit.destination,
+      concurrency: emit.concurrency,
+      timeoutMs: emit.timeout,
+      retry: {
+        initialIntervalMs: emit.retry.initialInterval,
+        maxIntervalMs: emit.retry.maxInterval,
+        maxElapsedMs: emit.retry.maxElapsed,
+      },
+      batch: { delayMs: emit.batch.delay, maxItems: emit.batch.maxItems, maxBytes: emit.batch.maxBytes },
+      queueSurvives: settings.type === 'disk' && settings.ack !== 'forwarded',
+    },
+    {
+      queue,
+      transport: transport.send,
+      encode: (send) =>
+        withEncoding(send, {
+          json: emit.protocol === 'http/json',
+          gzipLevel: emit.compression === 'gzip' ? emit.compressionLevel : undefined,
+          toJson: toJson ?? (() => ''),
+        }),
+      metrics,
+      log,
+      random,
+      monotonicMs: () => performance.now(),
+    },
+  )
+  let stopping = false
+
+  return {
+    intake: {
+      put: (batch) => queue.put(batch),
+      refusal: () => queue.refusal(),
+    },
+    queue,
+    health: () => (stopping ? { ok: false, reasons: ['the bridge is stopping'] } : destination.health()),
+    async stop(deadlineMs) {
+      stopping = true
+      await destination.stop(deadlineMs)
+      await queue.close()
+      await transport.close()
+    },
+  }
+}

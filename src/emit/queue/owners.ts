@@ -1,0 +1,102 @@
+/**
+ * Who lives. Each process holds an exclusive lock on a small SQLite file of its own, `owners/<run>.lock`, for as long as
+ * it lives; the operating system ends the lock with the process, whatever ends it. No clock and no process id is believed.
+ *
+ * Beside it lies `owners/<run>.mark`: 8 bytes, the highest id ever handed out for sending. Written without a flush, so it
+ * is exact after a crash of the process; after a power cut it may be behind, which costs a count of repeats, no data.
+ */
+
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+/** The lock of one run; `release` ends it and removes its files. */
+export interface OwnerLock {
+  release(): void
+}
+
+const lockFile = (path: string, run: string): string => join(path, 'owners', `${run}.lock`)
+
+const markFile = (path: string, run: string): string => join(path, 'owners', `${run}.mark`)
+
+/** Names of runs come from us, but the store is a file that anybody may have written: they must not leave the folder. */
+export function isRunName(run: string): boolean {
+  return /^[0-9a-z-]{1,64}$/.test(run)
+}
+
+/**
+ * Takes the lock of a run. Undefined when another process holds it. Throws when the file cannot be made.
+ * @param waitMs how long to wait for it
+ */
+export function lockOwner(path: string, run: string, waitMs = 0): OwnerLock | undefined {
+  mkdirSync(join(path, 'owners'), { recursive: true })
+  const file = lockFile(path, run)
+  const database = new DatabaseSync(file, { timeout: waitMs })
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if (error instanceof Error && 'errcode' in error && (error.errcode === 5 || error.errcode === 6)) return undefined
+    throw error
+  }
+  return {
+    release() {
+      // Removed while still held: nobody can come to hold a lock on a file that is about to vanish.
+      for (const one of [file, `${file}-journal`, markFile(path, run)]) rmSync(one, { force: true })
+      database.close()
+    },
+  }
+}
+
+/** The mark of a run; Infinity (anything may have been sent) when there is none or it cannot be read. */
+export function readMark(path: string, run: string): number {
+  try {
+    const bytes = readFileSync(markFile(path, run))
+    return bytes.length >= 8 ? bytes.readDoubleLE(0) : Number.POSITIVE_INFINITY
+  } catch {
+    // Not knowing means assuming the worst.
+    return Number.POSITIVE_INFINITY
+  }
+}
+
+/** The writing end of a run's mark. */
+export interface MarkWriter {
+  /** Notes that batches up to this id are about to be sent. Some microseconds; never throws. */
+  raise(id: number): void
+  close(): void
+}
+
+/** Opens the mark of this run. When it cannot be written, the file is removed, so that everything counts as maybe sent. */
+export function openMark(path: string, run: string): MarkWriter {
+  const file = markFile(path, run)
+  const bytes = Buffer.alloc(8)
+  let highest = -1
+  let fd: number | undefined
+  const write = (): void => {
+    try {
+      if (fd === undefined) {
+        mkdirSync(join(path, 'owners'), { recursive: true })
+        fd = openSync(file, 'w')
+      }
+      bytes.writeDoubleLE(highest, 0)
+      writeSync(fd, bytes, 0, 8, 0)
+    } catch {
+      // No mark is a mark of Infinity: see readMark.
+      if (fd !== undefined) closeSync(fd)
+      fd = undefined
+      rmSync(file, { force: true })
+    }
+  }
+  write()
+  return {
+    raise(id) {
+      if (id <= highest) return
+      highest = id
+      write()
+    },
+    close() {
+      if (fd !== undefined) closeSync(fd)
+      fd = undefined
+    },
+  }
+}

@@ -1,0 +1,141 @@
+/** What the two sides of the disk queue say to each other: ./disk.ts on the main thread, ./disk-worker.ts beside it. */
+
+import type { Signal } from '../../ingest/adapter.ts'
+import type { Held } from './accounts.ts'
+
+/** Handed to the worker at its start. */
+export interface WorkerOptions {
+  /** State folder. */
+  readonly path: string
+  /** Name of this process in the store; the same again when the worker has to be started anew. */
+  readonly run: string
+  /** `FULL`: every commit is flushed. `NORMAL`: only checkpoints are. */
+  readonly synchronous: 'FULL' | 'NORMAL'
+  readonly ballastBytes: number
+  /** Values of a round are laid into it by the main thread; one round is under way at a time. */
+  readonly slab: SharedArrayBuffer
+  /** Rows of this run above it were never acknowledged (a commit in doubt) and are removed at the start. */
+  readonly lastId: number
+}
+
+/** Columns of {@link RoundRequest.puts}, one row of numbers a batch. */
+export const putColumns = 7
+export const putColumn = { id: 0, format: 1, signal: 2, items: 3, queuedAtMs: 4, offset: 5, length: 6 } as const
+
+/** One transaction: removals, burials, puts. */
+export interface RoundRequest {
+  readonly kind: 'round'
+  /** `id` 0: give it one. `format` and `signal` are places in `names`. */
+  readonly puts: Float64Array
+  /** The values, when they do not fit the slab. */
+  readonly large: SharedArrayBuffer | undefined
+  readonly names: readonly string[]
+  readonly deletes: Float64Array
+  readonly buries: readonly Burial[]
+}
+
+export interface Burial {
+  readonly ids: readonly number[]
+  readonly reason: string
+  readonly message: string
+  readonly diedAtMs: number
+}
+
+export interface PageRequest {
+  readonly kind: 'page'
+  readonly source: number
+  readonly afterId: number
+  readonly limit: number
+}
+
+export interface ReadRequest {
+  readonly kind: 'read'
+  readonly ids: readonly number[]
+}
+
+export interface AdoptRequest {
+  readonly kind: 'adopt'
+}
+
+/** Asks whether a fault is over: writes a little, takes the ballast back. */
+export interface ProbeRequest {
+  readonly kind: 'probe'
+}
+
+export interface CloseRequest {
+  readonly kind: 'close'
+}
+
+export type Request = RoundRequest | PageRequest | ReadRequest | AdoptRequest | ProbeRequest | CloseRequest
+
+/** A row without its value. */
+export interface Row {
+  readonly id: number
+  readonly format: string
+  readonly signal: Signal
+  readonly items: number
+  readonly bytes: number
+  readonly queuedAtMs: number
+  readonly maybeSent: boolean
+}
+
+/** Rows of other runs that are ours now, found at the start or when their owner died. */
+export interface FoundSource {
+  readonly source: number
+  readonly sums: readonly (Held & { readonly batches: number })[]
+  readonly oldestAtMs: number
+  readonly maxId: number
+}
+
+export type FaultKind = 'full' | 'io' | 'replaced'
+
+/** The request was not carried out. */
+export interface Fault {
+  readonly kind: FaultKind
+  readonly message: string
+  /** `full`: removals and burials of the round are done all the same. */
+  readonly removalsDone: boolean
+  /** `replaced`: the store could not be read and is a new one now; what could be saved is in it. */
+  readonly replaced: Replaced | undefined
+}
+
+export interface Replaced {
+  /** Where the old file is; undefined when another process set it aside. */
+  readonly file: string | undefined
+  /** Ids of the batches that are in the new file. */
+  readonly ids: Float64Array
+}
+
+export interface RoundAnswer {
+  readonly kind: 'round'
+  /** The puts without an id have this and the following ones, in order. */
+  readonly firstId: number
+  /** Bytes of the file that are in use, by all processes. */
+  readonly usedBytes: number
+  readonly deadItems: number
+}
+
+export interface PageAnswer {
+  readonly kind: 'page'
+  readonly rows: readonly Row[]
+}
+
+export interface ReadAnswer {
+  readonly kind: 'read'
+  /** In the order asked for; undefined: damaged (and set aside) or gone. */
+  readonly values: readonly (Uint8Array | undefined)[]
+}
+
+export interface AdoptAnswer {
+  readonly kind: 'adopt'
+  readonly found: readonly FoundSource[]
+  readonly deadItems: number
+}
+
+export interface DoneAnswer {
+  readonly kind: 'done'
+}
+
+export type Answer = RoundAnswer | PageAnswer | ReadAnswer | AdoptAnswer | DoneAnswer
+
+export type Reply = { readonly answer: Answer; readonly fault: undefined } | { readonly answer: undefined; readonly fault: Fault }

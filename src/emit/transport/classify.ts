@@ -1,0 +1,80 @@
+/** What an answer, or the lack of one, means for the data that was sent. */
+
+import { SendError } from '../sender.ts'
+
+/** Statuses the OTLP/HTTP specification lists as retryable. @see https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes */
+const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
+
+/** Statuses behind which another server may have taken the data before the answer got lost. */
+const gatewayStatus: ReadonlySet<number> = new Set([502, 504])
+
+/** Refusals that have nothing to do with the data sent: splitting a request would not help. */
+const aboutTheRequest: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 417, 421, 426, 431, 451, 501, 505, 511])
+
+/** A wait longer than this asked for by Retry-After is cut to it: one bad header must not stop the bridge for a year. */
+export const maxRetryAfterSeconds = 600
+
+/** `Retry-After` in seconds or as an HTTP-date; 0 when absent, in the past or not understood. */
+export function retryAfterSeconds(header: string | undefined, nowMs: number): number {
+  if (header === undefined) return 0
+  const text = header.trim()
+  if (/^\d+$/.test(text)) return Math.min(Number(text), maxRetryAfterSeconds)
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) return 0
+  return Math.min(Math.max(0, Math.ceil((at - nowMs) / 1000)), maxRetryAfterSeconds)
+}
+
+/**
+ * The error for an HTTP answer, or undefined when it is a success (2xx). 429 and any retryable status with a
+ * Retry-After are throttled, the other retryable ones transient, everything else (3xx too) permanent.
+ * @param said what the endpoint gave as its reason, empty when nothing
+ */
+export function classifyStatus(status: number, said: string, retryAfter: string | undefined, nowMs: number): SendError | undefined {
+  if (status >= 200 && status < 300) return undefined
+  const reason = `http_${status}`
+  const message = `cannot deliver to the endpoint: HTTP ${status}${said === '' ? '' : `: ${said}`}`
+  if (!retryable.has(status)) return new SendError('permanent', reason, message, { status })
+  const seconds = retryAfterSeconds(retryAfter, nowMs)
+  const options = { status, mayHaveArrived: gatewayStatus.has(status), retryAfterSeconds: seconds }
+  return new SendError(status === 429 || seconds > 0 ? 'throttled' : 'transient', reason, message, options)
+}
+
+/** True when a permanent refusal may be about one of several merged batches, so that sending them apart may save the others. */
+export function worthSplitting(error: SendError): boolean {
+  return error.status >= 400 && !aboutTheRequest.has(error.status)
+}
+
+/** Codes of faults before a single byte was written. */
+const beforeTheFirstByte: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+const timeouts: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
+
+const codeIn = (error: unknown): string => {
+  if (typeof error !== 'object' || error === null) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  // A host name with several addresses fails with one error per address.
+  if (error instanceof AggregateError) return codeIn(error.errors[0])
+  return ''
+}
+
+/** The error for a request that got no whole answer. Connection faults, TLS faults and time-outs are all transient. */
+export function classifyFault(fault: unknown): SendError {
+  const code = codeIn(fault)
+  const cause = fault instanceof Error ? fault : new Error(String(fault))
+  const text = cause.message === '' ? code : cause.message
+  const tls = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code)
+  const reason = timeouts.has(code) ? 'timeout' : tls ? 'tls' : 'connection'
+  return new SendError('transient', reason, `cannot reach the endpoint: ${text}${code === '' || text.includes(code) ? '' : ` (${code})`}`, {
+    mayHaveArrived: !tls && !beforeTheFirstByte.has(code),
+    cause,
+  })
+}
