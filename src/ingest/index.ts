@@ -1,0 +1,120 @@
+/** The explicit list of ways in. A new format is one entry in each list below; nothing registers itself. */
+
+import { z } from 'zod'
+import { type JaegerTranslateConfig, jaegerTranslateConfig } from '../translate/jaeger/config.ts'
+import { type ZipkinTranslateConfig, zipkinTranslateConfig } from '../translate/zipkin/config.ts'
+import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
+import { startAgentPort } from './jaeger/agent.ts'
+import { createClientStats } from './jaeger/client-stats.ts'
+import { startJaegerHttp } from './jaeger/collector-http.ts'
+import { type JaegerConfig, jaegerConfig, jaegerEndpoints } from './jaeger/config.ts'
+import { startJaegerHealth } from './jaeger/health.ts'
+import { createJaegerTranslators, type JaegerTranslators } from './jaeger/translators.ts'
+import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
+import type { Pages } from './pages.ts'
+import { decodeLimitsOf } from './schema.ts'
+import { type ZipkinConfig, zipkinConfig } from './zipkin/config.ts'
+import { startZipkin } from './zipkin/routes.ts'
+import { createZipkinTranslators } from './zipkin/translators.ts'
+
+/** Section `ingest`: an absent key is an endpoint that is not started. */
+export const ingestConfig = z
+  .strictObject({ zipkin: zipkinConfig.optional(), jaeger: jaegerConfig.optional() })
+  .describe('The legacy endpoints. Without this section all of them are started on localhost; with it only those named.')
+
+export type IngestConfig = z.output<typeof ingestConfig>
+
+/** Section `translate`: what changes the OTLP that comes out, by legacy format. */
+export const translateConfig = z
+  .strictObject({ zipkin: zipkinTranslateConfig.prefault({}), jaeger: jaegerTranslateConfig.prefault({}) })
+  .prefault({})
+  .describe('How legacy data becomes OTLP.')
+
+export type TranslateConfig = z.output<typeof translateConfig>
+
+/** What starting endpoints needs beside their sections. */
+export interface IngestContext extends AdapterDeps {
+  readonly pages: Pages
+  readonly translate: TranslateConfig
+}
+
+/** A started endpoint: its name in `interface.md` (`zipkin`, `jaeger.compact`) and its listener. */
+export interface Endpoint {
+  readonly name: string
+  readonly listener: Listener
+}
+
+/** Everything `ingest` means when the file does not have it. */
+export const everyEndpoint = (): IngestConfig => ({ zipkin: zipkinConfig.parse({}), jaeger: jaegerConfig.parse({}) })
+
+type Start = () => Promise<Listener>
+
+const zipkinStarts = (config: ZipkinConfig, context: IngestContext): readonly (readonly [string, Start])[] => {
+  const translators = createZipkinTranslators({ limits: decodeLimitsOf(config.limits), translate: context.translate.zipkin })
+  return [['zipkin', () => startZipkin(config, translators, context.pages, context)]]
+}
+
+const jaegerStarts = (config: JaegerConfig, context: IngestContext): readonly (readonly [string, Start])[] => {
+  const onClientStats = createClientStats(context)
+  const translators = (limits: DecodeLimits): JaegerTranslators => jaegerTranslators(context.translate, limits, onClientStats)
+  const endpoints = jaegerEndpoints(config)
+  const { http, health } = endpoints
+  const starts: [string, Start][] = []
+  if (http !== undefined) {
+    starts.push(['jaeger.http', () => startJaegerHttp(http, translators(decodeLimitsOf(http.limits)).httpBinary, context)])
+  }
+  for (const name of ['compact', 'binary', 'zipkin'] as const) {
+    const port = endpoints[name]
+    if (port === undefined) continue
+    starts.push([`jaeger.${name}`, () => startAgentPort(name, port, translators(decodeLimitsOf(port.limits)).agent, context)])
+  }
+  if (health !== undefined) starts.push(['jaeger.health', () => startJaegerHealth(health, context.pages, context)])
+  return starts
+}
+
+/** Agent ports carry Zipkin spans too: Jaeger is handed Zipkin's translator here, so that no format imports a sibling. */
+function jaegerTranslators(
+  translate: { readonly zipkin: ZipkinTranslateConfig; readonly jaeger: JaegerTranslateConfig },
+  limits: DecodeLimits,
+  onClientStats?: Parameters<typeof createJaegerTranslators>[0]['onClientStats'],
+): JaegerTranslators {
+  const { thriftList } = createZipkinTranslators({ limits, translate: translate.zipkin })
+  const options = { limits, translate: translate.jaeger, zipkinList: thriftList }
+  return createJaegerTranslators(onClientStats === undefined ? options : { ...options, onClientStats })
+}
+
+/** Starts every endpoint of the section, in order. All or nothing: when one throws, those before it are stopped and it is thrown on. */
+export async function startIngest(config: IngestConfig, context: IngestContext): Promise<readonly Endpoint[]> {
+  const starts = [
+    ...(config.zipkin === undefined ? [] : zipkinStarts(config.zipkin, context)),
+    ...(config.jaeger === undefined ? [] : jaegerStarts(config.jaeger, context)),
+  ]
+  const endpoints: Endpoint[] = []
+  try {
+    for (const [name, start] of starts) endpoints.push({ name, listener: await start() })
+  } catch (error) {
+    await Promise.all(endpoints.map(({ listener }) => listener.stop(0)))
+    throw error
+  }
+  return endpoints
+}
+
+/** What `otlp-bridge translate --from` takes, each with the maker of its translator. */
+export const fileTranslators = {
+  'zipkin-json': (translate, limits) => createZipkinTranslators({ limits, translate: translate.zipkin }).v2Json,
+  'zipkin-proto': (translate, limits) => createZipkinTranslators({ limits, translate: translate.zipkin }).v2Proto,
+  'zipkin-thrift': (translate, limits) => createZipkinTranslators({ limits, translate: translate.zipkin }).v1Thrift,
+  'jaeger-thrift-binary': (translate, limits) => jaegerTranslators(translate, limits).httpBinary,
+  'jaeger-thrift-compact': (translate, limits) => jaegerTranslators(translate, limits).batchCompact,
+} as const satisfies Record<string, (translate: TranslateConfig, limits: DecodeLimits) => BodyTranslator>
+
+export type FileFormat = keyof typeof fileTranslators
+
+/** The translator of one file format. @param limits the defaults of the endpoints unless given */
+export function createFileTranslator(
+  format: FileFormat,
+  translate: TranslateConfig,
+  limits: DecodeLimits = defaultDecodeLimits,
+): BodyTranslator {
+  return fileTranslators[format](translate, limits)
+}

@@ -1,0 +1,190 @@
+/** What happens to a body once it is here, whatever carried it: translate, keep the books, put. */
+
+import { performance } from 'node:perf_hooks'
+import { BridgeError, type ErrorCode, isBridgeError } from '../errors.ts'
+import type { Cell, FormatBooks } from '../telemetry/metrics.ts'
+import type { Drop, Note } from '../translate/outcome.ts'
+import type { AdapterDeps, BodyTranslator, EncodedBatch, TranslatedBody } from './adapter.ts'
+
+export interface ReceiverOptions {
+  /** Format label, as in `interface.md`. */
+  readonly format: string
+  /** Transport label: `http` or `udp`. */
+  readonly transport: string
+  readonly translate: BodyTranslator
+  /** Refuse the whole request when one item in it is bad, as the legacy server does. */
+  readonly strict?: boolean
+}
+
+/** What became of one body. */
+export interface Receipt {
+  /** Items that are in the queue now. */
+  readonly items: number
+  /** Items that were refused one by one; the others of the same body are not touched by it. */
+  readonly rejected: number
+}
+
+/** Counts since start, for pages that show them the way the legacy server does. */
+export interface ReceiverTotals {
+  requests: number
+  refusedRequests: number
+  bytes: number
+  items: number
+  lostItems: number
+}
+
+/** The way in for one wire encoding. */
+export interface Receiver {
+  readonly format: string
+  readonly totals: ReceiverTotals
+  /** Counts a request that came in: with its bytes on the wire, however it ends. */
+  arrived(wireBytes: number): void
+  /** Counts a request that was refused whole, items unknown. */
+  refused(error: BridgeError): void
+  /** Decode, translate, encode: synchronous, so that `body` may be reused as soon as it returns. Counts a refusal; throws {@link BridgeError}. */
+  translate(body: Uint8Array): TranslatedBody
+  /**
+   * Hands the items to the intake and resolves when the sender may hear of success. Rejects with OB_ALL_REJECTED when no
+   * item was good, and with what the intake says; every item is in the books then.
+   */
+  put(body: TranslatedBody): Promise<Receipt>
+}
+
+/** `OB_LIMIT_BODY` → `limit_body`: the reason label of a refusal. */
+export function reasonOf(code: ErrorCode): string {
+  return code.slice(3).toLowerCase()
+}
+
+/** Any error as one of ours: what no table knows is our own fault. */
+export function asBridgeError(error: unknown): BridgeError {
+  if (isBridgeError(error)) return error
+  const why = error instanceof Error ? error.message : String(error)
+  return new BridgeError('OB_INTERNAL', `cannot take request: ${why}`, { cause: error })
+}
+
+/** Cells of one metric by their `reason`, kept so that the hot path does not build label keys. */
+export function cellsByReason(make: (reason: string) => Cell): (reason: string) => Cell {
+  const cells = new Map<string, Cell>()
+  return (reason) => {
+    let cell = cells.get(reason)
+    if (cell === undefined) cells.set(reason, (cell = make(reason)))
+    return cell
+  }
+}
+
+/** The books of one body's drops and notes; where the drops go (refused or dropped) is the caller's to say. */
+export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 'refused' | 'dropped') {
+  const books: FormatBooks = deps.metrics.books(format, 'traces')
+  const lost = cellsByReason((reason) => books[dropsAre](reason))
+  const noted = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_notes_total', { format, reason }))
+  return {
+    books,
+    lost,
+    /** Counts drops as received and lost at once. Returns how many items they were. */
+    drops(drops: readonly Drop[]): number {
+      let sum = 0
+      for (const drop of drops) {
+        lost(drop.reason).value += drop.count
+        sum += drop.count
+      }
+      books.received.value += sum
+      return sum
+    },
+    notes(notes: readonly Note[]): void {
+      for (const note of notes) noted(note.reason).value += note.count
+    },
+  }
+}
+
+/**
+ * Creates the way in for one encoding over a transport whose sender waits for an answer. Items enter the books the moment
+ * they are handed on or refused, not before.
+ */
+export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Receiver {
+  const { format, transport } = options
+  const labels = { format, transport }
+  const requests = deps.metrics.counter('otlp_bridge_received_requests_total', labels)
+  const bytes = deps.metrics.counter('otlp_bridge_received_bytes_total', labels)
+  const refusedRequests = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_refused_requests_total', { ...labels, reason }))
+  const translateSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
+  const queueSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format })
+  const items = createItemBooks(format, deps, 'refused')
+  const totals: ReceiverTotals = { requests: 0, refusedRequests: 0, bytes: 0, items: 0, lostItems: 0 }
+
+  const refused = (error: BridgeError): void => {
+    refusedRequests(reasonOf(error.code)).value++
+    totals.refusedRequests++
+  }
+
+  const allRejected = (drops: readonly Drop[]): BridgeError =>
+    new BridgeError('OB_ALL_REJECTED', drops[0]?.example ?? 'cannot take request: no item of it could be read')
+
+  const refuseStrictly = (body: TranslatedBody): never => {
+    const rejected = items.drops(body.drops)
+    items.books.received.value += body.items
+    items.lost('strict').value += body.items
+    totals.lostItems += rejected + body.items
+    totals.refusedRequests++
+    throw allRejected(body.drops)
+  }
+
+  return {
+    format,
+    totals,
+    arrived(wireBytes) {
+      requests.value++
+      bytes.value += wireBytes
+      totals.requests++
+      totals.bytes += wireBytes
+    },
+    refused,
+    translate(body) {
+      const startedAt = performance.now()
+      try {
+        const translated = options.translate(body, deps.nowMs())
+        translateSeconds.observe((performance.now() - startedAt) / 1000)
+        return translated
+      } catch (error) {
+        const known = asBridgeError(error)
+        refused(known)
+        if (known.code === 'OB_INTERNAL') deps.log.error({ format, error }, 'a translator failed on a body; the body was refused')
+        throw known
+      }
+    },
+    async put(body) {
+      items.notes(body.notes)
+      totals.items += body.received
+      if (body.drops.length > 0 && options.strict === true) refuseStrictly(body)
+      let rejected = 0
+      if (body.drops.length > 0) {
+        rejected = items.drops(body.drops)
+        totals.lostItems += rejected
+      }
+      if (body.items === 0) {
+        if (rejected === 0) return { items: 0, rejected: 0 }
+        totals.refusedRequests++
+        throw allRejected(body.drops)
+      }
+      const startedAt = performance.now()
+      // Counted now, because the queue counts its side as soon as it is called.
+      items.books.received.value += body.items
+      try {
+        await deps.intake.put(batchOf(format, body.items, body.data))
+      } catch (error) {
+        const known = asBridgeError(error)
+        items.lost(reasonOf(known.code)).value += body.items
+        totals.lostItems += body.items
+        totals.refusedRequests++
+        throw known
+      }
+      items.books.translated.value += body.items
+      queueSeconds.observe((performance.now() - startedAt) / 1000)
+      return { items: body.items, rejected }
+    },
+  }
+}
+
+/** A batch of traces for the intake. */
+export function batchOf(format: string, items: number, data: Uint8Array): EncodedBatch {
+  return { format, signal: 'traces', items, data }
+}

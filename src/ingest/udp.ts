@@ -1,0 +1,175 @@
+/**
+ * Datagrams in, batches out. Sockets are emptied at once into a bounded backlog, because the kernel's buffer is small and
+ * what does not fit there is lost; translation then takes turns with everything else on the event loop.
+ */
+
+import { createSocket, type Socket } from 'node:dgram'
+import { performance } from 'node:perf_hooks'
+import { BridgeError } from '../errors.ts'
+import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
+import { type Bound, bindAll, urlHost } from './addresses.ts'
+import { createCoalescer } from './coalesce.ts'
+import { watchKernelDrops } from './kernel-drops.ts'
+import { asBridgeError, cellsByReason, createItemBooks, reasonOf } from './receive.ts'
+
+export interface UdpOptions {
+  /** Section of the configuration, for messages: `ingest.jaeger.compact`. */
+  readonly section: string
+  /** Format label of this port. */
+  readonly format: string
+  readonly host: string
+  readonly port: number
+  /** Bytes asked of the kernel. */
+  readonly receiveBuffer: number
+  /** Bytes of datagrams that may wait for translation. */
+  readonly backlog: number
+  /** When spans of several datagrams are queued together, and how much is kept while the queue is full. */
+  readonly batch: { readonly items: number; readonly bytes: number; readonly delay: number; readonly hold: number }
+  readonly translate: BodyTranslator
+  /** Several processes share the port; the kernel spreads datagrams over them by sender. */
+  readonly reusePort?: boolean
+}
+
+/** Translation goes on for this long, then others have their turn: half of what a listener's answer may take. */
+const turnMs = 4
+
+/** At most one line a format in this time about bad datagrams; the counters have them all. */
+const quietMs = 10_000
+
+/** What a waiting datagram costs beside its bytes, so that empty ones cannot pile up without end. */
+const datagramCostBytes = 256
+
+interface BoundSocket extends Bound {
+  readonly socket: Socket
+}
+
+/** Starts a port on every address of the host. Throws OB_LISTEN. */
+export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<Listener> {
+  const { format, translate } = options
+  const labels = { format, transport: 'udp' }
+  const datagrams = deps.metrics.counter('otlp_bridge_received_requests_total', labels)
+  const bytes = deps.metrics.counter('otlp_bridge_received_bytes_total', labels)
+  const refusedDatagrams = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_refused_requests_total', { ...labels, reason }))
+  const translateSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
+  const items = createItemBooks(format, deps, 'dropped')
+  const coalescer = createCoalescer({ format, ...options.batch }, deps, items)
+
+  let waiting: Buffer[] = []
+  let next = 0
+  let waitingBytes = 0
+  let turn: NodeJS.Immediate | undefined
+  let lastLineMs = Number.NEGATIVE_INFINITY
+
+  const complain = (error: BridgeError): void => {
+    const now = deps.nowMs()
+    if (now - lastLineMs < quietMs && now >= lastLineMs) return
+    lastLineMs = now
+    deps.log.warn({ format, code: error.code, fault: error.message }, 'a datagram was refused; further ones are only counted for a while')
+  }
+
+  const translateOne = (datagram: Buffer): void => {
+    const startedAt = performance.now()
+    try {
+      const body = translate(datagram, deps.nowMs())
+      translateSeconds.observe((performance.now() - startedAt) / 1000)
+      items.drops(body.drops)
+      items.notes(body.notes)
+      if (body.items > 0) coalescer.add(body.items, body.data)
+    } catch (error) {
+      const known = asBridgeError(error)
+      refusedDatagrams(reasonOf(known.code)).value++
+      complain(known)
+    }
+  }
+
+  const work = (untilMs: number): void => {
+    while (next < waiting.length && performance.now() < untilMs) {
+      const datagram = waiting[next++] as Buffer
+      waitingBytes -= datagram.length + datagramCostBytes
+      translateOne(datagram)
+    }
+    if (next === waiting.length) {
+      waiting = []
+      next = 0
+    } else if (next > 1024) {
+      waiting = waiting.slice(next)
+      next = 0
+    }
+  }
+
+  const takeTurn = (): void => {
+    turn = undefined
+    work(performance.now() + turnMs)
+    if (waiting.length > 0) turn = setImmediate(takeTurn)
+  }
+
+  const onMessage = (datagram: Buffer): void => {
+    datagrams.value++
+    bytes.value += datagram.length
+    if (waitingBytes + datagram.length > options.backlog) {
+      refusedDatagrams('backlog_full').value++
+      complain(
+        new BridgeError('OB_QUEUE_FULL', `cannot keep datagram: more than ${options.backlog} bytes wait (${options.section}.backlog)`),
+      )
+      return
+    }
+    waiting.push(datagram)
+    waitingBytes += datagram.length + datagramCostBytes
+    turn ??= setImmediate(takeTurn)
+  }
+
+  const bound = await bindAll(options.section, options.host, options.port, (address, port) =>
+    listen(options, deps, onMessage, address, port),
+  )
+  reportBuffer(options, deps, bound)
+  const drops = watchKernelDrops(format, bound, deps)
+
+  return {
+    addresses: bound.map((one) => `udp://${urlHost(one.address)}:${one.port}`),
+    async stop(deadlineMs) {
+      await drops.stop()
+      await Promise.all(bound.map((one) => one.close()))
+      if (turn !== undefined) clearImmediate(turn)
+      work(Number.POSITIVE_INFINITY)
+      await coalescer.stop(deadlineMs)
+    },
+  }
+}
+
+function listen(
+  options: UdpOptions,
+  deps: AdapterDeps,
+  onMessage: (datagram: Buffer) => void,
+  address: string,
+  port: number,
+): Promise<BoundSocket> {
+  const v6 = address.includes(':')
+  const socket = createSocket({
+    type: v6 ? 'udp6' : 'udp4',
+    ipv6Only: address === '::1',
+    recvBufferSize: options.receiveBuffer,
+    reusePort: options.reusePort === true,
+  })
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind({ address, port }, () => {
+      socket.removeListener('error', reject)
+      socket.on('error', (error) => deps.log.error({ format: options.format, fault: error.message }, 'a datagram socket failed'))
+      socket.on('message', onMessage)
+      resolve({ socket, address, port: socket.address().port, close: () => new Promise((done) => socket.close(() => done())) })
+    })
+  })
+}
+
+/** Linux gives back twice what it granted: the other half is its own bookkeeping. */
+const grantedBytes = (socket: Socket): number => Math.floor(socket.getRecvBufferSize() / (process.platform === 'linux' ? 2 : 1))
+
+function reportBuffer(options: UdpOptions, deps: AdapterDeps, bound: readonly BoundSocket[]): void {
+  const granted = Math.min(...bound.map((one) => grantedBytes(one.socket)))
+  deps.metrics.gauge('otlp_bridge_udp_receive_buffer_bytes', { format: options.format }).value = granted
+  if (granted >= options.receiveBuffer) return
+  deps.log.warn(
+    { format: options.format, asked: options.receiveBuffer, granted },
+    `the kernel granted a smaller receive buffer than ${options.section}.receiveBuffer asks for; raise net.core.rmem_max against loss in bursts`,
+  )
+}
