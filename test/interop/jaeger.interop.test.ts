@@ -1,8 +1,12 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask, judge } from './answers.ts'
 import { type Bridge, startBridge } from './bridge.ts'
 import { expectedOfJaegerHttp, expectedOfJaegerUdp, expectedOfZipkin } from './expected.ts'
 import { type ServedSpan, servedTrace, type Tags } from './jaeger-api.ts'
-import { type JaegerPorts, type Peer, present, runClient, startJaeger } from './peers.ts'
+import { accepted as acceptedAnswers, batchCases, handMade } from './jaeger-cases.ts'
+import { type JaegerPorts, type Peer, present, root, runClient, startJaeger } from './peers.ts'
 import { clientRuns } from './runs.ts'
 import { teeHttp, teeUdp } from './tee.ts'
 
@@ -66,6 +70,14 @@ const accepted: readonly Accepted[] = [
   },
 ]
 
+const shared = resolve(root, process.env['OTLP_BRIDGE_SHARED'] ?? '../shared')
+const vectors = join(shared, 'vectors/jaeger')
+const withVectors = existsSync(vectors)
+if (!withVectors) console.warn(`SKIPPED: no vectors at ${vectors}; set OTLP_BRIDGE_SHARED`)
+const good = 'real_thrift_batch_01.http.bin'
+const cases = withVectors ? [...batchCases(vectors), ...handMade(readFileSync(join(vectors, good)))] : []
+const table: string[] = []
+
 const runnable = present('jaeger-v2')
 const used = new Set<string>()
 let direct: Peer<JaegerPorts>
@@ -81,6 +93,7 @@ describe.skipIf(!runnable)('Jaeger v2 behind the bridge', () => {
   })
 
   afterAll(async () => {
+    console.log(`Jaeger v2 → bridge, ${table.length} differences\n${table.join('\n')}`)
     await bridge?.stop()
     await Promise.all([behind?.stop(), direct?.stop()])
   })
@@ -88,34 +101,35 @@ describe.skipIf(!runnable)('Jaeger v2 behind the bridge', () => {
   // The one that sends binary to the compact port is left out: Jaeger itself does not read it there.
   const runs = clientRuns.filter(({ title }) => !title.includes('binary to the compact'))
 
-  it.each(runs)('serves what it serves when fed directly: $title', async ({ language, jaeger }) => {
-    if (!present(language)) return
-    const zipkin = await teeHttp([direct.ports.zipkin, bridge.ports.zipkin])
-    const http = await teeHttp([direct.ports.thriftHttp, bridge.ports.jaegerHttp])
-    const udp = await teeUdp(
-      jaeger === 'binary' ? [direct.ports.binary, bridge.ports.binary] : [direct.ports.compact, bridge.ports.compact],
-    )
-    await runClient(language, {
-      zipkinUrl: `http://127.0.0.1:${zipkin.port}/api/v2/spans`,
-      jaegerUrl: `http://127.0.0.1:${http.port}/api/traces`,
-      ...(jaeger === 'http' ? {} : { agent: `127.0.0.1:${udp.port}` }),
-    })
-    const sent = [...expectedOfZipkin(zipkin.seen), ...expectedOfJaegerHttp(http.seen), ...expectedOfJaegerUdp(udp.seen)]
-    expect(sent).toHaveLength(2)
-    for (const { traceId, spanId } of sent) {
-      const before = await servedTrace(direct.ports.query, traceId)
-      const after = await servedTrace(behind.ports.query, traceId)
-      const wanted = before.map((span) =>
-        accepted.reduce((now, { rule, apply }) => {
-          const next = apply(now)
-          if (next !== now) used.add(rule)
-          return next
-        }, span),
+  describe.each(runs)('given $title', ({ language, jaeger }) => {
+    it.skipIf(!present(language))('serves what it serves when fed directly', async () => {
+      const zipkin = await teeHttp([direct.ports.zipkin, bridge.ports.zipkin])
+      const http = await teeHttp([direct.ports.thriftHttp, bridge.ports.jaegerHttp])
+      const udp = await teeUdp(
+        jaeger === 'binary' ? [direct.ports.binary, bridge.ports.binary] : [direct.ports.compact, bridge.ports.compact],
       )
-      expect(after).toEqual(wanted)
-      expect(after.map((span) => span.spanId)).toEqual([spanId])
-    }
-    await Promise.all([zipkin.close(), http.close(), udp.close()])
+      await runClient(language, {
+        zipkinUrl: `http://127.0.0.1:${zipkin.port}/api/v2/spans`,
+        jaegerUrl: `http://127.0.0.1:${http.port}/api/traces`,
+        ...(jaeger === 'http' ? {} : { agent: `127.0.0.1:${udp.port}` }),
+      })
+      const sent = [...expectedOfZipkin(zipkin.seen), ...expectedOfJaegerHttp(http.seen), ...expectedOfJaegerUdp(udp.seen)]
+      expect(sent).toHaveLength(2)
+      for (const { traceId, spanId } of sent) {
+        const before = await servedTrace(direct.ports.query, traceId)
+        const after = await servedTrace(behind.ports.query, traceId)
+        const wanted = before.map((span) =>
+          accepted.reduce((now, { rule, apply }) => {
+            const next = apply(now)
+            if (next !== now) used.add(rule)
+            return next
+          }, span),
+        )
+        expect(after).toEqual(wanted)
+        expect(after.map((span) => span.spanId)).toEqual([spanId])
+      }
+      await Promise.all([zipkin.close(), http.close(), udp.close()])
+    })
   })
 
   it.skipIf(!present('python', 'go', 'node', 'java'))(
@@ -124,4 +138,12 @@ describe.skipIf(!runnable)('Jaeger v2 behind the bridge', () => {
       expect([...used].sort()).toEqual(accepted.map(({ rule }) => rule).sort())
     },
   )
+  it.each(cases)('answers alike, or as a rule says: $name', async (one) => {
+    const theirs = await ask(direct.ports.thriftHttp, one)
+    const ours = await ask(bridge.ports.jaegerHttp, one)
+    const verdict = judge(one, theirs, ours, acceptedAnswers)
+    if (verdict.differences.length > 0)
+      table.push(`${(verdict.rule || 'NO RULE').padEnd(18)} ${one.name}: ${verdict.differences.join('; ')}`)
+    expect(verdict.wrong).toBeUndefined()
+  })
 })

@@ -1,24 +1,9 @@
-/**
- * Requests put to a real Zipkin server and to the bridge, and the answers in which the two may differ.
- *
- * Every case states what is compared. `text`: status and body, word for word but for the place in the text ("at line 1 column 16 path $…"),
- * which the page of the format leaves free. `status`: the body is left alone.
- */
+/** Requests put to a real Zipkin server and to the bridge, and the answers in which the two may differ. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-
-export interface Case {
-  readonly name: string
-  readonly method: string
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body?: Uint8Array
-  readonly compare: 'text' | 'status'
-  /** Names of headers of the answer that must be equal too. */
-  readonly sameHeaders?: readonly string[]
-}
+import type { Accepted, Case } from './answers.ts'
 
 const json = { 'content-type': 'application/json' }
 const thrift = { 'content-type': 'application/x-thrift' }
@@ -183,15 +168,6 @@ export function vectorCases(folder: string): Case[] {
       if (route === undefined) throw new Error(`cannot place ${file}: unknown format ${format}`)
       return post(file, route[0], route[1], readFileSync(join(folder, file)), 'text')
     })
-}
-
-/** A difference that the mapping asks for: in these cases the bridge answers so, and not as Zipkin does. */
-export interface Accepted {
-  readonly rule: string
-  readonly why: string
-  readonly cases: readonly string[]
-  readonly status: number
-  readonly body: RegExp
 }
 
 const empty = /^$/
