@@ -4,7 +4,7 @@ import { request } from 'node:http'
 
 /**
  * A request, and how far the answers must agree. `text`: status and body, word for word but for what {@link withoutPlace} takes out;
- * `status`: the body is left alone.
+ * `start`: status and the text up to its first colon; `status`: the body is left alone.
  */
 export interface Case {
   readonly name: string
@@ -12,7 +12,7 @@ export interface Case {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array
-  readonly compare: 'text' | 'status'
+  readonly compare: 'text' | 'start' | 'status'
   /** Names of headers that must be equal too when both answer 2xx. */
   readonly sameHeaders?: readonly string[]
 }
@@ -50,6 +50,9 @@ export function ask(port: number, { method, path, headers, body }: Case): Promis
 /** A text without the place in it ("at line 1 column 16 path $[0].traceId"), which the page of the Zipkin format leaves free. */
 export const withoutPlace = (text: string): string => text.replace(/ (?:at )?line \d+ column \d+ path \S+/, '')
 
+const compared = (text: string, compare: Case['compare']): string =>
+  compare === 'status' ? '' : compare === 'start' ? text.replace(/:[^]*/, '') : withoutPlace(text)
+
 const plain = (value: string | string[] | undefined): string =>
   String(value ?? '')
     .replaceAll(' ', '')
@@ -59,7 +62,7 @@ const plain = (value: string | string[] | undefined): string =>
 export function differences(one: Case, old: Answer, bridge: Answer): string[] {
   const found: string[] = []
   if (old.status !== bridge.status) found.push(`status ${old.status} → ${bridge.status}`)
-  if (one.compare === 'text' && withoutPlace(old.body) !== withoutPlace(bridge.body)) {
+  if (compared(old.body, one.compare) !== compared(bridge.body, one.compare)) {
     found.push(`text ${JSON.stringify(old.body.slice(0, 100))} → ${JSON.stringify(bridge.body.slice(0, 100))}`)
   }
   if (old.status < 300 && bridge.status < 300) {

@@ -35,7 +35,7 @@ export function handMade(good: Uint8Array): Case[] {
   const typed = (type: string, compare: Case['compare'] = 'text'): Case =>
     post(`content type "${type}"`, { 'content-type': type }, good, compare)
   const other = (method: string): Case => ({ name: method, method, path: '/api/traces', headers: {}, compare: 'status' })
-  const body = (name: string, hex: string): Case => post(name, { 'content-type': thrift }, Buffer.from(hex, 'hex'))
+  const body = (name: string, hex: string): Case => post(name, { 'content-type': thrift }, Buffer.from(hex, 'hex'), 'start')
   return [
     typed(thrift),
     typed('application/vnd.apache.thrift.binary'),
@@ -44,20 +44,20 @@ export function handMade(good: Uint8Array): Case[] {
     post('a format in the query', { 'content-type': thrift }, good, 'text', '/api/traces?format=jaeger.thrift'),
     typed('application/json'),
     typed('weird'),
-    typed('a/<b>'),
-    typed('text/plain; x'),
-    typed('weird;;='),
+    typed('a/<b>', 'start'),
+    typed('text/plain; x', 'start'),
+    typed('weird;;=', 'start'),
     post('no content type', {}, good),
     body('empty body', ''),
-    post('a word', { 'content-type': thrift }, Buffer.from('hello')),
+    post('a word', { 'content-type': thrift }, Buffer.from('hello'), 'start'),
     body('33,554,432 spans declared', '0f00020c02000000'),
     body('a batch of nothing', '00'),
-    post('cut off', { 'content-type': thrift }, good.subarray(0, 60)),
+    post('cut off', { 'content-type': thrift }, good.subarray(0, 60), 'start'),
     post('bytes after the batch', { 'content-type': thrift }, Buffer.concat([good, Buffer.from('xx')])),
     post('gzip', { 'content-type': thrift, 'content-encoding': 'gzip' }, gzipSync(good)),
     post('deflate', { 'content-type': thrift, 'content-encoding': 'deflate' }, deflateSync(good)),
-    post('not gzip', { 'content-type': thrift, 'content-encoding': 'gzip' }, Buffer.from('hello')),
-    post('unknown encoding', { 'content-type': thrift, 'content-encoding': 'br' }, good),
+    post('not gzip', { 'content-type': thrift, 'content-encoding': 'gzip' }, Buffer.from('hello'), 'status'),
+    post('unknown encoding', { 'content-type': thrift, 'content-encoding': 'br' }, good, 'status'),
     other('GET'),
     other('PUT'),
     other('HEAD'),
