@@ -51,7 +51,7 @@ export function ask(port: number, { method, path, headers, body }: Case): Promis
 export const withoutPlace = (text: string): string => text.replace(/ (?:at )?line \d+ column \d+ path \S+/, '')
 
 const compared = (text: string, compare: Case['compare']): string =>
-  compare === 'status' ? '' : compare === 'start' ? text.replace(/:[^]*/, '') : withoutPlace(text)
+  compare === 'status' ? '' : compare === 'start' ? text.replace(/:.*/s, '') : withoutPlace(text)
 
 const plain = (value: string | string[] | undefined): string =>
   String(value ?? '')
