@@ -20,7 +20,7 @@ import { type Key, type KeyValue, noAttributes, type Text, ValueType } from '../
 import { toSignedBigInt, type Words } from '../../otlp/time.ts'
 import type { JaegerBatch, JaegerClientStats, JaegerLog, JaegerProcess, JaegerReference, JaegerSpan } from '../../translate/jaeger/model.ts'
 import type { DecodeLimits } from '../limits.ts'
-import { type ThriftReader, ThriftType } from '../thrift.ts'
+import { BinaryReader, type ThriftReader, ThriftType } from '../thrift.ts'
 
 /** Thrift's TagType. */
 const TagType = { String: 0, Double: 1, Bool: 2, Long: 3, Binary: 4 } as const
@@ -132,11 +132,101 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
     }
   }
 
+  /**
+   * A tag as every generated binary writer lays it out: key, vType, the one value, stop. Anything else: undefined, and
+   * the reader has not moved. Half of a batch's bytes are tags, and this reads one with four loads instead of twelve.
+   */
+  const usualBinaryTag = (reader: BinaryReader): KeyValue | undefined => {
+    const { bytes, view, end } = reader
+    const start = reader.at
+    // Ids and types of two fields and the stop: 7 + key + 7 + 3 + value + 1, of which the smallest value has 1 byte.
+    if (end - start < 19 || view.getInt32(start) >>> 8 !== 0x0b0001) return undefined
+    const keyLength = view.getInt32(start + 3)
+    if (keyLength < 0 || keyLength > maxStringBytes || keyLength > end - start - 19) return undefined
+    const keyEnd = start + 7 + keyLength
+    if (view.getInt32(keyEnd) >>> 8 !== 0x080002) return undefined
+    const vType = view.getInt32(keyEnd + 3)
+    const header = view.getInt32(keyEnd + 7) >>> 8
+    const at = keyEnd + 10
+    switch (vType) {
+      case TagType.String:
+      case TagType.Binary: {
+        if (header !== (vType === TagType.String ? 0x0b0003 : 0x0b0007) || end - at < 5) return undefined
+        const length = view.getInt32(at)
+        if (length < 0 || length > maxStringBytes || length > end - at - 5) return undefined
+        const valueEnd = at + 4 + length
+        if (bytes[valueEnd] !== ThriftType.Stop) return undefined
+        reader.at = valueEnd + 1
+        const key = keys.find(bytes, view, start + 7, keyEnd)
+        return { key, type: vType === TagType.String ? ValueType.Text : ValueType.Bytes, a: at + 4, b: valueEnd, ref: bytes }
+      }
+      case TagType.Long:
+      case TagType.Double: {
+        if (header !== (vType === TagType.Long ? 0x0a0006 : 0x040004) || end - at < 9 || bytes[at + 8] !== ThriftType.Stop) return undefined
+        reader.at = at + 9
+        const key = keys.find(bytes, view, start + 7, keyEnd)
+        const type = vType === TagType.Long ? ValueType.Int : ValueType.Double
+        return { key, type, a: view.getInt32(at), b: view.getInt32(at + 4), ref: null }
+      }
+      case TagType.Bool: {
+        if (header !== 0x020005 || end - at < 2 || bytes[at + 1] !== ThriftType.Stop) return undefined
+        reader.at = at + 2
+        const key = keys.find(bytes, view, start + 7, keyEnd)
+        return { key, type: ValueType.Bool, a: bytes[at] === 0 ? 0 : 1, b: 0, ref: null }
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** The same for the compact protocol, where key and text are below 128 bytes; longer ones take the other way. */
+  const usualCompactTag = (reader: ThriftReader): KeyValue | undefined => {
+    const { bytes, view, end } = reader
+    const start = reader.at
+    const keyLength = bytes[start + 1] as number
+    const keyEnd = start + 2 + keyLength
+    if (keyEnd + 4 >= end || bytes[start] !== 0x18 || keyLength > 0x7f || bytes[keyEnd] !== 0x15) return undefined
+    const header = bytes[keyEnd + 2] as number
+    const at = keyEnd + 3
+    // vType is zig-zag: twice the number; the value's header holds the distance of its id from vType's
+    switch (bytes[keyEnd + 1]) {
+      case TagType.String * 2: {
+        const length = bytes[at] as number
+        const valueEnd = at + 1 + length
+        if (header !== 0x18 || length > 0x7f || valueEnd >= end || bytes[valueEnd] !== ThriftType.Stop) return undefined
+        reader.at = valueEnd + 1
+        return { key: keys.find(bytes, view, start + 2, keyEnd), type: ValueType.Text, a: at + 1, b: valueEnd, ref: bytes }
+      }
+      case TagType.Bool * 2: {
+        if ((header !== 0x31 && header !== 0x32) || bytes[at] !== ThriftType.Stop) return undefined
+        reader.at = at + 1
+        return { key: keys.find(bytes, view, start + 2, keyEnd), type: ValueType.Bool, a: header === 0x31 ? 1 : 0, b: 0, ref: null }
+      }
+      case TagType.Long * 2: {
+        if (header !== 0x46) return undefined
+        reader.at = at
+        reader.i64(words)
+        if (reader.at >= end || bytes[reader.at] !== ThriftType.Stop) {
+          reader.at = start
+          return undefined
+        }
+        reader.at++
+        return { key: keys.find(bytes, view, start + 2, keyEnd), type: ValueType.Int, a: words.hi, b: words.lo, ref: null }
+      }
+      default:
+        return undefined
+    }
+  }
+
   const tags = (reader: ThriftReader, what: string): readonly KeyValue[] => {
     const length = count(reader, maxAttributes, what)
     if (length === 0) return noAttributes
-    const list: KeyValue[] = []
-    for (let i = 0; i < length; i++) list.push(tag(reader))
+    const list = new Array<KeyValue>(length)
+    if (reader instanceof BinaryReader) {
+      for (let i = 0; i < length; i++) list[i] = usualBinaryTag(reader) ?? tag(reader)
+    } else {
+      for (let i = 0; i < length; i++) list[i] = usualCompactTag(reader) ?? tag(reader)
+    }
     return list
   }
 
@@ -198,15 +288,15 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
 
   const references = (reader: ThriftReader): readonly JaegerReference[] => {
     const length = count(reader, maxEvents, 'references')
-    const list: JaegerReference[] = []
-    for (let i = 0; i < length; i++) list.push(reference(reader))
+    const list = new Array<JaegerReference>(length)
+    for (let i = 0; i < length; i++) list[i] = reference(reader)
     return list
   }
 
   const logs = (reader: ThriftReader): readonly JaegerLog[] => {
     const length = count(reader, maxEvents, 'logs')
-    const list: JaegerLog[] = []
-    for (let i = 0; i < length; i++) list.push(log(reader))
+    const list = new Array<JaegerLog>(length)
+    for (let i = 0; i < length; i++) list[i] = log(reader)
     return list
   }
 
@@ -318,8 +408,8 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
       if (id === 1 && reader.fieldType === ThriftType.Struct) batchProcess = process(reader)
       else if (id === 2 && reader.fieldType === ThriftType.List) {
         const length = count(reader, maxItems, 'spans')
-        const list: JaegerSpan[] = []
-        for (let i = 0; i < length; i++) list.push(span(reader))
+        const list = new Array<JaegerSpan>(length)
+        for (let i = 0; i < length; i++) list[i] = span(reader)
         spans = list
       } else if (id === 3 && reader.fieldType === ThriftType.I64) {
         reader.i64(words)
