@@ -5,7 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
-import { createExposition } from '../telemetry/exposition.ts'
+import type { Exposition } from '../telemetry/exposition.ts'
 import type { Health } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { AdminConfig } from './config.ts'
@@ -16,6 +16,8 @@ export interface AdminDeps {
   readonly health: Health
   readonly status: StatusSource
   readonly nowMs: () => number
+  /** Answers a scrape. */
+  readonly expose: () => Promise<Exposition>
 }
 
 const pages: Readonly<Record<string, readonly [file: string, type: string]>> = {
@@ -33,9 +35,8 @@ const pageHeaders = {
 }
 
 function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
-  const expose = createExposition(deps.metrics)
   app.get('/metrics', async (_request, reply) => {
-    const { contentType, text } = await expose()
+    const { contentType, text } = await deps.expose()
     return reply.header('content-type', contentType).send(text)
   })
   app.get('/health/live', (_request, reply) => reply.send({ status: 'live' }))

@@ -16,7 +16,7 @@ export interface QueueStatus {
   readonly items: number
   readonly bytes: number
   readonly maxBytes: number
-  /** When the oldest waiting batch came; absent when nothing waits. */
+  /** Age of the oldest batch in milliseconds; absent when nothing waits. */
   readonly oldestMs?: number
   readonly deadItems: number
   readonly fault?: string

@@ -18,8 +18,13 @@ export interface Sources {
   /** `a.b.c=value`, in order; values are typed as YAML types plain ones, lists and sections are written as JSON. */
   readonly sets?: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** What the standard environment variables say, as a tree of the same shape as the file. */
-  readonly fromEnv?: (env: Readonly<Record<string, string | undefined>>) => object
+  /** What the standard environment variables say, as a tree of the same shape as the file, and which of them cannot be used. */
+  readonly fromEnv?: (env: Readonly<Record<string, string | undefined>>) => Standard
+}
+
+export interface Standard {
+  readonly tree: object
+  readonly faults: readonly { readonly name: string; readonly message: string }[]
 }
 
 export type Read<T> =
@@ -106,7 +111,8 @@ export async function readConfig<T extends z.ZodType>(schema: T, sources: Source
   const gathered: Gathered = { tree: emptySection(), faults: [], places: new Map() }
   const standard = sources.fromEnv?.(sources.env)
   if (standard !== undefined) {
-    gathered.tree = merge(gathered.tree, JSON.parse(JSON.stringify(standard)) as Section)
+    gathered.tree = merge(gathered.tree, JSON.parse(JSON.stringify(standard.tree)) as Section)
+    for (const { name, message } of standard.faults) gathered.faults.push({ path: name, value: '', message, where: 'environment' })
     markAll(gathered.places, gathered.tree, [])
   }
   if (sources.file !== undefined) await addFile(gathered, sources.file, sources.env)

@@ -51,7 +51,7 @@ describe('readConfig', () => {
 
   it('lets --set win over the file, the file over the environment, the environment over the default', async () => {
     const path = await file('emit: { endpoint: "http://file:1", delay: 1s }')
-    const fromEnv = () => ({ emit: { endpoint: 'http://env:1', headers: { a: 'b' } } })
+    const fromEnv = () => ({ tree: { emit: { endpoint: 'http://env:1', headers: { a: 'b' } } }, faults: [] })
     const { config } = await readConfig(schema, { file: path, sets: ['emit.delay=5s'], env: {}, fromEnv })
     expect(config?.emit).toEqual({ endpoint: 'http://file:1', headers: { a: 'b' }, delay: 5000 })
   })
@@ -93,6 +93,14 @@ describe('readConfig', () => {
     expect(await faultsIn('', { sets: ['ingest.zipkin.port=x', 'nonsense'] })).toEqual([
       { path: 'nonsense', value: '', message: 'expected --set section.key=value', where: '--set' },
       { path: 'ingest.zipkin.port', value: '"x"', message: 'expected a number', where: '--set' },
+    ])
+  })
+
+  it('tells of environment variables that cannot be used', async () => {
+    const fromEnv = () => ({ tree: {}, faults: [{ name: 'OTEL_EXPORTER_OTLP_TIMEOUT', message: 'expected a number of milliseconds' }] })
+    const { faults } = await readConfig(schema, { env: {}, fromEnv })
+    expect(faults).toEqual([
+      { path: 'OTEL_EXPORTER_OTLP_TIMEOUT', value: '', message: 'expected a number of milliseconds', where: 'environment' },
     ])
   })
 

@@ -1,0 +1,212 @@
+/**
+ * `otlp-bridge demo`: one process with an OTLP sink, the bridge on free ports with a disk queue in a temporary folder, and recorded
+ * requests of real clients sent through every endpoint. Ends with a table; exit code 0 only if every span arrived and the books balance.
+ */
+
+import { createSocket, type Socket } from 'node:dgram'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadBridgeConfig } from '../config/compose.ts'
+import { type Pipeline, startPipeline } from '../pipeline.ts'
+import { createLog } from '../telemetry/log.ts'
+import { type DemoSink, startDemoSink } from './demo-sink.ts'
+import { type Fixture, readFixtures } from './fixtures.ts'
+import { type Io, interruptedCode } from './io.ts'
+import { printTable } from './table.ts'
+import { version } from './version.ts'
+
+export interface DemoOptions {
+  readonly keep?: boolean
+  readonly json?: boolean
+}
+
+/** How often every recorded request is sent. */
+const rounds = 100
+/** Longest wait for the sink to have everything. */
+const patienceMs = 15_000
+/** Pause between two requests of `--keep`. */
+const trickleMs = 120
+
+/** One line of the table: what became of the spans of one format. */
+interface DemoRow {
+  readonly format: string
+  readonly endpoints: string
+  readonly sent: number
+  readonly received: number
+  readonly translated: number
+  readonly delivered: number
+  readonly repeated: number
+  readonly lost: number
+  /** Items that the bridge's own books cannot account for. */
+  readonly open: number
+}
+
+const settings = (sink: DemoSink, folder: string): string[] => [
+  'ingest.zipkin.port=0',
+  ...['http', 'compact', 'binary', 'zipkin'].map((name) => `ingest.jaeger.${name}.port=0`),
+  `emit.endpoint=${sink.endpoint}`,
+  'emit.batch.delay=50',
+  `queue.path=${JSON.stringify(folder)}`,
+  'admin.port=0',
+  'log.level=warn',
+]
+
+interface Sender {
+  send(fixture: Fixture): Promise<void>
+  close(): void
+}
+
+function createSender(pipeline: Pipeline): Sender {
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+  let socket: Socket | undefined
+
+  const addressOf = (endpoint: string): URL => {
+    const found = pipeline.listeners.find((one) => one.section === `ingest.${endpoint}`)?.addresses[0]
+    if (found === undefined) throw new Error(`BUG: nothing listens for ${endpoint}`)
+    return new URL(found)
+  }
+
+  const post = (url: URL, fixture: Fixture): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const headers = { ...fixture.headers, 'content-length': fixture.body.length }
+      const sending = request(new URL(fixture.path ?? '/', url), { method: 'POST', agent, headers }, (response) => {
+        response.resume()
+        response.on('end', () => {
+          const status = response.statusCode ?? 0
+          if (status === 202 || status === 200) resolve()
+          else reject(new Error(`cannot send ${fixture.name}: the bridge answered ${status}`))
+        })
+      })
+      sending.on('error', reject)
+      sending.end(fixture.body)
+    })
+
+  const fire = (url: URL, fixture: Fixture): Promise<void> => {
+    socket ??= createSocket('udp4')
+    const sending = socket
+    return new Promise((resolve, reject) => {
+      sending.send(fixture.body, Number(url.port), '127.0.0.1', (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  return {
+    send(fixture) {
+      const url = addressOf(fixture.endpoint)
+      return fixture.path === undefined ? fire(url, fixture) : post(url, fixture)
+    },
+    close() {
+      agent.destroy()
+      socket?.close()
+    },
+  }
+}
+
+/** How many of these spans the sink has, how many are missing and how many came more often than sent. */
+function compare(
+  fixtures: readonly Fixture[],
+  times: number,
+  seen: DemoSink['seen'],
+): { delivered: number; lost: number; repeated: number } {
+  const wanted = new Map<string, number>()
+  for (const fixture of fixtures) for (const span of fixture.spans) wanted.set(span, (wanted.get(span) ?? 0) + times)
+  let [delivered, lost, repeated] = [0, 0, 0]
+  for (const [span, count] of wanted) {
+    const found = seen.get(span) ?? 0
+    delivered += Math.min(found, count)
+    lost += Math.max(0, count - found)
+    repeated += Math.max(0, found - count)
+  }
+  return { delivered, lost, repeated }
+}
+
+function rowsOf(fixtures: readonly Fixture[], pipeline: Pipeline, seen: DemoSink['seen']): DemoRow[] {
+  const books = new Map(pipeline.metrics.sums().map((one) => [one.format, one]))
+  return [...new Set(fixtures.map((one) => one.format))].map((format) => {
+    const own = fixtures.filter((one) => one.format === format)
+    const sums = books.get(format)
+    return {
+      format,
+      endpoints: [...new Set(own.map((one) => one.endpoint))].join(', '),
+      sent: own.reduce((sum, one) => sum + one.spans.length, 0) * rounds,
+      received: sums?.received ?? 0,
+      translated: pipeline.metrics.books(format, 'traces').translated.value,
+      ...compare(own, rounds, seen),
+      open: sums?.balance ?? 0,
+    }
+  })
+}
+
+async function settled(done: () => boolean, signal: AbortSignal): Promise<void> {
+  for (const endMs = Date.now() + patienceMs; !done() && Date.now() < endMs && !signal.aborted; ) await sleep(20)
+}
+
+function report(rows: readonly DemoRow[], seconds: number, options: DemoOptions, io: Io): boolean {
+  const well = rows.every((row) => row.lost === 0 && row.open === 0 && row.received === row.sent)
+  if (options.json === true) {
+    io.out(`${JSON.stringify({ ok: well, seconds, formats: rows }, null, 2)}\n`)
+    return well
+  }
+  const head = ['format', 'through', 'sent', 'received', 'translated', 'delivered', 'lost']
+  const table = rows.map((row) => [row.format, row.endpoints, row.sent, row.received, row.translated, row.delivered, row.lost])
+  const sum = (key: 'sent' | 'received' | 'translated' | 'delivered' | 'lost'): number => rows.reduce((total, row) => total + row[key], 0)
+  table.push(['all', '', sum('sent'), sum('received'), sum('translated'), sum('delivered'), sum('lost')])
+  io.out(printTable(head, table))
+  const open = rows.filter((row) => row.open !== 0).map((row) => `${row.format} by ${row.open}`)
+  const repeated = rows.reduce((total, row) => total + row.repeated, 0)
+  const books = open.length === 0 ? 'The books balance' : `The books do NOT balance: ${open.join(', ')}`
+  io.out(
+    `\n${well ? 'Nothing lost' : 'NOT everything arrived'} (spans, by id, in ${seconds.toFixed(1)} s; ${repeated} repeated). ${books}.\n`,
+  )
+  return well
+}
+
+async function trickle(fixtures: readonly Fixture[], sender: Sender, signal: AbortSignal): Promise<void> {
+  const busy = fixtures.filter((one) => one.spans.length > 0)
+  for (let at = 0; !signal.aborted; at++) {
+    const fixture = busy[at % busy.length]
+    if (fixture !== undefined) await sender.send(fixture)
+    await sleep(trickleMs * (0.3 + Math.random()), undefined, { signal }).catch(() => undefined)
+  }
+}
+
+async function run(sink: DemoSink, folder: string, options: DemoOptions, io: Io, signal: AbortSignal): Promise<number> {
+  const fixtures = await readFixtures()
+  const config = await loadBridgeConfig({ set: settings(sink, folder) }, {})
+  const log = createLog({ ...config.log, terminal: io.terminal })
+  const pipeline = await startPipeline(config, { log, version, nowMs: Date.now, random: Math.random })
+  const sender = createSender(pipeline)
+  try {
+    const startedMs = Date.now()
+    io.err(`Sending ${fixtures.length} recorded requests ${rounds} times through ${pipeline.listeners.length - 1} endpoints …\n`)
+    for (let round = 0; round < rounds && !signal.aborted; round++) {
+      await Promise.all(fixtures.map((fixture) => sender.send(fixture)))
+    }
+    await settled(() => compare(fixtures, rounds, sink.seen).lost === 0, signal)
+    await settled(() => pipeline.metrics.sums().every((one) => one.queued === 0 && one.balance === 0), signal)
+    if (signal.aborted) return interruptedCode
+    const well = report(rowsOf(fixtures, pipeline, sink.seen), (Date.now() - startedMs) / 1000, options, io)
+    if (options.keep === true && well) {
+      io.err(`\nThe live page: ${pipeline.adminUrl}/   (Ctrl-C ends it)\n`)
+      await trickle(fixtures, sender, signal)
+    }
+    return well ? 0 : 1
+  } finally {
+    sender.close()
+    await pipeline.stop(5000)
+  }
+}
+
+export async function demo(options: DemoOptions, io: Io): Promise<number> {
+  const signal = io.takeSignals()
+  const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-demo-'))
+  const sink = await startDemoSink()
+  try {
+    return await run(sink, folder, options, io, signal)
+  } finally {
+    await sink.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,56 @@
+/** The whole configuration: every section, joined from the schemas that stand beside the code they configure. */
+
+import { z } from 'zod'
+import { adminConfig } from '../admin/config.ts'
+import { emitConfig, queueConfig } from '../emit/config.ts'
+import { emitFromEnv } from '../emit/otel-env.ts'
+import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
+import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
+import { loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
+
+const mirrorConfig = z
+  .undefined({ error: () => 'dual-write comes with a later version; remove this section' })
+  .optional()
+  .describe('Reserved: dual-write to the old backend comes with a later version.')
+
+/** The schema of a configuration file. */
+export const configSchema = z.strictObject({
+  ingest: ingestConfig.default(everyEndpoint),
+  translate: translateConfig,
+  emit: emitConfig,
+  queue: queueConfig,
+  mirror: mirrorConfig,
+  admin: adminConfig,
+  log: logConfig,
+})
+
+/** A configuration with every default filled in; frozen. */
+export type Config = z.output<typeof configSchema>
+
+const fromStandardEnv = (env: Sources['env']): Standard => {
+  const { config, faults } = emitFromEnv(env)
+  return { tree: { emit: config, ...logFromOtelEnv(env) }, faults }
+}
+
+/** The options that name a configuration on the command line. */
+export interface ConfigOptions {
+  readonly config?: string | undefined
+  readonly set?: readonly string[]
+}
+
+const sourcesOf = (options: ConfigOptions, env: Sources['env']): Sources => ({
+  file: options.config,
+  sets: options.set ?? [],
+  env,
+  fromEnv: fromStandardEnv,
+})
+
+/** The configuration of this run. Throws OB_CONFIG that lists every fault. */
+export function loadBridgeConfig(options: ConfigOptions, env: Sources['env']): Promise<Config> {
+  return loadConfig(configSchema, sourcesOf(options, env))
+}
+
+/** The same, with the faults as values. */
+export function readBridgeConfig(options: ConfigOptions, env: Sources['env']): Promise<Read<Config>> {
+  return readConfig(configSchema, sourcesOf(options, env))
+}
