@@ -16,7 +16,8 @@ function walk(value: Json, countOnly: readonly string[]): Json {
   for (const [name, inner] of Object.entries(value)) {
     if (sets.has(name) && Array.isArray(inner)) {
       const byKey: { [key: string]: Json } = {}
-      for (const one of inner as { key: string; value: Json }[]) byKey[one.key] = countOnly.includes(one.key) ? countOf(one.value) : walk(one.value, countOnly)
+      for (const one of inner as { key: string; value: Json }[])
+        byKey[one.key] = countOnly.includes(one.key) ? countOf(one.value) : walk(one.value, countOnly)
       if (Object.keys(byKey).length > 0) result[name] = byKey
       continue
     }
