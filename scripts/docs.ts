@@ -1,0 +1,48 @@
+/**
+ * Writes what is generated: docs/reference/*.md and schema/otlp-bridge.schema.json. `--write` writes, `--check` fails when a file is
+ * not what would be written.
+ */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cliPage } from './reference/cli.ts'
+import { configurationPage, configurationSchema } from './reference/configuration.ts'
+import { errorsPage, metricsPage } from './reference/tables.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/configuration.md': configurationPage,
+  'docs/reference/cli.md': cliPage,
+  'docs/reference/errors.md': errorsPage,
+  'docs/reference/metrics.md': metricsPage,
+  'schema/otlp-bridge.schema.json': configurationSchema,
+}
+
+const readOr = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    // Not there yet: as stale as can be.
+    return ''
+  }
+}
+
+const stale = Object.entries(pages)
+  .map(([name, make]) => ({ name, file: `${root}${name}`, text: make() }))
+  .filter(({ file, text }) => readOr(file) !== text)
+
+if (process.argv.includes('--write')) {
+  for (const { name, file, text } of stale) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+    console.log(`written: ${name}`)
+  }
+} else {
+  for (const { name } of stale) console.error(`stale: ${name}`)
+  if (stale.length > 0) {
+    console.error('run `npm run docs`')
+    process.exitCode = 1
+  }
+}

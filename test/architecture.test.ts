@@ -1,0 +1,196 @@
+/** Holds the arrows of the house: which folder may import which. Types count too: knowing a type is knowing the other side. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseSync } from 'oxc-parser'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+interface Source {
+  /** `src/ingest/http.ts` */
+  readonly file: string
+  readonly text: string
+  /** Own files that it imports, types included, as paths from the root. */
+  readonly imports: readonly string[]
+  /** Packages and `node:` modules. */
+  readonly packages: readonly string[]
+}
+
+const filesBelow = (folder: string): string[] =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+        .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    : []
+
+function read(file: string): Source {
+  const text = readFileSync(join(root, file), 'utf8')
+  const { module, errors } = parseSync(file, text)
+  expect(errors, file).toEqual([])
+  const specifiers = [
+    ...module.staticImports.map((one) => one.moduleRequest.value),
+    ...module.staticExports.flatMap((one) => one.entries.flatMap((entry) => entry.moduleRequest?.value ?? [])),
+    ...module.dynamicImports.flatMap(({ moduleRequest: { start, end } }) => /^['"](.*)['"]$/.exec(text.slice(start, end))?.[1] ?? []),
+  ]
+  return {
+    file,
+    text,
+    imports: specifiers.filter((one) => one.startsWith('.')).map((one) => relative(root, join(root, dirname(file), one))),
+    packages: specifiers.filter((one) => !one.startsWith('.')),
+  }
+}
+
+const sources = filesBelow('src').map(read)
+
+/** Imports of `from` that are not among what is allowed, as `file → import`. */
+const strays = (from: RegExp, allowed: readonly RegExp[]): string[] =>
+  sources
+    .filter(({ file }) => from.test(file))
+    .flatMap(({ file, imports }) => imports.filter((one) => !allowed.some((pattern) => pattern.test(one))).map((one) => `${file} → ${one}`))
+
+/** Imports of something below `target` from outside of `allowed`. */
+const intruders = (target: RegExp, allowed: readonly RegExp[]): string[] =>
+  sources
+    .filter(({ file }) => !allowed.some((pattern) => pattern.test(file)))
+    .flatMap(({ file, imports }) => imports.filter((one) => target.test(one)).map((one) => `${file} → ${one}`))
+
+const folders = (folder: string): string[] =>
+  readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+
+/** Carriers bring other formats' payloads over another protocol: they have no translator. */
+const carriers = ['beats', 'kafka', 'otlp']
+const formats = [...new Set([...folders('src/translate'), ...folders('src/ingest')])].filter((one) => !carriers.includes(one))
+
+const errors = /^src\/errors\.ts$/
+const leaves = [/^src\/telemetry\//, /^src\/net\//, /^src\/config\/units\.ts$/]
+
+describe('arrows', () => {
+  it('otlp imports only errors.ts', () => {
+    expect(strays(/^src\/otlp\//, [/^src\/otlp\//, errors])).toEqual([])
+  })
+
+  it('translate imports only otlp, and errors.ts', () => {
+    expect(strays(/^src\/translate\//, [/^src\/translate\//, /^src\/otlp\//, errors])).toEqual([])
+  })
+
+  it('otlp and translate read no clock, no randomness, no environment', () => {
+    const impure = /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|process\.env|setTimeout)\b/
+    const found = sources.filter(({ file, text }) => /^src\/(otlp|translate)\//.test(file) && impure.test(text))
+    expect(found.map(({ file }) => file)).toEqual([])
+  })
+
+  it('ingest never imports emit, cli, pipeline or admin', () => {
+    expect(strays(/^src\/ingest\//, [/^src\/(ingest|translate|otlp)\//, errors, ...leaves])).toEqual([])
+  })
+
+  it('emit knows neither ingest nor translate, but for the types of the intake', () => {
+    expect(strays(/^src\/emit\//, [/^src\/(emit|otlp)\//, /^src\/ingest\/adapter\.ts$/, errors, ...leaves])).toEqual([])
+  })
+
+  it('decoders import their model, the thrift cursors, what all decoders share, and nothing that listens', () => {
+    const allowed = [
+      /^src\/translate\/[^/]+\/(model|keys)\.ts$/,
+      /^src\/ingest\/(thrift|limits)\.ts$/,
+      /^src\/ingest\/[^/]+\/(decode|json)-[^/]+\.ts$/,
+      /^src\/otlp\//,
+      errors,
+    ]
+    expect(strays(/^src\/ingest\/[^/]+\/decode-[^/]*\.ts$/, allowed)).toEqual([])
+  })
+
+  it('no format imports a sibling format', () => {
+    const found = formats.flatMap((one) =>
+      formats
+        .filter((other) => other !== one)
+        .flatMap((other) =>
+          sources
+            .filter(({ file }) => file.startsWith(`src/ingest/${one}/`) || file.startsWith(`src/translate/${one}/`))
+            .flatMap(({ file, imports }) =>
+              imports
+                .filter((path) => path.includes(`/ingest/${other}/`) || path.includes(`/translate/${other}/`))
+                .map((path) => `${file} → ${path}`),
+            ),
+        ),
+    )
+    expect(found).toEqual([])
+  })
+
+  it('telemetry, net and units are leaves', () => {
+    expect(strays(/^src\/(telemetry|net)\//, [/^src\/(telemetry|net)\//, errors, /^src\/config\/units\.ts$/])).toEqual([])
+    expect(strays(/^src\/config\/units\.ts$/, [])).toEqual([])
+  })
+
+  it('only the command line imports the pipeline', () => {
+    expect(intruders(/^src\/pipeline\.ts$/, [/^src\/cli\//, /^src\/main\.ts$/])).toEqual([])
+  })
+
+  it('only the pipeline builds emit and admin', () => {
+    const built = /^src\/(emit\/create|admin\/routes|ingest\/index)\.ts$/
+    const formatList = /^src\/(config\/compose|cli\/translate)\.ts$/
+    expect(intruders(built, [/^src\/pipeline\.ts$/, formatList])).toEqual([])
+  })
+
+  it('nobody imports the command line but main', () => {
+    expect(intruders(/^src\/cli\//, [/^src\/cli\//, /^src\/main\.ts$/])).toEqual([])
+  })
+
+  it('what takes long to load is loaded only when it is needed', () => {
+    const lazy = ['yaml', 'prom-client']
+    const found = sources.flatMap(({ file, text }) =>
+      lazy.filter((name) => new RegExp(`^import (?!type )[^'"]*['"]${name}['"]`, 'm').test(text)).map((name) => `${file} → ${name}`),
+    )
+    expect(found).toEqual([])
+  })
+})
+
+describe('formats', () => {
+  it.each(formats)('%s is whole: translator, config, listener, recorded cases', (format) => {
+    for (const file of [`src/translate/${format}/model.ts`, `src/translate/${format}/to-otlp.ts`, `src/ingest/${format}/config.ts`]) {
+      expect(existsSync(join(root, file)), file).toBe(true)
+    }
+    expect(folders(`fixtures/${format}`).length).toBeGreaterThan(0)
+  })
+})
+
+describe('sources', () => {
+  const own = [
+    ...sources,
+    ...['test', 'scripts', 'bench'].flatMap(filesBelow).map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') })),
+  ]
+
+  it('stay within 500 lines a file', () => {
+    expect(own.filter(({ text }) => text.split('\n').length > 501).map(({ file }) => file)).toEqual([])
+  })
+
+  it('end the process in main only', () => {
+    expect(sources.filter(({ file, text }) => file !== 'src/main.ts' && /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual([])
+  })
+
+  it('use named exports only', () => {
+    expect(sources.filter(({ text }) => /^export (default|\*)/m.test(text)).map(({ file }) => file)).toEqual([])
+  })
+
+  it('hold no any and no non-null assertion', () => {
+    const found = sources.flatMap(({ file, text }) => {
+      const nodes: string[] = []
+      const walk = (node: unknown): void => {
+        if (typeof node !== 'object' || node === null) return
+        if (Array.isArray(node)) {
+          node.forEach(walk)
+          return
+        }
+        const { type, start } = node as { type?: unknown; start?: number }
+        if (type === 'TSAnyKeyword' || type === 'TSNonNullExpression')
+          nodes.push(`${file}:${text.slice(0, start).split('\n').length} ${type}`)
+        Object.values(node).forEach(walk)
+      }
+      walk(parseSync(file, text).program)
+      return nodes
+    })
+    expect(found).toEqual([])
+  })
+})
