@@ -66,6 +66,8 @@ export function retryAfter(error: BridgeError): Record<string, string> {
 
 interface BoundServer extends Bound {
   readonly server: Server
+  /** Open connections: node does not hold one idle that has not said anything yet. */
+  readonly sockets: ReadonlySet<Socket>
 }
 
 /** Starts a server on every address of the host. Throws OB_LISTEN. */
@@ -122,7 +124,7 @@ export async function startHttp(options: HttpOptions, deps: AdapterDeps): Promis
     addresses: bound.map((one) => `http://${urlHost(one.address)}:${one.port}`),
     async stop(deadlineMs) {
       state.draining = true
-      await Promise.all(bound.map((one) => drain(one.server, deadlineMs)))
+      await Promise.all(bound.map((one) => drain(one, deadlineMs)))
       await app.close()
     },
   }
@@ -156,6 +158,11 @@ function listen(
   )
   server.maxConnections = limits.connections
   server.maxRequestsPerSocket = limits.requestsPerConnection
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   server.on('drop', () => {
     closed('max_connections').value++
   })
@@ -178,6 +185,7 @@ function listen(
       const at = server.address()
       resolve({
         server,
+        sockets,
         address,
         port: at !== null && typeof at === 'object' ? at.port : port,
         close: () => new Promise((done) => server.close(() => done())),
@@ -196,7 +204,7 @@ const faults: Readonly<Record<string, readonly [reason: string, status: string]>
 const faultOf = (code: string): readonly [reason: string, status: string] => faults[code] ?? ['bad_request', '400 Bad Request']
 
 /** Stops listening; answers what is under way; after the time given closes what is left. */
-function drain(server: Server, deadlineMs: number): Promise<void> {
+function drain({ server, sockets }: BoundServer, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), deadlineMs)
     // Connections become idle one by one as their last request is answered.
@@ -206,6 +214,7 @@ function drain(server: Server, deadlineMs: number): Promise<void> {
       clearInterval(sweep)
       resolve()
     })
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   })
 }
 
