@@ -2,7 +2,7 @@
 
 import { sliceToString } from '../../otlp/attributes.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
-import { ReverseWriter } from '../../otlp/encode/writer.ts'
+import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
 import { createKeyTable } from '../../otlp/keys.ts'
 import { SpanKind } from '../../otlp/model.ts'
 import type { JaegerTranslateConfig } from '../../translate/jaeger/config.ts'
@@ -40,14 +40,12 @@ const translateOptions = (config: JaegerTranslateConfig): JaegerTranslateOptions
   mapExceptions: config.logs.exceptions === 'map',
 })
 
-/** Share by which OTLP is larger than Thrift, for the size of the first chunk. */
-const growth = 1.3
-
 export function createJaegerTranslators(options: JaegerTranslatorOptions): JaegerTranslators {
   const keys = createKeyTable(jaegerRoleOf)
   const decodeBatch = createThriftBatchDecoder(keys, options.limits)
   const translate = translateOptions(options.translate)
   const writer = new ReverseWriter()
+  const guess = createSizeGuess()
 
   const batch = (reader: ThriftReader): TranslatedBody => {
     const decoded = decodeBatch(reader)
@@ -56,7 +54,8 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     let dropped = 0
     for (const drop of drops) dropped += drop.count
     const received = decoded.spans.length
-    const bytes = encodeTraces(data, writer, Math.ceil(reader.end * growth))
+    const bytes = encodeTraces(data, writer, guess.expected(reader.end))
+    guess.learn(reader.end, bytes.length)
     return { received, items: received - dropped, data: bytes, drops, notes }
   }
 

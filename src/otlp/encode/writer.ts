@@ -2,12 +2,14 @@
  * A protobuf writer that goes backwards: the body of a message is written before its length, so that every length is
  * known when it is needed and nothing is measured or copied twice. Fields therefore come in reverse order.
  *
- * Results are views on large chunks shared by consecutive messages: a chunk is freed when all its messages are.
+ * A message of 16 KiB or more gets a chunk of its own, as large as was guessed, so that its receiver may transfer it to
+ * another thread; smaller ones share a chunk, which is freed when all its messages are.
  */
 
 import { isUtf8 } from 'node:buffer'
 
-const chunkBytes = 256 * 1024
+const sharedChunkBytes = 64 * 1024
+const ownChunkFrom = 16 * 1024
 const replacement = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class ReverseWriter {
@@ -32,7 +34,8 @@ export class ReverseWriter {
 
   /** Begins a message. @param expectedBytes a guess; a good one saves a copy */
   begin(expectedBytes: number): void {
-    if (this.at < expectedBytes) this.fresh(Math.max(chunkBytes, expectedBytes))
+    if (expectedBytes >= ownChunkFrom) this.fresh(expectedBytes)
+    else if (this.at < expectedBytes) this.fresh(sharedChunkBytes)
     this.end = this.at
   }
 
@@ -40,13 +43,13 @@ export class ReverseWriter {
   finish(): Uint8Array {
     const result = this.bytes.subarray(this.at, this.end)
     this.source = noBytes // do not keep the body alive
+    if (result.length * 2 >= this.bytes.length) {
+      // The receiver may transfer the chunk away: nothing more is written to it.
+      this.bytes = noBytes
+      this.at = 0
+      this.end = 0
+    }
     return result
-  }
-
-  /** Gives up what was written since `begin`. */
-  abandon(): void {
-    this.at = this.end
-    this.source = noBytes
   }
 
   /** Bytes of the message so far; stays right when the chunk changes. */
@@ -79,7 +82,7 @@ export class ReverseWriter {
   private grow(count: number): void {
     const { bytes, at, end } = this
     const written = end - at
-    this.fresh(Math.max(chunkBytes, (written + count) * 2))
+    this.fresh(Math.max(sharedChunkBytes, written + count + (written >>> 1)))
     this.bytes.set(bytes.subarray(at, end), this.at - written)
     this.at -= written
   }
@@ -246,3 +249,23 @@ export class ReverseWriter {
 }
 
 const noBytes = new Uint8Array(0)
+
+/** Guesses how large a message becomes from the size of what it is made of. */
+export interface SizeGuess {
+  expected(sourceBytes: number): number
+  learn(sourceBytes: number, messageBytes: number): void
+}
+
+/** Follows the ratio of late messages; a guess is meant to be a little too large, as one too small costs a copy. */
+export function createSizeGuess(): SizeGuess {
+  let ratio = 1.4
+  return {
+    expected: (sourceBytes) => Math.ceil(sourceBytes * ratio) + 64,
+    learn(sourceBytes, messageBytes) {
+      if (sourceBytes === 0) return
+      const seen = (messageBytes / sourceBytes) * 1.04
+      // Up at once, down slowly; between 1/8 and 8, so that one odd message spoils nothing.
+      ratio = Math.min(8, Math.max(0.125, seen > ratio ? seen : ratio * 0.9 + seen * 0.1))
+    },
+  }
+}
