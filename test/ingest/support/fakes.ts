@@ -43,7 +43,7 @@ export function createFakeDeps(nowMs: () => number = () => 1_700_000_000_000): F
         if (error !== undefined) throw error
         metrics.books(batch.format, batch.signal).queued.value += batch.items
         if (fake.gate !== undefined) await fake.gate
-        fake.batches.push({ ...batch, data: batch.data.slice() })
+        fake.batches.push({ ...batch, data: new Uint8Array(batch.data) })
       },
       refusal: () => fake.refuseWith,
     },
