@@ -45,7 +45,10 @@ export function withEncoding(send: Sender<WireRequest>, options: EncodeOptions):
   return async (request, abort) => {
     let body: readonly Uint8Array[]
     if (options.json) {
-      const json = options.toJson(request.signal, request.parts.length === 1 ? (request.parts[0] as Uint8Array) : Buffer.concat(request.parts))
+      const json = options.toJson(
+        request.signal,
+        request.parts.length === 1 ? (request.parts[0] as Uint8Array) : Buffer.concat(request.parts),
+      )
       body = [typeof json === 'string' ? Buffer.from(json) : json]
     } else body = joinSmallParts(request.parts)
     if (options.gzipLevel !== undefined) body = [await gzipAsync(Buffer.concat(body), { level: options.gzipLevel })]

@@ -66,7 +66,9 @@ export function createHealthWatch(options: HealthOptions): HealthWatch {
       if (failingSinceMs !== undefined && lastError !== undefined) {
         const seconds = Math.round((now - failingSinceMs) / 1000)
         if (lastError.failure === 'permanent') {
-          reasons.push(`destination ${destination} refuses everything, which goes to the dead letters, since ${seconds} s: ${lastError.message}`)
+          reasons.push(
+            `destination ${destination} refuses everything, which goes to the dead letters, since ${seconds} s: ${lastError.message}`,
+          )
         } else if (now - failingSinceMs >= toleratedFailureMs) {
           reasons.push(`destination ${destination} failing since ${seconds} s: ${lastError.message}`)
         }

@@ -17,6 +17,8 @@ export interface Accounts {
   carry(found: Held, batches: number): void
   /** A batch is no longer held: `queued` goes down. */
   remove(batch: Held): void
+  /** Batches whose bytes are gone: `queued` goes down; the caller says where they count instead. */
+  lose(batch: Held, batches: number): void
   books(batch: Held): FormatBooks
   readonly batches: number
   readonly items: number
@@ -54,6 +56,12 @@ export function createAccounts(metrics: Metrics): Accounts {
     },
     remove(batch) {
       batches--
+      items -= batch.items
+      bytes -= batch.bytes
+      books(batch).queued.value -= batch.items
+    },
+    lose(batch, count) {
+      batches -= count
       items -= batch.items
       bytes -= batch.bytes
       books(batch).queued.value -= batch.items

@@ -15,6 +15,21 @@ export interface OwnerLock {
   release(): void
 }
 
+/**
+ * Does the work while no other process does it, waiting up to `waitMs` for others. Throws when the wait was in vain. The
+ * lock file stays: removing it would let one who waits and one who comes new both in.
+ */
+export function alone<T>(path: string, waitMs: number, work: () => T): T {
+  mkdirSync(join(path, 'owners'), { recursive: true })
+  const database = new DatabaseSync(join(path, 'owners', 'set-aside.lock'), { timeout: waitMs })
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+    return work()
+  } finally {
+    database.close()
+  }
+}
+
 const lockFile = (path: string, run: string): string => join(path, 'owners', `${run}.lock`)
 
 const markFile = (path: string, run: string): string => join(path, 'owners', `${run}.mark`)
@@ -46,6 +61,11 @@ export function lockOwner(path: string, run: string, waitMs = 0): OwnerLock | un
       database.close()
     },
   }
+}
+
+/** Runs that ended in order, and dead letters sent back: they need no lock, and their mark stands in the store. */
+export function isOwnerless(run: string): boolean {
+  return run.startsWith('closed-') || run.startsWith('retry-')
 }
 
 /** The mark of a run; Infinity (anything may have been sent) when there is none or it cannot be read. */
@@ -82,10 +102,20 @@ export function openMark(path: string, run: string): MarkWriter {
       writeSync(fd, bytes, 0, 8, 0)
     } catch {
       // No mark is a mark of Infinity: see readMark.
-      if (fd !== undefined) closeSync(fd)
-      fd = undefined
-      rmSync(file, { force: true })
+      close()
+      remove()
     }
+  }
+  const remove = (): void => {
+    try {
+      rmSync(file, { force: true })
+    } catch {
+      // A folder that cannot be written keeps its old mark; all it costs is a count of repeats that is too low.
+    }
+  }
+  const close = (): void => {
+    if (fd !== undefined) closeSync(fd)
+    fd = undefined
   }
   write()
   return {
@@ -94,9 +124,6 @@ export function openMark(path: string, run: string): MarkWriter {
       highest = id
       write()
     },
-    close() {
-      if (fd !== undefined) closeSync(fd)
-      fd = undefined
-    },
+    close,
   }
 }

@@ -14,7 +14,7 @@ export interface WorkerOptions {
   readonly ballastBytes: number
   /** Values of a round are laid into it by the main thread; one round is under way at a time. */
   readonly slab: SharedArrayBuffer
-  /** Rows of this run above it were never acknowledged (a commit in doubt) and are removed at the start. */
+  /** Rows of this run above it were never acknowledged (a commit in doubt) and are removed at the start; -1: there are none yet. */
   readonly lastId: number
 }
 
@@ -64,6 +64,8 @@ export interface ProbeRequest {
 
 export interface CloseRequest {
   readonly kind: 'close'
+  /** Nothing is left: the run need not be remembered. */
+  readonly empty: boolean
 }
 
 export type Request = RoundRequest | PageRequest | ReadRequest | AdoptRequest | ProbeRequest | CloseRequest
@@ -130,6 +132,7 @@ export interface AdoptAnswer {
   readonly kind: 'adopt'
   readonly found: readonly FoundSource[]
   readonly deadItems: number
+  readonly usedBytes: number
 }
 
 export interface DoneAnswer {

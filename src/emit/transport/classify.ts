@@ -9,7 +9,9 @@ const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
 const gatewayStatus: ReadonlySet<number> = new Set([502, 504])
 
 /** Refusals that have nothing to do with the data sent: splitting a request would not help. */
-const aboutTheRequest: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 417, 421, 426, 431, 451, 501, 505, 511])
+const aboutTheRequest: ReadonlySet<number> = new Set([
+  401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 417, 421, 426, 431, 451, 501, 505, 511,
+])
 
 /** A wait longer than this asked for by Retry-After is cut to it: one bad header must not stop the bridge for a year. */
 export const maxRetryAfterSeconds = 600

@@ -1,0 +1,58 @@
+/** A file that keeps room back: given up when the disk is full, so that removals, which need room too, go on. */
+
+import { randomFillSync } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Ballast {
+  /** Writes the file when it is not there. False when there is not the room for it and as much again. */
+  take(freeInsideBytes: number): boolean
+  /** Removes the file. */
+  give(): void
+  readonly held: boolean
+}
+
+/** Room left beside the ballast at the least. */
+const spareBytes = 2 ** 20
+
+/** @param path state folder @param bytes size, 0: no ballast is wanted and `take` is always true */
+export function createBallast(path: string, bytes: number): Ballast {
+  const file = join(path, 'ballast')
+
+  const sizeOf = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? -1
+
+  const write = (): void => {
+    // Not zeros: a file system that compresses would keep nothing back.
+    const chunk = randomFillSync(new Uint8Array(Math.min(bytes, 2 ** 20)))
+    const fd = openSync(file, 'w')
+    try {
+      for (let at = 0; at < bytes; at += chunk.length) writeSync(fd, chunk, 0, Math.min(chunk.length, bytes - at))
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  return {
+    take(freeInsideBytes) {
+      if (bytes === 0 || sizeOf() === bytes) return true
+      const { bavail, bsize } = statfsSync(path)
+      const free = bavail * bsize
+      if (free < bytes + spareBytes || free - bytes + freeInsideBytes < bytes) return false
+      try {
+        write()
+        return true
+      } catch {
+        // The room went while we wrote; whoever asks tries again later.
+        rmSync(file, { force: true })
+        return false
+      }
+    },
+    give() {
+      rmSync(file, { force: true })
+    },
+    get held() {
+      return bytes === 0 || sizeOf() === bytes
+    },
+  }
+}

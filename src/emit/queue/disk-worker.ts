@@ -1,0 +1,344 @@
+/** The disk queue's worker thread: carries out requests one by one, opens the store anew after faults, sets aside what cannot be read. */
+
+import type { DatabaseSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import { createBallast } from './ballast.ts'
+import { alone, isOwnerless, isRunName, lockOwner, type OwnerLock, readMark } from './owners.ts'
+import type { AdoptAnswer, Answer, FoundSource, Replaced, Reply, Request, RoundAnswer, RoundRequest, WorkerOptions } from './protocol.ts'
+import { type Owners, prepareRows, type Rows } from './rows.ts'
+import { fileIdentity, openStore, salvageStore, setAsideStore, storeFaultOf } from './store.ts'
+
+/** A store that is open, and what was prepared on it. */
+interface Open {
+  readonly db: DatabaseSync
+  readonly identity: number
+  readonly owner: number
+  rows: Rows
+}
+
+/** The store is a new one: what the main thread believes to be on disk may not be. */
+class StoreReplaced extends Error {
+  readonly replaced: Replaced
+  constructor(message: string, replaced: Replaced) {
+    super(message)
+    this.replaced = replaced
+  }
+}
+
+/** A set-aside file and its followers wait for each other this long: what is readable is copied in the meantime. */
+const setAsideWaitMs = 120_000
+
+/** A file this large with next to nothing in it is made small again. */
+const shrinkAboveBytes = 256 * 2 ** 20
+
+const createSession = (options: WorkerOptions) => {
+  const { path, run, slab } = options
+  const ballast = createBallast(path, options.ballastBytes)
+  /** What each source of the main thread reads: 0 is what this run has put. */
+  const sources: Map<number, number>[] = [new Map()]
+  let lock: OwnerLock | undefined
+  let open: Open | undefined
+  let ownId = 0
+  let lastId = options.lastId
+  let deadItems = 0
+  let dataVersion = 0
+  let ballastFits = false
+
+  const mine = (): number[] => sources.flatMap((owners) => [...owners.keys()])
+
+  const transaction = <T>(db: DatabaseSync, work: () => T): T => {
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      db.exec('COMMIT')
+      return result
+    } catch (error) {
+      // After some faults SQLite has rolled back already.
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  const close = (): void => {
+    const was = open
+    open = undefined
+    was?.db.close()
+  }
+
+  /** Makes sure that our owners stand in the store, and removes what a commit in doubt may have left. */
+  const enter = (db: DatabaseSync): number => {
+    return transaction(db, () => {
+      const known = db.prepare('SELECT id FROM owners WHERE born = ?').get(run)
+      if (known !== undefined) ownId = Number(known['id'])
+      else if (ownId === 0)
+        ownId = Number(db.prepare('INSERT INTO owners (born, run, mark) VALUES (?, ?, 0)').run(run, run).lastInsertRowid)
+      // What is put by this run and paged in again was not handed out yet: mark 0.
+      sources[0]?.set(ownId, 0)
+      const restore = db.prepare('INSERT OR IGNORE INTO owners (id, born, run, mark) VALUES (?, ?, ?, ?)')
+      for (const owners of sources) for (const [id, mark] of owners) restore.run(id, id === ownId ? run : 'lost', run, mark)
+      if (lastId < 0) lastId = Number(db.prepare('SELECT max(id) AS id FROM batches').get()?.['id'] ?? 0)
+      else db.prepare('DELETE FROM batches WHERE owner = ? AND id > ?').run(ownId, lastId)
+      return ownId
+    })
+  }
+
+  const takeBallast = (): void => {
+    if (open === undefined) return
+    try {
+      ballastFits = ballast.take(open.rows.freeBytes()) || ballastFits
+    } catch {
+      // Without room kept back the queue works all the same until the disk is full; the probe tries again.
+    }
+  }
+
+  const ensureOpen = (): Open => {
+    if (open !== undefined) return open
+    lock ??= lockOwner(path, run, 1000)
+    if (lock === undefined) throw new Error(`another process holds the lock of run ${run}`)
+    let db: DatabaseSync
+    try {
+      db = openStore(path, options.synchronous)
+    } catch (error) {
+      if (storeFaultOf(error) === 'damaged') throw replaceStore(error)
+      throw error
+    }
+    const owner = enter(db)
+    open = { db, identity: fileIdentity(path), owner, rows: prepareRows(db, owner, mine()) }
+    deadItems = open.rows.deadItems()
+    // After the answer to the first request: nobody waits for it.
+    setImmediate(takeBallast)
+    return open
+  }
+
+  const heldIds = ({ db }: Open): Float64Array => {
+    const ids = db.prepare(`SELECT id FROM batches WHERE owner IN (${mine().join(',')}) ORDER BY id`).all()
+    return Float64Array.from(ids, (row) => Number(row['id']))
+  }
+
+  /** Another process may have been faster: then the file is a new one already. */
+  const isReplaced = (identity: number | undefined): boolean => {
+    if (identity !== undefined) return ![0, identity].includes(fileIdentity(path))
+    try {
+      openStore(path, options.synchronous).close()
+      return true
+    } catch (error) {
+      if (storeFaultOf(error) === 'damaged') return false
+      throw error
+    }
+  }
+
+  /** Sets the file aside, opens a new one and saves into it what can be read. One process does it, the others follow. */
+  const replaceStore = (cause: unknown): StoreReplaced => {
+    const identity = open?.identity
+    close()
+    return alone(path, setAsideWaitMs, () => {
+      let file: string | undefined
+      if (!isReplaced(identity)) {
+        file = setAsideStore(path, Date.now())
+        const db = openStore(path, options.synchronous)
+        try {
+          if (file !== undefined) salvageStore(file, db)
+        } finally {
+          db.close()
+        }
+      }
+      const fresh = ensureOpen()
+      return new StoreReplaced(cause instanceof Error ? cause.message : String(cause), { file, ids: heldIds(fresh) })
+    })
+  }
+
+  const checkIdentity = (at: Open): void => {
+    if (fileIdentity(path) === at.identity) return
+    close()
+    // The followers wait until the one who replaced it has copied everything.
+    const fresh = alone(path, setAsideWaitMs, ensureOpen)
+    throw new StoreReplaced('another process has set it aside', { file: undefined, ids: heldIds(fresh) })
+  }
+
+  const writeRound = (round: RoundRequest): RoundAnswer => {
+    const at = ensureOpen()
+    const written = transaction(at.db, () => at.rows.write(round, slab, lastId, false))
+    checkIdentity(at)
+    if (written.lastId >= written.firstId) lastId = written.lastId
+    if (round.buries.length > 0) deadItems = at.rows.deadItems()
+    return { kind: 'round', firstId: written.firstId, usedBytes: at.rows.usedBytes(), deadItems }
+  }
+
+  /** On a full disk: gives the ballast up and removes without putting. */
+  const removeOnly = (round: RoundRequest): boolean => {
+    ballast.give()
+    try {
+      const at = ensureOpen()
+      transaction(at.db, () => at.rows.write(round, slab, lastId, true))
+      return true
+    } catch (error) {
+      if (storeFaultOf(error) === 'damaged') throw error
+      return false
+    }
+  }
+
+  const adoptRun = (at: Open, theirRun: string): FoundSource | undefined => {
+    const ownerless = isOwnerless(theirRun)
+    const theirs = ownerless || !isRunName(theirRun) ? undefined : lockOwner(path, theirRun)
+    if (!ownerless && isRunName(theirRun) && theirs === undefined) return undefined
+    const mark = ownerless ? 0 : isRunName(theirRun) ? readMark(path, theirRun) : Number.POSITIVE_INFINITY
+    try {
+      const owners = new Map<number, number>()
+      const sums = transaction(at.db, () => {
+        for (const row of at.db.prepare('SELECT id, mark FROM owners WHERE run = ?').all(theirRun)) {
+          owners.set(Number(row['id']), Math.max(Number(row['mark']), mark))
+        }
+        const held = new Set(
+          at.db
+            .prepare(`SELECT DISTINCT owner FROM batches WHERE owner IN (${[...owners.keys()].join(',')})`)
+            .all()
+            .map((row) => Number(row['owner'])),
+        )
+        for (const [id, itsMark] of owners) {
+          if (held.has(id)) at.db.prepare('UPDATE owners SET run = ?, mark = ? WHERE id = ?').run(run, itsMark, id)
+          else {
+            at.db.prepare('DELETE FROM owners WHERE id = ?').run(id)
+            owners.delete(id)
+          }
+        }
+        return owners.size === 0 ? undefined : at.rows.sums(owners)
+      })
+      theirs?.release()
+      if (sums === undefined) return undefined
+      const source = sources.push(owners) - 1
+      at.rows = prepareRows(at.db, at.owner, mine())
+      return { source, ...sums }
+    } catch (error) {
+      theirs?.release()
+      throw error
+    }
+  }
+
+  const adopt = (): AdoptAnswer => {
+    const at = ensureOpen()
+    checkIdentity(at)
+    const runs = at.db.prepare('SELECT DISTINCT run FROM owners WHERE run <> ?').all(run)
+    const found: FoundSource[] = []
+    for (const row of runs) {
+      const one = adoptRun(at, String(row['run']))
+      if (one !== undefined) found.push(one)
+    }
+    const used = at.rows.usedBytes()
+    if (used < shrinkAboveBytes / 16 && at.rows.freeBytes() > shrinkAboveBytes) shrink(at)
+    // Other processes, such as `otlp-bridge queue retry`, move dead letters too.
+    const version = Number(at.db.prepare('PRAGMA data_version').get()?.['data_version'])
+    if (version !== dataVersion) deadItems = at.rows.deadItems()
+    dataVersion = version
+    return { kind: 'adopt', found, deadItems, usedBytes: used }
+  }
+
+  const shrink = ({ db }: Open): void => {
+    try {
+      db.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      // Other processes are in the file, or there is no room: a large file is a nuisance, not a fault.
+      if (storeFaultOf(error) === 'damaged') throw error
+    }
+  }
+
+  const probe = (): Answer => {
+    const at = ensureOpen()
+    at.db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    // Where it never fitted, there is none to wait for.
+    if (!ballast.take(at.rows.freeBytes()) && ballastFits)
+      throw Object.assign(new Error('the disk has no room for the ballast'), { code: 'ENOSPC' })
+    // A real write of some size, taken away again.
+    transaction(at.db, () => at.db.exec("INSERT OR REPLACE INTO damaged VALUES (0, '', '', 0, 0, 0, 0, randomblob(1048576))"))
+    transaction(at.db, () => at.db.exec('DELETE FROM damaged WHERE id = 0'))
+    return { kind: 'done' }
+  }
+
+  const read = (ids: readonly number[]): Answer => {
+    const at = ensureOpen()
+    const values = ids.map((id) => {
+      const value = at.rows.read(id)
+      if (value !== 'damaged') return value
+      at.rows.setAside(id)
+      return undefined
+    })
+    return { kind: 'read', values }
+  }
+
+  const end = (empty: boolean): Answer => {
+    if (open !== undefined) {
+      const { db } = open
+      transaction(db, () => {
+        if (empty) db.prepare('DELETE FROM owners WHERE run = ?').run(run)
+        else db.prepare('UPDATE owners SET mark = max(mark, ?), run = ? WHERE run = ?').run(readMark(path, run), `closed-${run}`, run)
+      })
+    }
+    close()
+    lock?.release()
+    lock = undefined
+    return { kind: 'done' }
+  }
+
+  const carryOut = (request: Request): Answer => {
+    switch (request.kind) {
+      case 'round':
+        return writeRound(request)
+      case 'page': {
+        const owners: Owners = sources[request.source] ?? new Map()
+        return { kind: 'page', rows: ensureOpen().rows.page(owners, request.afterId, request.limit) }
+      }
+      case 'read':
+        return read(request.ids)
+      case 'adopt':
+        return adopt()
+      case 'probe':
+        return probe()
+      case 'close':
+        return end(request.empty)
+    }
+  }
+
+  const failed = (kind: 'full' | 'io', error: unknown, removalsDone: boolean): Reply => {
+    const message = error instanceof Error ? error.message : String(error)
+    return { answer: undefined, fault: { kind, message, removalsDone, replaced: undefined } }
+  }
+
+  const replacedReply = ({ message, replaced }: StoreReplaced): Reply => ({
+    answer: undefined,
+    fault: { kind: 'replaced', message, removalsDone: false, replaced },
+  })
+
+  const onError = (request: Request, error: unknown): Reply => {
+    if (error instanceof StoreReplaced) return replacedReply(error)
+    const kind = storeFaultOf(error)
+    if (kind === 'damaged') return replacedReply(replaceStore(error))
+    if (kind === 'full') return failed(kind, error, request.kind === 'round' && removeOnly(request))
+    // After an I/O error what SQLite keeps in memory is not to be believed.
+    close()
+    return failed(kind, error, false)
+  }
+
+  return (request: Request): Reply => {
+    try {
+      return { answer: carryOut(request), fault: undefined }
+    } catch (error) {
+      try {
+        return onError(request, error)
+      } catch (second) {
+        return failed('io', second, false)
+      }
+    }
+  }
+}
+
+const transfersOf = (reply: Reply): ArrayBuffer[] => {
+  if (reply.answer?.kind !== 'read') return []
+  return reply.answer.values.flatMap((value) => (value !== undefined && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
+}
+
+const port = parentPort
+if (port === null) throw new Error('BUG: disk-worker.ts is a worker thread, not a program')
+const answer = createSession(workerData as WorkerOptions)
+port.on('message', (request: Request) => {
+  const reply = answer(request)
+  port.postMessage(reply, transfersOf(reply))
+})

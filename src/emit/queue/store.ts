@@ -1,0 +1,220 @@
+/** The store: one SQLite file in the state folder. Opening, setting aside, saving what can be read. Synchronous: for the worker. */
+
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+
+/** Version of the layout, in `user_version`. Layouts are public: a new one gets a new number and reads the old. */
+export const formatVersion = 1
+
+/** `OBst`: says whose file it is. */
+export const applicationId = 0x4f427374
+
+const schema = `
+CREATE TABLE owners (id INTEGER PRIMARY KEY AUTOINCREMENT, born TEXT NOT NULL, run TEXT NOT NULL, mark REAL NOT NULL);
+CREATE TABLE batches (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, format TEXT NOT NULL, signal TEXT NOT NULL,
+  items INTEGER NOT NULL, bytes INTEGER NOT NULL, queued_at INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE dead (id INTEGER PRIMARY KEY, format TEXT NOT NULL, signal TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  queued_at INTEGER NOT NULL, crc INTEGER NOT NULL, died_at INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, data BLOB NOT NULL);
+CREATE INDEX dead_items ON dead (items);
+CREATE TABLE damaged (id INTEGER PRIMARY KEY, format TEXT NOT NULL, signal TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  queued_at INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL);
+PRAGMA application_id = ${applicationId};
+PRAGMA user_version = ${formatVersion};
+`
+
+const columnsOf = {
+  owners: 'id, born, run, mark',
+  batches: 'id, owner, format, signal, items, bytes, queued_at, crc, data',
+  dead: 'id, format, signal, items, bytes, queued_at, crc, died_at, reason, message, data',
+  damaged: 'id, format, signal, items, bytes, queued_at, crc, data',
+} as const
+
+type Table = keyof typeof columnsOf
+
+/** What a fault of SQLite or the file system means for us. */
+export type StoreFault = 'damaged' | 'full' | 'io'
+
+/** SQLITE_CORRUPT 11 and SQLITE_NOTADB 26 are damage, SQLITE_FULL 13 and ENOSPC are a full disk, all else is i/o. */
+export function storeFaultOf(error: unknown): StoreFault {
+  if (typeof error !== 'object' || error === null) return 'io'
+  const primary = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0
+  if (primary === 11 || primary === 26 || error instanceof ForeignFile) return 'damaged'
+  const full = primary === 13 || ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))
+  return full ? 'full' : 'io'
+}
+
+/** A readable SQLite file that is not a store of ours: handled as a damaged one. */
+class ForeignFile extends Error {}
+
+/** The store's file in a state folder. */
+export function storeFile(path: string): string {
+  return join(path, 'store.sqlite')
+}
+
+/** Identity of the file, to notice that another process has set it aside; 0 when there is none. */
+export function fileIdentity(path: string): number {
+  return statSync(storeFile(path), { throwIfNoEntry: false })?.ino ?? 0
+}
+
+const pragma = (db: DatabaseSync, name: string): number => Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0)
+
+/**
+ * Opens the store of a state folder, making it when there is none. Throws; {@link storeFaultOf} says what kind of fault
+ * it is. A file of a newer layout is an `io` fault: it is left alone.
+ */
+export function openStore(path: string, synchronous: 'FULL' | 'NORMAL'): DatabaseSync {
+  mkdirSync(path, { recursive: true })
+  const db = new DatabaseSync(storeFile(path), { timeout: 5000 })
+  try {
+    // page_size counts for a new file only; cache_size is KiB: one round of large values fits.
+    db.exec(`PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -8192;
+      PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;`)
+    db.exec('BEGIN IMMEDIATE')
+    const version = pragma(db, 'user_version')
+    if (version > formatVersion) throw new Error(`it was written by a newer version (layout ${version}, this one knows ${formatVersion})`)
+    if (version === 0) {
+      if (db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() !== undefined) throw new ForeignFile('it is not a store of otlp-bridge')
+      db.exec(schema)
+    } else if (pragma(db, 'application_id') !== applicationId) throw new ForeignFile('it is not a store of otlp-bridge')
+    for (const [table, columns] of Object.entries(columnsOf)) requireColumns(db, table, columns)
+    db.exec('COMMIT')
+    syncFolder(path)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+const requireColumns = (db: DatabaseSync, table: string, columns: string): void => {
+  const have = new Set(
+    db
+      .prepare(`PRAGMA table_info(${table})`)
+      .all()
+      .map((row) => String(row['name'])),
+  )
+  if (columns.split(', ').some((column) => !have.has(column))) throw new ForeignFile(`its table ${table} is not as it should be`)
+}
+
+/** A new file is safe only when the folder that names it is flushed too. */
+const syncFolder = (path: string): void => {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Renames the file with its -wal and -shm; nothing is deleted. Returns its new name, undefined when there was none. */
+export function setAsideStore(path: string, nowMs: number): string | undefined {
+  const from = storeFile(path)
+  if (!existsSync(from)) return undefined
+  const stamp = new Date(nowMs).toISOString().replace(/[:.]/g, '-')
+  let to = join(path, `damaged-${stamp}.sqlite`)
+  for (let n = 2; existsSync(to); n++) to = join(path, `damaged-${stamp}-${n}.sqlite`)
+  // The -wal first: a crash in between leaves a file that is whole up to its last checkpoint, not one with a foreign -wal.
+  for (const suffix of ['-wal', '-shm', '']) if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix)
+  syncFolder(path)
+  return to
+}
+
+/** What could be saved out of a set-aside file. */
+export interface Salvage {
+  readonly batches: number
+  readonly dead: number
+  /** Places where reading failed. */
+  readonly faults: number
+}
+
+/** Between two readable rows at most so many ids are tried one by one. */
+const maxProbes = 100_000
+
+const rowsPerCommit = 64
+
+/** Copies every row that can be read out of a set-aside file into the new store, under its old id. Stops when the disk is full. */
+export function salvageStore(from: string, to: DatabaseSync): Salvage {
+  const counts = { batches: 0, dead: 0, faults: 0 }
+  let old: DatabaseSync
+  try {
+    old = new DatabaseSync(from, { timeout: 1000 })
+  } catch {
+    // Not even a file: nothing to save.
+    return { ...counts, faults: 1 }
+  }
+  try {
+    for (const table of ['owners', 'batches', 'dead', 'damaged'] as const) {
+      const { rows, faults } = salvageTable(old, to, table)
+      if (table === 'batches' || table === 'dead') counts[table] = rows
+      counts.faults += faults
+    }
+  } finally {
+    old.close()
+  }
+  return counts
+}
+
+const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows: number; faults: number } => {
+  const columns = columnsOf[table]
+  const insert = to.prepare(`INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${columns.replace(/\w+/g, '?')})`)
+  let rows = 0
+  let faults = 0
+  let open = 0
+  const prepared = new Map<string, StatementSync>()
+  const select = (where: string): StatementSync => {
+    let found = prepared.get(where)
+    if (found === undefined) prepared.set(where, (found = old.prepare(`SELECT ${columns} FROM ${table} WHERE ${where}`)))
+    return found
+  }
+  try {
+    select('id = ? AND id <> ?')
+  } catch {
+    // The schema itself cannot be read.
+    return { rows, faults: 1 }
+  }
+  const keep = (row: Record<string, unknown>): void => {
+    if (open === 0) to.exec('BEGIN IMMEDIATE')
+    insert.run(...(Object.values(row) as SQLInputValue[]))
+    rows++
+    if (++open === rowsPerCommit) commit()
+  }
+  const commit = (): void => {
+    if (open > 0) to.exec('COMMIT')
+    open = 0
+  }
+  /** Reads rows until there is none or one cannot be read; true when all were. */
+  const walk = (where: string, next: (id: number) => readonly number[], start: readonly number[]): boolean => {
+    let at = start
+    for (;;) {
+      let row: Record<string, unknown> | undefined
+      try {
+        row = select(where).get(...at)
+      } catch {
+        faults++
+        return false
+      }
+      if (row === undefined) return true
+      keep(row)
+      at = next(Number(row['id']))
+    }
+  }
+
+  try {
+    let last = -1
+    const up = (id: number): readonly number[] => [(last = id)]
+    if (!walk('id > ? ORDER BY id LIMIT 1', up, [last])) {
+      let first = Number.MAX_SAFE_INTEGER
+      const down = (id: number): readonly number[] => [(first = id), last]
+      walk('id < ? AND id > ? ORDER BY id DESC LIMIT 1', down, [first, last])
+      const end = Math.min(first, last + maxProbes)
+      for (let id = last + 1; id < end; id++) walk('id = ? AND id <> ?', () => [id, id], [id, -1])
+    }
+    commit()
+  } catch {
+    // The new file cannot take more; what is left stays in the old one.
+    faults++
+    if (to.isTransaction) to.exec('ROLLBACK')
+  }
+  return { rows, faults }
+}
