@@ -37,6 +37,8 @@ export type ThriftBatchDecoder = (reader: ThriftReader) => JaegerBatch
 export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): ThriftBatchDecoder {
   const words: Words = { hi: 0, lo: 0 }
   const { maxAttributes, maxDepth, maxEvents, maxItems, maxStringBytes } = limits
+  /** Longest key or text that `usualCompactTag` takes: its length is one byte. */
+  const shortText = Math.min(0x7f, maxStringBytes)
 
   const count = (reader: ThriftReader, limit: number, what: string): number => {
     reader.list()
@@ -185,7 +187,7 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
     const start = reader.at
     const keyLength = bytes[start + 1] as number
     const keyEnd = start + 2 + keyLength
-    if (keyEnd + 4 >= end || bytes[start] !== 0x18 || keyLength > 0x7f || bytes[keyEnd] !== 0x15) return undefined
+    if (keyEnd + 4 >= end || bytes[start] !== 0x18 || keyLength > shortText || bytes[keyEnd] !== 0x15) return undefined
     const header = bytes[keyEnd + 2] as number
     const at = keyEnd + 3
     // vType is zig-zag: twice the number; the value's header holds the distance of its id from vType's
@@ -193,7 +195,7 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
       case TagType.String * 2: {
         const length = bytes[at] as number
         const valueEnd = at + 1 + length
-        if (header !== 0x18 || length > 0x7f || valueEnd >= end || bytes[valueEnd] !== ThriftType.Stop) return undefined
+        if (header !== 0x18 || length > shortText || valueEnd >= end || bytes[valueEnd] !== ThriftType.Stop) return undefined
         reader.at = valueEnd + 1
         return { key: keys.find(bytes, view, start + 2, keyEnd), type: ValueType.Text, a: at + 1, b: valueEnd, ref: bytes }
       }
