@@ -47,8 +47,11 @@ export function ask(port: number, { method, path, headers, body }: Case): Promis
   })
 }
 
-/** A text without the place in it ("at line 1 column 16 path $[0].traceId"), which the page of the Zipkin format leaves free. */
-export const withoutPlace = (text: string): string => text.replace(/ (?:at )?line \d+ column \d+ path \S+/, '')
+// The page of the Zipkin format fixes how these three texts begin and end, and leaves free what place and cause stand between.
+const freeMiddle = /^(End of input|Malformed|Truncated)\b.*( reading List<Span> from \w+)$/s
+
+/** A text without what its format's page leaves free: "at line 1 column 16 path $[0].traceId" and the like. */
+export const withoutPlace = (text: string): string => text.replace(freeMiddle, '$1$2').replace(/ (?:at )?line \d+ column \d+ path \S+/, '')
 
 const compared = (text: string, compare: Case['compare']): string =>
   compare === 'status' ? '' : compare === 'start' ? text.replace(/:.*/s, '') : withoutPlace(text)

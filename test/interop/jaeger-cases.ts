@@ -66,4 +66,12 @@ export function handMade(good: Uint8Array): Case[] {
   ]
 }
 
-export const accepted: readonly Accepted[] = []
+export const accepted: readonly Accepted[] = [
+  {
+    rule: 'J-H6',
+    why: 'an encoding that is not taken has a status of its own',
+    cases: ['unknown encoding'],
+    status: 415,
+    body: /./,
+  },
+]

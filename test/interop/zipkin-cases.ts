@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { deflateSync, gzipSync } from 'node:zlib'
 import type { Accepted, Case } from './answers.ts'
 
 const json = { 'content-type': 'application/json' }
@@ -109,6 +109,10 @@ export const handMade: readonly Case[] = [
 
   post('not gzip', '/api/v2/spans', { ...json, 'content-encoding': 'gzip' }, 'hello', 'text'),
 
+  post('unknown encoding', '/api/v2/spans', { ...json, 'content-encoding': 'br' }, '[]', 'status'),
+  post('deflate', '/api/v2/spans', { ...json, 'content-encoding': 'deflate' }, deflateSync('[]'), 'status'),
+  post('21 MiB', '/api/v2/spans', json, new Uint8Array(21 * 2 ** 20).fill(0x20), 'status'),
+
   post('path with a slash', '/api/v2/spans/', json, '[]', 'text'),
   post('unknown path', '/api/v3/spans', json, '[]', 'text'),
   { name: 'PUT', method: 'PUT', path: '/api/v2/spans', headers: json, body: bytes('5b5d'), compare: 'text' },
@@ -124,7 +128,7 @@ export const handMade: readonly Case[] = [
   get('config.json', '/config.json'),
   get('services', '/api/v2/services'),
   get('traces', '/api/v2/traces'),
-  get('unknown trace', '/api/v2/trace/abc'),
+  get('unknown trace', '/api/v2/trace/abc', 'text'),
   {
     name: 'pre-flight',
     method: 'OPTIONS',
@@ -211,6 +215,42 @@ export const accepted: readonly Accepted[] = [
     cases: ['tag true', 'tag null', 'tag object', 'syn_nulltag.json'],
     status: 202,
     body: empty,
+  },
+  {
+    rule: 'Z-H7',
+    why: 'white space before a list is JSON',
+    cases: ['space before the list'],
+    status: 202,
+    body: empty,
+  },
+  {
+    rule: 'Z-H7',
+    why: 'a body that goes on after its list is not JSON; Zipkin reads no further than the list',
+    cases: ['something after the list'],
+    status: 400,
+    body: /^Malformed.* reading List<Span> from json$/,
+  },
+  {
+    rule: 'Z-H7',
+    why: 'what is cut off is called so, in a string too; Zipkin calls it malformed there',
+    cases: ['cut off in an id'],
+    status: 400,
+    body: /^End of input.* reading List<Span> from json$/,
+  },
+  {
+    rule: 'Z-H9',
+    why: 'deflate is read, and no body is read in an encoding it does not have; Zipkin looks for gzip alone',
+    cases: ['deflate'],
+    status: 202,
+    body: empty,
+  },
+  { rule: 'Z-H9', why: 'the same, for an encoding that is not taken', cases: ['unknown encoding'], status: 415, body: /./ },
+  {
+    rule: 'Z-H10',
+    why: 'too large has a status of its own; Zipkin says so in the text of a 500',
+    cases: ['21 MiB'],
+    status: 413,
+    body: /./,
   },
   {
     rule: 'Z-H18',
