@@ -182,6 +182,10 @@ function listen(
     server.once('error', reject)
     server.listen({ host: address, port, reusePort: options.reusePort === true, ipv6Only: address === '::1' }, () => {
       server.removeListener('error', reject)
+      // Out of file descriptors, mostly: the connection is lost, the others go on.
+      server.on('error', () => {
+        closed('accept_failed').value++
+      })
       const at = server.address()
       resolve({
         server,

@@ -1,8 +1,8 @@
 /** The explicit list of ways in. A new format is one entry in each list below; nothing registers itself. */
 
 import { z } from 'zod'
-import { type JaegerTranslateConfig, jaegerTranslateConfig } from '../translate/jaeger/config.ts'
-import { type ZipkinTranslateConfig, zipkinTranslateConfig } from '../translate/zipkin/config.ts'
+import { jaegerTranslateConfig } from '../translate/jaeger/config.ts'
+import { zipkinTranslateConfig } from '../translate/zipkin/config.ts'
 import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
 import { startAgentPort } from './jaeger/agent.ts'
 import { createClientStats } from './jaeger/client-stats.ts'
@@ -15,7 +15,7 @@ import type { Pages } from './pages.ts'
 import { decodeLimitsOf } from './schema.ts'
 import { type ZipkinConfig, zipkinConfig } from './zipkin/config.ts'
 import { startZipkin } from './zipkin/routes.ts'
-import { createZipkinTranslators } from './zipkin/translators.ts'
+import { createZipkinTranslators, type ZipkinTranslators } from './zipkin/translators.ts'
 
 /** Section `ingest`: an absent key is an endpoint that is not started. */
 export const ingestConfig = z
@@ -50,7 +50,7 @@ export const everyEndpoint = (): IngestConfig => ({ zipkin: zipkinConfig.parse({
 type Start = () => Promise<Listener>
 
 const zipkinStarts = (config: ZipkinConfig, context: IngestContext): readonly (readonly [string, Start])[] => {
-  const translators = createZipkinTranslators({ limits: decodeLimitsOf(config.limits), translate: context.translate.zipkin })
+  const translators = zipkinTranslators(context.translate, decodeLimitsOf(config.limits), config.strict)
   return [['zipkin', () => startZipkin(config, translators, context.pages, context)]]
 }
 
@@ -72,13 +72,16 @@ const jaegerStarts = (config: JaegerConfig, context: IngestContext): readonly (r
   return starts
 }
 
+const zipkinTranslators = (translate: TranslateConfig, limits: DecodeLimits, strict = false): ZipkinTranslators =>
+  createZipkinTranslators({ limits, translate: translate.zipkin, strict })
+
 /** Agent ports carry Zipkin spans too: Jaeger is handed Zipkin's translator here, so that no format imports a sibling. */
 function jaegerTranslators(
-  translate: { readonly zipkin: ZipkinTranslateConfig; readonly jaeger: JaegerTranslateConfig },
+  translate: TranslateConfig,
   limits: DecodeLimits,
   onClientStats?: Parameters<typeof createJaegerTranslators>[0]['onClientStats'],
 ): JaegerTranslators {
-  const { thriftList } = createZipkinTranslators({ limits, translate: translate.zipkin })
+  const { thriftList } = zipkinTranslators(translate, limits)
   const options = { limits, translate: translate.jaeger, zipkinList: thriftList }
   return createJaegerTranslators(onClientStats === undefined ? options : { ...options, onClientStats })
 }
@@ -101,9 +104,9 @@ export async function startIngest(config: IngestConfig, context: IngestContext):
 
 /** What `otlp-bridge translate --from` takes, each with the maker of its translator. */
 export const fileTranslators = {
-  'zipkin-json': (translate, limits) => createZipkinTranslators({ limits, translate: translate.zipkin }).v2Json,
-  'zipkin-proto': (translate, limits) => createZipkinTranslators({ limits, translate: translate.zipkin }).v2Proto,
-  'zipkin-thrift': (translate, limits) => createZipkinTranslators({ limits, translate: translate.zipkin }).v1Thrift,
+  'zipkin-json': (translate, limits) => zipkinTranslators(translate, limits).json,
+  'zipkin-proto': (translate, limits) => zipkinTranslators(translate, limits).v2Proto,
+  'zipkin-thrift': (translate, limits) => zipkinTranslators(translate, limits).v1Thrift,
   'jaeger-thrift-binary': (translate, limits) => jaegerTranslators(translate, limits).httpBinary,
   'jaeger-thrift-compact': (translate, limits) => jaegerTranslators(translate, limits).batchCompact,
 } as const satisfies Record<string, (translate: TranslateConfig, limits: DecodeLimits) => BodyTranslator>
