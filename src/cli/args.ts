@@ -38,31 +38,32 @@ type Finish = (code: number) => void
 
 function addQueue(program: Command, io: Io, finish: Finish): void {
   const queue = program.command('queue').description('looks into the queue and the dead letters')
-  const common = (command: Command): Command =>
-    command.addOption(fileOption()).addOption(setOption()).option('--dead', 'the dead letters instead of what waits')
+  const common = (command: Command): Command => command.addOption(fileOption()).addOption(setOption())
   const load = async () => import('./queue.ts')
 
   common(queue.command('ls'))
-    .description('lists what waits, oldest first')
-    .option('--limit <n>', 'at most so many rows', Number, 100)
+    .description('shows what waits, by format; with --dead lists the dead letters, oldest first')
+    .option('--dead', 'the dead letters: what the endpoint refused for good')
     .addOption(jsonOption())
     .action(async (given) => finish(await (await load()).queueLs(given, io)))
   common(queue.command('show <id>'))
-    .description('shows one entry: what it is, why it died, and its spans as OTLP/JSON')
+    .description('shows a dead letter: why it died, and its spans as OTLP/JSON')
     .addOption(jsonOption())
     .action(async (id, given) => finish(await (await load()).queueShow(id, given, io)))
   common(queue.command('retry [ids...]'))
-    .description('puts dead letters back into the queue, to be sent again')
+    .description('puts dead letters back into the queue; a running bridge sends them within seconds, otherwise the next start does')
     .option('--all', 'all of them')
     .action(async (ids, given) => finish(await (await load()).queueRetry(ids, given, io)))
   common(queue.command('drop [ids...]'))
     .description('deletes dead letters for good')
     .option('--all', 'all of them')
     .action(async (ids, given) => finish(await (await load()).queueDrop(ids, given, io)))
-  common(queue.command('export <file>'))
-    .description('writes entries into a file as length-prefixed OTLP requests, or as JSON lines; - is stdout')
-    .addOption(new Option('--to <form>', 'form of the file').choices(['json', 'proto']).default('json'))
-    .action(async (file, given) => finish(await (await load()).queueExport(file, given, io)))
+  common(queue.command('export <file> [ids...]'))
+    .description('writes dead letters, all of them without ids, into a file (- is stdout); they stay where they are')
+    .addOption(
+      new Option('--to <form>', 'json: one OTLP/JSON request a line; proto: one OTLP request').choices(['json', 'proto']).default('json'),
+    )
+    .action(async (file, ids, given) => finish(await (await load()).queueExport(file, ids, given, io)))
 }
 
 /** The whole command line. Nothing runs until it parses; `finish` is handed the exit code of the command that ran. */

@@ -49,7 +49,7 @@ const settings = (sink: DemoSink, folder: string): string[] => [
   ...['http', 'compact', 'binary', 'zipkin'].map((name) => `ingest.jaeger.${name}.port=0`),
   `emit.endpoint=${sink.endpoint}`,
   'emit.batch.delay=50',
-  `queue.path=${JSON.stringify(folder)}`,
+  `queue.path=${folder}`,
   'admin.port=0',
   'log.level=warn',
 ]

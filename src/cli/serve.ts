@@ -33,7 +33,8 @@ export async function serve(options: ConfigOptions, io: Io): Promise<number> {
   const log = createLog({ ...config.log, terminal: io.terminal })
   const signal = io.takeSignals()
   const pipeline = await startPipeline(config, { log, version, nowMs: Date.now, random: Math.random })
-  if (config.log.format === 'json') for (const one of pipeline.listeners) log.info(one, 'listening')
+  const pretty = config.log.format === 'pretty' || (config.log.format === 'auto' && io.terminal)
+  if (!pretty) for (const one of pipeline.listeners) log.info(one, 'listening')
   else io.err(startTable(config, pipeline))
 
   await once(signal)

@@ -9,7 +9,7 @@ import { BridgeError } from '../errors.ts'
 import { expectation, type Fault, faultsOf, type Locate, printFaults } from './faults.ts'
 import { typedScalar } from './interpolate.ts'
 import { deepFreeze, emptySection, isSection, merge, type Path, printPath, type Section, setAt, valueAt } from './tree.ts'
-import { shapeOf, unwrap } from './walk.ts'
+import { schemaAt, shapeOf, unwrap } from './walk.ts'
 import type { Place } from './yaml.ts'
 
 export interface Sources {
@@ -60,7 +60,7 @@ async function addFile(gathered: Gathered, file: string, env: Sources['env']): P
 
 const setPattern = /^([\w-]+(?:\.[\w-]+)*)=(.*)$/s
 
-function addSet(gathered: Gathered, set: string): void {
+function addSet(gathered: Gathered, schema: z.ZodType, set: string): void {
   const match = setPattern.exec(set)
   if (match?.[1] === undefined || match[2] === undefined) {
     const name = set.split('=', 1)[0] ?? ''
@@ -68,8 +68,11 @@ function addSet(gathered: Gathered, set: string): void {
     return
   }
   const [, name, text] = match
-  let value: unknown = typedScalar(text)
-  if (/^[[{"]/.test(text)) {
+  const below = schemaAt(schema, name.split('.'))
+  // Where a text is wanted, `--set emit.headers.tenant=42` means the text 42.
+  const wantsText = below !== undefined && unwrap(below).def.type === 'string'
+  let value: unknown = wantsText ? text : typedScalar(text)
+  if (!wantsText && /^[[{"]/.test(text)) {
     try {
       value = JSON.parse(text)
     } catch {
@@ -116,7 +119,7 @@ export async function readConfig<T extends z.ZodType>(schema: T, sources: Source
     markAll(gathered.places, gathered.tree, [])
   }
   if (sources.file !== undefined) await addFile(gathered, sources.file, sources.env)
-  for (const set of sources.sets ?? []) addSet(gathered, set)
+  for (const set of sources.sets ?? []) addSet(gathered, schema, set)
   const tree = withoutNulls(gathered.tree, unwrap(schema))
   const unreadableFile = gathered.faults.some((fault) => fault.path === '' && fault.where !== '--set')
   const parsed = schema.safeParse(tree, { error: expectation })

@@ -5,7 +5,7 @@ import { isSection, type Path } from './tree.ts'
 /** What stands in a secret's place. */
 export const masked = '***'
 
-const secretKey = /^(headers?|authorization|auth|.*(token|password|passphrase|secret|api-?key|credentials?))$/i
+const secretKey = /^(headers|authorization|auth|.*(token|password|passphrase|secret|api-?key|credentials?))$/i
 
 /** True when what stands at or below this path is a secret: header values, tokens, passwords. */
 export function isSecret(path: Path): boolean {

@@ -104,6 +104,11 @@ describe('readConfig', () => {
     ])
   })
 
+  it('keeps the text of --set where a text is wanted', async () => {
+    const { config } = await readConfig(schema, { sets: ['emit.headers.tenant=007', 'ingest.zipkin.port=0'], env: {} })
+    expect([config?.emit.headers, config?.ingest?.zipkin?.port]).toEqual([{ tenant: '007' }, 0])
+  })
+
   it('never shows a secret', async () => {
     const faults = await faultsIn('emit: { endpoint: "ftp://user:hunter2@host", headers: { authorization: 5 } }')
     expect(faults.map((fault) => fault.value)).toEqual(['"ftp://***@host"', '***'])

@@ -1,0 +1,150 @@
+/** `otlp-bridge queue …`: what waits, and the dead letters. Works beside a running bridge and without one. */
+
+import { writeFile } from 'node:fs/promises'
+import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
+import { openStoreForInspection, type Selection, type StoreInspection } from '../emit/queue/dead-letters.ts'
+import type { DeadLetter } from '../emit/queue/queue.ts'
+import { BridgeError } from '../errors.ts'
+import { decodeTraces } from '../otlp/decode/traces.ts'
+import { tracesToJson, tracesToPlain } from '../otlp/encode/json.ts'
+import type { Io } from './io.ts'
+import { printTable } from './table.ts'
+
+export interface QueueOptions extends ConfigOptions {
+  readonly dead?: boolean
+  readonly json?: boolean
+  readonly all?: boolean
+}
+
+export interface QueueExportOptions extends ConfigOptions {
+  readonly to: 'json' | 'proto'
+}
+
+async function withStore<T>(options: ConfigOptions, io: Io, use: (store: StoreInspection) => T | Promise<T>): Promise<T> {
+  const { queue } = await loadBridgeConfig(options, io.env)
+  if (queue.type !== 'disk') {
+    throw new BridgeError('OB_CONFIG', 'cannot look into the queue: a memory queue is seen on the live page only', { place: 'queue.type' })
+  }
+  const store = openStoreForInspection(queue.path)
+  try {
+    return await use(store)
+  } finally {
+    store.close()
+  }
+}
+
+const time = (ms: number): string => new Date(ms).toISOString()
+
+const print = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+const deadAsJson = ({ queuedAtMs, diedAtMs, ...letter }: DeadLetter): object => ({
+  ...letter,
+  queuedAt: time(queuedAtMs),
+  diedAt: time(diedAtMs),
+})
+
+function idOf(text: string): number {
+  const id = Number(text)
+  if (Number.isSafeInteger(id) && id >= 0) return id
+  throw new BridgeError('OB_CONFIG', `cannot find dead letter ${text}: expected a number as \`queue ls --dead\` shows it`)
+}
+
+function selectionOf(ids: readonly string[], all: boolean, verb: string): Selection {
+  if (all === ids.length > 0) throw new BridgeError('OB_CONFIG', `cannot ${verb}: give either the ids of dead letters or --all`)
+  return all ? 'all' : ids.map(idOf)
+}
+
+function listWaiting(store: StoreInspection, json: boolean, io: Io): void {
+  const [waiting, damaged, dead] = [store.waiting(), store.damaged(), store.list().length]
+  if (json) {
+    const rows = waiting.map(({ oldestQueuedAtMs, ...row }) => ({ ...row, oldestQueuedAt: time(oldestQueuedAtMs) }))
+    io.out(print({ waiting: rows, damaged, deadLetters: dead }))
+    return
+  }
+  const rows = waiting.map((row) => [row.format, row.signal, row.batches, row.items, row.bytes, time(row.oldestQueuedAtMs)])
+  io.out(rows.length === 0 ? 'Nothing waits.\n' : printTable(['format', 'signal', 'batches', 'items', 'bytes', 'oldest'], rows))
+  if (damaged.batches > 0) io.out(`Damaged and set aside: ${damaged.batches} batches with ${damaged.items} items.\n`)
+  if (dead > 0) io.out(`Dead letters: ${dead}; see \`otlp-bridge queue ls --dead\`.\n`)
+}
+
+function listDead(store: StoreInspection, json: boolean, io: Io): void {
+  const letters = store.list()
+  if (json) {
+    io.out(print(letters.map(deadAsJson)))
+    return
+  }
+  const rows = letters.map((one) => [String(one.id), one.format, one.items, one.bytes, time(one.diedAtMs), one.reason, one.message])
+  io.out(rows.length === 0 ? 'No dead letters.\n' : printTable(['id', 'format', 'items', 'bytes', 'died', 'reason', 'message'], rows))
+}
+
+/** What waits by format, or with `dead` every dead letter. */
+export function queueLs(options: QueueOptions, io: Io): Promise<number> {
+  return withStore(options, io, (store) => {
+    const list = options.dead === true ? listDead : listWaiting
+    list(store, options.json === true, io)
+    return 0
+  })
+}
+
+/** One dead letter: head on stderr and its request as OTLP/JSON on stdout, or all of it as one JSON document. */
+export function queueShow(id: string, options: QueueOptions, io: Io): Promise<number> {
+  return withStore(options, io, (store) => {
+    const letter = store.show(idOf(id))
+    if (letter === undefined) throw new BridgeError('OB_INPUT', `cannot show dead letter ${id}: there is none with this id`)
+    const { data, ...head } = letter
+    if (!letter.intact) io.err(`the checksum of dead letter ${id} does not hold: its bytes are not what was received\n`)
+    const traces = letter.intact ? decodeTraces(data) : undefined
+    if (options.json === true) {
+      io.out(print({ ...deadAsJson(head), request: traces === undefined ? null : tracesToPlain(traces) }))
+    } else {
+      io.err(
+        `dead letter ${head.id}: ${head.items} items of ${head.format}, ${head.bytes} bytes\n` +
+          `  received ${time(head.queuedAtMs)}, died ${time(head.diedAtMs)}\n  ${head.reason}: ${head.message}\n`,
+      )
+      if (traces !== undefined) io.out(`${tracesToJson(traces, 2)}\n`)
+    }
+    return letter.intact ? 0 : 1
+  })
+}
+
+function tell(selection: Selection, done: number, what: string, io: Io): number {
+  io.err(`${done} ${done === 1 ? 'dead letter' : 'dead letters'} ${what}\n`)
+  if (selection === 'all' || done === selection.length) return 0
+  io.err(`${selection.length - done} of the ids were not found\n`)
+  return 1
+}
+
+/** Puts dead letters back. 1 when an id is not there. */
+export async function queueRetry(ids: readonly string[], options: QueueOptions, io: Io): Promise<number> {
+  const selection = selectionOf(ids, options.all === true, 'retry')
+  return withStore(options, io, (store) => tell(selection, store.retry(selection), 'put back into the queue', io))
+}
+
+/** Deletes dead letters. 1 when an id is not there. */
+export async function queueDrop(ids: readonly string[], options: QueueOptions, io: Io): Promise<number> {
+  const selection = selectionOf(ids, options.all === true, 'drop')
+  return withStore(options, io, (store) => tell(selection, store.drop(selection), 'deleted', io))
+}
+
+/** Writes dead letters into a file. 1 when one of them cannot be read; the others are written. */
+export function queueExport(file: string, ids: readonly string[], options: QueueExportOptions, io: Io): Promise<number> {
+  return withStore(options, io, async (store) => {
+    const wanted = ids.length === 0 ? store.list().map((one) => one.id) : ids.map(idOf)
+    const pieces: Uint8Array[] = []
+    let failed = 0
+    for (const id of wanted) {
+      try {
+        const data = store.export(id)
+        pieces.push(options.to === 'proto' ? data : Buffer.from(`${tracesToJson(decodeTraces(data))}\n`))
+      } catch (error) {
+        failed++
+        io.err(`${error instanceof Error ? error.message : String(error)}\n`)
+      }
+    }
+    const whole = Buffer.concat(pieces)
+    if (file === '-') io.out(whole)
+    else await writeFile(file, whole)
+    io.err(`${pieces.length} ${pieces.length === 1 ? 'dead letter' : 'dead letters'} written\n`)
+    return failed === 0 ? 0 : 1
+  })
+}

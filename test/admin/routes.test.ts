@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { adminConfig } from '../../src/admin/config.ts'
+import { startAdmin } from '../../src/admin/routes.ts'
+import type { Listener } from '../../src/ingest/adapter.ts'
+import { createExposition } from '../../src/telemetry/exposition.ts'
+import { createHealth } from '../../src/telemetry/health.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+
+let started: Listener | undefined
+afterEach(() => started?.stop(0))
+
+const start = async () => {
+  const metrics = createMetrics()
+  const health = createHealth()
+  const status = {
+    version: '1.2.3',
+    startedMs: 1000,
+    listeners: () => [{ section: 'ingest.zipkin', addresses: ['http://127.0.0.1:9411'] }],
+    queue: () => ({ type: 'disk', ack: 'durable', batches: 1, items: 7, bytes: 100, maxBytes: 1000, deadItems: 0 }),
+    destinations: () => [{ name: 'default', endpoint: 'http://localhost:4318', protocol: 'http/protobuf' }],
+  }
+  const config = adminConfig.parse({ port: 0 })
+  started = await startAdmin(config, { metrics, health, status, nowMs: () => 61_000, expose: createExposition(metrics) })
+  const base = started.addresses[0] ?? ''
+  return { metrics, health, get: (path: string) => fetch(base + path), base }
+}
+
+describe('startAdmin', () => {
+  it('serves the live page with nothing from elsewhere', async () => {
+    const { get } = await start()
+    const page = await get('/')
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    const text = await page.text()
+    expect(text).not.toMatch(/(src|href)="https?:/)
+    for (const [, path] of text.matchAll(/(?:src|href)="(page\.[a-z]+)"/g)) expect((await get(`/${path}`)).status, path).toBe(200)
+  })
+
+  it('is live whatever else', async () => {
+    const { get, health } = await start()
+    health.watch('queue', () => 'full')
+    expect((await get('/health/live')).status).toBe(200)
+  })
+
+  it('is ready only when no part has a reason not to be', async () => {
+    const { get, health } = await start()
+    expect((await get('/health/ready')).status).toBe(200)
+    health.watch('queue', () => 'the disk is full')
+    const answer = await get('/health/ready')
+    expect(answer.status).toBe(503)
+    expect(await answer.json()).toEqual({ status: 'not ready', reasons: [{ part: 'queue', reason: 'the disk is full' }] })
+  })
+
+  it('gives the status with books, losses and destinations', async () => {
+    const { get, metrics } = await start()
+    const books = metrics.books('zipkin-json', 'traces')
+    books.received.value = 10
+    books.delivered('default').value = 8
+    books.refused('zero_id').value = 2
+    metrics.counter('otlp_bridge_received_requests_total', { format: 'zipkin-json', transport: 'http' }).value = 3
+    metrics.counter('otlp_bridge_received_requests_total', { format: 'zipkin-proto', transport: 'http' }).value = 1
+    metrics.counter('otlp_bridge_refused_requests_total', { format: 'zipkin-proto', transport: 'http', reason: 'decode_proto' }).value = 1
+    expect(await (await get('/api/status')).json()).toMatchObject({
+      version: '1.2.3',
+      ready: true,
+      queue: { items: 7 },
+      formats: [
+        { format: 'zipkin-json', received: 10, delivered: 8, refused: 2, balance: 0, requests: 3 },
+        { format: 'zipkin-proto', received: 0, requests: 1, refusedRequests: 1 },
+      ],
+      losses: { refused: [{ reason: 'zero_id', value: 2 }], refusedRequests: [{ reason: 'decode_proto', value: 1 }] },
+      destinations: [{ name: 'default', delivered: 8 }],
+    })
+  })
+
+  it('serves the metrics', async () => {
+    const { get } = await start()
+    const answer = await get('/metrics')
+    expect(answer.headers.get('content-type')).toContain('text/plain')
+    expect(await answer.text()).toContain('# TYPE otlp_bridge_received_items_total counter')
+  })
+
+  it('says which knob when its port is taken', async () => {
+    const { base, metrics, health } = await start()
+    const status = { version: '', startedMs: 0, listeners: () => [], destinations: () => [], queue: () => Object.create(null) }
+    const config = adminConfig.parse({ port: Number(new URL(base).port) })
+    const second = startAdmin(config, { metrics, health, status, nowMs: () => 0, expose: createExposition(metrics) })
+    await expect(second).rejects.toMatchObject({ code: 'OB_LISTEN', place: 'admin.port' })
+  })
+})

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { findLoop, plannedAddresses } from '../src/loop.ts'
+
+const own = [
+  { section: 'ingest.zipkin', addresses: ['http://127.0.0.1:9411', 'http://[::1]:9411'] },
+  { section: 'ingest.jaeger.compact', addresses: ['udp://127.0.0.1:6831'] },
+  { section: 'admin', addresses: ['http://0.0.0.0:8899'] },
+]
+
+describe('findLoop', () => {
+  it.each([
+    ['http://127.0.0.1:9411', 'ingest.zipkin'],
+    ['http://localhost:9411/v1/traces', 'ingest.zipkin'],
+    ['http://[::1]:9411', 'ingest.zipkin'],
+    ['http://127.0.0.1:8899', 'admin'],
+    ['http://localhost:8899', 'admin'],
+  ])('finds that %s is our own %s', async (endpoint, section) => {
+    expect((await findLoop(endpoint, own))?.section).toBe(section)
+  })
+
+  it.each(['http://localhost:4318', 'http://192.0.2.7:9411', 'http://127.0.0.1:6831', 'http://name.invalid:9411'])(
+    'lets %s pass',
+    async (endpoint) => {
+      expect(await findLoop(endpoint, own)).toBeUndefined()
+    },
+  )
+})
+
+describe('plannedAddresses', () => {
+  it('finds every TCP section with a fixed port that is not switched off', () => {
+    const found = plannedAddresses({
+      ingest: {
+        zipkin: { host: 'localhost', port: 9411 },
+        jaeger: {
+          http: { host: '::', port: 14268 },
+          compact: { host: 'x', port: 1, receiveBuffer: 5 },
+          health: { host: 'x', port: 2, enabled: false },
+        },
+      },
+      admin: { host: '0.0.0.0', port: 0 },
+    })
+    expect(found).toEqual([
+      { section: 'ingest.zipkin', addresses: ['http://127.0.0.1:9411', 'http://[::1]:9411'] },
+      { section: 'ingest.jaeger.http', addresses: ['http://[::]:14268'] },
+    ])
+  })
+})

@@ -1,0 +1,75 @@
+/** The cases of `fixtures/`: what goes in, what must come out. Used by the golden test and by the script that writes the expectations. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import type { BodyTranslator } from '../../src/ingest/adapter.ts'
+import { createFileTranslator, type FileFormat, translateConfig } from '../../src/ingest/index.ts'
+import { createJaegerTranslators } from '../../src/ingest/jaeger/translators.ts'
+import { defaultDecodeLimits } from '../../src/ingest/limits.ts'
+import { createZipkinTranslators } from '../../src/ingest/zipkin/translators.ts'
+import { decodeTraces } from '../../src/otlp/decode/traces.ts'
+import { tracesToPlain } from '../../src/otlp/encode/json.ts'
+
+const root = fileURLToPath(new URL('../../fixtures/', import.meta.url))
+
+/** Wall clock of every case: spans without a time get theirs from it. */
+const receivedAtMs = Date.UTC(2025, 10, 21)
+
+interface CaseRequest {
+  readonly format: FileFormat
+  readonly path?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface GoldenCase {
+  /** `zipkin/brave-6` */
+  readonly name: string
+  readonly folder: string
+  readonly hasOrigin: boolean
+  /** Texts of `out.json` and `drops.json` as they stand; undefined when missing. */
+  readonly expected: { readonly out: string | undefined; readonly drops: string | undefined }
+  /** The same texts as the code gives them now. */
+  run(): { readonly out: string; readonly drops: string }
+}
+
+const agent = (): BodyTranslator => {
+  const [limits, translate] = [defaultDecodeLimits, translateConfig.parse({})]
+  const zipkinList = createZipkinTranslators({ limits, translate: translate.zipkin, strict: false }).thriftList
+  return createJaegerTranslators({ limits, translate: translate.jaeger, zipkinList }).agent
+}
+
+const textOf = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined)
+
+const print = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+function goldenCase(format: string, name: string): GoldenCase {
+  const folder = `${root}${format}/${name}/`
+  const input = readdirSync(folder).find((file) => file.startsWith('in.')) ?? 'in.bin'
+  return {
+    name: `${format}/${name}`,
+    folder,
+    hasOrigin: existsSync(`${folder}origin.md`),
+    expected: { out: textOf(`${folder}out.json`), drops: textOf(`${folder}drops.json`) },
+    run() {
+      const request = JSON.parse(readFileSync(`${folder}request.json`, 'utf8')) as CaseRequest
+      const body = readFileSync(`${folder}${input}`)
+      const plain = request.headers?.['content-encoding'] === 'gzip' ? gunzipSync(body) : body
+      // What has no path is a datagram.
+      const translate = request.path === undefined ? agent() : createFileTranslator(request.format, translateConfig.parse({}))
+      const { data, drops } = translate(plain, receivedAtMs)
+      return { out: print(tracesToPlain(decodeTraces(data))), drops: print(drops) }
+    },
+  }
+}
+
+const foldersIn = (path: string): string[] =>
+  readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+
+/** Every case of every format. */
+export function goldenCases(): GoldenCase[] {
+  return foldersIn(root).flatMap((format) => foldersIn(`${root}${format}`).map((name) => goldenCase(format, name)))
+}
