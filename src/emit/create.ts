@@ -26,6 +26,8 @@ export interface EmitDeps {
   readonly random: () => number
   /** Name of this process, sent as `x-otlp-bridge` so that our own OTLP listener recognises a loop. */
   readonly instanceId: string
+  /** Takes back the memory of what was delivered: `ChunkPool.give`. */
+  readonly recycle?: (memory: ArrayBufferLike) => void
   /** Needed for `protocol: http/json` only: protobuf request → OTLP JSON. */
   readonly toJson?: (signal: Signal, data: Uint8Array) => string | Uint8Array
 }
@@ -93,6 +95,7 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
       log,
       random,
       monotonicMs: () => performance.now(),
+      recycle: deps.recycle ?? (() => {}),
     },
   )
   let stopping = false

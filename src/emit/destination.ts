@@ -2,6 +2,7 @@
 
 import PQueue from 'p-queue'
 import { isBridgeError } from '../errors.ts'
+import { ownsChunk } from '../otlp/encode/chunks.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type BatcherOptions, createBatcher } from './batcher.ts'
@@ -32,6 +33,8 @@ export interface DestinationDeps {
   readonly log: Logger
   readonly random: () => number
   readonly monotonicMs: () => number
+  /** Takes back the memory of what was delivered. */
+  readonly recycle: (memory: ArrayBufferLike) => void
   readonly sleep?: (ms: number, abort: AbortSignal) => Promise<void>
 }
 
@@ -83,6 +86,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
   }
 
   const onRetry = (request: WireRequest, error: SendError, waitMs: number): void => {
+    request.onRepeat()
     metrics.counter('otlp_bridge_retries_total', { ...own, reason: error.reason }).value++
     if (error.mayHaveArrived) repeated.value += request.items
     rarely(`retry ${error.reason}`, () => log.warn({ ...own, reason: error.reason, waitMs }, `${error.message}; trying again`))
@@ -143,6 +147,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     let items = 0
     let bytes = 0
     let rejected = 0
+    let repeats = false
     for (const batch of batches) {
       items += batch.items
       bytes += batch.data.byteLength
@@ -155,6 +160,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
           parts: batches.map((batch) => batch.data),
           bytes,
           items,
+          onRepeat: () => void (repeats = true),
           onPartialSuccess: (partial) => void (rejected = onPartialSuccess(batches, items, partial)),
         },
         cut.signal,
@@ -173,6 +179,8 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     watch.moved()
     // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
     void queue.settle(batches)
+    // After a failed try a dying connection may still hold the memory.
+    if (!repeats) for (const batch of batches) if (ownsChunk(batch.data)) deps.recycle(batch.data.buffer)
   }
 
   const batcher = createBatcher(options.batch, { queue, abort: cut.signal, monotonicMs, sleep })

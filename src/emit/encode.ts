@@ -62,6 +62,7 @@ export function withEncoding(send: Sender<WireRequest>, options: EncodeOptions):
         bytes,
         contentType: options.json ? 'application/json' : 'application/x-protobuf',
         contentEncoding: options.gzipLevel === undefined ? undefined : 'gzip',
+        onRepeat: () => request.onRepeat(),
         onPartialSuccess: (partial) => request.onPartialSuccess(partial),
       },
       abort,

@@ -18,6 +18,8 @@ export interface OutgoingRequest {
   readonly parts: readonly Uint8Array[]
   readonly bytes: number
   readonly items: number
+  /** Called for each try that failed and is repeated. */
+  onRepeat(): void
   /** Called at most once, before the sender resolves. */
   onPartialSuccess(partial: PartialSuccess): void
 }

@@ -15,14 +15,16 @@ import { createSource, type Source, windowRows } from './source.ts'
 import { asQueued, createWaiting, type Entry, ownBytes, type TakeLimits } from './waiting.ts'
 import { createWorkerLink } from './worker-link.ts'
 
-export type DiskQueueOptions = Pick<QueueSettings, 'path' | 'maxSize' | 'ack' | 'memoryTail' | 'ballast'>
+export interface DiskQueueOptions extends Pick<QueueSettings, 'path' | 'maxSize' | 'ack' | 'memoryTail' | 'ballast'> {
+  /** How often runs that died are looked for, in milliseconds; default 5000. */
+  readonly adoptEveryMs?: number
+}
 
 const slabBytes = 4 * 2 ** 20
 const pageRows = 4096
 /** Removals wait this long for puts to share a transaction with. */
 const removalDelayMs = 25
-/** How often runs that died are looked for. */
-const adoptEveryMs = 5000
+const defaultAdoptEveryMs = 5000
 const firstProbeMs = 250
 const lastProbeMs = 15_000
 /** With a full disk, removals go on: they are what ends the fault. */
@@ -441,7 +443,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     return Number.isFinite(oldest) ? Math.max(0, deps.nowMs() - oldest) : undefined
   }
 
-  const adoptTimer = setInterval(() => fault === undefined && !closing && adopt(), adoptEveryMs)
+  const adoptTimer = setInterval(() => fault === undefined && !closing && adopt(), options.adoptEveryMs ?? defaultAdoptEveryMs)
   adoptTimer.unref()
 
   const queue: Queue = {

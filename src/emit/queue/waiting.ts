@@ -1,6 +1,7 @@
 /** The index of what waits in memory: one line per format and signal, each in order of age. */
 
 import type { Signal } from '../../ingest/adapter.ts'
+import { ownsChunk } from '../../otlp/encode/chunks.ts'
 import type { QueuedBatch } from './queue.ts'
 
 /** A queued batch as its queue keeps it: `data` may be on disk only. */
@@ -50,9 +51,9 @@ export function asQueued(entry: Entry): QueuedBatch {
   return entry as Entry & { data: Uint8Array }
 }
 
-/** `data` itself when it covers most of its buffer, else a copy: one tag must not pin a whole slab. */
+/** `data` itself when it has its chunk to itself, else a copy: one tag must not pin a whole slab. */
 export function ownBytes(data: Uint8Array): Uint8Array {
-  return data.byteLength * 4 >= data.buffer.byteLength * 3 ? data : new Uint8Array(data)
+  return ownsChunk(data) ? data : new Uint8Array(data)
 }
 
 /** Creates an empty index. */

@@ -16,6 +16,7 @@ export interface WireRequest {
   readonly bytes: number
   readonly contentType: string
   readonly contentEncoding: 'gzip' | undefined
+  onRepeat(): void
   onPartialSuccess(partial: PartialSuccess): void
 }
 

@@ -1,0 +1,81 @@
+/** Queues for tests: a folder that vanishes, batches that can be told apart, draining. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { createDiskQueue, type DiskQueueOptions } from '../../../src/emit/queue/disk.ts'
+import type { Queue, QueuedBatch } from '../../../src/emit/queue/queue.ts'
+import type { EncodedBatch } from '../../../src/ingest/adapter.ts'
+import { silentLog } from '../../../src/telemetry/log.ts'
+import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
+
+/** A state folder that is removed when the test ends. */
+export function stateFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'otlp-bridge-test-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+export interface OpenQueue {
+  readonly queue: Queue
+  readonly metrics: Metrics
+}
+
+/** Opens a disk queue that is closed when the test ends. Without ballast, so that it opens fast. */
+export async function openDisk(path: string, options: Partial<DiskQueueOptions> = {}): Promise<OpenQueue> {
+  const metrics = createMetrics()
+  const settings: DiskQueueOptions = {
+    path,
+    maxSize: 2 ** 30,
+    ack: 'durable',
+    memoryTail: 2 ** 24,
+    ballast: 0,
+    adoptEveryMs: 200,
+    ...options,
+  }
+  const queue = await createDiskQueue(settings, { metrics, log: silentLog, nowMs: Date.now })
+  onTestFinished(() => queue.close())
+  return { queue, metrics }
+}
+
+/** A batch of one item whose first four bytes are its number. */
+export function batch(number: number, bytes = 1000, format = 'zipkin-json'): EncodedBatch {
+  const data = new Uint8Array(bytes)
+  new DataView(data.buffer).setUint32(0, number)
+  for (let at = 4; at < bytes; at++) data[at] = (number * 31 + at) & 0xff
+  return { format, signal: 'traces', items: 1, data }
+}
+
+/** The number of a batch; throws when its bytes are not those of {@link batch}. */
+export function numberOf({ data }: QueuedBatch): number {
+  const number = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0)
+  for (let at = 4; at < data.byteLength; at++)
+    if (data[at] !== ((number * 31 + at) & 0xff)) throw new Error(`batch ${number} is not what was put`)
+  return number
+}
+
+/** Takes and settles all that waits; the numbers in the order they came. */
+export async function drain(queue: Queue): Promise<number[]> {
+  const numbers: number[] = []
+  const settled: Promise<void>[] = []
+  for (;;) {
+    const taken = await queue.take({ maxItems: 100, maxBytes: 2 ** 22 })
+    if (taken.length === 0) break
+    numbers.push(...taken.map(numberOf))
+    settled.push(queue.settle(taken))
+  }
+  await Promise.all(settled)
+  return numbers
+}
+
+export const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at)
+
+/** Waits until it holds; for what happens on another thread or in another process. */
+export async function until(holds: () => boolean | Promise<boolean>, withinMs = 8000): Promise<void> {
+  const end = Date.now() + withinMs
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`it did not come to be within ${withinMs} ms: ${holds}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
