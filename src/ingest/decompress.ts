@@ -62,6 +62,20 @@ export function encodingOf(header: string | undefined): Encoding {
   return found
 }
 
+/** The most that deflate can make of a byte. */
+const largestRatio = 1032
+
+/**
+ * Bytes to allocate at first: gzip says at its end how much comes out, and one piece saves joining many of 16 KiB.
+ * What it says is believed up to what its size can hold, and up to 1 MiB; a wrong number costs pieces, nothing else.
+ */
+function firstPieceBytes(encoding: Encoding, body: Uint8Array): number {
+  if (encoding !== 'gzip' || body.length < 18) return 64 * 1024
+  const declared = new DataView(body.buffer, body.byteOffset + body.length - 4, 4).getUint32(0, true)
+  // One byte more, or a full piece would make zlib ask for another.
+  return Math.max(1024, Math.min(declared + 1, body.length * largestRatio, ratioFloorBytes))
+}
+
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
 /** The two ways to write `deflate`: RFC 9110 means zlib, some clients send the bare stream. A zlib header is a multiple of 31. */
@@ -85,17 +99,16 @@ export function createDecompressor(options: DecompressOptions): Decompressor {
     return new BridgeError('OB_DECODE_ENCODING', `cannot decompress body: ${why}`, { cause: error })
   }
 
-  const zlibOptions = (body: Uint8Array): ZlibOptions => ({
+  const zlibOptions = (encoding: Encoding, body: Uint8Array): ZlibOptions => ({
     maxOutputLength: ceilingOf(body),
-    // One large piece instead of many of 16 KiB that are joined afterwards.
-    chunkSize: Math.min(256 * 1024, Math.max(16 * 1024, body.length * 8)),
+    chunkSize: firstPieceBytes(encoding, body),
     rejectGarbageAfterEnd: true,
   })
 
   const inflateNow = (encoding: Encoding, body: Uint8Array): Uint8Array => {
     try {
-      if (encoding === 'gzip') return gunzipSync(body, zlibOptions(body))
-      return hasZlibHeader(body) ? inflateSync(body, zlibOptions(body)) : inflateRawSync(body, zlibOptions(body))
+      if (encoding === 'gzip') return gunzipSync(body, zlibOptions(encoding, body))
+      return hasZlibHeader(body) ? inflateSync(body, zlibOptions(encoding, body)) : inflateRawSync(body, zlibOptions(encoding, body))
     } catch (error) {
       if (encoding === 'gzip' && codeOf(error) === 'ERR_TRAILING_JUNK_AFTER_STREAM_END') return joinMembers(body)
       throw explain(error, body)
@@ -138,8 +151,8 @@ export function createDecompressor(options: DecompressOptions): Decompressor {
   const inflateLater = async (encoding: Encoding, body: Uint8Array): Promise<Uint8Array> => {
     try {
       const result = await waiting.add(() => {
-        if (encoding === 'gzip') return gunzipAsync(body, zlibOptions(body))
-        return hasZlibHeader(body) ? inflateAsync(body, zlibOptions(body)) : inflateRawAsync(body, zlibOptions(body))
+        if (encoding === 'gzip') return gunzipAsync(body, zlibOptions(encoding, body))
+        return hasZlibHeader(body) ? inflateAsync(body, zlibOptions(encoding, body)) : inflateRawAsync(body, zlibOptions(encoding, body))
       })
       return result
     } catch (error) {

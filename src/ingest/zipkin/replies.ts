@@ -35,7 +35,7 @@ export function wrongVersion(claim: Claim, body: Uint8Array): string | undefined
   return undefined
 }
 
-const cutOff = /unexpected end|end of (input|body|data)|unterminated|cut off|truncated|past the end|bytes (left|remain)/i
+const cutOff = /unexpected end|end of (input|body|data)|unterminated|cut off|truncated|past the end|bytes (left|remain|available)/i
 
 /**
  * The text of a refusal. It begins and ends as Zipkin's does, since people search for it; what stands between is ours and says more.
@@ -56,7 +56,7 @@ export function refusalText(claim: Claim, error: BridgeError, body: Uint8Array |
       if (error.place === versionPlace) return error.message
       if (body !== undefined && !canBegin(claim, body)) return `Expected a ${claim} encoded list\n`
       const start = cutOff.test(error.message) ? (codecs[claim] === 'json' ? 'End of input' : 'Truncated') : 'Malformed'
-      return `${start}: ${error.message}${tail}`
+      return error.message.startsWith(start) ? `${error.message}${tail}` : `${start}: ${error.message}${tail}`
     }
     default:
       return error.message
