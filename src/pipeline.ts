@@ -15,6 +15,7 @@ import type { Listener } from './ingest/adapter.ts'
 import { type Endpoint, startIngest } from './ingest/index.ts'
 import { findLoop, plannedAddresses } from './loop.ts'
 import { decodeTraces } from './otlp/decode/traces.ts'
+import { createChunkPool } from './otlp/encode/chunks.ts'
 import { tracesToJson } from './otlp/encode/json.ts'
 import { createExposition } from './telemetry/exposition.ts'
 import { createBooksCheck, createHealth, type Health } from './telemetry/health.ts'
@@ -99,6 +100,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const health = createHealth()
   await refuseLoop(config, plannedAddresses(config))
 
+  const chunks = createChunkPool()
   const emit = await createEmit({
     emit: config.emit,
     queue: config.queue,
@@ -108,6 +110,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     random,
     instanceId: randomUUID(),
     toJson: jsonEncoder,
+    recycle: chunks.give,
   })
   health.watch('emit', () => emit.health().reasons)
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
@@ -142,6 +145,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       log: createRateLimitedLog(log),
       nowMs,
       pages,
+      chunks,
       translate: config.translate,
     })
     if (config.admin.enabled) {

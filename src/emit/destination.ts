@@ -177,10 +177,11 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     metrics.books(first.format, first.signal).delivered(name).value += items - rejected
     metrics.histogram('otlp_bridge_stage_seconds', { stage: 'send', format: first.format }).observe((monotonicMs() - startedMs) / 1000)
     watch.moved()
+    const parts = batches.map((batch) => batch.data)
     // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
     void queue.settle(batches)
     // After a failed try a dying connection may still hold the memory.
-    if (!repeats) for (const batch of batches) if (ownsChunk(batch.data)) deps.recycle(batch.data.buffer)
+    if (!repeats) for (const part of parts) if (ownsChunk(part)) deps.recycle(part.buffer)
   }
 
   const batcher = createBatcher(options.batch, { queue, abort: cut.signal, monotonicMs, sleep })

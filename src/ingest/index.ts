@@ -1,6 +1,7 @@
 /** The explicit list of ways in. A new format is one entry in each list below; nothing registers itself. */
 
 import { z } from 'zod'
+import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import { jaegerTranslateConfig } from '../translate/jaeger/config.ts'
 import { zipkinTranslateConfig } from '../translate/zipkin/config.ts'
 import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
@@ -35,6 +36,8 @@ export type TranslateConfig = z.output<typeof translateConfig>
 /** What starting endpoints needs beside their sections. */
 export interface IngestContext extends AdapterDeps {
   readonly pages: Pages
+  /** Where encoded requests get their memory; emit gives it back. */
+  readonly chunks?: ChunkPool | undefined
   readonly translate: TranslateConfig
 }
 
@@ -50,13 +53,13 @@ export const everyEndpoint = (): IngestConfig => ({ zipkin: zipkinConfig.parse({
 type Start = () => Promise<Listener>
 
 const zipkinStarts = (config: ZipkinConfig, context: IngestContext): readonly (readonly [string, Start])[] => {
-  const translators = zipkinTranslators(context.translate, decodeLimitsOf(config.limits), config.strict)
+  const translators = zipkinTranslators(context, decodeLimitsOf(config.limits), config.strict)
   return [['zipkin', () => startZipkin(config, translators, context.pages, context)]]
 }
 
 const jaegerStarts = (config: JaegerConfig, context: IngestContext): readonly (readonly [string, Start])[] => {
   const onClientStats = createClientStats(context)
-  const translators = (limits: DecodeLimits): JaegerTranslators => jaegerTranslators(context.translate, limits, onClientStats)
+  const translators = (limits: DecodeLimits): JaegerTranslators => jaegerTranslators(context, limits, onClientStats)
   const endpoints = jaegerEndpoints(config)
   const { http, health } = endpoints
   const starts: [string, Start][] = []
@@ -72,18 +75,23 @@ const jaegerStarts = (config: JaegerConfig, context: IngestContext): readonly (r
   return starts
 }
 
-const zipkinTranslators = (translate: TranslateConfig, limits: DecodeLimits, strict = false): ZipkinTranslators =>
-  createZipkinTranslators({ limits, translate: translate.zipkin, strict })
+/** What all translators are made with; files have no pool. */
+interface Means {
+  readonly translate: TranslateConfig
+  readonly chunks?: ChunkPool | undefined
+}
+
+const zipkinTranslators = ({ translate, chunks }: Means, limits: DecodeLimits, strict = false): ZipkinTranslators =>
+  createZipkinTranslators({ limits, translate: translate.zipkin, strict, chunks })
 
 /** Agent ports carry Zipkin spans too: Jaeger is handed Zipkin's translator here, so that no format imports a sibling. */
 function jaegerTranslators(
-  translate: TranslateConfig,
+  means: Means,
   limits: DecodeLimits,
   onClientStats?: Parameters<typeof createJaegerTranslators>[0]['onClientStats'],
 ): JaegerTranslators {
-  const { thriftList } = zipkinTranslators(translate, limits)
-  const options = { limits, translate: translate.jaeger, zipkinList: thriftList }
-  return createJaegerTranslators(onClientStats === undefined ? options : { ...options, onClientStats })
+  const { thriftList } = zipkinTranslators(means, limits)
+  return createJaegerTranslators({ limits, translate: means.translate.jaeger, zipkinList: thriftList, chunks: means.chunks, onClientStats })
 }
 
 /** Starts every endpoint of the section, in order. All or nothing: when one throws, those before it are stopped and it is thrown on. */
@@ -104,12 +112,12 @@ export async function startIngest(config: IngestConfig, context: IngestContext):
 
 /** What `otlp-bridge translate --from` takes, each with the maker of its translator. */
 export const fileTranslators = {
-  'zipkin-json': (translate, limits) => zipkinTranslators(translate, limits).json,
-  'zipkin-proto': (translate, limits) => zipkinTranslators(translate, limits).v2Proto,
-  'zipkin-thrift': (translate, limits) => zipkinTranslators(translate, limits).v1Thrift,
-  'jaeger-thrift-binary': (translate, limits) => jaegerTranslators(translate, limits).httpBinary,
-  'jaeger-thrift-compact': (translate, limits) => jaegerTranslators(translate, limits).batchCompact,
-} as const satisfies Record<string, (translate: TranslateConfig, limits: DecodeLimits) => BodyTranslator>
+  'zipkin-json': (means, limits) => zipkinTranslators(means, limits).json,
+  'zipkin-proto': (means, limits) => zipkinTranslators(means, limits).v2Proto,
+  'zipkin-thrift': (means, limits) => zipkinTranslators(means, limits).v1Thrift,
+  'jaeger-thrift-binary': (means, limits) => jaegerTranslators(means, limits).httpBinary,
+  'jaeger-thrift-compact': (means, limits) => jaegerTranslators(means, limits).batchCompact,
+} as const satisfies Record<string, (means: Means, limits: DecodeLimits) => BodyTranslator>
 
 export type FileFormat = keyof typeof fileTranslators
 
@@ -119,5 +127,5 @@ export function createFileTranslator(
   translate: TranslateConfig,
   limits: DecodeLimits = defaultDecodeLimits,
 ): BodyTranslator {
-  return fileTranslators[format](translate, limits)
+  return fileTranslators[format]({ translate }, limits)
 }

@@ -1,7 +1,8 @@
 /** Bytes → OTLP bytes for Zipkin's encodings: decode, translate, encode in one call. */
 
+import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
-import { ReverseWriter } from '../../otlp/encode/writer.ts'
+import { createSizeGuess, ReverseWriter, type SizeGuess } from '../../otlp/encode/writer.ts'
 import { createKeyTable } from '../../otlp/keys.ts'
 import type { ZipkinTranslateConfig } from '../../translate/zipkin/config.ts'
 import { zipkinRoleOf } from '../../translate/zipkin/keys.ts'
@@ -19,6 +20,8 @@ export interface ZipkinTranslatorOptions {
   readonly translate: ZipkinTranslateConfig
   /** Spans are of the version that the path says, whatever they look like. */
   readonly strict?: boolean
+  /** Where requests get their memory. */
+  readonly chunks?: ChunkPool | undefined
 }
 
 export interface ZipkinTranslators {
@@ -39,9 +42,6 @@ export interface ZipkinTranslators {
   readonly serviceNames: { readonly size: number; readonly cap: number }
 }
 
-/** Share by which OTLP is larger than the body, for the size of the first chunk. */
-const growth = 1.2
-
 const noSpans: ZipkinSpans = { spans: [], rejected: [], notes: { otherVersion: 0, unreadableFields: 0 } }
 
 const noRole = (): number => 0
@@ -53,33 +53,38 @@ export function createZipkinTranslators(options: ZipkinTranslatorOptions): Zipki
   const decodeJson = createZipkinJsonDecoder(keys, serviceNames, limits)
   const decodeProto = createZipkinProtoDecoder(keys, serviceNames, limits)
   const decodeThrift = createZipkinThriftDecoder(keys, serviceNames, limits)
-  const writer = new ReverseWriter()
+  const writer = new ReverseWriter(options.chunks)
 
-  const encode = (decoded: ZipkinSpans, bodyBytes: number, receivedAtMs: number): TranslatedBody => {
+  const jsonGuess = createSizeGuess()
+  const protoGuess = createSizeGuess()
+  const thriftGuess = createSizeGuess()
+
+  const encode = (decoded: ZipkinSpans, bodyBytes: number, receivedAtMs: number, guess: SizeGuess): TranslatedBody => {
     const { data, drops, notes, spans } = zipkinToTraces(decoded, translate, receivedAtMs)
-    const bytes = encodeTraces(data, writer, Math.ceil(bodyBytes * growth))
+    const bytes = encodeTraces(data, writer, guess.expected(bodyBytes))
+    guess.learn(bodyBytes, bytes.length)
     return { received: spans + decoded.rejected.length, items: spans, data: bytes, drops, notes }
   }
 
   const json =
     (version: JsonVersion): BodyTranslator =>
     (body, receivedAtMs) =>
-      encode(decodeJson(body, version), body.length, receivedAtMs)
+      encode(decodeJson(body, version), body.length, receivedAtMs, jsonGuess)
 
   const thriftList = (reader: ThriftReader, receivedAtMs: number): TranslatedBody => {
     const start = reader.at
     const decoded = decodeThrift(reader)
-    return encode(decoded, reader.at - start, receivedAtMs)
+    return encode(decoded, reader.at - start, receivedAtMs, thriftGuess)
   }
 
   return {
     v2Json: json({ version: 2, detect: !strict }),
     v1Json: json({ version: 1, detect: !strict }),
     json: json({ version: 2, detect: true }),
-    v2Proto: (body, receivedAtMs) => encode(decodeProto(body), body.length, receivedAtMs),
+    v2Proto: (body, receivedAtMs) => encode(decodeProto(body), body.length, receivedAtMs, protoGuess),
     v1Thrift(body, receivedAtMs) {
       // Zipkin's reporters send nothing but a list; no body at all is an empty one (Z-H5).
-      if (body.length === 0) return encode(noSpans, 0, receivedAtMs)
+      if (body.length === 0) return encode(noSpans, 0, receivedAtMs, thriftGuess)
       const reader = new BinaryReader(body)
       const result = thriftList(reader, receivedAtMs)
       return reader.at === reader.end ? result : { ...result, notes: [...result.notes, { reason: 'bytes_after_list', count: 1 }] }

@@ -7,6 +7,7 @@
  */
 
 import { isUtf8 } from 'node:buffer'
+import { type ChunkPool, createChunkPool, ownsChunk } from './chunks.ts'
 
 const sharedChunkBytes = 64 * 1024
 const ownChunkFrom = 16 * 1024
@@ -22,7 +23,11 @@ export class ReverseWriter {
   private source: Uint8Array
   private sourceView: DataView
 
-  constructor() {
+  private readonly pool: ChunkPool
+
+  /** @param pool where chunks come from; one of its own unless given */
+  constructor(pool: ChunkPool = createChunkPool(0)) {
+    this.pool = pool
     this.bytes = new Uint8Array(0)
     this.view = new DataView(this.bytes.buffer)
     this.buffer = Buffer.from(this.bytes.buffer)
@@ -43,7 +48,7 @@ export class ReverseWriter {
   finish(): Uint8Array {
     const result = this.bytes.subarray(this.at, this.end)
     this.source = noBytes // do not keep the body alive
-    if (result.length * 2 >= this.bytes.length) {
+    if (ownsChunk(result)) {
       // The receiver may transfer the chunk away: nothing more is written to it.
       this.bytes = noBytes
       this.at = 0
@@ -70,13 +75,12 @@ export class ReverseWriter {
   }
 
   private fresh(size: number): void {
-    // allocUnsafeSlow: not out of the shared pool, so that the chunk may be transferred to another thread
-    const chunk = Buffer.allocUnsafeSlow(size)
-    this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    this.buffer = chunk
-    this.view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    this.at = size
-    this.end = size
+    const memory = this.pool.take(size)
+    this.bytes = new Uint8Array(memory)
+    this.buffer = Buffer.from(memory)
+    this.view = new DataView(memory)
+    this.at = memory.byteLength
+    this.end = memory.byteLength
   }
 
   private grow(count: number): void {

@@ -1,0 +1,54 @@
+/**
+ * Memory for encoded messages, used again once a message was delivered. Without it every request would leave some
+ * 100 kB outside the heap, which the engine answers with full collections.
+ */
+
+const unit = 16 * 1024
+const largestKept = 1024 * 1024
+
+/** True when a message has its chunk to itself (it covers half of it or more): it may be kept, transferred or given back whole. */
+export function ownsChunk(message: Uint8Array): boolean {
+  return message.byteLength * 2 >= message.buffer.byteLength
+}
+
+export interface ChunkPool {
+  /** Memory of at least the size asked for, contents undefined; multiples of 16 KiB. */
+  take(bytes: number): ArrayBuffer
+  /** Gives memory back. Nobody may read or write it any more, and none of it may be on its way to a socket or a thread. */
+  give(memory: ArrayBufferLike): void
+  /** Bytes kept for reuse. */
+  readonly keptBytes: number
+}
+
+/** Creates a pool that keeps at most `cap` bytes; what is given beyond it is left to the collector. */
+export function createChunkPool(cap = 8 * 1024 * 1024): ChunkPool {
+  const kept: ArrayBuffer[][] = []
+  let keptBytes = 0
+  return {
+    take(bytes) {
+      const units = Math.max(1, Math.ceil(bytes / unit))
+      const found = kept[units]?.pop()
+      if (found !== undefined) {
+        keptBytes -= found.byteLength
+        return found
+      }
+      // allocUnsafeSlow: neither zeroed nor out of a pool that other buffers share
+      return Buffer.allocUnsafeSlow(units * unit).buffer as ArrayBuffer
+    },
+    give(memory) {
+      const size = memory.byteLength
+      if (!(memory instanceof ArrayBuffer) || size === 0 || size % unit !== 0 || size > largestKept || keptBytes + size > cap) return
+      const units = size / unit
+      let list = kept[units]
+      if (list === undefined) {
+        while (kept.length < units) kept.push([])
+        kept[units] = list = []
+      }
+      list.push(memory)
+      keptBytes += size
+    },
+    get keptBytes() {
+      return keptBytes
+    },
+  }
+}
