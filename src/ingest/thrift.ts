@@ -3,7 +3,7 @@
  *
  * Every length and count is checked against the bytes left (counts against the smallest size an element can have)
  * before anything is allocated, and nesting is bounded, so that no datagram of 20 bytes costs megabytes.
- * Failures are OB_DECODE_THRIFT with the byte offset.
+ * Failures are OB_DECODE_THRIFT, nesting beyond the limit OB_LIMIT_DEPTH, with the byte offset.
  * @see thrift-binary-protocol.md and thrift-compact-protocol.md in the Apache Thrift specification
  */
 
@@ -76,6 +76,10 @@ const binaryMinimum = [0, 0, 1, 1, 8, 0, 2, 0, 4, 0, 8, 4, 1, 6, 5, 5]
 
 function truncated(reader: ThriftReader, length: number): never {
   return reader.fail(`Truncated: length ${length} > bytes available ${reader.end - reader.at}`)
+}
+
+function tooDeep(reader: ThriftReader): never {
+  throw new BridgeError('OB_LIMIT_DEPTH', 'structs or lists nested deeper than the limit', { place: `byte ${reader.at}` })
 }
 
 function failAt(cause: string, at: number): never {
@@ -218,19 +222,19 @@ export class BinaryReader implements ThriftReader {
         this.binary()
         return
       case ThriftType.Struct:
-        if (depth <= 0) this.fail('nested too deep')
+        if (depth <= 0) tooDeep(this)
         while (this.field(0)) this.skip(this.fieldType, depth - 1)
         return
       case ThriftType.Set:
       case ThriftType.List: {
-        if (depth <= 0) this.fail('nested too deep')
+        if (depth <= 0) tooDeep(this)
         this.list()
         const { elementType, count } = this
         for (let i = 0; i < count; i++) this.skip(elementType, depth - 1)
         return
       }
       case ThriftType.Map: {
-        if (depth <= 0) this.fail('nested too deep')
+        if (depth <= 0) tooDeep(this)
         if (this.at + 6 > this.end) truncated(this, 6)
         const keyType = this.bytes[this.at] as number
         const valueType = this.bytes[this.at + 1] as number
@@ -428,7 +432,7 @@ export class CompactReader implements ThriftReader {
         this.binary()
         return
       case ThriftType.Struct: {
-        if (depth <= 0) this.fail('nested too deep')
+        if (depth <= 0) tooDeep(this)
         for (let id = 0; this.field(id); ) {
           id = this.fieldId
           this.skipValue(this.fieldType, depth - 1, false)
@@ -437,14 +441,14 @@ export class CompactReader implements ThriftReader {
       }
       case ThriftType.Set:
       case ThriftType.List: {
-        if (depth <= 0) this.fail('nested too deep')
+        if (depth <= 0) tooDeep(this)
         this.list()
         const { elementType, count } = this
         for (let i = 0; i < count; i++) this.skipValue(elementType, depth - 1, true)
         return
       }
       case ThriftType.Map: {
-        if (depth <= 0) this.fail('nested too deep')
+        if (depth <= 0) tooDeep(this)
         this.count = this.varint()
         const { count } = this
         if (count === 0) return

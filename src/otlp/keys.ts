@@ -4,25 +4,30 @@ import type { Key } from './model.ts'
 
 const encoder = new TextEncoder()
 
-/** Makes a key. @param role see {@link Key.role}; translators' own keys have 0 */
+/**
+ * Makes a key. Cheap in memory: beyond the cap of a table, a hostile body makes one of every attribute.
+ * @param role see {@link Key.role}; translators' own keys have 0
+ */
 export function createKey(text: string, role = 0, interned = false): Key {
-  const utf8 = encoder.encode(text)
-  const lengthBytes = utf8.length < 0x80 ? 1 : utf8.length < 0x4000 ? 2 : utf8.length < 0x200000 ? 3 : 4
-  const fieldBytes = 1 + lengthBytes + utf8.length
-  const padded = new Uint8Array((fieldBytes + 3) & ~3)
-  let at = padded.length - fieldBytes
-  padded[at++] = 0x0a
-  let rest = utf8.length
+  const utf8Bytes = Buffer.byteLength(text)
+  const lengthBytes = utf8Bytes < 0x80 ? 1 : utf8Bytes < 0x4000 ? 2 : utf8Bytes < 0x200000 ? 3 : 4
+  const fieldBytes = 1 + lengthBytes + utf8Bytes
+  const words = new Int32Array((fieldBytes + 3) >>> 2)
+  let at = words.length * 4 - fieldBytes
+  const put = (byte: number): void => {
+    words[at >>> 2] = (words[at >>> 2] as number) | (byte << ((at & 3) * 8))
+    at++
+  }
+  put(0x0a)
+  let rest = utf8Bytes
   while (rest > 0x7f) {
-    padded[at++] = (rest & 0x7f) | 0x80
+    put((rest & 0x7f) | 0x80)
     rest >>>= 7
   }
-  padded[at++] = rest
-  padded.set(utf8, at)
-  const view = new DataView(padded.buffer)
-  const words = new Int32Array(padded.length / 4)
-  for (let i = 0; i < words.length; i++) words[i] = view.getInt32(i * 4, true)
-  return { text, utf8, words, fieldBytes, role, interned }
+  put(rest)
+  if (utf8Bytes === text.length) for (let i = 0; i < utf8Bytes; i++) put(text.charCodeAt(i))
+  else for (const byte of encoder.encode(text)) put(byte)
+  return { text, words, fieldBytes, role, interned }
 }
 
 /** True when both keys have the same text. */
@@ -42,22 +47,32 @@ export interface KeyTable {
   /** Keys held; at `cap` further ones are made anew each time. */
   readonly size: number
   readonly cap: number
+  /** Keys made beyond the cap since the last `renew`, each of which takes some 300 bytes: for the limits of decoders. */
+  readonly loose: number
+  /**
+   * Called between two requests, when no key of this table is in use: empties it when it is full, so that one request
+   * full of senseless keys does not make every later one slow.
+   */
+  renew(): void
 }
 
 const longestInterned = 128
 
 /**
  * Creates a table that holds at most `cap` keys of at most 128 bytes (4096 keys unless told otherwise, about 1 MB).
- * Open addressing with linear probing; entries are never removed, so that one object stands for one text.
+ * Open addressing with linear probing; until `renew` no entry is removed, so that one object stands for one text.
  */
 export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
-  const slots = 1 << Math.ceil(Math.log2(cap * 2 + 2))
-  const mask = slots - 1
-  const keys = new Array<Key | undefined>(slots).fill(undefined)
-  const hashes = new Int32Array(slots)
-  const views = new Array<DataView | undefined>(slots).fill(undefined)
+  let slots = 256
+  let mask = slots - 1
+  let keys = new Array<Key | undefined>(slots).fill(undefined)
+  let hashes = new Int32Array(slots)
+  let views = new Array<DataView | undefined>(slots).fill(undefined)
+  // Beside the views, because DataView.byteLength is a call into the engine each time.
+  let lengths = new Int32Array(slots)
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let size = 0
+  let loose = 0
 
   const hashOf = (view: DataView, start: number, end: number): number => {
     let hash = end - start
@@ -67,9 +82,7 @@ export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
     return hash ^ (hash >>> 15)
   }
 
-  const equal = (stored: DataView, view: DataView, start: number, end: number): boolean => {
-    const length = end - start
-    if (stored.byteLength !== length) return false
+  const equal = (stored: DataView, view: DataView, start: number, length: number): boolean => {
     let at = 0
     for (const last = length - 3; at < last; at += 4) {
       if (stored.getInt32(at, true) !== view.getInt32(start + at, true)) return false
@@ -78,28 +91,54 @@ export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
     return true
   }
 
-  const add = (source: Uint8Array, start: number, end: number, hash: number, slot: number): Key => {
+  const place = (key: Key, hash: number, view: DataView, length: number): void => {
+    let slot = hash & mask
+    while (keys[slot] !== undefined) slot = (slot + 1) & mask
+    keys[slot] = key
+    hashes[slot] = hash
+    views[slot] = view
+    lengths[slot] = length
+  }
+
+  const grow = (): void => {
+    const old = { slots, keys, hashes, views, lengths }
+    slots *= 2
+    mask = slots - 1
+    keys = new Array<Key | undefined>(slots).fill(undefined)
+    hashes = new Int32Array(slots)
+    views = new Array<DataView | undefined>(slots).fill(undefined)
+    lengths = new Int32Array(slots)
+    for (let slot = 0; slot < old.slots; slot++) {
+      const key = old.keys[slot]
+      if (key !== undefined) place(key, old.hashes[slot] as number, old.views[slot] as DataView, old.lengths[slot] as number)
+    }
+  }
+
+  const add = (source: Uint8Array, start: number, end: number, hash: number): Key => {
     const text = decoder.decode(source.subarray(start, end))
     const room = size < cap && end - start <= longestInterned
     const key = createKey(text, roleOf(text), room)
-    if (!room) return key
+    if (!room) {
+      loose++
+      return key
+    }
     // The stored bytes are those received: invalid UTF-8 must find its key again too.
     const copy = source.slice(start, end)
-    keys[slot] = key
-    hashes[slot] = hash
-    views[slot] = new DataView(copy.buffer, copy.byteOffset, copy.byteLength)
+    if ((size + 1) * 2 > slots) grow()
+    place(key, hash, new DataView(copy.buffer, copy.byteOffset, copy.byteLength), end - start)
     size++
     return key
   }
 
   const find = (source: Uint8Array, view: DataView, start: number, end: number): Key => {
     const hash = hashOf(view, start, end)
+    const length = end - start
     let slot = hash & mask
     for (let key = keys[slot]; key !== undefined; key = keys[slot]) {
-      if (hashes[slot] === hash && equal(views[slot] as DataView, view, start, end)) return key
+      if (hashes[slot] === hash && lengths[slot] === length && equal(views[slot] as DataView, view, start, length)) return key
       slot = (slot + 1) & mask
     }
-    return add(source, start, end, hash, slot)
+    return add(source, start, end, hash)
   }
 
   return {
@@ -112,5 +151,15 @@ export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
       return size
     },
     cap,
+    get loose() {
+      return loose
+    },
+    renew() {
+      loose = 0
+      if (size < cap) return
+      keys.fill(undefined)
+      views.fill(undefined)
+      size = 0
+    },
   }
 }

@@ -15,8 +15,6 @@
 /** An attribute key: text, wire bytes and what the format's translator makes of it. Made by `otlp/keys.ts`. */
 export interface Key {
   readonly text: string
-  /** UTF-8 of the text. */
-  readonly utf8: Uint8Array
   /** `0a <length> <utf8>`, field 1 of KeyValue, as little-endian words; garbage fills the front up to a whole word. */
   readonly words: Int32Array
   /** Bytes of the field in `words`, counted from its end. */

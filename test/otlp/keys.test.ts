@@ -32,12 +32,26 @@ describe('createKeyTable', () => {
     expect(sameKey(late, table.ofText('key 3'))).toBe(false)
   })
 
+  it('forgets all keys when it is renewed at its cap, and none before', () => {
+    const table = createKeyTable(() => 0, 10)
+    const first = table.ofText('key 0')
+    for (let i = 1; i < 9; i++) table.ofText(`key ${i}`)
+    table.renew()
+    expect(table.ofText('key 0')).toBe(first)
+    for (let i = 9; i < 12; i++) table.ofText(`key ${i}`)
+    table.renew()
+    expect(table.size).toBe(0)
+    const again = table.ofText('key 0')
+    expect(again.text).toBe('key 0')
+    expect(table.ofText('key 0')).toBe(again)
+  })
+
   it('does not keep the body of a request alive by a key', () => {
     const body = new TextEncoder().encode('some.key and a long rest')
     const key = createKeyTable(() => 0).find(body, viewOf(body), 0, 8)
     body.fill(0)
     expect(key.text).toBe('some.key')
-    expect(new TextDecoder().decode(key.utf8)).toBe('some.key')
+    expect(Buffer.from(key.words.buffer).subarray(-8).toString()).toBe('some.key')
   })
 
   it('repairs keys that are not UTF-8', () => {
@@ -56,5 +70,11 @@ describe('createKey', () => {
     expect(bytes[0]).toBe(0x0a)
     expect(bytes.subarray(bytes.length - length).toString()).toBe(key.text)
     expect(bytes.length).toBe(1 + (length < 128 ? 1 : length < 16384 ? 2 : 3) + length)
+  })
+
+  it.each(['é', 'ключ', '鍵.🔑', 'lone \ud800'])('holds %j as UTF-8', (text) => {
+    const key = createKey(text)
+    const utf8 = new TextEncoder().encode(text)
+    expect(Buffer.from(key.words.buffer).subarray(-key.fieldBytes)).toEqual(Buffer.from([0x0a, utf8.length, ...utf8]))
   })
 })

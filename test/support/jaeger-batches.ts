@@ -181,6 +181,9 @@ const { value: anyValue } = fc.letrec<{ value: Value; struct: Value }>((tie) => 
   ),
 }))
 
+/** The same, for tests of the readers alone. */
+export const arbitraryValue: fc.Arbitrary<Value> = anyValue
+
 /** Unknown fields: ids that the IDL does not use, and known ids with a type that is not the IDL's. */
 const unknown = fc.array(fc.record({ id: fieldId, value: anyValue }), { maxLength: 2 })
 

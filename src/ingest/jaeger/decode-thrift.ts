@@ -25,6 +25,18 @@ import { BinaryReader, type ThriftReader, ThriftType } from '../thrift.ts'
 /** Thrift's TagType. */
 const TagType = { String: 0, Double: 1, Bool: 2, Long: 3, Binary: 4 } as const
 
+/**
+ * Fewest bytes of a tag, log or reference that has the fields its IDL requires. We read elements without them, down to a
+ * single byte, but not more of them in all than could have come whole: 20 MB of empty logs would take 3 GB.
+ */
+const smallestElement = { binary: 15, compact: 5 } as const
+
+/** Elements that any batch may have, however small. */
+const freeElements = 10_000
+
+/** Different keys of one batch beyond those in the key table: no honest batch has them, and each costs much more than its bytes. */
+const maxLooseKeys = 100_000
+
 const noReferences: readonly JaegerReference[] = []
 const noLogs: readonly JaegerLog[] = []
 const noWarnings: readonly Text[] = []
@@ -33,10 +45,12 @@ const emptyKey = createKey('')
 /** Reads a `Batch` struct at the reader's place; leaves the reader behind it. Throws OB_DECODE_THRIFT and OB_LIMIT_*. */
 export type ThriftBatchDecoder = (reader: ThriftReader) => JaegerBatch
 
-/** Creates the decoder; `keys` is made with `jaegerRoleOf` and kept between batches. */
+/** Creates the decoder; `keys` is made with `jaegerRoleOf` and kept between batches, of which only one is in use at a time. */
 export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): ThriftBatchDecoder {
   const words: Words = { hi: 0, lo: 0 }
   const { maxAttributes, maxDepth, maxEvents, maxItems, maxStringBytes } = limits
+  /** Elements of lists that may still come; see {@link smallestElement}. */
+  let elementsLeft = 0
   /** Longest key or text that `usualCompactTag` takes: its length is one byte. */
   const shortText = Math.min(0x7f, maxStringBytes)
 
@@ -46,6 +60,12 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
     if (reader.count > limit) {
       const code = what === 'spans' ? 'OB_LIMIT_ITEMS' : 'OB_LIMIT_LENGTH'
       throw new BridgeError(code, `cannot read batch: ${reader.count} ${what} > limit ${limit}`, { place: `byte ${reader.at}` })
+    }
+    elementsLeft -= reader.count
+    if (elementsLeft < 0) {
+      throw new BridgeError('OB_LIMIT_LENGTH', 'cannot read batch: more tags, logs and references than fit into its bytes', {
+        place: `byte ${reader.at}`,
+      })
     }
     return reader.count
   }
@@ -229,6 +249,11 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
     } else {
       for (let i = 0; i < length; i++) list[i] = usualCompactTag(reader) ?? tag(reader)
     }
+    if (keys.loose > maxLooseKeys) {
+      throw new BridgeError('OB_LIMIT_LENGTH', `cannot read batch: more than ${maxLooseKeys} different keys`, {
+        place: `byte ${reader.at}`,
+      })
+    }
     return list
   }
 
@@ -401,6 +426,9 @@ export function createThriftBatchDecoder(keys: KeyTable, limits: DecodeLimits): 
   }
 
   return (reader) => {
+    keys.renew()
+    const smallest = reader instanceof BinaryReader ? smallestElement.binary : smallestElement.compact
+    elementsLeft = maxItems + Math.max(freeElements, Math.floor(reader.end / smallest))
     let batchProcess: JaegerProcess | undefined
     let spans: readonly JaegerSpan[] | undefined
     let seqNo: bigint | undefined

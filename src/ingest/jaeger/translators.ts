@@ -1,6 +1,7 @@
 /** Bytes → OTLP bytes for Jaeger's Thrift encodings: decode, translate, encode in one call. */
 
 import { sliceToString } from '../../otlp/attributes.ts'
+import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
 import { createKeyTable } from '../../otlp/keys.ts'
@@ -20,7 +21,9 @@ export interface JaegerTranslatorOptions {
   /** Reads a list of Zipkin spans at the reader's place: what `emitZipkinBatch` carries. */
   readonly zipkinList: (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
   /** Told of each batch that counts itself or its losses (agent.thrift). */
-  readonly onClientStats?: (batch: JaegerBatch) => void
+  readonly onClientStats?: ((batch: JaegerBatch) => void) | undefined
+  /** Where requests get their memory. */
+  readonly chunks?: ChunkPool | undefined
 }
 
 export interface JaegerTranslators {
@@ -44,7 +47,7 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
   const keys = createKeyTable(jaegerRoleOf)
   const decodeBatch = createThriftBatchDecoder(keys, options.limits)
   const translate = translateOptions(options.translate)
-  const writer = new ReverseWriter()
+  const writer = new ReverseWriter(options.chunks)
   const guess = createSizeGuess()
 
   const batch = (reader: ThriftReader): TranslatedBody => {
