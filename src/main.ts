@@ -1,6 +1,5 @@
 /** The entry: checks the Node.js it runs on, hands the arguments to the command line, and holds the only `process.exit`. */
 
-import * as nodeModule from 'node:module'
 import { createProcessIo } from './cli/io.ts'
 
 /** The oldest Node.js that has all we use (`node:sqlite`, zstd, undici's needs). */
@@ -14,9 +13,6 @@ if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1]))
   )
   process.exit(2)
 }
-
-// Compiled code is kept between runs in the system's folder for temporary files; nothing depends on it.
-nodeModule.enableCompileCache?.()
 
 const io = createProcessIo((code) => process.exit(code))
 const { runCommandLine } = await import('./cli/args.ts')

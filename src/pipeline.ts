@@ -33,9 +33,10 @@ export interface PipelineDeps {
 
 /** What was still there when the time for stopping was over. */
 export interface StopReport {
-  /** Items that wait on disk for the next start; with a memory queue they are gone. */
+  /** Items that wait on disk for the next start. */
   readonly left: number
-  readonly lost: boolean
+  /** Items that were in memory only and are gone. */
+  readonly lost: number
 }
 
 export interface Pipeline {
@@ -129,13 +130,15 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     exposition: expose,
   }
 
+  const total = (what: 'queued' | 'dropped'): number => metrics.sums().reduce((sum, one) => sum + one[what], 0)
+
   const stop = async (deadlineMs: number): Promise<StopReport> => {
     const endMs = nowMs() + deadlineMs
     await Promise.all(endpoints.map(({ listener }) => listener.stop(Math.max(0, deadlineMs / 2))))
+    const droppedBefore = total('dropped')
     await emit.stop(Math.max(0, endMs - nowMs()))
     await admin?.stop(0)
-    const left = metrics.sums().reduce((sum, one) => sum + one.queued, 0)
-    return { left, lost: left > 0 && config.queue.type === 'memory' }
+    return { left: total('queued'), lost: total('dropped') - droppedBefore }
   }
 
   try {

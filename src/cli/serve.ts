@@ -40,7 +40,7 @@ export async function serve(options: ConfigOptions, io: Io): Promise<number> {
   await once(signal)
   log.info({}, 'stopping: no new requests, the queue drains; a second signal stops at once')
   const { left, lost } = await pipeline.stop(stopDeadlineMs)
-  if (lost) log.error({ items: left }, 'stopped; items in the memory queue are lost')
+  if (lost > 0) log.error({ items: lost }, 'stopped; what the memory queue still held is lost')
   else log.info({ items: left }, left === 0 ? 'stopped; the queue is empty' : 'stopped; items wait on disk for the next start')
-  return lost ? 1 : 0
+  return lost > 0 ? 1 : 0
 }

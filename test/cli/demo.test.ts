@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { demo } from '../../src/cli/demo.ts'
+import { createTestIo } from './support/test-io.ts'
+
+describe('demo', () => {
+  it('sends every recorded request through every endpoint and loses nothing', async () => {
+    const io = createTestIo()
+    const code = await demo({ json: true }, io)
+    const result = JSON.parse(io.stdout())
+    expect(code).toBe(0)
+    expect(result.ok).toBe(true)
+    expect(result.formats.map((row: { format: string }) => row.format).sort()).toEqual([
+      'jaeger-thrift-binary',
+      'jaeger-thrift-compact',
+      'zipkin-json',
+      'zipkin-proto',
+      'zipkin-thrift',
+    ])
+    for (const row of result.formats) {
+      expect(row).toMatchObject({ received: row.sent, translated: row.sent, delivered: row.sent, lost: 0, open: 0 })
+      expect(row.sent).toBeGreaterThan(0)
+    }
+  })
+
+  it('ends with 130 when it is interrupted before its table', async () => {
+    const io = createTestIo()
+    io.interrupt()
+    expect(await demo({}, io)).toBe(130)
+    expect(io.stdout()).toBe('')
+  })
+})

@@ -1,0 +1,121 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { queueDrop, queueExport, queueLs, queueRetry, queueShow } from '../../src/cli/queue.ts'
+import { createDiskQueue } from '../../src/emit/queue/disk.ts'
+import { createFileTranslator, translateConfig } from '../../src/ingest/index.ts'
+import { decodeTraces } from '../../src/otlp/decode/traces.ts'
+import { silentLog } from '../../src/telemetry/log.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createTestIo } from './support/test-io.ts'
+
+let folder: string
+
+/** A store with one waiting batch and two dead letters. */
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'queue-cli-'))
+  const body = await readFile(new URL('../../fixtures/zipkin/v1-thrift/in.bin', import.meta.url))
+  const { data, items } = createFileTranslator('zipkin-thrift', translateConfig.parse({}))(body, 0)
+  const queue = await createDiskQueue(
+    { path: folder, maxSize: 2 ** 30, ack: 'written', memoryTail: 2 ** 20, ballast: 0 },
+    { metrics: createMetrics(), log: silentLog, nowMs: () => 1_763_712_000_000 },
+  )
+  const batch = () => ({ format: 'zipkin-thrift', signal: 'traces' as const, items, data: new Uint8Array(data) })
+  await queue.put(batch())
+  await queue.put(batch())
+  await queue.bury(await queue.take({ maxItems: 1000, maxBytes: 2 ** 20 }), 'http_400', 'cannot deliver: HTTP 400')
+  await queue.put(batch())
+  await queue.close()
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const set = () => ({ set: [`queue.path=${folder}`] })
+
+const deadIds = async (): Promise<string[]> => {
+  const io = createTestIo()
+  await queueLs({ ...set(), dead: true, json: true }, io)
+  return JSON.parse(io.stdout()).map((one: { id: number }) => String(one.id))
+}
+
+describe('queueLs', () => {
+  it('shows what waits by format', async () => {
+    const io = createTestIo()
+    expect(await queueLs({ ...set(), json: true }, io)).toBe(0)
+    expect(JSON.parse(io.stdout())).toMatchObject({
+      waiting: [{ format: 'zipkin-thrift', signal: 'traces', batches: 1, items: 4 }],
+      damaged: { batches: 0 },
+      deadLetters: 2,
+    })
+  })
+
+  it('lists the dead letters with their reason', async () => {
+    const io = createTestIo()
+    await queueLs({ ...set(), dead: true }, io)
+    expect(io.stdout()).toMatch(/id .*reason[\s\S]*http_400/)
+  })
+
+  it('has nothing to show of a memory queue', async () => {
+    await expect(queueLs({ set: ['queue.type=memory'] }, createTestIo())).rejects.toMatchObject({ code: 'OB_CONFIG', place: 'queue.type' })
+  })
+
+  it('throws OB_INPUT where there is no queue', async () => {
+    await expect(queueLs({ set: [`queue.path=${folder}/none`] }, createTestIo())).rejects.toMatchObject({ code: 'OB_INPUT' })
+  })
+})
+
+describe('queueShow', () => {
+  it('shows why a letter died and what is in it', async () => {
+    const io = createTestIo()
+    const [id = ''] = await deadIds()
+    expect(await queueShow(id, { ...set(), json: true }, io)).toBe(0)
+    expect(JSON.parse(io.stdout())).toMatchObject({
+      reason: 'http_400',
+      items: 4,
+      intact: true,
+      request: { resourceSpans: expect.any(Array) },
+    })
+  })
+
+  it('throws for an id that is not there', async () => {
+    await expect(queueShow('99999', set(), createTestIo())).rejects.toMatchObject({ code: 'OB_INPUT' })
+    await expect(queueShow('x', set(), createTestIo())).rejects.toMatchObject({ code: 'OB_CONFIG' })
+  })
+})
+
+describe('queueRetry and queueDrop', () => {
+  it('put back, or delete, those named', async () => {
+    const [first = '', second = ''] = await deadIds()
+    expect(await queueRetry([first], set(), createTestIo())).toBe(0)
+    expect(await deadIds()).toEqual([second])
+    expect(await queueDrop([second, '99999'], set(), createTestIo())).toBe(1)
+    expect(await deadIds()).toEqual([])
+
+    const io = createTestIo()
+    await queueLs({ ...set(), json: true }, io)
+    expect(JSON.parse(io.stdout()).waiting).toMatchObject([{ batches: 2 }])
+  })
+
+  it('want either ids or --all', async () => {
+    await expect(queueDrop([], set(), createTestIo())).rejects.toMatchObject({ code: 'OB_CONFIG' })
+    await expect(queueDrop(['1'], { ...set(), all: true }, createTestIo())).rejects.toMatchObject({ code: 'OB_CONFIG' })
+    expect(await queueDrop([], { ...set(), all: true }, createTestIo())).toBe(0)
+    expect(await deadIds()).toEqual([])
+  })
+})
+
+describe('queueExport', () => {
+  it('writes all letters as one OTLP request', async () => {
+    const io = createTestIo()
+    expect(await queueExport('-', [], { ...set(), to: 'proto' }, io)).toBe(0)
+    expect(decodeTraces(io.bytes()).resourceSpans.length).toBeGreaterThan(2)
+    expect(await deadIds()).toHaveLength(2)
+  })
+
+  it('writes one JSON line a letter into a file', async () => {
+    const file = join(folder, 'dead.ndjson')
+    expect(await queueExport(file, [], { ...set(), to: 'json' }, createTestIo())).toBe(0)
+    const lines = (await readFile(file, 'utf8')).trim().split('\n')
+    expect(lines.map((line) => Object.keys(JSON.parse(line)))).toEqual([['resourceSpans'], ['resourceSpans']])
+  })
+})
