@@ -13,37 +13,26 @@
  */
 
 import { BridgeError } from '../../errors.ts'
-import { keyValue, slice, sliceToString } from '../../otlp/attributes.ts'
+import { slice, sliceToString } from '../../otlp/attributes.ts'
 import type { KeyTable } from '../../otlp/keys.ts'
-import { type Key, type KeyValue, noAttributes, SpanKind, type Text, ValueType } from '../../otlp/model.ts'
+import { type KeyValue, noAttributes, SpanKind, type Text } from '../../otlp/model.ts'
 import type { Words } from '../../otlp/time.ts'
 import {
   type DecodeNotes,
   noAnnotations,
   noEndpoint,
   noEndpoints,
-  noName,
-  type RejectedSpan,
-  type ZipkinAnnotation,
-  type ZipkinEndpoint,
   type ZipkinRejection,
-  type ZipkinSpan,
   type ZipkinSpans,
-  type ZipkinV1Span,
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
-import { createEndpointReader, type EndpointReader } from './json-endpoint.ts'
+import { createEndpointReader } from './json-endpoint.ts'
 import { Field, fieldOf } from './json-fields.ts'
+import { readAnnotations, readBinaryAnnotations, readTags } from './json-lists.ts'
+import { type JsonReading, type JsonVersion, readText } from './json-reading.ts'
 import { JsonScanner } from './json-scan.ts'
-import { readHex, readMicros, readTypedValue } from './json-values.ts'
-
-/** What the sender claims, and whether to believe it. */
-export interface JsonVersion {
-  /** The version of the path; that of spans that bear marks of neither version, or of both. */
-  readonly version: 1 | 2
-  /** Whether a span's own marks (rule Z-H8) win over the path's version. */
-  readonly detect: boolean
-}
+import { readHex, readMicros } from './json-values.ts'
+import { checkKeys } from './loose-keys.ts'
 
 /** Decodes a list of spans. Throws OB_DECODE_JSON and OB_LIMIT_*. An empty body is an empty list. */
 export type ZipkinJsonDecoder = (body: Uint8Array, version: JsonVersion) => ZipkinSpans
@@ -52,32 +41,13 @@ const words: Words = { hi: 0, lo: 0 }
 const traceWords = new Int32Array(4)
 const spanWords = new Int32Array(2)
 
-/** What one body's reading carries from span to span. */
-interface Reading {
-  readonly scanner: JsonScanner
-  readonly keys: KeyTable
-  readonly limits: DecodeLimits
-  readonly endpoints: EndpointReader
-  readonly version: JsonVersion
-  readonly spans: (ZipkinSpan | ZipkinV1Span)[]
-  readonly rejected: RejectedSpan[]
-  otherVersion: number
-  unreadable: number
-  /** Set by `readAnnotations`: one of them had an endpoint. */
-  hosted: boolean
-  /** Set by `readBinaryAnnotations`. */
-  tags: KeyValue[]
-  tagEndpoints: ZipkinEndpoint[]
-  clientAddress: ZipkinEndpoint | undefined
-  serverAddress: ZipkinEndpoint | undefined
-  messageAddress: ZipkinEndpoint | undefined
-}
-
 /** @param keys made with `zipkinRoleOf` @param names for the names of services */
 export function createZipkinJsonDecoder(keys: KeyTable, names: KeyTable, limits: DecodeLimits): ZipkinJsonDecoder {
   return (body, version) => {
+    keys.renew()
+    names.renew()
     const scanner = new JsonScanner(body, limits.maxStringBytes)
-    const reading: Reading = {
+    const reading: JsonReading = {
       scanner,
       keys,
       limits,
@@ -100,7 +70,7 @@ export function createZipkinJsonDecoder(keys: KeyTable, names: KeyTable, limits:
   }
 }
 
-function readList(reading: Reading): void {
+function readList(reading: JsonReading): void {
   const { scanner, limits } = reading
   if (scanner.peek() !== 0x5b) scanner.fail('expected a list of spans')
   let index = 0
@@ -110,8 +80,10 @@ function readList(reading: Reading): void {
         place: `byte ${scanner.at}`,
       })
     }
-    if (byte === 0x7b) readSpan(reading, index)
-    else {
+    if (byte === 0x7b) {
+      readSpan(reading, index)
+      checkKeys(reading.keys, scanner.at)
+    } else {
       scanner.skip(byte, limits.maxDepth)
       reading.rejected.push({ index, reason: 'not_a_span', text: 'Expected BEGIN_OBJECT but was something else' })
     }
@@ -120,24 +92,10 @@ function readList(reading: Reading): void {
   if (!scanner.atEnd()) scanner.fail('expected nothing after the list')
 }
 
-/** A string, or whatever stands in its place as text; '' for null. */
-function readText(reading: Reading, first: number): Text {
-  const { scanner } = reading
-  if (first === 0x22) {
-    scanner.string()
-    return scanner.start === scanner.stop ? '' : slice(scanner.bytes, scanner.start, scanner.stop)
-  }
-  const value = readTypedValue(scanner, noName, first, reading.limits.maxDepth - 1)
-  if (value === undefined) return ''
-  if (value.type === ValueType.Bool) return value.a === 1 ? 'true' : 'false'
-  if (value.type === ValueType.String) return value.ref as string
-  return value.type === ValueType.Text ? slice(scanner.bytes, value.a, value.b) : slice(scanner.bytes, scanner.start, scanner.stop)
-}
-
 const noText: Text = ''
 
 /** One span object; goes to `spans` or `rejected`. */
-function readSpan(reading: Reading, index: number): void {
+function readSpan(reading: JsonReading, index: number): void {
   const { scanner, limits, endpoints } = reading
   const { view } = scanner
   const maxDepth = limits.maxDepth - 1
@@ -318,7 +276,15 @@ function readSpan(reading: Reading, index: number): void {
   })
 }
 
-function reject(reading: Reading, index: number, reason: ZipkinRejection, field: string, state: number, value: Text, is1: boolean): void {
+function reject(
+  reading: JsonReading,
+  index: number,
+  reason: ZipkinRejection,
+  field: string,
+  state: number,
+  value: Text,
+  is1: boolean,
+): void {
   let text = `Missing : ${field}`
   if (state === 0) text = `${field} is all zeros`
   if (state === -1) {
@@ -332,7 +298,7 @@ function reject(reading: Reading, index: number, reason: ZipkinRejection, field:
 }
 
 /** 1: fine, words in `out`. 0: all zero. −1: no id, its text is where the scanner says. −2: null. */
-function readId(reading: Reading, first: number, out: Int32Array): number {
+function readId(reading: JsonReading, first: number, out: Int32Array): number {
   const { scanner } = reading
   if (first === 0x22) {
     scanner.string()
@@ -351,7 +317,7 @@ function readId(reading: Reading, first: number, out: Int32Array): number {
 }
 
 /** True for `true`; anything but true, false and null is counted as unreadable. */
-function readFlag(reading: Reading, first: number): boolean {
+function readFlag(reading: JsonReading, first: number): boolean {
   if (first === 0x74 || first === 0x66 || first === 0x6e) return reading.scanner.literal(first) === 1
   reading.scanner.skip(first, reading.limits.maxDepth - 1)
   reading.unreadable++
@@ -366,7 +332,7 @@ const kindWords: ReadonlyMap<string, number> = new Map([
 ])
 
 /** A kind, in any case; −1 when the word is none of them and stands where the scanner says. */
-function readKind(reading: Reading, first: number): number {
+function readKind(reading: JsonReading, first: number): number {
   const { scanner } = reading
   if (first === 0x22) scanner.string()
   else if (first === 0x6e) {
@@ -382,169 +348,4 @@ function readKind(reading: Reading, first: number): number {
   if (start === stop) return SpanKind.Unspecified
   if (stop - start > 8) return -1
   return kindWords.get(sliceToString(bytes, start, stop).toLowerCase()) ?? -1
-}
-
-function tooMany(reading: Reading, what: string, limit: number): never {
-  throw new BridgeError('OB_LIMIT_LENGTH', `cannot read a span: more than ${limit} ${what}`, { place: `byte ${reading.scanner.at}` })
-}
-
-/** Opens a list or object; 0 when it is empty, null or something else, which is skipped and counted. */
-function openOrSkip(reading: Reading, first: number, opening: number): number {
-  const { scanner } = reading
-  if (first === opening) return scanner.open(opening + 2)
-  if (first === 0x6e) scanner.literal(first)
-  else {
-    scanner.skip(first, reading.limits.maxDepth - 1)
-    reading.unreadable++
-  }
-  return 0
-}
-
-function readTags(reading: Reading, first: number): readonly KeyValue[] {
-  const { scanner, keys } = reading
-  const { bytes, view } = scanner
-  const { maxAttributes, maxDepth } = reading.limits
-  let byte = openOrSkip(reading, first, 0x7b)
-  if (byte === 0) return noAttributes
-  const tags: KeyValue[] = []
-  for (; byte !== 0; byte = scanner.next(0x7d)) {
-    if (byte !== 0x22) scanner.fail('expected a key')
-    if (tags.length >= maxAttributes) tooMany(reading, 'tags', maxAttributes)
-    scanner.string()
-    const key = keys.find(bytes, view, scanner.start, scanner.stop)
-    const value = scanner.colon()
-    if (value === 0x22) {
-      scanner.string()
-      tags.push(keyValue(key, ValueType.Text, scanner.start, scanner.stop, bytes))
-    } else {
-      const tag = readTypedValue(scanner, key, value, maxDepth - 2)
-      if (tag !== undefined) tags.push(tag)
-    }
-  }
-  return tags
-}
-
-function readAnnotations(reading: Reading, first: number): readonly ZipkinAnnotation[] {
-  const { scanner, endpoints } = reading
-  const { view } = scanner
-  const { maxEvents, maxDepth } = reading.limits
-  reading.hosted = false
-  let byte = openOrSkip(reading, first, 0x5b)
-  if (byte === 0) return noAnnotations
-  const annotations: ZipkinAnnotation[] = []
-  for (; byte !== 0; byte = scanner.next(0x5d)) {
-    if (byte !== 0x7b) {
-      scanner.skip(byte, maxDepth - 2)
-      reading.unreadable++
-      continue
-    }
-    if (annotations.length >= maxEvents) tooMany(reading, 'annotations', maxEvents)
-    let timeHi = 0
-    let timeLo = 0
-    let value: Text = ''
-    let endpoint = noEndpoint
-    for (let inner = scanner.open(0x7d); inner !== 0; inner = scanner.next(0x7d)) {
-      if (inner !== 0x22) scanner.fail('expected a key')
-      scanner.string()
-      const field = fieldOf(view, scanner.start, scanner.stop)
-      const valueFirst = scanner.colon()
-      if (field === Field.Timestamp) {
-        if (!readMicros(scanner, valueFirst, maxDepth - 3, words)) reading.unreadable++
-        timeHi = words.hi
-        timeLo = words.lo
-      } else if (field === Field.Value) value = readText(reading, valueFirst)
-      else if (field === Field.Endpoint) {
-        reading.hosted = true
-        endpoint = endpoints.read(valueFirst)
-      } else scanner.skip(valueFirst, maxDepth - 3)
-    }
-    annotations.push({ timeHi, timeLo, value, endpoint })
-  }
-  return annotations
-}
-
-/** Which address annotation a key is; 0: none. */
-const Address = { None: 0, Client: 1, Server: 2, Message: 3 } as const
-
-function addressOf(key: Key): number {
-  if (key.utf8.length !== 2) return Address.None
-  switch (key.text) {
-    case 'ca':
-      return Address.Client
-    case 'sa':
-      return Address.Server
-    case 'ma':
-      return Address.Message
-    default:
-      return Address.None
-  }
-}
-
-function readBinaryAnnotations(reading: Reading, first: number): void {
-  const { scanner, keys, endpoints } = reading
-  const { bytes, view } = scanner
-  const { maxAttributes, maxDepth } = reading.limits
-  const tags: KeyValue[] = []
-  const tagEndpoints: ZipkinEndpoint[] = []
-  reading.tags = tags
-  reading.tagEndpoints = tagEndpoints
-  reading.clientAddress = undefined
-  reading.serverAddress = undefined
-  reading.messageAddress = undefined
-  for (let byte = openOrSkip(reading, first, 0x5b); byte !== 0; byte = scanner.next(0x5d)) {
-    if (byte !== 0x7b) {
-      scanner.skip(byte, maxDepth - 2)
-      reading.unreadable++
-      continue
-    }
-    if (tags.length >= maxAttributes) tooMany(reading, 'binary annotations', maxAttributes)
-    let key = noName
-    let start = -1
-    let stop = 0
-    let odd: KeyValue | undefined
-    let endpoint = noEndpoint
-    for (let inner = scanner.open(0x7d); inner !== 0; inner = scanner.next(0x7d)) {
-      if (inner !== 0x22) scanner.fail('expected a key')
-      scanner.string()
-      const field = fieldOf(view, scanner.start, scanner.stop)
-      const valueFirst = scanner.colon()
-      if (field === Field.Key && valueFirst === 0x22) {
-        scanner.string()
-        key = keys.find(bytes, view, scanner.start, scanner.stop)
-      } else if (field === Field.Value) {
-        if (valueFirst === 0x22) {
-          scanner.string()
-          start = scanner.start
-          stop = scanner.stop
-          odd = undefined
-        } else {
-          odd = readTypedValue(scanner, noName, valueFirst, maxDepth - 3)
-          start = -1
-        }
-      } else if (field === Field.Endpoint) endpoint = endpoints.read(valueFirst)
-      else scanner.skip(valueFirst, maxDepth - 3)
-    }
-    const address = addressOf(key)
-    if (address !== Address.None && isTrue(bytes, start, stop, odd)) {
-      if (endpoint === noEndpoint) continue
-      if (address === Address.Client) reading.clientAddress = endpoint
-      else if (address === Address.Server) reading.serverAddress = endpoint
-      else reading.messageAddress = endpoint
-      continue
-    }
-    if (key === noName) {
-      reading.unreadable++
-      continue
-    }
-    if (start >= 0) tags.push(keyValue(key, ValueType.Text, start, stop, bytes))
-    else if (odd !== undefined) tags.push(keyValue(key, odd.type, odd.a, odd.b, odd.ref))
-    else continue
-    tagEndpoints.push(endpoint)
-  }
-}
-
-/** The value of an address annotation: true, or the text of it. */
-function isTrue(bytes: Uint8Array, start: number, stop: number, odd: KeyValue | undefined): boolean {
-  if (odd !== undefined) return odd.type === ValueType.Bool && odd.a === 1
-  return start >= 0 && stop - start === 4 && sliceToString(bytes, start, stop) === 'true'
 }

@@ -29,6 +29,7 @@ import {
   type ZipkinSpans,
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
+import { checkKeys } from './loose-keys.ts'
 
 /** Decodes a list of spans. Throws OB_DECODE_PROTO and OB_LIMIT_*. An empty body is an empty list. */
 export type ZipkinProtoDecoder = (body: Uint8Array) => ZipkinSpans
@@ -43,6 +44,8 @@ const kinds = [SpanKind.Unspecified, SpanKind.Client, SpanKind.Server, SpanKind.
 /** @param keys made with `zipkinRoleOf` @param names for the names of services */
 export function createZipkinProtoDecoder(keys: KeyTable, names: KeyTable, limits: DecodeLimits): ZipkinProtoDecoder {
   return (body) => {
+    keys.renew()
+    names.renew()
     const reader = new ProtoReader(body)
     const spans: ZipkinSpan[] = []
     const rejected: RejectedSpan[] = []
@@ -60,6 +63,7 @@ export function createZipkinProtoDecoder(keys: KeyTable, names: KeyTable, limits
         })
       }
       readSpan(reader, reader.length(), index++, keys, names, limits, spans, rejected)
+      checkKeys(keys, reader.at)
     }
     return { spans, rejected, notes: { otherVersion: 0, unreadableFields: 0 } }
   }
@@ -169,7 +173,7 @@ function readSpan(
       case 0x5a:
         tags ??= []
         if (tags.length >= limits.maxAttributes) tooMany(reader, 'tags', limits.maxAttributes)
-        tags.push(readTag(reader, keys, limits))
+        readTag(reader, keys, limits, tags)
         break
       case 0x0a:
         trace = readId(reader, traceWords)
@@ -218,7 +222,7 @@ function readSpan(
       case 0x52:
         annotations ??= []
         if (annotations.length >= limits.maxEvents) tooMany(reader, 'annotations', limits.maxEvents)
-        annotations.push(readAnnotation(reader, limits))
+        readAnnotation(reader, limits, annotations)
         break
       case 0x60:
         debug = reader.varint32() !== 0
@@ -262,7 +266,8 @@ function readSpan(
   })
 }
 
-function readTag(reader: ProtoReader, keys: KeyTable, limits: DecodeLimits): KeyValue {
+/** Appends a tag; an entry without key and value is none. */
+function readTag(reader: ProtoReader, keys: KeyTable, limits: DecodeLimits, tags: KeyValue[]): void {
   const { bytes, view } = reader
   const outer = reader.end
   const end = reader.length()
@@ -286,10 +291,11 @@ function readTag(reader: ProtoReader, keys: KeyTable, limits: DecodeLimits): Key
     }
   }
   reader.end = outer
-  return keyValue(key, ValueType.Text, start, stop, bytes)
+  if (key !== noName || start !== stop) tags.push(keyValue(key, ValueType.Text, start, stop, bytes))
 }
 
-function readAnnotation(reader: ProtoReader, limits: DecodeLimits): ZipkinAnnotation {
+/** Appends an annotation; one without text carries nothing. */
+function readAnnotation(reader: ProtoReader, limits: DecodeLimits, annotations: ZipkinAnnotation[]): void {
   const outer = reader.end
   const end = reader.length()
   reader.end = end
@@ -309,7 +315,7 @@ function readAnnotation(reader: ProtoReader, limits: DecodeLimits): ZipkinAnnota
     }
   }
   reader.end = outer
-  return { timeHi, timeLo, value, endpoint: noEndpoint }
+  if (value !== '') annotations.push({ timeHi, timeLo, value, endpoint: noEndpoint })
 }
 
 function readEndpoint(reader: ProtoReader, names: KeyTable, limits: DecodeLimits): ZipkinEndpoint {

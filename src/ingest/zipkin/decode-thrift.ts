@@ -29,6 +29,7 @@ import {
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { type ThriftReader, ThriftType } from '../thrift.ts'
+import { checkKeys } from './loose-keys.ts'
 
 /** Decodes a list of spans at the reader's place. Throws OB_DECODE_THRIFT and OB_LIMIT_*. */
 export type ZipkinThriftDecoder = (reader: ThriftReader) => ZipkinSpans
@@ -59,6 +60,8 @@ interface Reading {
 /** @param keys made with `zipkinRoleOf` @param names for the names of services */
 export function createZipkinThriftDecoder(keys: KeyTable, names: KeyTable, limits: DecodeLimits): ZipkinThriftDecoder {
   return (reader) => {
+    keys.renew()
+    names.renew()
     const reading: Reading = {
       reader,
       keys,
@@ -83,7 +86,10 @@ export function createZipkinThriftDecoder(keys: KeyTable, names: KeyTable, limit
     }
     const spans: ZipkinV1Span[] = []
     const rejected: RejectedSpan[] = []
-    for (let index = 0; index < count; index++) readSpan(reading, index, spans, rejected)
+    for (let index = 0; index < count; index++) {
+      readSpan(reading, index, spans, rejected)
+      checkKeys(keys, reader.at)
+    }
     return { spans, rejected, notes: { otherVersion: 0, unreadableFields: 0 } }
   }
 }
@@ -235,7 +241,8 @@ function readAnnotations(reading: Reading): readonly ZipkinAnnotation[] {
       else if (id === 3 && type === ThriftType.Struct) endpoint = readEndpoint(reading)
       else reader.skip(type, limits.maxDepth)
     }
-    annotations.push({ timeHi, timeLo, value, endpoint })
+    // Without text and host it carries nothing.
+    if (value !== '' || endpoint !== noEndpoint) annotations.push({ timeHi, timeLo, value, endpoint })
   }
   return annotations
 }
@@ -270,7 +277,8 @@ function readBinaryAnnotations(reading: Reading): void {
       else if (id === 4 && type === ThriftType.Struct) endpoint = readEndpoint(reading)
       else reader.skip(type, limits.maxDepth)
     }
-    if (key.utf8.length === 2 && isAddress(reading, key, annotationType, start, end, endpoint)) continue
+    if (key === noName && start === end) continue
+    if (key.text.length === 2 && isAddress(reading, key, annotationType, start, end, endpoint)) continue
     tags.push(
       annotationType === AnnotationType.String
         ? keyValue(key, ValueType.Text, start, end, reader.bytes)

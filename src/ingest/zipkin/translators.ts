@@ -11,9 +11,10 @@ import { zipkinToTraces } from '../../translate/zipkin/to-otlp.ts'
 import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { BinaryReader, type ThriftReader } from '../thrift.ts'
-import { createZipkinJsonDecoder, type JsonVersion } from './decode-json.ts'
+import { createZipkinJsonDecoder } from './decode-json.ts'
 import { createZipkinProtoDecoder } from './decode-proto.ts'
 import { createZipkinThriftDecoder } from './decode-thrift.ts'
+import type { JsonVersion } from './json-reading.ts'
 
 export interface ZipkinTranslatorOptions {
   readonly limits: DecodeLimits
