@@ -58,6 +58,9 @@ export interface KeyTable {
 
 const longestInterned = 128
 
+/** Keys that fall on the same place, at most: whoever makes more of them on purpose gets keys that are not interned. */
+const longestProbe = 32
+
 /**
  * Creates a table that holds at most `cap` keys of at most 128 bytes (4096 keys unless told otherwise, about 1 MB).
  * Open addressing with linear probing; until `renew` no entry is removed, so that one object stands for one text.
@@ -67,65 +70,84 @@ export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
   let mask = slots - 1
   let keys = new Array<Key | undefined>(slots).fill(undefined)
   let hashes = new Int32Array(slots)
-  let views = new Array<DataView | undefined>(slots).fill(undefined)
-  // Beside the views, because DataView.byteLength is a call into the engine each time.
   let lengths = new Int32Array(slots)
+  /** Where in `arena` a slot's words begin: every fourth byte on, then the last four bytes; nothing for shorter keys. */
+  let offsets = new Int32Array(slots)
+  // The bytes of all keys stand together: one look-up touches few cache lines.
+  let arena = new Int32Array(1024)
+  let arenaUsed = 0
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let size = 0
   let loose = 0
 
+  /** Keys below four bytes are their own hash, so that equal hashes and lengths mean equal keys. */
   const hashOf = (view: DataView, start: number, end: number): number => {
     let hash = end - start
-    let at = start
-    for (const last = end - 3; at < last; at += 4) hash = Math.imul(hash ^ view.getInt32(at, true), 0x5bd1e995) ^ (hash >>> 13)
-    for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), 0x01000193)
+    if (hash < 4) {
+      for (let at = start; at < end; at++) hash = (hash << 8) | view.getUint8(at)
+      return hash
+    }
+    const last = end - 4
+    for (let at = start; at < last; at += 4) hash = Math.imul(hash ^ view.getInt32(at, true), 0x5bd1e995) ^ (hash >>> 13)
+    hash = Math.imul(hash ^ view.getInt32(last, true), 0x5bd1e995)
     return hash ^ (hash >>> 15)
   }
 
-  const equal = (stored: DataView, view: DataView, start: number, length: number): boolean => {
-    let at = 0
-    for (const last = length - 3; at < last; at += 4) {
-      if (stored.getInt32(at, true) !== view.getInt32(start + at, true)) return false
-    }
-    for (; at < length; at++) if (stored.getUint8(at) !== view.getUint8(start + at)) return false
-    return true
+  const equal = (slot: number, view: DataView, start: number, end: number): boolean => {
+    if (end - start < 4) return true
+    const last = end - 4
+    let from = offsets[slot] as number
+    for (let at = start; at < last; at += 4) if (arena[from++] !== view.getInt32(at, true)) return false
+    return arena[from] === view.getInt32(last, true)
   }
 
-  const place = (key: Key, hash: number, view: DataView, length: number): void => {
+  const place = (key: Key, hash: number, offset: number, length: number): void => {
     let slot = hash & mask
     while (keys[slot] !== undefined) slot = (slot + 1) & mask
     keys[slot] = key
     hashes[slot] = hash
-    views[slot] = view
+    offsets[slot] = offset
     lengths[slot] = length
   }
 
   const grow = (): void => {
-    const old = { slots, keys, hashes, views, lengths }
+    const old = { slots, keys, hashes, offsets, lengths }
     slots *= 2
     mask = slots - 1
     keys = new Array<Key | undefined>(slots).fill(undefined)
     hashes = new Int32Array(slots)
-    views = new Array<DataView | undefined>(slots).fill(undefined)
+    offsets = new Int32Array(slots)
     lengths = new Int32Array(slots)
     for (let slot = 0; slot < old.slots; slot++) {
       const key = old.keys[slot]
-      if (key !== undefined) place(key, old.hashes[slot] as number, old.views[slot] as DataView, old.lengths[slot] as number)
+      if (key !== undefined) place(key, old.hashes[slot] as number, old.offsets[slot] as number, old.lengths[slot] as number)
     }
   }
 
-  const add = (source: Uint8Array, start: number, end: number, hash: number): Key => {
+  /** Keeps the bytes as received: a key that is not UTF-8 must be found again too. */
+  const store = (view: DataView, start: number, end: number): number => {
+    const offset = arenaUsed
+    if (end - start < 4) return offset
+    if (arenaUsed + longestInterned / 4 > arena.length) {
+      const larger = new Int32Array(arena.length * 2)
+      larger.set(arena)
+      arena = larger
+    }
+    const last = end - 4
+    for (let at = start; at < last; at += 4) arena[arenaUsed++] = view.getInt32(at, true)
+    arena[arenaUsed++] = view.getInt32(last, true)
+    return offset
+  }
+
+  const add = (source: Uint8Array, view: DataView, start: number, end: number, hash: number, room: boolean): Key => {
     const text = decoder.decode(source.subarray(start, end))
-    const room = size < cap && end - start <= longestInterned
     const key = createKey(text, roleOf(text), room)
     if (!room) {
       loose++
       return key
     }
-    // The stored bytes are those received: invalid UTF-8 must find its key again too.
-    const copy = source.slice(start, end)
     if ((size + 1) * 2 > slots) grow()
-    place(key, hash, new DataView(copy.buffer, copy.byteOffset, copy.byteLength), end - start)
+    place(key, hash, store(view, start, end), end - start)
     size++
     return key
   }
@@ -134,11 +156,13 @@ export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
     const hash = hashOf(view, start, end)
     const length = end - start
     let slot = hash & mask
+    let probes = 0
     for (let key = keys[slot]; key !== undefined; key = keys[slot]) {
-      if (hashes[slot] === hash && lengths[slot] === length && equal(views[slot] as DataView, view, start, length)) return key
+      if (hashes[slot] === hash && lengths[slot] === length && equal(slot, view, start, end)) return key
+      if (++probes === longestProbe) break
       slot = (slot + 1) & mask
     }
-    return add(source, start, end, hash)
+    return add(source, view, start, end, hash, probes < longestProbe && length <= longestInterned && size < cap)
   }
 
   return {
@@ -158,8 +182,8 @@ export function createKeyTable(roleOf: RoleOf, cap = 4096): KeyTable {
       loose = 0
       if (size < cap) return
       keys.fill(undefined)
-      views.fill(undefined)
       size = 0
+      arenaUsed = 0
     },
   }
 }
