@@ -1,0 +1,93 @@
+/** Jaeger's Thrift vectors and the datagrams of Zipkin spans against their goldens; the payloads of real clients. */
+
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { BodyTranslator, TranslatedBody } from '../src/ingest/adapter.ts'
+import { createJaegerTranslators } from '../src/ingest/jaeger/translators.ts'
+import { defaultDecodeLimits } from '../src/ingest/limits.ts'
+import { createZipkinTranslators } from '../src/ingest/zipkin/translators.ts'
+import { decodeTraces } from '../src/otlp/decode/traces.ts'
+import { tracesToPlain } from '../src/otlp/encode/json.ts'
+import { jaegerTranslateConfig } from '../src/translate/jaeger/config.ts'
+import { zipkinTranslateConfig } from '../src/translate/zipkin/config.ts'
+import { normalizeOtlp } from './support/normalize.ts'
+import { officialDecode } from './support/official-otlp.ts'
+import { vectorFiles } from './support/shared.ts'
+
+const limits = defaultDecodeLimits
+const { thriftList } = createZipkinTranslators({ limits, translate: zipkinTranslateConfig.parse({}) })
+const jaeger = createJaegerTranslators({ limits, translate: jaegerTranslateConfig.parse({}), zipkinList: thriftList })
+
+const translatorOf: Readonly<Record<string, BodyTranslator>> = {
+  http: jaeger.httpBinary,
+  'batch-compact': jaeger.batchCompact,
+  'udp-compact': jaeger.agent,
+  'udp-binary': jaeger.agent,
+  'udp-binary-nonstrict': jaeger.agent,
+}
+
+interface Golden {
+  readonly now: string
+  readonly otlp: unknown
+  readonly rejected?: readonly { readonly index: number }[]
+}
+
+interface Vector {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly translate: BodyTranslator
+  readonly golden: Golden
+}
+
+const pattern = /^(.*)\.(http|batch-compact|udp-[a-z-]+)\.bin$/
+
+const vectorsOf = (format: string): Vector[] =>
+  vectorFiles(format).flatMap((file): Vector[] => {
+    const [, stem = '', kind = ''] = pattern.exec(file) ?? []
+    const translate = translatorOf[kind]
+    if (translate === undefined) return []
+    const golden = JSON.parse(readFileSync(`${stem}.expected.json`, 'utf8')) as Golden
+    return [{ name: basename(file), bytes: new Uint8Array(readFileSync(file)), translate, golden }]
+  })
+
+// The text of our own warnings is not fixed, their number is.
+const comparable = (otlp: unknown): unknown => normalizeOtlp(otlp, ['@jaeger@warnings'])
+
+const rejectedIndexes = (body: TranslatedBody): number[] => body.drops.flatMap((drop) => drop.indexes).sort((a, b) => a - b)
+
+const vectors = [...vectorsOf('jaeger'), ...vectorsOf('zipkin')]
+
+describe.skipIf(vectors.length === 0)('golden vectors of Jaeger and of the agent', () => {
+  it.each(vectors)('$name', ({ bytes, translate, golden }) => {
+    const received = new Uint8Array(bytes)
+    const body = translate(received, Number(BigInt(golden.now) / 1_000_000n))
+    expect(comparable(tracesToPlain(decodeTraces(body.data)))).toEqual(comparable(golden.otlp))
+    expect(comparable(officialDecode(body.data))).toEqual(comparable(golden.otlp))
+    expect(rejectedIndexes(body)).toEqual((golden.rejected ?? []).map((one) => one.index))
+    expect(body.received).toBe(body.items + rejectedIndexes(body).length)
+    expect(received).toEqual(bytes)
+  })
+
+  it('has every encoding of every batch', () => {
+    expect(vectors.length).toBeGreaterThanOrEqual(15)
+    expect(new Set(vectors.map((one) => one.name.split('.').at(-2))).size).toBe(5)
+  })
+})
+
+const clients = vectorFiles('jaeger/real-clients').filter((file) => file.endsWith('.bin'))
+
+describe.skipIf(clients.length === 0)('payloads of real Jaeger clients', () => {
+  it.each(clients.map((file) => [basename(file), file] as const))('%s is translated whole', (name, file) => {
+    const bytes = new Uint8Array(readFileSync(file))
+    const body = name.includes('-http') ? jaeger.httpBinary(bytes, 0) : jaeger.agent(bytes, 0)
+    expect(body).toMatchObject({ received: 1, items: 1, drops: [], notes: [] })
+    const { resourceSpans } = officialDecode(body.data) as { resourceSpans: { scopeSpans: { spans: Record<string, unknown>[] }[] }[] }
+    const [span] = resourceSpans[0]?.scopeSpans[0]?.spans ?? []
+    expect(span).toMatchObject({ name: 'checkout', flags: 1 })
+    // JavaScript has one kind of number, and its client sends it as a double
+    const value = name.startsWith('node') ? { doubleValue: 200 } : { intValue: '200' }
+    expect(span?.['attributes']).toContainEqual(expect.objectContaining({ key: 'http.status_code', value }))
+    expect(span?.['events']).toEqual([expect.objectContaining({ name: 'paid' })])
+  })
+})
