@@ -26,7 +26,8 @@ export function createSpanGroups(attributes: readonly KeyValue[]): SpanGroups {
     scopeSpans,
     add(span, scopeName, scopeVersion) {
       if (last === undefined || !sameText(last.scopeName, scopeName) || !sameText(last.scopeVersion, scopeVersion)) {
-        const key = `${textToString(scopeName)}\u0000${textToString(scopeVersion)}`
+        const name = textToString(scopeName)
+        const key = `${name.length} ${name}${textToString(scopeVersion)}`
         last = byName.get(key)
         if (last === undefined) {
           last = { scopeName, scopeVersion, spans: [] }

@@ -125,8 +125,8 @@ function problemOf(span: JaegerSpan): string | undefined {
 /** The groups of a process; processes of equal content share them, whatever the order of their tags. */
 function groupsOf(process: JaegerProcess | undefined, canonical: Map<string, SpanGroups>, all: SpanGroups[]): SpanGroups {
   const attributes = processToResource(process)
-  const parts = attributes.map((one) => `${one.key.text}\u0000${one.type}\u0000${valueToString(one)}`)
-  const key = parts.sort().join('\u0001')
+  const parts = attributes.map((one) => JSON.stringify([one.key.text, one.type, valueToString(one)]))
+  const key = parts.sort().join()
   let groups = canonical.get(key)
   if (groups === undefined) {
     groups = createSpanGroups(attributes)
