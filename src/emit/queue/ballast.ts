@@ -5,19 +5,25 @@ import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync
 import { join } from 'node:path'
 
 export interface Ballast {
-  /** Writes the file when it is not there. False when there is not the room for it and as much again. */
+  /**
+   * Writes the file when it is not there; true when it is there afterwards. On a small disk the first one is at most a
+   * quarter of what is free. @param freeInsideBytes what the store could take without growing
+   */
   take(freeInsideBytes: number): boolean
   /** Removes the file. */
   give(): void
-  readonly held: boolean
+  /** What is kept back, or was and is wanted again. */
+  readonly bytes: number
 }
 
 /** Room left beside the ballast at the least. */
-const spareBytes = 2 ** 20
+const spareBytes = 2 ** 19
 
-/** @param path state folder @param bytes size, 0: no ballast is wanted and `take` is always true */
-export function createBallast(path: string, bytes: number): Ballast {
+/** @param path state folder @param wantedBytes size, 0: no ballast is wanted and `take` is always true */
+export function createBallast(path: string, wantedBytes: number): Ballast {
   const file = join(path, 'ballast')
+  let bytes = wantedBytes
+  let first = true
 
   const sizeOf = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? -1
 
@@ -35,9 +41,12 @@ export function createBallast(path: string, bytes: number): Ballast {
 
   return {
     take(freeInsideBytes) {
-      if (bytes === 0 || sizeOf() === bytes) return true
+      // Another process may have found another size to fit: any is good.
+      if (bytes === 0 || sizeOf() > 0) return true
       const { bavail, bsize } = statfsSync(path)
       const free = bavail * bsize
+      if (first) bytes = Math.min(wantedBytes, Math.max(2 ** 18, Math.floor(free / 4)))
+      first = false
       if (free < bytes + spareBytes || free - bytes + freeInsideBytes < bytes) return false
       try {
         write()
@@ -51,8 +60,8 @@ export function createBallast(path: string, bytes: number): Ballast {
     give() {
       rmSync(file, { force: true })
     },
-    get held() {
-      return bytes === 0 || sizeOf() === bytes
+    get bytes() {
+      return bytes
     },
   }
 }

@@ -28,6 +28,10 @@ class StoreReplaced extends Error {
 /** A set-aside file and its followers wait for each other this long: what is readable is copied in the meantime. */
 const setAsideWaitMs = 120_000
 
+const pageBytes = 16_384
+const maxCheckpointPages = 1000
+const minCheckpointPages = 16
+
 /** A file this large with next to nothing in it is made small again. */
 const shrinkAboveBytes = 256 * 2 ** 20
 
@@ -40,9 +44,9 @@ const createSession = (options: WorkerOptions) => {
   let open: Open | undefined
   let ownId = 0
   let lastId = options.lastId
+  let triedIdentity = 0
   let deadItems = 0
   let dataVersion = 0
-  let ballastFits = false
 
   const mine = (): number[] => sources.flatMap((owners) => [...owners.keys()])
 
@@ -85,7 +89,10 @@ const createSession = (options: WorkerOptions) => {
   const takeBallast = (): void => {
     if (open === undefined) return
     try {
-      ballastFits = ballast.take(open.rows.freeBytes()) || ballastFits
+      ballast.take(open.rows.freeBytes())
+      // What is in the -wal must find room in the file when the disk is full: then the ballast is that room.
+      const pages = ballast.bytes === 0 ? maxCheckpointPages : Math.floor((ballast.bytes * 0.75) / pageBytes)
+      open.db.exec(`PRAGMA wal_autocheckpoint = ${Math.min(maxCheckpointPages, Math.max(minCheckpointPages, pages))}`)
     } catch {
       // Without room kept back the queue works all the same until the disk is full; the probe tries again.
     }
@@ -95,16 +102,18 @@ const createSession = (options: WorkerOptions) => {
     if (open !== undefined) return open
     lock ??= lockOwner(path, run, 1000)
     if (lock === undefined) throw new Error(`another process holds the lock of run ${run}`)
-    let db: DatabaseSync
+    triedIdentity = fileIdentity(path)
+    const db = openStore(path, options.synchronous)
     try {
-      db = openStore(path, options.synchronous)
+      triedIdentity = fileIdentity(path)
+      const owner = enter(db)
+      const rows = prepareRows(db, owner, mine())
+      deadItems = rows.deadItems()
+      open = { db, identity: triedIdentity, owner, rows }
     } catch (error) {
-      if (storeFaultOf(error) === 'damaged') throw replaceStore(error)
+      db.close()
       throw error
     }
-    const owner = enter(db)
-    open = { db, identity: fileIdentity(path), owner, rows: prepareRows(db, owner, mine()) }
-    deadItems = open.rows.deadItems()
     // After the answer to the first request: nobody waits for it.
     setImmediate(takeBallast)
     return open
@@ -115,25 +124,14 @@ const createSession = (options: WorkerOptions) => {
     return Float64Array.from(ids, (row) => Number(row['id']))
   }
 
-  /** Another process may have been faster: then the file is a new one already. */
-  const isReplaced = (identity: number | undefined): boolean => {
-    if (identity !== undefined) return ![0, identity].includes(fileIdentity(path))
-    try {
-      openStore(path, options.synchronous).close()
-      return true
-    } catch (error) {
-      if (storeFaultOf(error) === 'damaged') return false
-      throw error
-    }
-  }
-
   /** Sets the file aside, opens a new one and saves into it what can be read. One process does it, the others follow. */
   const replaceStore = (cause: unknown): StoreReplaced => {
-    const identity = open?.identity
+    const identity = open?.identity ?? triedIdentity
     close()
     return alone(path, setAsideWaitMs, () => {
       let file: string | undefined
-      if (!isReplaced(identity)) {
+      // Another process may have been faster: then the file is a new one already.
+      if ([0, identity].includes(fileIdentity(path))) {
         file = setAsideStore(path, Date.now())
         const db = openStore(path, options.synchronous)
         try {
@@ -241,14 +239,24 @@ const createSession = (options: WorkerOptions) => {
     }
   }
 
+  /** Empties the -wal, which gives its room back. */
+  const checkpoint = (at: Open): void => {
+    try {
+      at.db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (storeFaultOf(error) !== 'full') throw error
+      // The file would have to grow for pages that hold nothing any more: without them it need not.
+      if (at.rows.freeBytes() > at.rows.usedBytes()) at.db.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+      else throw error
+    }
+  }
+
   const probe = (): Answer => {
     const at = ensureOpen()
-    at.db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    // Where it never fitted, there is none to wait for.
-    if (!ballast.take(at.rows.freeBytes()) && ballastFits)
-      throw Object.assign(new Error('the disk has no room for the ballast'), { code: 'ENOSPC' })
+    checkpoint(at)
+    if (!ballast.take(at.rows.freeBytes())) throw Object.assign(new Error('the disk has no room for the ballast'), { code: 'ENOSPC' })
     // A real write of some size, taken away again.
-    transaction(at.db, () => at.db.exec("INSERT OR REPLACE INTO damaged VALUES (0, '', '', 0, 0, 0, 0, randomblob(1048576))"))
+    transaction(at.db, () => at.db.exec("INSERT OR REPLACE INTO damaged VALUES (0, '', '', 0, 0, 0, 0, randomblob(262144))"))
     transaction(at.db, () => at.db.exec('DELETE FROM damaged WHERE id = 0'))
     return { kind: 'done' }
   }

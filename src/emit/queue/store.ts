@@ -131,6 +131,9 @@ export interface Salvage {
 /** Between two readable rows at most so many ids are tried one by one. */
 const maxProbes = 100_000
 
+/** So many ids in a row that cannot be read are taken for the end. */
+const maxMisses = 5000
+
 const rowsPerCommit = 64
 
 /** Copies every row that can be read out of a set-aside file into the new store, under its old id. Stops when the disk is full. */
@@ -138,7 +141,9 @@ export function salvageStore(from: string, to: DatabaseSync): Salvage {
   const counts = { batches: 0, dead: 0, faults: 0 }
   let old: DatabaseSync
   try {
-    old = new DatabaseSync(from, { timeout: 1000 })
+    old = new DatabaseSync(from, { timeout: 1000, defensive: false })
+    // Lets SQLite read a file that is shorter than its header says.
+    old.exec('PRAGMA writable_schema = ON')
   } catch {
     // Not even a file: nothing to save.
     return { ...counts, faults: 1 }
@@ -168,7 +173,7 @@ const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows
     return found
   }
   try {
-    select('id = ? AND id <> ?')
+    select('id = ?')
   } catch {
     // The schema itself cannot be read.
     return { rows, faults: 1 }
@@ -183,8 +188,16 @@ const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows
     if (open > 0) to.exec('COMMIT')
     open = 0
   }
+  const lookUp = (id: number): Record<string, unknown> | undefined => {
+    try {
+      return select('id = ?').get(id)
+    } catch {
+      faults++
+      return undefined
+    }
+  }
   /** Reads rows until there is none or one cannot be read; true when all were. */
-  const walk = (where: string, next: (id: number) => readonly number[], start: readonly number[]): boolean => {
+  const walk = (where: string, next: (id: number) => readonly number[] | undefined, start: readonly number[]): boolean => {
     let at = start
     for (;;) {
       let row: Record<string, unknown> | undefined
@@ -195,20 +208,30 @@ const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows
         return false
       }
       if (row === undefined) return true
+      const following = next(Number(row['id']))
+      // Damaged pages may lead in a circle.
+      if (following === undefined) {
+        faults++
+        return false
+      }
       keep(row)
-      at = next(Number(row['id']))
+      at = following
     }
   }
 
   try {
     let last = -1
-    const up = (id: number): readonly number[] => [(last = id)]
+    const up = (id: number) => (id > last ? [(last = id)] : undefined)
     if (!walk('id > ? ORDER BY id LIMIT 1', up, [last])) {
       let first = Number.MAX_SAFE_INTEGER
-      const down = (id: number): readonly number[] => [(first = id), last]
+      const down = (id: number) => (id < first && id > last ? [(first = id), last] : undefined)
       walk('id < ? AND id > ? ORDER BY id DESC LIMIT 1', down, [first, last])
       const end = Math.min(first, last + maxProbes)
-      for (let id = last + 1; id < end; id++) walk('id = ? AND id <> ?', () => [id, id], [id, -1])
+      for (let id = last + 1, misses = 0; id < end && misses < maxMisses; id++) {
+        const row = lookUp(id)
+        misses = row === undefined ? misses + 1 : 0
+        if (row !== undefined) keep(row)
+      }
     }
     commit()
   } catch {

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createDiskQueue, type DiskQueueOptions } from '../../../src/emit/queue/disk.ts'
-import type { Queue, QueuedBatch } from '../../../src/emit/queue/queue.ts'
-import type { EncodedBatch } from '../../../src/ingest/adapter.ts'
+import type { Queue } from '../../../src/emit/queue/queue.ts'
 import { silentLog } from '../../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
+import { numberOf } from '../../crash/numbered.ts'
+
+export { batch, numberOf } from '../../crash/numbered.ts'
 
 /** A state folder that is removed when the test ends. */
 export function stateFolder(): string {
@@ -37,22 +39,6 @@ export async function openDisk(path: string, options: Partial<DiskQueueOptions> 
   const queue = await createDiskQueue(settings, { metrics, log: silentLog, nowMs: Date.now })
   onTestFinished(() => queue.close())
   return { queue, metrics }
-}
-
-/** A batch of one item whose first four bytes are its number. */
-export function batch(number: number, bytes = 1000, format = 'zipkin-json'): EncodedBatch {
-  const data = new Uint8Array(bytes)
-  new DataView(data.buffer).setUint32(0, number)
-  for (let at = 4; at < bytes; at++) data[at] = (number * 31 + at) & 0xff
-  return { format, signal: 'traces', items: 1, data }
-}
-
-/** The number of a batch; throws when its bytes are not those of {@link batch}. */
-export function numberOf({ data }: QueuedBatch): number {
-  const number = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0)
-  for (let at = 4; at < data.byteLength; at++)
-    if (data[at] !== ((number * 31 + at) & 0xff)) throw new Error(`batch ${number} is not what was put`)
-  return number
 }
 
 /** Takes and settles all that waits; the numbers in the order they came. */

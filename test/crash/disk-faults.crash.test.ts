@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { storeFile } from '../../src/emit/queue/store.ts'
+import { batch, drain, numberOf, openDisk, stateFolder, until } from '../emit/support/queues.ts'
+
+const MiB = 2 ** 20
+
+/** A small file system of its own, or undefined (with a warning) where mounting is not allowed. */
+const smallDisk = (mebibytes: number): string | undefined => {
+  const path = mkdtempSync(join(tmpdir(), 'otlp-bridge-small-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', path], { stdio: 'pipe' })
+  } catch {
+    rmSync(path, { recursive: true })
+    console.warn('SKIPPED: a small file system cannot be mounted here (root only), so full and read-only disks were not tested')
+    return undefined
+  }
+  onTestFinished(() => {
+    execFileSync('umount', ['-l', path])
+    rmSync(path, { recursive: true })
+  })
+  return path
+}
+
+const putUntilRefused = async (put: (number: number) => Promise<void>, from = 0): Promise<{ taken: number; error: unknown }> => {
+  for (let number = from; ; number++) {
+    try {
+      await put(number)
+    } catch (error) {
+      return { taken: number - from, error }
+    }
+  }
+}
+
+describe('a full disk', () => {
+  it.each([
+    ['with the default ballast', 64, 16 * MiB],
+    ['with a small ballast', 24, 2 * MiB],
+    ['with a ballast that does not fit', 12, 16 * MiB],
+  ])('%s tells the sender to come back, is drained, and takes again by itself', async (_, mebibytes, ballast) => {
+    const disk = smallDisk(mebibytes)
+    if (disk === undefined) return
+    const path = join(disk, 'queue')
+    const { queue, metrics } = await openDisk(path, { ballast, memoryTail: MiB })
+    await until(() => (statSync(join(path, 'ballast'), { throwIfNoEntry: false })?.size ?? 0) > 0)
+    const { taken, error } = await putUntilRefused((number) => queue.put(batch(number, 80_000)))
+    expect(error).toMatchObject({ code: 'OB_QUEUE_BROKEN', retry: 'later' })
+    expect(queue.stats().fault).toBeDefined()
+    expect(taken).toBeGreaterThan(20)
+    expect(metrics.sums()[0]?.queued).toBe(taken)
+
+    const drained = await drain(queue)
+    expect(drained).toEqual(Array.from({ length: taken }, (_, at) => at))
+    await until(() => queue.stats().fault === undefined, 30_000)
+    await queue.put(batch(9999, 80_000))
+    expect(await drain(queue)).toEqual([9999])
+    expect(metrics.sums()).toMatchObject([{ queued: 0, dropped: 0, dead: 0 }])
+  })
+
+  it('filled by somebody else: waits, and goes on when the room is back', async () => {
+    const disk = smallDisk(48)
+    if (disk === undefined) return
+    const { queue } = await openDisk(join(disk, 'queue'), { ballast: 2 * MiB })
+    for (let number = 0; number < 10; number++) await queue.put(batch(number, 80_000))
+    const filler = join(disk, 'filler')
+    for (let size = 64 * MiB; size >= 4096; size /= 2) {
+      try {
+        writeFileSync(filler, Buffer.alloc(size, 1), { flag: 'a' })
+      } catch {
+        // Full: that is what is wanted.
+      }
+    }
+    const { taken } = await putUntilRefused((number) => queue.put(batch(number, 80_000)), 10)
+    expect(queue.refusal()).toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+    rmSync(filler)
+    await until(() => queue.refusal() === undefined, 30_000)
+    await queue.put(batch(10 + taken, 80_000))
+    expect(await drain(queue)).toEqual(Array.from({ length: 11 + taken }, (_, at) => at))
+  })
+
+  it('found at the start: opens all the same and recovers', async () => {
+    const disk = smallDisk(8)
+    if (disk === undefined) return
+    const filler = join(disk, 'filler')
+    for (let size = 8 * MiB; size >= 4096; size /= 2) {
+      try {
+        writeFileSync(filler, Buffer.alloc(size, 1), { flag: 'a' })
+      } catch {
+        // Full: that is what is wanted.
+      }
+    }
+    const { queue } = await openDisk(join(disk, 'queue'))
+    await expect(queue.put(batch(1))).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+    rmSync(filler)
+    await until(() => queue.refusal() === undefined, 30_000)
+    await queue.put(batch(1))
+    expect(await drain(queue)).toEqual([1])
+  })
+})
+
+describe('a disk that refuses writing', () => {
+  it('tells the sender to come back, hands out what it has, and goes on when it can be written again', async () => {
+    const path = stateFolder()
+    const { queue, metrics } = await openDisk(path)
+    for (let number = 0; number < 10; number++) await queue.put(batch(number))
+    const files = [storeFile(path), `${storeFile(path)}-wal`]
+    const immutable = (flag: '+i' | '-i'): void => void execFileSync('chattr', [flag, ...files], { stdio: 'pipe' })
+    try {
+      immutable('+i')
+    } catch {
+      return console.warn('SKIPPED: files cannot be made immutable here, so a disk that refuses writing was not tested')
+    }
+    try {
+      await expect(queue.put(batch(99))).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+      const taken = await queue.take({ maxItems: 3, maxBytes: 1e9 })
+      expect(taken.map(numberOf)).toEqual([0, 1, 2])
+      const settled = queue.settle(taken)
+      expect(queue.stats().fault).toBeDefined()
+      immutable('-i')
+      await until(() => queue.refusal() === undefined, 30_000)
+      await settled
+    } finally {
+      immutable('-i')
+    }
+    expect(await drain(queue)).toEqual([3, 4, 5, 6, 7, 8, 9])
+    expect(metrics.sums()).toMatchObject([{ queued: 0, dropped: 0 }])
+  })
+})

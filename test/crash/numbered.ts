@@ -1,0 +1,21 @@
+/** Batches that can be told apart; without vitest, so that child processes can use it. */
+
+import type { QueuedBatch } from '../../src/emit/queue/queue.ts'
+import type { EncodedBatch } from '../../src/ingest/adapter.ts'
+
+/** A batch of one item whose first four bytes are its number and whose others follow from it. */
+export function batch(number: number, bytes = 1000, format = 'zipkin-json'): EncodedBatch {
+  const data = new Uint8Array(bytes)
+  new DataView(data.buffer).setUint32(0, number)
+  for (let at = 4; at < bytes; at++) data[at] = (number * 31 + at) & 0xff
+  return { format, signal: 'traces', items: 1, data }
+}
+
+/** The number of a batch; throws when its bytes are not those of {@link batch}. */
+export function numberOf({ data }: QueuedBatch): number {
+  const number = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0)
+  for (let at = 4; at < data.byteLength; at++) {
+    if (data[at] !== ((number * 31 + at) & 0xff)) throw new Error(`batch ${number} is not what was put`)
+  }
+  return number
+}
