@@ -4,7 +4,9 @@ const byId = (id) => document.getElementById(id)
 const number = new Intl.NumberFormat('en-US')
 const history = []
 const kept = 120
-let before
+/** Answers of the last seconds: rates are means over them, so that a trickle does not flicker. */
+const recent = []
+const recentKept = 5
 
 const show = (value) => number.format(Math.round(value)).replaceAll(',', '\u202f')
 
@@ -68,9 +70,10 @@ function fill(id, rows) {
 const total = (formats, key) => formats.reduce((sum, one) => sum + one[key], 0)
 const alarming = (value) => ({ text: value, kind: value > 0 ? 'bad' : '' })
 
-/** Items a second of a total, between this answer and the last. */
+/** Items a second of a total, over the last seconds. */
 function rate(status, pick) {
-  if (before === undefined || before.startedMs !== status.startedMs) return 0
+  const before = recent.find((one) => one.startedMs === status.startedMs)
+  if (before === undefined) return 0
   const seconds = (status.nowMs - before.nowMs) / 1000
   return seconds > 0 ? Math.max(0, (pick(status) - pick(before)) / seconds) : 0
 }
@@ -97,7 +100,7 @@ function drawChart() {
       return path
     }),
   )
-  setText('chart-top', `, top of the chart: ${short(top)} a second`)
+  setText('chart-top', `top of the chart: ${short(top)} a second, means over ${recentKept} s`)
 }
 
 function showTiles(status, now) {
@@ -173,6 +176,7 @@ function showTables(status) {
     'clients',
     status.clients.map((one) => [one.service, one.format, one.items]),
   )
+  byId('clients').closest('section').hidden = status.clients.length === 0
   fill(
     'listeners',
     status.listeners.map((one) => [one.section, one.addresses.join('  ')]),
@@ -203,13 +207,14 @@ async function refresh() {
   try {
     const status = await (await fetch('api/status', { signal: AbortSignal.timeout(5000) })).json()
     const now = { in: rate(status, (one) => total(one.formats, 'received')), out: rate(status, (one) => total(one.formats, 'delivered')) }
-    if (before !== undefined) history.push(now)
+    if (recent.length > 0) history.push(now)
     if (history.length > kept) history.shift()
     showHead(status)
     showTiles(status, now)
     showTables(status)
     drawChart()
-    before = status
+    recent.push(status)
+    if (recent.length > recentKept) recent.shift()
     document.querySelector('main').classList.remove('stale')
   } catch {
     const state = byId('state')
