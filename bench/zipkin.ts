@@ -1,5 +1,5 @@
 /**
- * CPU of Zipkin's translators by stage, in µs a span: `node bench/zipkin.ts [--seconds 2] [FORMAT=FILE]…`
+ * CPU of Zipkin's translators by stage, in µs a span: `node bench/zipkin.ts [--seconds 2] [--stage all] [FORMAT=FILE]…`
  * FORMAT: zipkin-json-v2, zipkin-json-v1, zipkin-proto, zipkin-thrift; FILE: one request body. Without files it makes
  * bodies of its own for the two JSON formats, seeded.
  */
@@ -15,17 +15,17 @@ import { encodeTraces } from '../src/otlp/encode/traces.ts'
 import { ReverseWriter } from '../src/otlp/encode/writer.ts'
 import { createKeyTable } from '../src/otlp/keys.ts'
 import { zipkinTranslateConfig } from '../src/translate/zipkin/config.ts'
-import { zipkinRoleOf } from '../src/translate/zipkin/keys.ts'
+import { createZipkinRoles } from '../src/translate/zipkin/keys.ts'
 import type { ZipkinSpans } from '../src/translate/zipkin/model.ts'
 import { zipkinToTraces } from '../src/translate/zipkin/to-otlp.ts'
 
 const { values, positionals } = parseArgs({
-  options: { seconds: { type: 'string', default: '2' } },
+  options: { seconds: { type: 'string', default: '2' }, stage: { type: 'string' } },
   allowPositionals: true,
 })
 const seconds = Number(values.seconds)
 
-const keys = createKeyTable(zipkinRoleOf)
+const keys = createKeyTable(createZipkinRoles())
 const names = createKeyTable(() => 0)
 const limits = defaultDecodeLimits
 const json = createZipkinJsonDecoder(keys, names, limits)
@@ -45,14 +45,23 @@ const cpuMs = (): number => {
   return (user + system) / 1000
 }
 
-/** µs of CPU a span that a stage takes, garbage collection included. */
+const windowMs = 60
+
+/**
+ * µs of CPU a span that a stage takes, garbage collection included: the lower quartile of many short windows, because
+ * whatever else runs on the machine only makes it slower.
+ */
 function measure(spans: number, stage: () => unknown): number {
-  const until = performance.now() + seconds * 1000
-  for (const warm = performance.now() + seconds * 250; performance.now() < warm; ) stage()
-  const before = cpuMs()
-  let rounds = 0
-  for (; performance.now() < until; rounds++) stage()
-  return ((cpuMs() - before) * 1000) / (rounds * spans)
+  for (const warm = performance.now() + seconds * 300; performance.now() < warm; ) stage()
+  const figures: number[] = []
+  for (const until = performance.now() + seconds * 1000; performance.now() < until; ) {
+    const before = cpuMs()
+    const end = performance.now() + windowMs
+    let rounds = 0
+    for (; performance.now() < end; rounds++) stage()
+    figures.push(((cpuMs() - before) * 1000) / (rounds * spans))
+  }
+  return figures.sort((left, right) => left - right)[figures.length >> 2] ?? Number.NaN
 }
 
 function run(format: string, body: Uint8Array): void {
@@ -61,12 +70,16 @@ function run(format: string, body: Uint8Array): void {
   const decoded = decode(body)
   const translated = zipkinToTraces(decoded, config, 0)
   const { spans } = translated
-  const decoding = measure(spans, () => decode(body))
-  const translating = measure(spans, () => zipkinToTraces(decoded, config, 0))
-  const encoding = measure(spans, () => encodeTraces(translated.data, writer, body.length * 1.2))
-  const all = measure(spans, () => encodeTraces(zipkinToTraces(decode(body), config, 0).data, writer, body.length * 1.2))
-  const line = { decode: decoding, translate: translating, encode: encoding, all }
-  const figures = Object.entries(line).map(([name, micros]) => `${name} ${micros.toFixed(2)}`)
+  const stages: Readonly<Record<string, () => unknown>> = {
+    decode: () => decode(body),
+    translate: () => zipkinToTraces(decoded, config, 0),
+    encode: () => encodeTraces(translated.data, writer, body.length * 1.2),
+    all: () => encodeTraces(zipkinToTraces(decode(body), config, 0).data, writer, body.length * 1.2),
+  }
+  const figures: string[] = []
+  for (const [name, stage] of Object.entries(stages)) {
+    if (values.stage === undefined || values.stage === name) figures.push(`${name} ${measure(spans, stage).toFixed(2)}`)
+  }
   console.log(`${format.padEnd(16)} ${String(Math.round(body.length / spans)).padStart(5)} B/span   ${figures.join('   ')} µs/span`)
 }
 

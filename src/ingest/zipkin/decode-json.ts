@@ -26,13 +26,13 @@ import {
   type ZipkinSpans,
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
+import { KeyFinder } from './decode-keys.ts'
 import { createEndpointReader } from './json-endpoint.ts'
-import { Field, fieldOf } from './json-fields.ts'
+import { Field, readField } from './json-fields.ts'
 import { readAnnotations, readBinaryAnnotations, readTags } from './json-lists.ts'
 import { type JsonReading, type JsonVersion, readText } from './json-reading.ts'
 import { JsonScanner } from './json-scan.ts'
 import { readHex, readMicros } from './json-values.ts'
-import { checkKeys } from './loose-keys.ts'
 
 /** Decodes a list of spans. Throws OB_DECODE_JSON and OB_LIMIT_*. An empty body is an empty list. */
 export type ZipkinJsonDecoder = (body: Uint8Array, version: JsonVersion) => ZipkinSpans
@@ -41,15 +41,16 @@ const words: Words = { hi: 0, lo: 0 }
 const traceWords = new Int32Array(4)
 const spanWords = new Int32Array(2)
 
-/** @param keys made with `zipkinRoleOf` @param names for the names of services */
+/** @param keys made with `createZipkinRoles` @param names for the names of services */
 export function createZipkinJsonDecoder(keys: KeyTable, names: KeyTable, limits: DecodeLimits): ZipkinJsonDecoder {
+  const finder = new KeyFinder(keys)
   return (body, version) => {
-    keys.renew()
     names.renew()
     const scanner = new JsonScanner(body, limits.maxStringBytes)
+    finder.open(scanner.bytes, scanner.view)
     const reading: JsonReading = {
       scanner,
-      keys,
+      keys: finder,
       limits,
       endpoints: createEndpointReader(scanner, names, limits.maxDepth),
       version,
@@ -64,7 +65,11 @@ export function createZipkinJsonDecoder(keys: KeyTable, names: KeyTable, limits:
       serverAddress: undefined,
       messageAddress: undefined,
     }
-    if (!scanner.atEnd()) readList(reading)
+    try {
+      if (!scanner.atEnd()) readList(reading)
+    } finally {
+      finder.close()
+    }
     const notes: DecodeNotes = { otherVersion: reading.otherVersion, unreadableFields: reading.unreadable + reading.endpoints.unreadable }
     return { spans: reading.spans, rejected: reading.rejected, notes }
   }
@@ -82,7 +87,7 @@ function readList(reading: JsonReading): void {
     }
     if (byte === 0x7b) {
       readSpan(reading, index)
-      checkKeys(reading.keys, scanner.at)
+      reading.keys.check(scanner.at)
     } else {
       scanner.skip(byte, limits.maxDepth)
       reading.rejected.push({ index, reason: 'not_a_span', text: 'Expected BEGIN_OBJECT but was something else' })
@@ -97,7 +102,6 @@ const noText: Text = ''
 /** One span object; goes to `spans` or `rejected`. */
 function readSpan(reading: JsonReading, index: number): void {
   const { scanner, limits, endpoints } = reading
-  const { view } = scanner
   const maxDepth = limits.maxDepth - 1
   // Ids: 1 fine, 0 all zero, −1 malformed, −2 missing.
   let trace = -2
@@ -133,9 +137,8 @@ function readSpan(reading: JsonReading, index: number): void {
 
   for (let byte = scanner.open(0x7d); byte !== 0; byte = scanner.next(0x7d)) {
     if (byte !== 0x22) scanner.fail('expected a key')
-    scanner.string()
-    const field = fieldOf(view, scanner.start, scanner.stop)
-    const first = scanner.colon()
+    const field = readField(scanner)
+    const first = scanner.value()
     switch (field) {
       case Field.TraceId:
         trace = readId(reading, first, traceWords)

@@ -29,7 +29,7 @@ import {
   type ZipkinSpans,
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
-import { checkKeys } from './loose-keys.ts'
+import { KeyFinder } from './decode-keys.ts'
 
 /** Decodes a list of spans. Throws OB_DECODE_PROTO and OB_LIMIT_*. An empty body is an empty list. */
 export type ZipkinProtoDecoder = (body: Uint8Array) => ZipkinSpans
@@ -41,32 +41,41 @@ const spanWords = new Int32Array(2)
 /** Span.Kind: 1 client, 2 server, 3 producer, 4 consumer. */
 const kinds = [SpanKind.Unspecified, SpanKind.Client, SpanKind.Server, SpanKind.Producer, SpanKind.Consumer] as const
 
-/** @param keys made with `zipkinRoleOf` @param names for the names of services */
+/** @param keys made with `createZipkinRoles` @param names for the names of services */
 export function createZipkinProtoDecoder(keys: KeyTable, names: KeyTable, limits: DecodeLimits): ZipkinProtoDecoder {
+  const finder = new KeyFinder(keys)
   return (body) => {
-    keys.renew()
     names.renew()
     const reader = new ProtoReader(body)
-    const spans: ZipkinSpan[] = []
-    const rejected: RejectedSpan[] = []
-    let index = 0
-    while (reader.at < reader.end) {
-      const tag = reader.varint32()
-      if (tag !== 0x0a) {
-        if (tag >>> 3 === 0) reader.fail('field number 0')
-        reader.skip(tag)
-        continue
-      }
-      if (index >= limits.maxItems) {
-        throw new BridgeError('OB_LIMIT_ITEMS', `cannot read spans: more than ${limits.maxItems} in one request`, {
-          place: `byte ${reader.at}`,
-        })
-      }
-      readSpan(reader, reader.length(), index++, keys, names, limits, spans, rejected)
-      checkKeys(keys, reader.at)
+    finder.open(reader.bytes, reader.view)
+    try {
+      return readList(reader, finder, names, limits)
+    } finally {
+      finder.close()
     }
-    return { spans, rejected, notes: { otherVersion: 0, unreadableFields: 0 } }
   }
+}
+
+function readList(reader: ProtoReader, keys: KeyFinder, names: KeyTable, limits: DecodeLimits): ZipkinSpans {
+  const spans: ZipkinSpan[] = []
+  const rejected: RejectedSpan[] = []
+  let index = 0
+  while (reader.at < reader.end) {
+    const tag = reader.varint32()
+    if (tag !== 0x0a) {
+      if (tag >>> 3 === 0) reader.fail('field number 0')
+      reader.skip(tag)
+      continue
+    }
+    if (index >= limits.maxItems) {
+      throw new BridgeError('OB_LIMIT_ITEMS', `cannot read spans: more than ${limits.maxItems} in one request`, {
+        place: `byte ${reader.at}`,
+      })
+    }
+    readSpan(reader, reader.length(), index++, keys, names, limits, spans, rejected)
+    keys.check(reader.at)
+  }
+  return { spans, rejected, notes: { otherVersion: 0, unreadableFields: 0 } }
 }
 
 function tooMany(reader: ProtoReader, what: string, limit: number): never {
@@ -135,7 +144,7 @@ function readSpan(
   reader: ProtoReader,
   end: number,
   index: number,
-  keys: KeyTable,
+  keys: KeyFinder,
   names: KeyTable,
   limits: DecodeLimits,
   spans: ZipkinSpan[],
@@ -143,6 +152,7 @@ function readSpan(
 ): void {
   const outer = reader.end
   reader.end = end
+  keys.begin()
   let trace = -2
   let trace0 = 0
   let trace1 = 0
@@ -267,8 +277,8 @@ function readSpan(
 }
 
 /** Appends a tag; an entry without key and value is none. */
-function readTag(reader: ProtoReader, keys: KeyTable, limits: DecodeLimits, tags: KeyValue[]): void {
-  const { bytes, view } = reader
+function readTag(reader: ProtoReader, keys: KeyFinder, limits: DecodeLimits, tags: KeyValue[]): void {
+  const { bytes } = reader
   const outer = reader.end
   const end = reader.length()
   reader.end = end
@@ -279,7 +289,7 @@ function readTag(reader: ProtoReader, keys: KeyTable, limits: DecodeLimits, tags
     const tag = reader.varint32()
     if (tag === 0x0a) {
       const keyEnd = textEnd(reader, limits)
-      key = keys.find(bytes, view, reader.at, keyEnd)
+      key = keys.find(reader.at, keyEnd)
       reader.at = keyEnd
     } else if (tag === 0x12) {
       stop = textEnd(reader, limits)

@@ -29,7 +29,7 @@ import {
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { type ThriftReader, ThriftType } from '../thrift.ts'
-import { checkKeys } from './loose-keys.ts'
+import { KeyFinder } from './decode-keys.ts'
 
 /** Decodes a list of spans at the reader's place. Throws OB_DECODE_THRIFT and OB_LIMIT_*. */
 export type ZipkinThriftDecoder = (reader: ThriftReader) => ZipkinSpans
@@ -42,7 +42,7 @@ const words: Words = { hi: 0, lo: 0 }
 /** What one list's reading carries from span to span. */
 interface Reading {
   readonly reader: ThriftReader
-  readonly keys: KeyTable
+  readonly keys: KeyFinder
   readonly names: KeyTable
   readonly limits: DecodeLimits
   /** The last endpoint and the bytes it was read from: v1 repeats it in every annotation. */
@@ -57,14 +57,15 @@ interface Reading {
   messageAddress: ZipkinEndpoint | undefined
 }
 
-/** @param keys made with `zipkinRoleOf` @param names for the names of services */
+/** @param keys made with `createZipkinRoles` @param names for the names of services */
 export function createZipkinThriftDecoder(keys: KeyTable, names: KeyTable, limits: DecodeLimits): ZipkinThriftDecoder {
+  const finder = new KeyFinder(keys)
   return (reader) => {
-    keys.renew()
     names.renew()
+    finder.open(reader.bytes, reader.view)
     const reading: Reading = {
       reader,
-      keys,
+      keys: finder,
       names,
       limits,
       last: noEndpoint,
@@ -76,22 +77,31 @@ export function createZipkinThriftDecoder(keys: KeyTable, names: KeyTable, limit
       serverAddress: undefined,
       messageAddress: undefined,
     }
-    reader.list()
-    const { count } = reader
-    if (count > 0 && reader.elementType !== ThriftType.Struct) reader.fail(`a list of type ${reader.elementType}, not of spans`)
-    if (count > limits.maxItems) {
-      throw new BridgeError('OB_LIMIT_ITEMS', `cannot read spans: ${count} in one request, the limit is ${limits.maxItems}`, {
-        place: `byte ${reader.at}`,
-      })
+    try {
+      return readList(reading)
+    } finally {
+      finder.close()
     }
-    const spans: ZipkinV1Span[] = []
-    const rejected: RejectedSpan[] = []
-    for (let index = 0; index < count; index++) {
-      readSpan(reading, index, spans, rejected)
-      checkKeys(keys, reader.at)
-    }
-    return { spans, rejected, notes: { otherVersion: 0, unreadableFields: 0 } }
   }
+}
+
+function readList(reading: Reading): ZipkinSpans {
+  const { reader, keys, limits } = reading
+  reader.list()
+  const { count } = reader
+  if (count > 0 && reader.elementType !== ThriftType.Struct) reader.fail(`a list of type ${reader.elementType}, not of spans`)
+  if (count > limits.maxItems) {
+    throw new BridgeError('OB_LIMIT_ITEMS', `cannot read spans: ${count} in one request, the limit is ${limits.maxItems}`, {
+      place: `byte ${reader.at}`,
+    })
+  }
+  const spans: ZipkinV1Span[] = []
+  const rejected: RejectedSpan[] = []
+  for (let index = 0; index < count; index++) {
+    readSpan(reading, index, spans, rejected)
+    keys.check(reader.at)
+  }
+  return { spans, rejected, notes: { otherVersion: 0, unreadableFields: 0 } }
 }
 
 /** A list header of structs; the number of elements. Lists of anything else are skipped and empty. */
@@ -250,6 +260,7 @@ function readAnnotations(reading: Reading): readonly ZipkinAnnotation[] {
 function readBinaryAnnotations(reading: Reading): void {
   const { reader, keys, limits } = reading
   const count = openList(reading, 'binary annotations', limits.maxAttributes)
+  keys.begin()
   const tags: KeyValue[] = []
   const tagEndpoints: ZipkinEndpoint[] = []
   reading.tags = tags
@@ -268,7 +279,7 @@ function readBinaryAnnotations(reading: Reading): void {
       const type = reader.fieldType
       if (id === 1 && type === ThriftType.String) {
         readBinary(reading)
-        key = keys.find(reader.bytes, reader.view, reader.sliceStart, reader.sliceEnd)
+        key = keys.find(reader.sliceStart, reader.sliceEnd)
       } else if (id === 2 && type === ThriftType.String) {
         readBinary(reading)
         start = reader.sliceStart

@@ -4,15 +4,9 @@ import { slice } from '../../otlp/attributes.ts'
 import type { KeyTable } from '../../otlp/keys.ts'
 import type { Key, Text } from '../../otlp/model.ts'
 import { noEndpoint, noName, type ZipkinEndpoint } from '../../translate/zipkin/model.ts'
-import { type JsonScanner, wordOf } from './json-scan.ts'
+import { Field, readField } from './json-fields.ts'
+import type { JsonScanner } from './json-scan.ts'
 import { readInteger, readTypedValue } from './json-values.ts'
-
-const SERV = wordOf('serv')
-const VICE = wordOf('vice')
-const NAME = wordOf('Name')
-const IPV4 = wordOf('ipv4')
-const IPV6 = wordOf('ipv6')
-const PORT = wordOf('port')
 
 /** An endpoint and the bytes it was read from. */
 interface Known {
@@ -74,18 +68,25 @@ export function createEndpointReader(scanner: JsonScanner, names: KeyTable, maxD
     let port = 0
     for (let byte = scanner.open(0x7d); byte !== 0; byte = scanner.next(0x7d)) {
       if (byte !== 0x22) scanner.fail('expected a key')
-      scanner.string()
+      const field = readField(scanner)
       if (scanner.escaped) changed = true
-      const { start } = scanner
-      const length = scanner.stop - start
-      const first = scanner.colon()
-      const word = length >= 4 ? view.getInt32(start, true) : 0
-      if (length === 4 && word === IPV4) ipv4 = text(first)
-      else if (length === 4 && word === PORT) port = integer(first)
-      else if (length === 4 && word === IPV6) ipv6 = text(first)
-      else if (length === 11 && word === SERV && view.getInt32(start + 3, true) === VICE && view.getInt32(start + 7, true) === NAME) {
-        service = serviceName(first)
-      } else scanner.skip(first, maxDepth)
+      const first = scanner.value()
+      switch (field) {
+        case Field.ServiceName:
+          service = serviceName(first)
+          break
+        case Field.Ipv4:
+          ipv4 = text(first)
+          break
+        case Field.Ipv6:
+          ipv6 = text(first)
+          break
+        case Field.Port:
+          port = integer(first)
+          break
+        default:
+          scanner.skip(first, maxDepth)
+      }
     }
     return { serviceName: service, ipv4, ipv6, ipv4Word: 0, ipv6Bytes: undefined, port }
   }

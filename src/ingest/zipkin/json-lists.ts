@@ -4,25 +4,39 @@ import { keyValue, sliceToString } from '../../otlp/attributes.ts'
 import { type Key, type KeyValue, noAttributes, type Text, ValueType } from '../../otlp/model.ts'
 import type { Words } from '../../otlp/time.ts'
 import { noAnnotations, noEndpoint, noName, type ZipkinAnnotation, type ZipkinEndpoint } from '../../translate/zipkin/model.ts'
-import { Field, fieldOf } from './json-fields.ts'
+import type { KeyFinder } from './decode-keys.ts'
+import { Field, readField } from './json-fields.ts'
 import { type JsonReading, openOrSkip, readText, tooMany } from './json-reading.ts'
+import type { JsonScanner } from './json-scan.ts'
 import { readMicros, readTypedValue } from './json-values.ts'
 
 const words: Words = { hi: 0, lo: 0 }
 
+/** A tag's key: `at` is at its opening quote. */
+function readKey(scanner: JsonScanner, keys: KeyFinder): Key {
+  const start = scanner.at + 1
+  const stop = keys.tryAt(start, scanner.end)
+  if (stop >= 0 && scanner.bytes[stop] === 0x22) {
+    scanner.at = stop + 1
+    return keys.expected()
+  }
+  scanner.string()
+  return keys.look(scanner.start, scanner.stop)
+}
+
 /** Tags of a v2 span; null values are skipped. */
 export function readTags(reading: JsonReading, first: number): readonly KeyValue[] {
   const { scanner, keys } = reading
-  const { bytes, view } = scanner
+  const { bytes } = scanner
   const { maxAttributes, maxDepth } = reading.limits
   let byte = openOrSkip(reading, first, 0x7b)
   if (byte === 0) return noAttributes
   const tags: KeyValue[] = []
+  keys.begin()
   for (; byte !== 0; byte = scanner.next(0x7d)) {
     if (byte !== 0x22) scanner.fail('expected a key')
     if (tags.length >= maxAttributes) tooMany(reading, 'tags', maxAttributes)
-    scanner.string()
-    const key = keys.find(bytes, view, scanner.start, scanner.stop)
+    const key = readKey(scanner, keys)
     const value = scanner.colon()
     if (value === 0x22) {
       scanner.string()
@@ -38,7 +52,6 @@ export function readTags(reading: JsonReading, first: number): readonly KeyValue
 /** Annotations of either version; sets `hosted`. Those without text and host carry nothing and are skipped. */
 export function readAnnotations(reading: JsonReading, first: number): readonly ZipkinAnnotation[] {
   const { scanner, endpoints } = reading
-  const { view } = scanner
   const { maxEvents, maxDepth } = reading.limits
   reading.hosted = false
   let byte = openOrSkip(reading, first, 0x5b)
@@ -57,9 +70,8 @@ export function readAnnotations(reading: JsonReading, first: number): readonly Z
     let endpoint = noEndpoint
     for (let inner = scanner.open(0x7d); inner !== 0; inner = scanner.next(0x7d)) {
       if (inner !== 0x22) scanner.fail('expected a key')
-      scanner.string()
-      const field = fieldOf(view, scanner.start, scanner.stop)
-      const valueFirst = scanner.colon()
+      const field = readField(scanner)
+      const valueFirst = scanner.value()
       if (field === Field.Timestamp) {
         if (!readMicros(scanner, valueFirst, maxDepth - 3, words)) reading.unreadable++
         timeHi = words.hi
@@ -96,9 +108,10 @@ function addressOf(key: Key): number {
 /** Binary annotations of a v1 span: sets `tags`, `tagEndpoints` and the addresses. */
 export function readBinaryAnnotations(reading: JsonReading, first: number): void {
   const { scanner, keys, endpoints } = reading
-  const { bytes, view } = scanner
+  const { bytes } = scanner
   const { maxAttributes, maxDepth } = reading.limits
   const tags: KeyValue[] = []
+  keys.begin()
   const tagEndpoints: ZipkinEndpoint[] = []
   reading.tags = tags
   reading.tagEndpoints = tagEndpoints
@@ -119,12 +132,10 @@ export function readBinaryAnnotations(reading: JsonReading, first: number): void
     let endpoint = noEndpoint
     for (let inner = scanner.open(0x7d); inner !== 0; inner = scanner.next(0x7d)) {
       if (inner !== 0x22) scanner.fail('expected a key')
-      scanner.string()
-      const field = fieldOf(view, scanner.start, scanner.stop)
-      const valueFirst = scanner.colon()
+      const field = readField(scanner)
+      const valueFirst = scanner.value()
       if (field === Field.Key && valueFirst === 0x22) {
-        scanner.string()
-        key = keys.find(bytes, view, scanner.start, scanner.stop)
+        key = readKey(scanner, keys)
       } else if (field === Field.Value) {
         if (valueFirst === 0x22) {
           scanner.string()

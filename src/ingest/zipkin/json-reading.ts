@@ -2,10 +2,10 @@
 
 import { BridgeError } from '../../errors.ts'
 import { slice } from '../../otlp/attributes.ts'
-import type { KeyTable } from '../../otlp/keys.ts'
 import { type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
 import { noName, type RejectedSpan, type ZipkinEndpoint, type ZipkinSpan, type ZipkinV1Span } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
+import type { KeyFinder } from './decode-keys.ts'
 import type { EndpointReader } from './json-endpoint.ts'
 import type { JsonScanner } from './json-scan.ts'
 import { readTypedValue } from './json-values.ts'
@@ -21,7 +21,7 @@ export interface JsonVersion {
 /** What one body's reading carries from span to span. */
 export interface JsonReading {
   readonly scanner: JsonScanner
-  readonly keys: KeyTable
+  readonly keys: KeyFinder
   readonly limits: DecodeLimits
   readonly endpoints: EndpointReader
   readonly version: JsonVersion

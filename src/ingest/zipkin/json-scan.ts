@@ -87,6 +87,12 @@ export class JsonScanner {
     return this.at === this.end
   }
 
+  /** The first byte of the value that comes next, without taking it. */
+  value(): number {
+    const byte = this.at < this.end ? (this.bytes[this.at] as number) : 0
+    return byte > 0x20 ? byte : this.peek()
+  }
+
   /** Takes the colon after a key and gives the first byte of the value without taking it. */
   colon(): number {
     const { at } = this

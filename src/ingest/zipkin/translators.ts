@@ -5,7 +5,7 @@ import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter, type SizeGuess } from '../../otlp/encode/writer.ts'
 import { createKeyTable } from '../../otlp/keys.ts'
 import type { ZipkinTranslateConfig } from '../../translate/zipkin/config.ts'
-import { zipkinRoleOf } from '../../translate/zipkin/keys.ts'
+import { createZipkinRoles } from '../../translate/zipkin/keys.ts'
 import type { ZipkinSpans } from '../../translate/zipkin/model.ts'
 import { zipkinToTraces } from '../../translate/zipkin/to-otlp.ts'
 import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
@@ -49,7 +49,7 @@ const noRole = (): number => 0
 
 export function createZipkinTranslators(options: ZipkinTranslatorOptions): ZipkinTranslators {
   const { limits, translate, strict = false } = options
-  const keys = createKeyTable(zipkinRoleOf)
+  const keys = createKeyTable(createZipkinRoles())
   const serviceNames = createKeyTable(noRole, 1024)
   const decodeJson = createZipkinJsonDecoder(keys, serviceNames, limits)
   const decodeProto = createZipkinProtoDecoder(keys, serviceNames, limits)

@@ -1,10 +1,12 @@
 /** Which tag keys mean something to the Zipkin translator, and the keys it writes itself. */
 
 import { createKey } from '../../otlp/keys.ts'
+import type { Key, KeyValue } from '../../otlp/model.ts'
 
 /**
- * Roles of tag keys; see Key.role. Bits 0 to 7 are one of these, bit 8 is {@link numericBit}. Roles from
- * {@link Role.Target} on are keys that we set from fields: a tag of that key wins.
+ * Roles of tag keys; see Key.role. Bits 0 to 7 are one of these, bit 8 is {@link numericBit}, bits 16 to 21 are a number
+ * by which most keys differ: see {@link mayRepeat}. Roles from {@link Role.Target} on are keys that we set from fields: a
+ * tag of that key wins.
  */
 export const Role = {
   None: 0,
@@ -172,7 +174,44 @@ const numericKeys = new Set([
   'net.sock.host.port',
 ])
 
-/** The role of a tag key, for `createKeyTable`. */
+const markShift = 16
+
+/** How many numbers keys are told apart by; see {@link createZipkinRoles}. */
+export const marks = 64
+
+/** A number below {@link marks} that most keys differ by. */
+export function keyMark(key: Key): number {
+  return (key.role >>> markShift) & (marks - 1)
+}
+
+/** False when all tags have different keys; true when two may have the same. Cheaper than comparing them pair by pair. */
+export function mayRepeat(tags: readonly KeyValue[]): boolean {
+  let seen = 0
+  let other = 0
+  for (let i = 0; i < tags.length; i++) {
+    const mark = keyMark((tags[i] as KeyValue).key)
+    const bit = 1 << (mark & 31)
+    if (mark < 32) {
+      if ((seen & bit) !== 0) return true
+      seen |= bit
+    } else {
+      if ((other & bit) !== 0) return true
+      other |= bit
+    }
+  }
+  return false
+}
+
+/**
+ * The roles of tag keys, for `createKeyTable`. Keys are numbered as they come, 0 to 63 and again from 0: the few dozen
+ * keys of an honest sender all differ in that number.
+ */
+export function createZipkinRoles(): (text: string) => number {
+  let next = 0
+  return (text) => zipkinRoleOf(text) | ((next++ & (marks - 1)) << markShift)
+}
+
+/** What a tag key means to the translator: bits 0 to 8 of its role. */
 export function zipkinRoleOf(text: string): number {
   const numeric = numericKeys.has(text) || text.endsWith('.port') ? numericBit : 0
   const known = roles.get(text)

@@ -3,7 +3,7 @@
  * and Thrift give {@link ZipkinV1Span}, which `v1-to-v2.ts` turns into the former.
  *
  * Tags are OTLP attributes already, since Zipkin's values are a subset of OTLP's, so that nothing is built twice. Their
- * keys come out of a KeyTable made with `zipkinRoleOf`. 64-bit values and ids are int32 words, high word first
+ * keys come out of a KeyTable made with `createZipkinRoles`. 64-bit values and ids are int32 words, high word first
  * (otlp/time.ts, otlp/ids.ts). Text is a slice of the body wherever it can be (otlp/model.ts).
  * @see zipkin2/Span.java and zipkin2/v1/V1Span.java in openzipkin/zipkin; zipkin2-api.yaml in openzipkin/zipkin-api
  */

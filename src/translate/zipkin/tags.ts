@@ -3,7 +3,7 @@
 import { lastWins, textOf, toUint32, valueToString } from '../../otlp/attributes.ts'
 import { type KeyValue, type Link, noLinks, SpanKind, type Text } from '../../otlp/model.ts'
 import type { ZipkinTranslateConfig } from './config.ts'
-import { Role } from './keys.ts'
+import { mayRepeat, Role } from './keys.ts'
 import { linksOf } from './links.ts'
 import type { ResourceTags } from './resource.ts'
 import { scopeText } from './resource.ts'
@@ -87,7 +87,7 @@ export function readTags(
   config: ZipkinTranslateConfig,
   attributes: KeyValue[],
 ): TagFindings | undefined {
-  const tags = lastWins(all)
+  const tags = mayRepeat(all) ? lastWins(all) : all
   const { types } = config.tags
   let found: Gathered | undefined
   for (let i = 0; i < tags.length; i++) {

@@ -195,15 +195,17 @@ function inferTimes(span: ZipkinSpan, context: Context): void {
 function eventsOf(annotations: readonly ZipkinAnnotation[], startHi: number, startLo: number, context: Context): readonly Event[] {
   const { decode } = context.config.annotations
   const time = context.other
-  const events: Event[] = []
+  const events = new Array<Event>(annotations.length)
+  let count = 0
   for (let i = 0; i < annotations.length; i++) {
     const { value, timeHi, timeLo } = annotations[i] as ZipkinAnnotation
     if (isEmptyText(value)) continue
-    if ((timeHi | timeLo) === 0) events.push(eventOf(value, startHi, startLo, decode))
+    if ((timeHi | timeLo) === 0) events[count++] = eventOf(value, startHi, startLo, decode)
     else {
       multiply(timeHi, timeLo, 1000, time)
-      events.push(eventOf(value, time.hi, time.lo, decode))
+      events[count++] = eventOf(value, time.hi, time.lo, decode)
     }
   }
-  return events.length === 0 ? noEvents : events
+  events.length = count
+  return events
 }
