@@ -1,5 +1,6 @@
 /** What every ingest adapter is, and what it is handed. Ingest never imports emit: it awaits an injected {@link Intake}. */
 
+import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
@@ -37,6 +38,8 @@ export interface AdapterDeps {
   readonly log: Logger
   /** Wall clock in milliseconds, injected for tests. */
   readonly nowMs: () => number
+  /** Where encoded requests get their memory; emit gives it back. */
+  readonly chunks?: ChunkPool | undefined
 }
 
 /** A started listener. */

@@ -1,5 +1,6 @@
 /** Gathers the spans of several datagrams into one batch, and keeps some while the queue is full: no sender waits here, and none can repeat. */
 
+import { ownsChunk } from '../otlp/encode/chunks.ts'
 import type { AdapterDeps } from './adapter.ts'
 import { asBridgeError, batchOf, type createItemBooks, reasonOf } from './receive.ts'
 
@@ -48,11 +49,26 @@ export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, bo
     if (timer !== undefined) clearTimeout(timer)
     timer = undefined
     if (partItems === 0) return
-    held.push({ items: partItems, data: parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts, partBytes) })
+    held.push({ items: partItems, data: joined() })
     parts = []
     partItems = 0
     partBytes = 0
     drain()
+  }
+
+  /** All parts in one piece of memory that the queue gives back; that of the parts is given back at once. */
+  const joined = (): Uint8Array => {
+    const [first] = parts
+    if (parts.length === 1 && first !== undefined) return first
+    const { chunks } = deps
+    const whole = chunks === undefined ? new Uint8Array(partBytes) : new Uint8Array(chunks.take(partBytes), 0, partBytes)
+    let at = 0
+    for (const part of parts) {
+      whole.set(part, at)
+      at += part.length
+      if (ownsChunk(part)) chunks?.give(part.buffer)
+    }
+    return whole
   }
 
   const drop = (items: number, reason: string): void => {

@@ -36,8 +36,6 @@ export type TranslateConfig = z.output<typeof translateConfig>
 /** What starting endpoints needs beside their sections. */
 export interface IngestContext extends AdapterDeps {
   readonly pages: Pages
-  /** Where encoded requests get their memory; emit gives it back. */
-  readonly chunks?: ChunkPool | undefined
   readonly translate: TranslateConfig
 }
 
