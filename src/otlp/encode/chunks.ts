@@ -6,13 +6,20 @@
 const unit = 16 * 1024
 const largestKept = 1024 * 1024
 
+/** The size of memory for a message: multiples of 16 KiB, above 128 KiB four steps a doubling, so that sizes meet again. */
+function sizeFor(bytes: number): number {
+  let step = unit
+  while (bytes > step * 8) step *= 2
+  return Math.max(1, Math.ceil(bytes / step)) * step
+}
+
 /** True when a message has its chunk to itself (it covers half of it or more): it may be kept, transferred or given back whole. */
 export function ownsChunk(message: Uint8Array): boolean {
   return message.byteLength * 2 >= message.buffer.byteLength
 }
 
 export interface ChunkPool {
-  /** Memory of at least the size asked for, contents undefined; multiples of 16 KiB. */
+  /** Memory of at least the size asked for, contents undefined. */
   take(bytes: number): ArrayBuffer
   /** Gives memory back. Nobody may read or write it any more, and none of it may be on its way to a socket or a thread. */
   give(memory: ArrayBufferLike): void
@@ -22,28 +29,24 @@ export interface ChunkPool {
 
 /** Creates a pool that keeps at most `cap` bytes; what is given beyond it is left to the collector. */
 export function createChunkPool(cap = 8 * 1024 * 1024): ChunkPool {
-  const kept: ArrayBuffer[][] = []
+  const kept = new Map<number, ArrayBuffer[]>()
   let keptBytes = 0
   return {
     take(bytes) {
-      const units = Math.max(1, Math.ceil(bytes / unit))
-      const found = kept[units]?.pop()
+      const size = sizeFor(bytes)
+      const found = kept.get(size)?.pop()
       if (found !== undefined) {
         keptBytes -= found.byteLength
         return found
       }
       // allocUnsafeSlow: neither zeroed nor out of a pool that other buffers share
-      return Buffer.allocUnsafeSlow(units * unit).buffer as ArrayBuffer
+      return Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer
     },
     give(memory) {
       const size = memory.byteLength
-      if (!(memory instanceof ArrayBuffer) || size === 0 || size % unit !== 0 || size > largestKept || keptBytes + size > cap) return
-      const units = size / unit
-      let list = kept[units]
-      if (list === undefined) {
-        while (kept.length < units) kept.push([])
-        kept[units] = list = []
-      }
+      if (!(memory instanceof ArrayBuffer) || size === 0 || size > largestKept || sizeFor(size) !== size || keptBytes + size > cap) return
+      let list = kept.get(size)
+      if (list === undefined) kept.set(size, (list = []))
       list.push(memory)
       keptBytes += size
     },
