@@ -44,6 +44,9 @@ export interface Destination {
   stop(deadlineMs: number): Promise<void>
 }
 
+/** How often a stopping destination looks whether it is done. */
+const drainPollMs = 5
+
 /** At most one line of a kind a minute: what is frequent is counted, not logged. */
 const logEveryMs = 60_000
 
@@ -210,7 +213,6 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
 
   const loop = async (): Promise<void> => {
     while (!cut.signal.aborted) {
-      if (stopping.signal.aborted && queue.waiting().items === 0) break
       await round()
     }
   }
@@ -222,15 +224,9 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       stopping.abort()
       batcher.hurry()
       const timer = setTimeout(() => cut.abort(), deadlineMs)
-      // The loop may be waiting for data that never comes.
-      const idle = async (): Promise<void> => {
-        while (!cut.signal.aborted && (queue.waiting().items > 0 || flying.pending > 0 || flying.size > 0)) {
-          await Promise.race([flying.onIdle(), new Promise((resolve) => cut.signal.addEventListener('abort', resolve, { once: true }))])
-          if (queue.waiting().items > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-        }
-        cut.abort()
-      }
-      await idle()
+      // Every batch counts until it is settled or buried: also one that the loop has in hand between the queue and its sending.
+      while (!cut.signal.aborted && queue.stats().batches > 0) await sleepUnlessAborted(drainPollMs, cut.signal)
+      cut.abort()
       await running
       await flying.onIdle()
       clearTimeout(timer)

@@ -16,6 +16,9 @@ interface Open {
   rows: Rows
 }
 
+/** Ids in a new file begin here: above every id of the old one, so that what other processes store again keeps its id. */
+const firstIdOfReplacement = (): number => Date.now() * 1000
+
 /** The store is a new one: what the main thread believes to be on disk may not be. */
 class StoreReplaced extends Error {
   readonly replaced: Replaced
@@ -141,6 +144,7 @@ const createSession = (options: WorkerOptions) => {
         }
       }
       const fresh = ensureOpen()
+      lastId = Math.max(lastId, firstIdOfReplacement())
       return new StoreReplaced(cause instanceof Error ? cause.message : String(cause), { file, ids: heldIds(fresh) })
     })
   }
@@ -150,6 +154,7 @@ const createSession = (options: WorkerOptions) => {
     close()
     // The followers wait until the one who replaced it has copied everything.
     const fresh = alone(path, setAsideWaitMs, ensureOpen)
+    lastId = Math.max(lastId, firstIdOfReplacement())
     throw new StoreReplaced('another process has set it aside', { file: undefined, ids: heldIds(fresh) })
   }
 

@@ -10,8 +10,10 @@ import { createDoorbell } from './doorbell.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { Fault, FoundSource, Replaced, Reply, RoundAnswer } from './protocol.ts'
 import type { Queue, QueueDeps, QueuedBatch } from './queue.ts'
+import { createReader } from './reader.ts'
 import { gatherRound, type Pending, type PendingPut, type Round } from './round.ts'
-import { createSource, type Source, windowRows } from './source.ts'
+import { createSource, oldestQueuedAt, type Source, windowRows } from './source.ts'
+import { createTail } from './tail.ts'
 import { asQueued, createWaiting, type Entry, ownBytes, type TakeLimits } from './waiting.ts'
 import { createWorkerLink } from './worker-link.ts'
 
@@ -21,7 +23,6 @@ export interface DiskQueueOptions extends Pick<QueueSettings, 'path' | 'maxSize'
 }
 
 const slabBytes = 4 * 2 ** 20
-const pageRows = 4096
 /** Removals wait this long for puts to share a transaction with. */
 const removalDelayMs = 25
 const defaultAdoptEveryMs = 5000
@@ -54,6 +55,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   const sources: Source[] = [own]
   const forwarded = createWaiting()
   const underWay = new Map<number, Entry>()
+  const tail = createTail(memoryTail)
   const pending: Pending = { puts: [], deletes: [], buries: [], waiters: [] }
   const setAsideFiles = metrics.counter('otlp_bridge_queue_set_aside_files_total')
   const damagedBatches = metrics.counter('otlp_bridge_queue_damaged_batches_total')
@@ -70,7 +72,6 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   let adopting = false
   let closing = false
   let closed = false
-  let tailBytes = 0
   let writeBehindBytes = 0
   let usedBytes = 0
   let deadItems = 0
@@ -88,22 +89,6 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   }
   const anyWaiting = (): boolean => forwarded.size > 0 || sources.some((source) => source.waiting.size > 0 || source.more)
   const bell = createDoorbell(totals, anyWaiting)
-
-  // --- memory tail -------------------------------------------------------------------------------------------------
-
-  /** Keeps an entry's data in memory if there is room; the disk has it anyway. */
-  const keepTail = (entry: Entry, data: Uint8Array): void => {
-    if (tailBytes + entry.bytes > memoryTail) {
-      entry.data = undefined
-      return
-    }
-    entry.data = data
-    tailBytes += entry.bytes
-  }
-  const dropTail = (entry: Entry): void => {
-    if (entry.stored && entry.data !== undefined) tailBytes -= entry.bytes
-    entry.data = undefined
-  }
 
   // --- faults ------------------------------------------------------------------------------------------------------
 
@@ -249,7 +234,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
       own.leaveOnDisk(entry)
       return
     }
-    keepTail(entry, data)
+    tail.keep(entry, data)
     own.cursor = entry.id
     own.waiting.add(entry)
   }
@@ -301,74 +286,33 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     })
   }
 
-  const pageIn = (source: Source): Promise<void> => {
-    source.paging ??= new Promise((resolve, reject) => {
-      link.call({ kind: 'page', source: source.number, afterId: source.cursor, limit: pageRows }, (reply) => {
-        source.paging = undefined
-        if (reply.fault !== undefined) {
-          onFault(reply.fault)
-          return reply.fault.kind === 'replaced' ? resolve() : reject(brokenError())
-        }
-        if (reply.answer.kind !== 'page') throw new Error('BUG: the answer is not a page')
-        const { rows } = reply.answer
-        for (const missing of source.arrived(rows, rows.length < pageRows)) {
-          if (missing.batches > 0) lose(missing)
-          else accounts.carry({ ...missing, items: -missing.items, bytes: -missing.bytes }, -missing.batches)
-        }
-        resolve()
-      })
-    })
-    return source.paging
-  }
-
-  const oldestWaiting = async () => {
-    for (const source of [...sources]) {
-      while (source.waiting.size === 0 && source.more) await pageIn(source)
-      if (source !== own && source.waiting.size === 0 && !source.more) sources.splice(sources.indexOf(source), 1)
-    }
-    let best = forwarded
-    for (const { waiting } of sources) {
-      if ((waiting.oldest()?.id ?? Number.POSITIVE_INFINITY) < (best.oldest()?.id ?? Number.POSITIVE_INFINITY)) best = waiting
-    }
-    return best
-  }
-
-  /** Reads what is not in memory; entries whose value is damaged are gone afterwards. */
-  const load = (entries: readonly Entry[]): Promise<void> => {
-    const missing = entries.filter((entry) => entry.data === undefined)
-    if (missing.length === 0) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      link.call({ kind: 'read', ids: missing.map((entry) => entry.id) }, (reply) => {
-        if (reply.fault !== undefined) {
-          onFault(reply.fault)
-          return reject(brokenError())
-        }
-        if (reply.answer.kind !== 'read') throw new Error('BUG: the answer is not a reading')
-        const { values } = reply.answer
-        missing.forEach((entry, at) => {
-          const value = values[at]
-          if (value !== undefined) {
-            entry.data = value
-            tailBytes += entry.bytes
-            return
-          }
-          underWay.delete(entry.id)
-          lose(entry)
-          log.error({ id: entry.id, items: entry.items }, 'a batch in the queue is damaged and was set aside')
-        })
-        resolve()
-      })
-    })
-  }
+  const reader = createReader({
+    link,
+    sources,
+    own,
+    forwarded,
+    tail,
+    onFault,
+    broken: brokenError,
+    onMissing(missing) {
+      if (missing.batches > 0) lose(missing)
+      else accounts.carry({ ...missing, items: -missing.items, bytes: -missing.bytes }, -missing.batches)
+    },
+    onDamaged(entry) {
+      underWay.delete(entry.id)
+      lose(entry)
+      log.error({ id: entry.id, items: entry.items }, 'a batch in the queue is damaged and was set aside')
+    },
+  })
 
   const take = async (limits: TakeLimits): Promise<readonly QueuedBatch[]> => {
     for (;;) {
-      const waiting = await oldestWaiting()
+      const waiting = await reader.oldestLine()
       const taken = waiting.take(limits)
       if (taken.length === 0) return []
       for (const entry of taken) underWay.set(entry.id, entry)
       try {
-        await load(taken)
+        await reader.load(taken)
       } catch (error) {
         giveBack(taken)
         throw error
@@ -397,7 +341,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     for (const entry of landed(batches)) {
       if (!entry.stored) forwarded.add(entry)
       else {
-        if (tailBytes > memoryTail && !repairing.has(entry)) dropTail(entry)
+        if (tail.isOver() && !repairing.has(entry)) tail.drop(entry)
         own.waiting.add(entry)
       }
     }
@@ -406,7 +350,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const gone = (entry: Entry): void => {
     accounts.remove(entry)
-    dropTail(entry)
+    tail.drop(entry)
   }
 
   const removed = (): Promise<void> => {
@@ -433,12 +377,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     })
 
   const oldestMs = (): number | undefined => {
-    let oldest = Number.POSITIVE_INFINITY
-    for (const source of sources) {
-      oldest = Math.min(oldest, source.waiting.oldest()?.queuedAtMs ?? Number.POSITIVE_INFINITY)
-      if (source !== own && source.waiting.size === 0 && source.more) oldest = Math.min(oldest, oldestFoundAtMs)
-    }
-    oldest = Math.min(oldest, forwarded.oldest()?.queuedAtMs ?? Number.POSITIVE_INFINITY)
+    let oldest = Math.min(oldestQueuedAt(sources, oldestFoundAtMs), forwarded.oldest()?.queuedAtMs ?? Number.POSITIVE_INFINITY)
     for (const entry of underWay.values()) oldest = Math.min(oldest, entry.queuedAtMs)
     return Number.isFinite(oldest) ? Math.max(0, deps.nowMs() - oldest) : undefined
   }

@@ -86,3 +86,13 @@ export function createSource(number: number): Source {
   }
   return source
 }
+
+/** When the oldest waiting batch of these sources was queued; for what is not paged in yet, `foundAtMs`. Infinity when there is none. */
+export function oldestQueuedAt(sources: readonly Source[], foundAtMs: number): number {
+  let oldest = Number.POSITIVE_INFINITY
+  for (const { number, waiting, more } of sources) {
+    oldest = Math.min(oldest, waiting.oldest()?.queuedAtMs ?? Number.POSITIVE_INFINITY)
+    if (number !== 0 && waiting.size === 0 && more) oldest = Math.min(oldest, foundAtMs)
+  }
+  return oldest
+}

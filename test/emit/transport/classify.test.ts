@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import {
+  classifyFault,
+  classifyStatus,
+  maxRetryAfterSeconds,
+  retryAfterSeconds,
+  worthSplitting,
+} from '../../../src/emit/transport/classify.ts'
+
+const nowMs = Date.UTC(2026, 0, 1)
+
+describe('classifyStatus', () => {
+  it('retries exactly what the OTLP specification lists', () => {
+    const retried = Array.from({ length: 500 }, (_, at) => at + 100).filter((status) => {
+      const failure = classifyStatus(status, '', undefined, nowMs)?.failure
+      return failure === 'transient' || failure === 'throttled'
+    })
+    expect(retried).toEqual([429, 502, 503, 504])
+  })
+
+  it.each([
+    [200, undefined, undefined],
+    [202, undefined, undefined],
+    [301, undefined, 'permanent'],
+    [400, undefined, 'permanent'],
+    [401, undefined, 'permanent'],
+    [413, undefined, 'permanent'],
+    [429, undefined, 'throttled'],
+    [500, undefined, 'permanent'],
+    [503, undefined, 'transient'],
+    [503, '3', 'throttled'],
+  ])('%d with Retry-After %s is %s', (status, retryAfter, failure) => {
+    expect(classifyStatus(status, '', retryAfter, nowMs)?.failure).toBe(failure)
+  })
+})
+
+describe('retryAfterSeconds', () => {
+  it.each([
+    [undefined, 0],
+    ['0', 0],
+    ['12', 12],
+    [' 12 ', 12],
+    ['-5', 0],
+    ['soon', 0],
+    ['99999999999', maxRetryAfterSeconds],
+    [new Date(nowMs + 5400).toUTCString(), 5],
+    [new Date(nowMs - 5000).toUTCString(), 0],
+  ])('%s → %d', (header, seconds) => {
+    expect(retryAfterSeconds(header, nowMs)).toBe(seconds)
+  })
+})
+
+describe('classifyFault', () => {
+  const fault = (code: string): Error => Object.assign(new Error('failed'), { code })
+
+  it.each([
+    ['ECONNREFUSED', 'connection', false],
+    ['ENOTFOUND', 'connection', false],
+    ['UND_ERR_CONNECT_TIMEOUT', 'connection', false],
+    ['ECONNRESET', 'connection', true],
+    ['UND_ERR_SOCKET', 'connection', true],
+    ['ETIMEDOUT', 'timeout', true],
+    ['CERT_HAS_EXPIRED', 'tls', false],
+  ])('%s is transient, for %s; may have arrived: %s', (code, reason, mayHaveArrived) => {
+    expect(classifyFault(fault(code))).toMatchObject({ failure: 'transient', reason, mayHaveArrived })
+  })
+
+  it('looks into the errors of several addresses', () => {
+    const error = new AggregateError([fault('ECONNREFUSED'), fault('ECONNREFUSED')], '')
+    expect(classifyFault(error)).toMatchObject({ mayHaveArrived: false, message: expect.stringContaining('ECONNREFUSED') })
+  })
+})
+
+describe('worthSplitting', () => {
+  it.each([
+    [400, true],
+    [413, true],
+    [422, true],
+    [500, true],
+    [401, false],
+    [403, false],
+    [404, false],
+    [307, false],
+  ])('%d: %s', (status, worth) => {
+    const error = classifyStatus(status, '', undefined, nowMs)
+    expect(error !== undefined && worthSplitting(error)).toBe(worth)
+  })
+})
