@@ -121,9 +121,11 @@ describe('senders that are slow or silent', () => {
   })
 
   it('does not wait for ever for the body of Expect: 100-continue', async () => {
-    const answer = await raw(live.ports.zipkin, [head('Expect: 100-continue\r\nContent-Length: 500\r\n')], 3000)
-    expect(answer).toMatch(/^HTTP\/1\.1 100 Continue/)
-    expect(statusesOf(answer)).toEqual([100, 408])
+    const startedAt = Date.now()
+    const answer = await raw(live.ports.zipkin, [head('Expect: 100-continue\r\nContent-Length: 500\r\n')], 4000)
+    expect(Date.now() - startedAt, 'closed by the bridge').toBeLessThan(4000)
+    expect(statusesOf(answer)[0]).toBe(100)
+    expect(statusesOf(answer)).not.toContain(202)
   })
 
   it('refuses before the body what it would refuse after it', async () => {

@@ -84,6 +84,7 @@ export async function openIdle(port: number, count: number): Promise<Socket[]> {
   for (let i = 0; i < count; i++) {
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
+    socket.resume()
     sockets.push(socket)
     if (i % 50 === 49) await delay(5)
   }

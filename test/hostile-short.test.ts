@@ -1,0 +1,40 @@
+/** The short form of test/hostile: what takes milliseconds, against one process, and a few damaged payloads. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { datagramCases, jaegerCases, zipkinCases } from './hostile/support/cases.ts'
+import { type Live, startLive } from './hostile/support/live.ts'
+import { everyPayload, feedMutations, targets } from './hostile/support/mutations.ts'
+import { type Sink, startSink } from './hostile/support/sink.ts'
+import { expectBooksToBalance, type Range, throwDatagrams, throwRequest } from './hostile/support/throw.ts'
+
+describe('a bridge under hostile input', () => {
+  let live: Live
+  let sink: Sink
+  let range: Range
+
+  beforeAll(async () => {
+    sink = await startSink()
+    live = await startLive(sink.url)
+    range = { live, sink, sent: new Set() }
+  }, 30_000)
+
+  afterAll(async () => {
+    const code = await live?.stop()
+    await sink?.close()
+    expect(code, live?.output().slice(-2000)).toBe(0)
+  }, 30_000)
+
+  const short = [...zipkinCases, ...jaegerCases].filter((one) => one.long !== true && one.riseMiB === undefined)
+
+  it.each(short)('$port: $name', (one) => throwRequest(range, one))
+
+  it.each(datagramCases)('datagram: $name', (one) => throwDatagrams(range, one))
+
+  it('has balanced books and lost no good span', () => expectBooksToBalance(range))
+})
+
+describe.skipIf(everyPayload.length === 0)('damaged payloads', () => {
+  it.each(targets)('$name throws nothing but errors of ours, quickly', (target) => {
+    feedMutations(target, 600, 5)
+  })
+})
