@@ -48,7 +48,7 @@ const cpuMs = (): number => {
 const windowMs = 60
 
 /**
- * µs of CPU a span that a stage takes, garbage collection included: the lower quartile of many short windows, because
+ * µs of CPU a span that a stage takes, garbage collection included: the best of many short windows, because
  * whatever else runs on the machine only makes it slower.
  */
 function measure(spans: number, stage: () => unknown): number {

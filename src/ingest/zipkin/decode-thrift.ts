@@ -28,7 +28,7 @@ import {
   type ZipkinV1Span,
 } from '../../translate/zipkin/model.ts'
 import type { DecodeLimits } from '../limits.ts'
-import { type ThriftReader, ThriftType } from '../thrift.ts'
+import { BinaryReader, type ThriftReader, ThriftType } from '../thrift.ts'
 import { KeyFinder } from './decode-keys.ts'
 
 /** Decodes a list of spans at the reader's place. Throws OB_DECODE_THRIFT and OB_LIMIT_*. */
@@ -42,6 +42,7 @@ const words: Words = { hi: 0, lo: 0 }
 /** What one list's reading carries from span to span. */
 interface Reading {
   readonly reader: ThriftReader
+  readonly isBinary: boolean
   readonly keys: KeyFinder
   readonly names: KeyTable
   readonly limits: DecodeLimits
@@ -65,6 +66,7 @@ export function createZipkinThriftDecoder(keys: KeyTable, names: KeyTable, limit
     finder.open(reader.bytes, reader.view)
     const reading: Reading = {
       reader,
+      isBinary: reader instanceof BinaryReader,
       keys: finder,
       names,
       limits,
@@ -240,6 +242,17 @@ function readAnnotations(reading: Reading): readonly ZipkinAnnotation[] {
     let timeLo = 0
     let value: Text = ''
     let endpoint = noEndpoint
+    if (reading.isBinary && reader.at + 11 <= reader.end && reader.view.getInt32(reader.at) >>> 8 === 0x0a0001) {
+      const { view, at } = reader
+      const valueEnd = usualText(reading, at + 11, 0x0b0002)
+      if (valueEnd >= 0) {
+        timeHi = view.getInt32(at + 3)
+        timeLo = timeHi < 0 ? 0 : view.getInt32(at + 7)
+        timeHi = Math.max(timeHi, 0)
+        value = valueEnd === at + 18 ? '' : slice(reader.bytes, at + 18, valueEnd)
+        reader.at = valueEnd
+      }
+    }
     for (let id = 0; reader.field(id); ) {
       id = reader.fieldId
       const type = reader.fieldType
@@ -274,6 +287,19 @@ function readBinaryAnnotations(reading: Reading): void {
     let end = 0
     let annotationType: number = AnnotationType.Bool
     let endpoint = noEndpoint
+    if (reading.isBinary) {
+      // Key, value and type in this order, as generated code writes them; the loop reads on from wherever this ends.
+      const { view, at } = reader
+      const keyEnd = usualText(reading, at, 0x0b0001)
+      const valueEnd = keyEnd < 0 ? -1 : usualText(reading, keyEnd, 0x0b0002)
+      if (valueEnd >= 0 && valueEnd + 8 <= reader.end && view.getInt32(valueEnd) >>> 8 === 0x080003) {
+        key = keys.find(at + 7, keyEnd)
+        start = keyEnd + 7
+        end = valueEnd
+        annotationType = view.getInt32(valueEnd + 3)
+        reader.at = valueEnd + 7
+      }
+    }
     for (let id = 0; reader.field(id); ) {
       id = reader.fieldId
       const type = reader.fieldType
@@ -297,6 +323,14 @@ function readBinaryAnnotations(reading: Reading): void {
     )
     tagEndpoints.push(endpoint)
   }
+}
+
+/** End of a text of the binary protocol whose field header is at `at`; −1 when another field is there, or the text is not within bounds. */
+function usualText({ reader, limits }: Reading, at: number, header: number): number {
+  const { view, end } = reader
+  if (at + 7 > end || view.getInt32(at) >>> 8 !== header) return -1
+  const length = view.getInt32(at + 3)
+  return length < 0 || length > end - at - 7 || length > limits.maxStringBytes ? -1 : at + 7 + length
 }
 
 /** True for `ca`, `sa` and `ma`, which are addresses when they are booleans or the text `true`. */
