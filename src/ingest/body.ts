@@ -109,7 +109,10 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
 
       const onData = (piece: Buffer): void => {
         const total = filled + piece.length
-        if (total > maxBytes) return fail(overLimit())
+        if (total > maxBytes) {
+          fail(overLimit())
+          return
+        }
         if (filled === 0) {
           first = piece
         } else {

@@ -30,6 +30,15 @@ export interface UdpOptions {
   readonly reusePort?: boolean
 }
 
+/**
+ * Datagrams that come one by one wait this long for others: many translated in a row cost a tenth less CPU than each by
+ * itself with cold caches, and nobody waits for an answer.
+ */
+const gatherMs = 10
+
+/** With this much waiting, translation does not wait for more. */
+const gatheredBytes = 256 * 1024
+
 /** Translation goes on for this long, then others have their turn: half of what a listener's answer may take. */
 const turnMs = 4
 
@@ -65,6 +74,7 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
   let waitingBytes = 0
   let arrivedSinceTurn = 0
   let turn: NodeJS.Immediate | undefined
+  let gathering: NodeJS.Timeout | undefined
   let lastLineMs = Number.NEGATIVE_INFINITY
 
   const complain = (error: BridgeError): void => {
@@ -106,6 +116,8 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
 
   const takeTurn = (): void => {
     turn = undefined
+    clearTimeout(gathering)
+    gathering = undefined
     const flooded = arrivedSinceTurn >= floodDatagrams && waitingBytes < options.backlog / 2
     arrivedSinceTurn = 0
     if (!flooded) work(performance.now() + turnMs)
@@ -125,7 +137,9 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
     arrivedSinceTurn++
     waiting.push(datagram)
     waitingBytes += datagram.length + datagramCostBytes
-    turn ??= setImmediate(takeTurn)
+    if (turn !== undefined) return
+    if (waitingBytes > gatheredBytes) turn = setImmediate(takeTurn)
+    else gathering ??= setTimeout(takeTurn, gatherMs)
   }
 
   const bound = await bindAll(options.section, options.host, options.port, (address, port) =>
@@ -140,6 +154,7 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
       await drops.stop()
       await Promise.all(bound.map((one) => one.close()))
       if (turn !== undefined) clearImmediate(turn)
+      clearTimeout(gathering)
       work(Number.POSITIVE_INFINITY)
       await coalescer.stop(deadlineMs)
     },
