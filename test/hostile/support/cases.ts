@@ -339,7 +339,7 @@ export const zipkinCases: readonly HttpCase[] = [
       return Buffer.from(`[${new Array<string>(100).fill(one).join(',')}]`)
     },
     status: 202,
-    riseMiB: 256,
+    riseMiB: 320,
     long: true,
   },
   {

@@ -52,7 +52,6 @@ export async function under(range: Range, riseMiB: number, act: () => Promise<vo
   const before = live.residentBytes()
   await act()
   const rise = (live.peakBytes() - before) / mebi
-  if (process.env['HOSTILE_RISE']) console.log('RISE', rise.toFixed(0), (before / mebi).toFixed(0), expect.getState().currentTestName)
   await stillServes(range)
   expect(rise, `memory rose by ${rise.toFixed(0)} MiB from ${(before / mebi).toFixed(0)} MiB`).toBeLessThan(riseMiB)
 }
