@@ -183,7 +183,7 @@ function readSpan(
       case 0x5a:
         tags ??= []
         if (tags.length >= limits.maxAttributes) tooMany(reader, 'tags', limits.maxAttributes)
-        readTag(reader, keys, limits, tags)
+        if (!readUsualTag(reader, keys, limits, tags)) readTag(reader, keys, limits, tags)
         break
       case 0x0a:
         trace = readId(reader, traceWords)
@@ -274,6 +274,29 @@ function readSpan(
     remoteEndpoint,
     shared,
   })
+}
+
+/**
+ * A tag as every serializer writes it: key, then value, lengths of at most two bytes. False, and nothing read, when it is
+ * laid out otherwise.
+ */
+function readUsualTag(reader: ProtoReader, keys: KeyFinder, limits: DecodeLimits, tags: KeyValue[]): boolean {
+  const { bytes } = reader
+  let at = reader.at
+  // Beyond the end of the body bytes are undefined, and every comparison with them is false.
+  let length = bytes[at++] as number
+  if (length > 0x7f) length = (length & 0x7f) | ((bytes[at++] as number) << 7)
+  const end = at + length
+  const keyStart = at + 2
+  const keyEnd = keyStart + (bytes[at + 1] as number)
+  if (!(end <= reader.end) || length > 0x3fff || bytes[at] !== 0x0a || !(keyEnd - keyStart < 0x80) || bytes[keyEnd] !== 0x12) return false
+  at = keyEnd + 1
+  let valueBytes = bytes[at++] as number
+  if (valueBytes > 0x7f) valueBytes = (valueBytes & 0x7f) | ((bytes[at++] as number) << 7)
+  if (at + valueBytes !== end || valueBytes > limits.maxStringBytes || keyEnd - keyStart > limits.maxStringBytes) return false
+  tags.push(keyValue(keys.find(keyStart, keyEnd), ValueType.Text, at, end, bytes))
+  reader.at = end
+  return true
 }
 
 /** Appends a tag; an entry without key and value is none. */
