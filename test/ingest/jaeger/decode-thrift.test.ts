@@ -53,10 +53,11 @@ describe.each(encodings)('createThriftBatchDecoder, %s', (encoding) => {
     fc.assert(
       fc.property(arbitraryBatch, ({ struct: batch }) => {
         const bytes = structBytes(batch, encoding)
-        const step = Math.max(1, Math.floor(bytes.length / 300))
+        const step = Math.max(1, Math.floor(bytes.length / 200))
         for (let length = 0; length < bytes.length; length += step) {
           const error = errorOf(() => decode(readerOf(inside(bytes.subarray(0, length), 3), encoding)))
-          expect(isBridgeError(error) ? error.code : error, `cut to ${length} of ${bytes.length} bytes`).toBe('OB_DECODE_THRIFT')
+          if (isBridgeError(error) && error.code === 'OB_DECODE_THRIFT') continue
+          throw new Error(`cut to ${length} of ${bytes.length} bytes: ${String(error)}`, { cause: error })
         }
       }),
       { numRuns: 60 },
