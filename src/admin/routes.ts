@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
+import { withoutSchemas } from '../net/fastify.ts'
 import type { Exposition } from '../telemetry/exposition.ts'
 import type { Health } from '../telemetry/health.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -73,6 +74,7 @@ export async function startAdmin(config: AdminConfig, deps: AdminDeps): Promise<
   // Fastify wants to make its server; ours are one an address, and share its router.
   let routed: RequestListener = () => {}
   const app = fastify({
+    ...withoutSchemas,
     logger: false,
     bodyLimit: 1024,
     serverFactory: (handler) => {

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { BridgeError } from '../errors.ts'
+import { withoutSchemas } from '../net/fastify.ts'
 import type { Cell } from '../telemetry/metrics.ts'
 import type { AdapterDeps, Listener, TranslatedBody } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
@@ -80,6 +81,7 @@ export async function startHttp(options: HttpOptions, deps: AdapterDeps): Promis
   // Fastify wants to make its server; ours are made below, one an address, and share its router.
   let routed: RequestListener = () => {}
   const app = fastify({
+    ...withoutSchemas,
     logger: false,
     exposeHeadRoutes: false,
     requestIdHeader: false,

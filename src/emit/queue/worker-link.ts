@@ -31,7 +31,11 @@ export function createWorkerLink(options: Omit<WorkerOptions, 'lastId'>, lastId:
   }
 
   const start = (): Worker => {
-    const fresh = new Worker(workerUrl, { workerData: { ...options, lastId: lastId() } satisfies WorkerOptions })
+    const fresh = new Worker(workerUrl, {
+      workerData: { ...options, lastId: lastId() } satisfies WorkerOptions,
+      // It makes hardly any garbage: values come in shared memory and go into SQLite.
+      resourceLimits: { maxYoungGenerationSizeMb: 1 },
+    })
     fresh.on('message', (reply: Reply) => {
       const call = calls.shift()
       const next = calls[0]

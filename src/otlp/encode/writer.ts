@@ -49,7 +49,9 @@ export class ReverseWriter {
     const result = this.bytes.subarray(this.at, this.end)
     this.source = noBytes // do not keep the body alive
     if (ownsChunk(result)) {
-      // The receiver may transfer the chunk away: nothing more is written to it.
+      // A message that outgrew its guess beside earlier ones must not look as if the chunk were its own.
+      if (this.end !== this.bytes.length) return result.slice()
+      // The receiver may give the chunk away: nothing more is written to it.
       this.bytes = noBytes
       this.at = 0
       this.end = 0
