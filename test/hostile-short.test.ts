@@ -1,11 +1,12 @@
 /** The short form of test/hostile: what takes milliseconds, against one process, and a few damaged payloads. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { datagramCases, jaegerCases, zipkinCases } from './hostile/support/cases.ts'
+import { datagramCases, jaegerCases } from './hostile/support/jaeger-cases.ts'
 import { type Live, startLive } from './hostile/support/live.ts'
 import { everyPayload, feedMutations, targets } from './hostile/support/mutations.ts'
 import { type Sink, startSink } from './hostile/support/sink.ts'
 import { expectBooksToBalance, type Range, throwDatagrams, throwRequest } from './hostile/support/throw.ts'
+import { zipkinCases } from './hostile/support/zipkin-cases.ts'
 
 describe('a bridge under hostile input', () => {
   let live: Live

@@ -1,10 +1,12 @@
 /** Every hostile payload of the list, against a bridge in a process of its own. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { datagramCases, type HttpCase, jaegerCases, zipkinCases } from './support/cases.ts'
+import type { HttpCase } from './support/cases.ts'
+import { datagramCases, jaegerCases } from './support/jaeger-cases.ts'
 import { type Live, startLive } from './support/live.ts'
 import { type Sink, startSink } from './support/sink.ts'
 import { expectBooksToBalance, type Range, throwDatagrams, throwRequest } from './support/throw.ts'
+import { zipkinCases } from './support/zipkin-cases.ts'
 
 let live: Live
 let sink: Sink
