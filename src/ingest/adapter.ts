@@ -1,5 +1,6 @@
 /** What every ingest adapter is, and what it is handed. Ingest never imports emit: it awaits an injected {@link Intake}. */
 
+import type { ServiceCount } from '../otlp/batch.ts'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -67,6 +68,8 @@ export interface TranslatedBody {
   readonly data: Uint8Array
   readonly drops: readonly Drop[]
   readonly notes: readonly Note[]
+  /** Whose items those in `data` are. */
+  readonly services?: readonly ServiceCount[]
 }
 
 /**

@@ -335,6 +335,11 @@ function discard(request: IncomingMessage): void {
   const socket = request.socket
   const timer = setTimeout(() => socket.destroy(), lingerMs)
   timer.unref()
+  // Told `Connection: close`, node destroys the socket with the answer; half of it must stay open until the sender is done.
+  socket.destroySoon = () => socket.end()
+  request.on('end', () => {
+    if (socket.writableEnded) socket.destroy()
+  })
   let seen = 0
   request.on('data', (piece: Buffer) => {
     seen += piece.length

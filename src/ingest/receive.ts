@@ -2,7 +2,8 @@
 
 import { performance } from 'node:perf_hooks'
 import { BridgeError, type ErrorCode, isBridgeError } from '../errors.ts'
-import type { Cell, FormatBooks } from '../telemetry/metrics.ts'
+import type { ServiceCount } from '../otlp/batch.ts'
+import { type Cell, cappedValues, type FormatBooks } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
 import type { AdapterDeps, BodyTranslator, EncodedBatch, TranslatedBody } from './adapter.ts'
 
@@ -76,6 +77,7 @@ export function cellsByReason(make: (reason: string) => Cell): (reason: string) 
 export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 'refused' | 'dropped') {
   const books: FormatBooks = deps.metrics.books(format, 'traces')
   const lost = cellsByReason((reason) => books[dropsAre](reason))
+  const clients = new Map<string, Cell>()
   const noted = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_notes_total', { format, reason }))
   return {
     books,
@@ -89,6 +91,19 @@ export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 're
       }
       books.received.value += sum
       return sum
+    },
+    /** Counts whose items they are; called once the queue has them. */
+    clients(services: readonly ServiceCount[] | undefined): void {
+      if (services === undefined) return
+      for (const { service, items } of services) {
+        let cell = clients.get(service)
+        if (cell === undefined) {
+          // The metric keeps its own cap; this is only a shorter way to its cells.
+          if (clients.size > 2 * cappedValues) clients.clear()
+          clients.set(service, (cell = deps.metrics.counter('otlp_bridge_clients_items_total', { format, service })))
+        }
+        cell.value += items
+      }
     },
     notes(notes: readonly Note[]): void {
       for (const note of notes) noted(note.reason).value += note.count
@@ -178,6 +193,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
         throw known
       }
       items.books.translated.value += body.items
+      items.clients(body.services)
       queueSeconds.observe((performance.now() - startedAt) / 1000)
       return { items: body.items, rejected }
     },

@@ -91,6 +91,7 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
       translateSeconds.observe((performance.now() - startedAt) / 1000)
       items.drops(body.drops)
       items.notes(body.notes)
+      items.clients(body.services)
       if (body.items > 0) coalescer.add(body.items, body.data)
     } catch (error) {
       const known = asBridgeError(error)

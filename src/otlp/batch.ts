@@ -1,7 +1,8 @@
-/** Grouping of spans by scope below one resource. */
+/** Grouping of spans by scope below one resource, and who they come from. */
 
-import { textToString } from './attributes.ts'
-import type { KeyValue, ResourceSpans, ScopeSpans, Span, Text } from './model.ts'
+import { textToString, valueToString } from './attributes.ts'
+import type { KeyValue, ResourceSpans, ScopeSpans, Span, Text, Traces } from './model.ts'
+import { serviceName } from './semconv.ts'
 
 /** One ResourceSpans that grows: one ScopeSpans per distinct scope name and version, first seen first. */
 export interface SpanGroups extends ResourceSpans {
@@ -38,4 +39,26 @@ export function createSpanGroups(attributes: readonly KeyValue[]): SpanGroups {
       last.spans.push(span)
     },
   }
+}
+
+/** How many spans a service has in a request. */
+export interface ServiceCount {
+  readonly service: string
+  readonly items: number
+}
+
+/** Longest service name that is told apart: it becomes a label. */
+const longestService = 128
+
+/** Spans by `service.name`, which translators write as the first attribute of a resource; a service may come twice. */
+export function countServices(traces: Traces): readonly ServiceCount[] {
+  const counts: ServiceCount[] = []
+  for (const { attributes, scopeSpans } of traces.resourceSpans) {
+    const first = attributes[0]
+    if (first === undefined || first.key !== serviceName) continue
+    let items = 0
+    for (const scope of scopeSpans) items += scope.spans.length
+    counts.push({ service: valueToString(first).slice(0, longestService), items })
+  }
+  return counts
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Listener } from '../../src/ingest/adapter.ts'
@@ -275,6 +276,21 @@ describe('startHttp', () => {
     expect(await socket.until('OB_LIMIT_BODY')).toContain('413')
     socket.destroy()
     expect(seen).toEqual([])
+  })
+
+  it('gives its answer to a sender that is still sending and wants the connection closed', async () => {
+    const address = await start({ limits: { compressedBody: 10 } })
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      const request = httpRequest(`${address}/in`, {
+        method: 'POST',
+        agent: false,
+        headers: { connection: 'close', 'content-length': 20_000_000 },
+      })
+      request.on('response', (response) => resolve(response.statusCode))
+      request.on('error', reject)
+      request.end(Buffer.alloc(20_000_000))
+    })
+    expect(answer).toBe(413)
   })
 
   it('does not believe a large length', async () => {

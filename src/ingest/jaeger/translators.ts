@@ -1,6 +1,7 @@
 /** Bytes → OTLP bytes for Jaeger's Thrift encodings: decode, translate, encode in one call. */
 
 import { sliceToString } from '../../otlp/attributes.ts'
+import { countServices } from '../../otlp/batch.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
@@ -59,7 +60,7 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     const received = decoded.spans.length
     const bytes = encodeTraces(data, writer, guess.expected(reader.end))
     guess.learn(reader.end, bytes.length)
-    return { received, items: received - dropped, data: bytes, drops, notes }
+    return { received, items: received - dropped, data: bytes, drops, notes, services: countServices(data) }
   }
 
   const whole = (reader: ThriftReader): TranslatedBody => {
@@ -98,6 +99,7 @@ function readAgent(
     items: all.reduce((sum, one) => sum + one.items, 0),
     data: all.length === 1 ? first.data : Buffer.concat(all.map((one) => one.data)),
     drops: all.flatMap((one) => one.drops),
+    services: all.flatMap((one) => one.services ?? []),
     notes: [...all.flatMap((one) => one.notes), { reason: note, count: 1 }],
   }
 }

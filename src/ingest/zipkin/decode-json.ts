@@ -70,7 +70,10 @@ export function createZipkinJsonDecoder(keys: KeyTable, names: KeyTable, limits:
     } finally {
       finder.close()
     }
-    const notes: DecodeNotes = { otherVersion: reading.otherVersion, unreadableFields: reading.unreadable + reading.endpoints.unreadable }
+    const notes: DecodeNotes = {
+      otherVersion: reading.otherVersion,
+      unreadableFields: reading.unreadable + reading.endpoints.unreadable,
+    }
     return { spans: reading.spans, rejected: reading.rejected, notes }
   }
 }
@@ -90,10 +93,11 @@ function readList(reading: JsonReading): void {
       reading.keys.check(scanner.at)
     } else {
       scanner.skip(byte, limits.maxDepth)
-      reading.rejected.push({ index, reason: 'not_a_span', text: 'Expected BEGIN_OBJECT but was something else' })
+      reading.rejected.push({ index, reason: 'not_a_span', text: 'Malformed' })
     }
     index++
   }
+  // Zipkin never looks behind the list; here it is refused, because more spans may stand there and a 202 would lose them.
   if (!scanner.atEnd()) scanner.fail('expected nothing after the list')
 }
 
@@ -288,16 +292,23 @@ function reject(
   value: Text,
   is1: boolean,
 ): void {
-  let text = `Missing : ${field}`
+  let text = is1 ? `${field} == 0` : `Missing : ${field}`
   if (state === 0) text = `${field} is all zeros`
   if (state === -1) {
     // Ids are at most 32 digits: what is longer need not be repeated whole.
     const shown = typeof value === 'string' ? value : sliceToString(value.source, value.start, Math.min(value.end, value.start + 64))
-    text = is1
-      ? `${shown} should be a 1 to 32 character lower-hex string with no prefix`
-      : `${shown} should be lower-hex encoded with no prefix`
+    if (is1) text = `${shown} should be a 1 to 32 character lower-hex string with no prefix`
+    else text = malformedId(field, shown)
   }
   reading.rejected.push({ index, reason, text })
+}
+
+/** What Zipkin says of an id of a v2 span. */
+function malformedId(field: string, shown: string): string {
+  const longest = field === 'traceId' ? 32 : 16
+  if (shown === '') return `${field} is empty`
+  if (shown.length > longest) return `${field}.length > ${longest}`
+  return `${shown} should be lower-hex encoded with no prefix`
 }
 
 /** 1: fine, words in `out`. 0: all zero. −1: no id, its text is where the scanner says. −2: null. */

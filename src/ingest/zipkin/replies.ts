@@ -55,6 +55,8 @@ export function refusalText(claim: Claim, error: BridgeError, body: Uint8Array |
     case 'OB_LIMIT_LENGTH': {
       if (error.place === versionPlace) return error.message
       if (body !== undefined && !canBegin(claim, body)) return `Expected a ${claim} encoded list\n`
+      const available = /length \d+ > bytes available \d+/.exec(error.message)
+      if (available !== null) return `Truncated: ${available[0]}${tail}`
       const start = cutOff.test(error.message) ? (codecs[claim] === 'json' ? 'End of input' : 'Truncated') : 'Malformed'
       return error.message.startsWith(start) ? `${error.message}${tail}` : `${start}: ${error.message}${tail}`
     }

@@ -1,5 +1,6 @@
 /** Bytes → OTLP bytes for Zipkin's encodings: decode, translate, encode in one call. */
 
+import { countServices } from '../../otlp/batch.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter, type SizeGuess } from '../../otlp/encode/writer.ts'
@@ -64,7 +65,7 @@ export function createZipkinTranslators(options: ZipkinTranslatorOptions): Zipki
     const { data, drops, notes, spans } = zipkinToTraces(decoded, translate, receivedAtMs)
     const bytes = encodeTraces(data, writer, guess.expected(bodyBytes))
     guess.learn(bodyBytes, bytes.length)
-    return { received: spans + decoded.rejected.length, items: spans, data: bytes, drops, notes }
+    return { received: spans + decoded.rejected.length, items: spans, data: bytes, drops, notes, services: countServices(data) }
   }
 
   const json =

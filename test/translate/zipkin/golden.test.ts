@@ -95,6 +95,6 @@ describe.skipIf(files.length === 0)('zipkin golden vectors', () => {
 
   it('the empty list that a Java client sends when it is closed', () => {
     const body = gunzipSync(readFileSync(`${sharedFolder}/vectors/zipkin/real-clients/java-empty-list.bin`))
-    expect(lenient.v2Json(body, 0)).toEqual({ received: 0, items: 0, data: new Uint8Array(0), drops: [], notes: [] })
+    expect(lenient.v2Json(body, 0)).toMatchObject({ received: 0, items: 0, drops: [], notes: [] })
   })
 })
