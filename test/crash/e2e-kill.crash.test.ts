@@ -9,4 +9,9 @@ describe('kill -9 under load', () => {
     const rows = await killRounds(rounds, runSeed())
     expect(rows.at(-1)?.acked).toBeGreaterThan(rounds * 100)
   })
+
+  it.each(['written', 'forwarded'])('with ack %s loses nothing either', async (ack) => {
+    const rows = await killRounds(Math.ceil(rounds / 4), runSeed(), [`queue.ack=${ack}`])
+    expect(rows.at(-1)?.acked).toBeGreaterThan(rounds)
+  })
 })
