@@ -27,7 +27,16 @@ export type IngestConfig = z.output<typeof ingestConfig>
 
 /** Section `translate`: what changes the OTLP that comes out, by legacy format. */
 export const translateConfig = z
-  .strictObject({ zipkin: zipkinTranslateConfig.prefault({}), jaeger: jaegerTranslateConfig.prefault({}) })
+  .strictObject({
+    semconv: z
+      .enum(['stable', 'legacy', 'both'])
+      .default('stable')
+      .describe(
+        'Attribute names where the semantic conventions changed them. stable: network.peer.address and its like; legacy: net.peer.ip, net.peer.port, net.host.ip, net.host.port; both: each under both names, while dashboards move over.',
+      ),
+    zipkin: zipkinTranslateConfig.prefault({}),
+    jaeger: jaegerTranslateConfig.prefault({}),
+  })
   .prefault({})
   .describe('How legacy data becomes OTLP.')
 
@@ -80,7 +89,7 @@ interface Means {
 }
 
 const zipkinTranslators = ({ translate, chunks }: Means, limits: DecodeLimits, strict = false): ZipkinTranslators =>
-  createZipkinTranslators({ limits, translate: translate.zipkin, strict, chunks })
+  createZipkinTranslators({ limits, translate: translate.zipkin, names: translate.semconv, strict, chunks })
 
 /** Agent ports carry Zipkin spans too: Jaeger is handed Zipkin's translator here, so that no format imports a sibling. */
 function jaegerTranslators(

@@ -8,6 +8,7 @@ import { createKeyTable } from '../../otlp/keys.ts'
 import type { ZipkinTranslateConfig } from '../../translate/zipkin/config.ts'
 import { createZipkinRoles } from '../../translate/zipkin/keys.ts'
 import type { ZipkinSpans } from '../../translate/zipkin/model.ts'
+import type { SemconvNames } from '../../translate/zipkin/names.ts'
 import { zipkinToTraces } from '../../translate/zipkin/to-otlp.ts'
 import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
@@ -20,6 +21,8 @@ import type { JsonVersion } from './json-reading.ts'
 export interface ZipkinTranslatorOptions {
   readonly limits: DecodeLimits
   readonly translate: ZipkinTranslateConfig
+  /** Names of the semantic conventions for what an endpoint says. */
+  readonly names?: SemconvNames
   /** Spans are of the version that the path says, whatever they look like. */
   readonly strict?: boolean
   /** Where requests get their memory. */
@@ -62,7 +65,7 @@ export function createZipkinTranslators(options: ZipkinTranslatorOptions): Zipki
   const thriftGuess = createSizeGuess()
 
   const encode = (decoded: ZipkinSpans, bodyBytes: number, receivedAtMs: number, guess: SizeGuess): TranslatedBody => {
-    const { data, drops, notes, spans } = zipkinToTraces(decoded, translate, receivedAtMs)
+    const { data, drops, notes, spans } = zipkinToTraces(decoded, translate, receivedAtMs, options.names)
     const bytes = encodeTraces(data, writer, guess.expected(bodyBytes))
     guess.learn(bodyBytes, bytes.length)
     return { received: spans + decoded.rejected.length, items: spans, data: bytes, drops, notes, services: countServices(data) }

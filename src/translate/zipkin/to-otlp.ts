@@ -13,6 +13,7 @@ import type { ZipkinTranslateConfig } from './config.ts'
 import { localSide, pushEndpoint, pushPeer, remoteSide } from './endpoints.ts'
 import { spanKindKey, Target, targetKeys } from './keys.ts'
 import { noEndpoint, type RejectedSpan, type ZipkinAnnotation, type ZipkinSpan, type ZipkinSpans, type ZipkinV1Span } from './model.ts'
+import { applyNames, type SemconvNames } from './names.ts'
 import { createResources, type Resources } from './resource.ts'
 import { serverSpanId } from './shared-spans.ts'
 import { readTags } from './tags.ts'
@@ -21,6 +22,7 @@ import { convertV1Span } from './v1-to-v2.ts'
 /** What one request's translation carries from span to span. */
 interface Context {
   readonly config: ZipkinTranslateConfig
+  readonly names: SemconvNames
   readonly resources: Resources
   readonly outcome: Outcome
   /** Time of receipt in ns. */
@@ -43,10 +45,16 @@ export interface TranslatedSpans extends Translated<Traces> {
  * Times: µs → ns, exact, clamped to 2^64 − 1. Rejected spans become drops. Never throws, never mutates.
  * @param receivedAtMs wall clock at receipt, for spans that carry no time at all
  */
-export function zipkinToTraces(decoded: ZipkinSpans, config: ZipkinTranslateConfig, receivedAtMs: number): TranslatedSpans {
+export function zipkinToTraces(
+  decoded: ZipkinSpans,
+  config: ZipkinTranslateConfig,
+  receivedAtMs: number,
+  names: SemconvNames = 'stable',
+): TranslatedSpans {
   const outcome = createOutcome()
   const context: Context = {
     config,
+    names,
     resources: createResources(),
     outcome,
     now: { hi: 0, lo: 0 },
@@ -87,6 +95,7 @@ function addSpan(span: ZipkinSpan, context: Context): void {
     pushEndpoint(attributes, remoteEndpoint, remoteSide, taken)
     pushPeer(attributes, remoteEndpoint, taken, config.semconv.extra)
   }
+  applyNames(attributes, context.names)
 
   let { kind } = span
   if (kind === SpanKind.Unspecified) {
