@@ -119,8 +119,11 @@ function spanText(span: Record<string, unknown>, space: string, escaped: boolean
   }
   const text = `{${space}${members.join(`${space},`)}}`
   return escaped
-    ? text.replace(/[^ -~]|[&<>a]/g, (one) =>
-        [...Array(one.length).keys()].map((i) => `\\u${one.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
+    ? // Escapes that are there already stay as they are.
+      text.replace(/\\u[0-9a-f]{4}|\\.|[^ -~]|[&<>a]/g, (one) =>
+        one.startsWith('\\')
+          ? one
+          : [...Array(one.length).keys()].map((i) => `\\u${one.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
       )
     : text
 }
