@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { nearest } from '../config/nearest.ts'
 import { BridgeError } from '../errors.ts'
-import { createFileTranslator, type FileFormat, fileTranslators } from '../ingest/index.ts'
+import { createFileTranslator, type FileFormat, fileFormats } from '../ingest/index.ts'
 import { decodeTraces } from '../otlp/decode/traces.ts'
 import { tracesToJson } from '../otlp/encode/json.ts'
 import type { Io } from './io.ts'
@@ -18,10 +18,10 @@ export interface TranslateCommandOptions extends ConfigOptions {
 /** Largest plain payload that a gzip file may hold: this is a debugging tool, not a way in. */
 const maxPlainBytes = 256 * 1024 * 1024
 
-const isFormat = (name: string): name is FileFormat => Object.hasOwn(fileTranslators, name)
+const isFormat = (name: string): name is FileFormat => (fileFormats as readonly string[]).includes(name)
 
 const wrongFormat = (name: string): BridgeError => {
-  const known = Object.keys(fileTranslators)
+  const known: readonly string[] = fileFormats
   const meant = nearest(name, known)
   const hint = meant === undefined ? `known formats: ${known.join(', ')}` : `did you mean ${meant}?`
   return new BridgeError('OB_CONFIG', `cannot translate from ${name}: ${hint}`, { place: '--from' })

@@ -51,13 +51,6 @@ export interface Listener {
   stop(deadlineMs: number): Promise<void>
 }
 
-/** A format's (or carrier's) way in. One line each in `ingest/index.ts`. */
-export interface Adapter<Config> {
-  /** Section below `ingest`. */
-  readonly name: string
-  start(config: Config, deps: AdapterDeps): Promise<Listener>
-}
-
 /** One body after decode, translate and encode: what every listener hands on, whatever the format. */
 export interface TranslatedBody {
   /** Items found in the body: `items` plus those in `drops` (a v1 span that becomes two counts as what comes out). */

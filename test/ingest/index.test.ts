@@ -5,7 +5,7 @@ import {
   createFileTranslator,
   type Endpoint,
   everyEndpoint,
-  fileTranslators,
+  fileFormats,
   ingestConfig,
   startIngest,
   translateConfig,
@@ -180,7 +180,7 @@ describe('startIngest', () => {
 
 describe('createFileTranslator', () => {
   it('makes a translator of every format in the list', () => {
-    for (const format of Object.keys(fileTranslators) as (keyof typeof fileTranslators)[]) {
+    for (const format of fileFormats) {
       expect(createFileTranslator(format, translateConfig.parse({}))).toBeTypeOf('function')
     }
   })

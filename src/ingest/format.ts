@@ -1,0 +1,55 @@
+/** What a legacy format is to the rest of the program: its sections of the configuration, its endpoints, its file forms. */
+
+import type { z } from 'zod'
+import type { ChunkPool } from '../otlp/encode/chunks.ts'
+import type { AdapterDeps, BodyTranslator, Listener, TranslatedBody } from './adapter.ts'
+import type { DecodeLimits } from './limits.ts'
+import type { Pages } from './pages.ts'
+import type { ThriftReader } from './thrift.ts'
+
+/** What all translators of a format are made with. */
+export interface Means<Translate> {
+  /** The format's section below `translate`. */
+  readonly translate: Translate
+  /** Attribute names where the semantic conventions changed them: `translate.semconv`. */
+  readonly semconv: 'stable' | 'legacy' | 'both'
+  /** Where encoded requests get their memory; files have no pool. */
+  readonly chunks?: ChunkPool | undefined
+  readonly carried: Carried
+}
+
+/** Decoders of one format that another one's protocol carries; handed round, so that no format imports a sibling. */
+export interface Carried {
+  /** A list of Zipkin v1 spans at a Thrift reader's place: what `emitZipkinBatch` brings to a Jaeger agent's port. */
+  zipkinList(limits: DecodeLimits): (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
+}
+
+export interface FormatContext<Translate> extends AdapterDeps, Means<Translate> {
+  readonly pages: Pages
+}
+
+/** One endpoint of a format, not yet started. */
+export interface EndpointStart {
+  /** As in `interface.md`: `zipkin`, `jaeger.compact`. */
+  readonly name: string
+  start(): Promise<Listener>
+}
+
+/** A format: one folder below `ingest`, one below `translate`, one entry in `ingest/index.ts`. */
+export interface Format<Ingest extends z.ZodType, Translate extends z.ZodType, File extends string> {
+  /** Its section below `ingest`. `{}` means all of its endpoints. */
+  readonly config: Ingest
+  /** Its section below `translate`. */
+  readonly translate: Translate
+  /** What the section starts, in order. */
+  endpoints(config: z.output<Ingest>, context: FormatContext<z.output<Translate>>): readonly EndpointStart[]
+  /** Its forms in files, as `otlp-bridge translate --from` names them. */
+  readonly files: Readonly<Record<File, (means: Means<z.output<Translate>>, limits: DecodeLimits) => BodyTranslator>>
+}
+
+/** Types a format by its own schemas. */
+export function defineFormat<Ingest extends z.ZodType, Translate extends z.ZodType, File extends string>(
+  format: Format<Ingest, Translate, File>,
+): Format<Ingest, Translate, File> {
+  return format
+}

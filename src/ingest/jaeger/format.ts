@@ -1,0 +1,50 @@
+/** Jaeger: the collector's HTTP endpoint, the agent's three ports, the collector's admin port. */
+
+import { type JaegerTranslateConfig, jaegerTranslateConfig } from '../../translate/jaeger/config.ts'
+import { defineFormat, type EndpointStart, type FormatContext, type Means } from '../format.ts'
+import type { DecodeLimits } from '../limits.ts'
+import { decodeLimitsOf } from '../schema.ts'
+import { startAgentPort } from './agent.ts'
+import { createClientStats } from './client-stats.ts'
+import { startJaegerHttp } from './collector-http.ts'
+import { type JaegerConfig, jaegerConfig, jaegerEndpoints } from './config.ts'
+import { startJaegerHealth } from './health.ts'
+import { createJaegerTranslators, type JaegerTranslatorOptions, type JaegerTranslators } from './translators.ts'
+
+function translators(
+  means: Means<JaegerTranslateConfig>,
+  limits: DecodeLimits,
+  onClientStats?: JaegerTranslatorOptions['onClientStats'],
+): JaegerTranslators {
+  const zipkinList = means.carried.zipkinList(limits)
+  return createJaegerTranslators({ limits, translate: means.translate, zipkinList, chunks: means.chunks, onClientStats })
+}
+
+function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateConfig>): readonly EndpointStart[] {
+  const onClientStats = createClientStats(context)
+  const of = (limits: Parameters<typeof decodeLimitsOf>[0]): JaegerTranslators =>
+    translators(context, decodeLimitsOf(limits), onClientStats)
+  const wanted = jaegerEndpoints(config)
+  const { http, health } = wanted
+  const starts: EndpointStart[] = []
+  if (http !== undefined) {
+    starts.push({ name: 'jaeger.http', start: () => startJaegerHttp(http, of(http.limits).httpBinary, context) })
+  }
+  for (const name of ['compact', 'binary', 'zipkin'] as const) {
+    const port = wanted[name]
+    if (port === undefined) continue
+    starts.push({ name: `jaeger.${name}`, start: () => startAgentPort(name, port, of(port.limits).agent, context) })
+  }
+  if (health !== undefined) starts.push({ name: 'jaeger.health', start: () => startJaegerHealth(health, context.pages, context) })
+  return starts
+}
+
+export const jaeger = defineFormat({
+  config: jaegerConfig,
+  translate: jaegerTranslateConfig,
+  endpoints,
+  files: {
+    'jaeger-thrift-binary': (means, limits) => translators(means, limits).httpBinary,
+    'jaeger-thrift-compact': (means, limits) => translators(means, limits).batchCompact,
+  },
+})
