@@ -1,7 +1,4 @@
-/**
- * The queue alone: putters that wait for each answer, one taker that settles what it takes.
- * `node bench/queue.ts [seconds per row]` prints a table; CPU is of the whole process, both threads, put and removal.
- */
+/** The queue alone: putters that wait for each answer, one taker that settles what it takes. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,29 +10,46 @@ import type { Queue } from '../src/emit/queue/queue.ts'
 import { silentLog } from '../src/telemetry/log.ts'
 import { createMetrics } from '../src/telemetry/metrics.ts'
 
-interface Case {
-  readonly mode: 'memory queue' | `disk ${Ack}`
+export interface QueueCase {
+  /** `queue/disk-durable/80-kB/4-putters` */
+  readonly name: string
+  /** `memory` is a queue in memory, the others are disk queues by what they acknowledge. */
+  readonly mode: 'memory' | `disk-${Ack}`
   readonly bytes: number
   readonly putters: number
 }
 
-const seconds = Number(process.argv[2] ?? 2)
-
-const cases: Case[] = []
-for (const mode of ['memory queue', 'disk durable', 'disk written', 'disk memory'] as const) {
-  for (const bytes of [80_000, 4000]) for (const putters of [4, 16]) cases.push({ mode, bytes, putters })
+export interface QueueRow {
+  readonly name: string
+  readonly putsPerSecond: number
+  readonly megabytesPerSecond: number
+  /** CPU of the whole process, both threads, put and removal. */
+  readonly cpuMsPerPut: number
+  /** From the put to its answer, the mean. */
+  readonly latencyMs: number
+  /** The longest the event loop was late. */
+  readonly loopLateMs: number
+  readonly rssMegabytes: number
 }
 
-const openQueue = (mode: Case['mode'], path: string): Promise<Queue> => {
+export const queueCases: readonly QueueCase[] = (['memory', 'disk-durable', 'disk-written', 'disk-memory'] as const).flatMap((mode) =>
+  [80_000, 4000].flatMap((bytes) =>
+    [4, 16].map((putters) => ({ name: `queue/${mode}/${bytes / 1000}-kB/${putters}-putters`, mode, bytes, putters })),
+  ),
+)
+
+const openQueue = (mode: QueueCase['mode'], path: string): Promise<Queue> => {
   const deps = { metrics: createMetrics(), log: silentLog, nowMs: Date.now }
-  if (mode === 'memory queue') return Promise.resolve(createMemoryQueue({ maxSize: 2 ** 30, ack: 'memory' }, deps))
-  const ack = mode.slice('disk '.length) as Ack
+  if (mode === 'memory') return Promise.resolve(createMemoryQueue({ maxSize: 2 ** 30, ack: 'memory' }, deps))
+  const ack = mode.slice('disk-'.length) as Ack
   return createDiskQueue({ path, maxSize: 2 ** 33, ack, memoryTail: 16 * 2 ** 20, ballast: 0 }, deps)
 }
 
-const run = async ({ mode, bytes, putters }: Case) => {
+/** Puts for `seconds`, then drains. The state folder is below the system's temporary folder and removed. */
+export async function measureQueue({ name, mode, bytes, putters }: QueueCase, seconds: number): Promise<QueueRow> {
   const path = mkdtempSync(join(tmpdir(), 'otlp-bridge-bench-'))
   const queue = await openQueue(mode, path)
+  const answeredAtOnce = mode === 'memory' || mode === 'disk-memory'
   let stopped = false
   let puts = 0
   let waitedMs = 0
@@ -48,7 +62,7 @@ const run = async ({ mode, bytes, putters }: Case) => {
       await queue.put({ format: 'bench', signal: 'traces', items: 1, data })
       waitedMs += performance.now() - before
       puts++
-      if (mode !== 'disk durable' && mode !== 'disk written' && (puts & 15) === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (answeredAtOnce && (puts & 15) === 0) await new Promise((resolve) => setImmediate(resolve))
     }
   }
   const take = async (): Promise<void> => {
@@ -60,10 +74,10 @@ const run = async ({ mode, bytes, putters }: Case) => {
   }
   const startedMs = performance.now()
   const cpu = process.cpuUsage()
-  let lateMs = 0
+  let loopLateMs = 0
   let tick = performance.now()
   const lag = setInterval(() => {
-    lateMs = Math.max(lateMs, performance.now() - tick - 5)
+    loopLateMs = Math.max(loopLateMs, performance.now() - tick - 5)
     tick = performance.now()
   }, 5)
   const all = [take(), ...Array.from({ length: putters }, put)]
@@ -76,18 +90,12 @@ const run = async ({ mode, bytes, putters }: Case) => {
   await queue.close()
   rmSync(path, { recursive: true, force: true })
   return {
-    mode,
-    bytes,
-    putters,
-    'puts/s': Math.round(puts / elapsed),
-    'MB/s': Math.round((puts * bytes) / elapsed / 1e6),
-    'CPU ms/put': ((used.user + used.system) / 1000 / puts).toFixed(3),
-    'latency ms': (waitedMs / puts).toFixed(2),
-    'loop late ms': lateMs.toFixed(0),
-    'RSS MB': Math.round(process.memoryUsage.rss() / 1e6),
+    name,
+    putsPerSecond: puts / elapsed,
+    megabytesPerSecond: (puts * bytes) / elapsed / 1e6,
+    cpuMsPerPut: (used.user + used.system) / 1000 / puts,
+    latencyMs: waitedMs / puts,
+    loopLateMs,
+    rssMegabytes: process.memoryUsage.rss() / 1e6,
   }
 }
-
-const rows = []
-for (const one of cases) rows.push(await run(one))
-console.table(rows)

@@ -1,0 +1,43 @@
+/** The benches' own payloads and stages: that they still hold together. What they measure is not looked at. */
+
+import { describe, expect, it } from 'vitest'
+import { formats, seededBodies, spansOf } from '../bench/bodies.ts'
+import { createCases, stages } from '../bench/cases.ts'
+import { selfTimes } from '../bench/profile.ts'
+
+describe('createCases', () => {
+  it.each(formats)('runs every stage of %s without losing a span', (format) => {
+    const cases = createCases(format, seededBodies(format, 2))
+    expect(cases.map((one) => one.name)).toEqual(stages.map((stage) => `${stage}/${format}/${spansOf(format)}-spans`))
+    for (const one of cases) for (let round = 0; round < 3; round++) one.run()
+  })
+
+  it('refuses a body that loses a span', () => {
+    const body = Buffer.from('[{"traceId":"1","id":"2"},{"traceId":"1","id":"x"}]')
+    expect(() => createCases('zipkin-json-v2', [body])).toThrow('1 of 2 spans were dropped')
+  })
+})
+
+describe('seededBodies', () => {
+  it.each(formats)('makes the same bodies of %s every time, each another one', (format) => {
+    const bodies = seededBodies(format, 2)
+    expect(seededBodies(format, 2)).toEqual(bodies)
+    expect(bodies[0]).not.toEqual(bodies[1])
+  })
+
+  it('keeps a datagram below what an agent takes', () => {
+    for (const datagram of seededBodies('jaeger-thrift-compact', 4)) expect(datagram.length).toBeLessThan(65_000)
+  })
+})
+
+describe('selfTimes', () => {
+  it('gives each sample the time until the next one, by function', () => {
+    const frame = (functionName: string) => ({ functionName, scriptId: '1', url: '', lineNumber: 0, columnNumber: 0 })
+    const nodes = ['a', 'b', 'a'].map((name, at) => ({ id: at + 1, callFrame: frame(name) }))
+    const times = selfTimes({ nodes, startTime: 0, endTime: 60_000, samples: [1, 2, 3, 2], timeDeltas: [0, 10_000, 30_000, 20_000] })
+    expect(times).toEqual([
+      { name: 'a', place: '', ms: 30, share: 0.5 },
+      { name: 'b', place: '', ms: 30, share: 0.5 },
+    ])
+  })
+})
