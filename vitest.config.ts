@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/hostile/**', 'test/crash/**', 'test/interop/**', 'test/e2e/**'],
+    exclude: ['test/hostile/**', 'test/crash/**', 'test/interop/**'],
     testTimeout: 20_000,
   },
 })

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { storeFile } from '../../src/emit/queue/store.ts'
 import { stateFolder, until } from '../emit/support/queues.ts'
@@ -80,6 +81,14 @@ const copyOf = (state: string): string => {
   return copy
 }
 
+/** Items in rows that stay in the store after draining because nobody owns them: see the known gap below. */
+const orphanedIn = (state: string): number => {
+  const db = new DatabaseSync(storeFile(state))
+  const row = db.prepare('SELECT total(items) AS items FROM batches').get()
+  db.close()
+  return Number(row?.['items'])
+}
+
 describe('flipped bytes in the store', () => {
   it('the bridge starts, sets aside what cannot be read and counts it, delivers the rest', async () => {
     const { state, ledger } = await filled('SIGTERM')
@@ -91,11 +100,22 @@ describe('flipped bytes in the store', () => {
       const copy = copyOf(state)
       flip(storeFile(copy), places, random)
       const after = await startedAndDrained(copy, ledger, await startFaultySink())
-      rows.push({ seed: seed + round, places, held: ledger.acked.size, ...after })
-      if (after.setAside === 0) expect(after.lost, `seed ${seed + round}`).toBe(after.damagedItems)
+      const orphaned = orphanedIn(copy)
+      rows.push({ seed: seed + round, places, held: ledger.acked.size, ...after, orphaned })
+      if (after.setAside === 0) expect(after.lost, `seed ${seed + round}`).toBe(after.damagedItems + orphaned)
       else expect(after.lost, `seed ${seed + round}`).toBeGreaterThanOrEqual(after.damagedItems)
     }
     console.table(rows)
+  })
+
+  // One byte in a row's `owner` is enough: nobody adopts it, and nobody misses it.
+  it.fails('a batch whose owner nobody knows is delivered or counted (known gap)', async () => {
+    const { state, ledger } = await filled('SIGTERM')
+    const db = new DatabaseSync(storeFile(state))
+    db.exec('UPDATE batches SET owner = 9999 WHERE id = (SELECT max(id) FROM batches)')
+    db.close()
+    const after = await startedAndDrained(state, ledger, await startFaultySink())
+    expect(after.lost).toBe(after.damagedItems)
   })
 
   const logRounds = async (): Promise<{ rows: object[]; uncounted: number }> => {

@@ -58,7 +58,6 @@ export interface FaultySink {
 }
 
 interface Arrival {
-  count: number
   confirmedMs: number | undefined
 }
 
@@ -111,10 +110,13 @@ export async function startFaultySink(random: () => number = Math.random): Promi
     return keys.map((key) => {
       let arrival = arrivals.get(key)
       if (arrival === undefined) {
-        arrivals.set(key, (arrival = { count: 0, confirmedMs: undefined }))
+        arrivals.set(key, (arrival = { confirmedMs: undefined }))
         order.push(key)
-      } else repeated(arrival)
-      arrival.count++
+      } else {
+        repeated(arrival)
+        // From here on it is this arrival that counts.
+        arrival.confirmedMs = undefined
+      }
       return arrival
     })
   }
