@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
 import { withoutSchemas } from '../net/fastify.ts'
@@ -73,6 +73,8 @@ const listen = (onRequest: RequestListener, address: string, port: number): Prom
 export async function startAdmin(config: AdminConfig, deps: AdminDeps): Promise<Listener> {
   // Fastify wants to make its server; ours are one an address, and share its router.
   let routed: RequestListener = () => {}
+  // Not at the top: a bridge that listens for datagrams alone does without its 24 MB.
+  const { fastify } = await import('fastify')
   const app = fastify({
     ...withoutSchemas,
     logger: false,

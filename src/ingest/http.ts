@@ -6,7 +6,7 @@
 
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BridgeError } from '../errors.ts'
 import { withoutSchemas } from '../net/fastify.ts'
 import type { Cell } from '../telemetry/metrics.ts'
@@ -80,6 +80,8 @@ export async function startHttp(options: HttpOptions, deps: AdapterDeps): Promis
 
   // Fastify wants to make its server; ours are made below, one an address, and share its router.
   let routed: RequestListener = () => {}
+  // Not at the top: a bridge that listens for datagrams alone does without its 24 MB.
+  const { fastify } = await import('fastify')
   const app = fastify({
     ...withoutSchemas,
     logger: false,
