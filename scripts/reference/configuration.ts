@@ -113,6 +113,9 @@ const environment = [
   '| `OTEL_EXPORTER_OTLP_HEADERS` | `emit.headers` |',
   '| `OTEL_EXPORTER_OTLP_COMPRESSION` | `emit.compression` |',
   '| `OTEL_EXPORTER_OTLP_TIMEOUT` | `emit.timeout` |',
+  '| `OTEL_EXPORTER_OTLP_CERTIFICATE` | `emit.tls.ca` |',
+  '| `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` | `emit.tls.cert` |',
+  '| `OTEL_EXPORTER_OTLP_CLIENT_KEY` | `emit.tls.key` |',
   '| `OTEL_LOG_LEVEL` | `log.level` |',
   '',
 ]

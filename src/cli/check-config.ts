@@ -27,7 +27,7 @@ function withUnits(value: unknown, path: Path): unknown {
 }
 
 export async function checkConfig(options: CheckConfigOptions, io: Io): Promise<number> {
-  const { config, faults } = await readBridgeConfig(options, io.env)
+  const { config, faults } = await readBridgeConfig(options, io.env, { files: true })
   if (config === undefined) {
     if (options.json === true) io.out(`${JSON.stringify({ ok: false, faults }, null, 2)}\n`)
     else

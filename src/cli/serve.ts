@@ -29,7 +29,7 @@ export function startTable(config: Config, pipeline: Pick<Pipeline, 'listeners'>
 
 /** Starts, prints the table on stderr (or log lines, where the log is JSON), runs until SIGINT or SIGTERM, drains, stops. */
 export async function serve(options: ConfigOptions, io: Io): Promise<number> {
-  const config = await loadBridgeConfig(options, io.env)
+  const config = await loadBridgeConfig(options, io.env, { files: true })
   const log = createLog({ ...config.log, terminal: io.terminal })
   const signal = io.takeSignals()
   const pipeline = await startPipeline(config, { log, version, nowMs: Date.now, random: Math.random })

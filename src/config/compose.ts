@@ -6,7 +6,7 @@ import { emitConfig, queueConfig } from '../emit/config.ts'
 import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
-import { loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
+import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
 
 const mirrorConfig = z
   .undefined({ error: () => 'dual-write comes with a later version; remove this section' })
@@ -45,12 +45,26 @@ const sourcesOf = (options: ConfigOptions, env: Sources['env']): Sources => ({
   fromEnv: fromStandardEnv,
 })
 
+/** The files that a configuration names: whether they are there and hold what they should. */
+const checkFiles: Check<Config> = async ({ emit: { tls } }) => {
+  if (Object.values(tls).every((file) => file === undefined)) return []
+  const { readTls } = await import('../net/tls.ts')
+  return (await readTls(tls)).faults.map(({ key, message }) => ({ path: ['emit', 'tls', key], message }))
+}
+
+export interface ReadOptions {
+  /** Whether the files that it names are looked at too; not for commands that do without them. */
+  readonly files?: boolean
+}
+
+const checkOf = ({ files = false }: ReadOptions): Check<Config> | undefined => (files ? checkFiles : undefined)
+
 /** The configuration of this run. Throws OB_CONFIG that lists every fault. */
-export function loadBridgeConfig(options: ConfigOptions, env: Sources['env']): Promise<Config> {
-  return loadConfig(configSchema, sourcesOf(options, env))
+export function loadBridgeConfig(options: ConfigOptions, env: Sources['env'], reading: ReadOptions = {}): Promise<Config> {
+  return loadConfig(configSchema, sourcesOf(options, env), checkOf(reading))
 }
 
 /** The same, with the faults as values. */
-export function readBridgeConfig(options: ConfigOptions, env: Sources['env']): Promise<Read<Config>> {
-  return readConfig(configSchema, sourcesOf(options, env))
+export function readBridgeConfig(options: ConfigOptions, env: Sources['env'], reading: ReadOptions = {}): Promise<Read<Config>> {
+  return readConfig(configSchema, sourcesOf(options, env), checkOf(reading))
 }

@@ -27,6 +27,8 @@ export function showValue(value: unknown, path: Path): string {
   if (value === undefined || isSection(value)) return ''
   if (isSecret(path)) return masked
   const text = maskUserinfo(JSON.stringify(value) ?? '')
+  // A key or certificate where its path should stand.
+  if (text.includes('-----BEGIN')) return masked
   return text.length > longest ? `${text.slice(0, longest)}…` : text
 }
 
@@ -81,12 +83,17 @@ const printWhere = (place: Place | string | undefined, file: string): string => 
   return typeof place === 'string' ? place : `${file}:${place.line}:${place.column}`
 }
 
+/** A fault of the value at a path. */
+export function faultAt(tree: unknown, path: Path, message: string, locate: Locate, file: string): Fault {
+  return { path: printPath(path), value: showValue(valueAt(tree, path), path), message, where: printWhere(locate(path), file) }
+}
+
 /** Faults out of zod's issues, sorted by their place in the file, unknown keys with the nearest known one. */
 export function faultsOf(schema: z.ZodType, tree: unknown, issues: readonly z.core.$ZodIssue[], locate: Locate, file: string): Fault[] {
   const found: { fault: Fault; order: number }[] = []
   const add = (path: Path, message: string): void => {
     const place = locate(path)
-    const fault = { path: printPath(path), value: showValue(valueAt(tree, path), path), message, where: printWhere(place, file) }
+    const fault = faultAt(tree, path, message, locate, file)
     found.push({ fault, order: typeof place === 'object' ? place.line * 10_000 + place.column : 0 })
   }
   for (const { path, issue } of flatten(issues, [])) {

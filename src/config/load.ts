@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
 import { BridgeError } from '../errors.ts'
-import { expectation, type Fault, faultsOf, type Locate, printFaults } from './faults.ts'
+import { expectation, type Fault, faultAt, faultsOf, type Locate, printFaults } from './faults.ts'
 import { typedScalar } from './interpolate.ts'
 import { deepFreeze, emptySection, isSection, merge, type Path, printPath, type Section, setAt, valueAt } from './tree.ts'
 import { schemaAt, shapeOf, unwrap } from './walk.ts'
@@ -30,6 +30,9 @@ export interface Standard {
 export type Read<T> =
   | { readonly config: T; readonly faults: readonly [] }
   | { readonly config: undefined; readonly faults: readonly Fault[] }
+
+/** Looks at what a schema cannot see, such as files that a configuration names; says what is wrong with which option. */
+export type Check<T> = (config: T) => Promise<readonly { readonly path: Path; readonly message: string }[]>
 
 interface Gathered {
   tree: Section
@@ -109,8 +112,8 @@ function locator(gathered: Gathered): Locate {
   }
 }
 
-/** Gathers, validates and freezes. Throws OB_CONFIG only when the file cannot be read at all. */
-export async function readConfig<T extends z.ZodType>(schema: T, sources: Sources): Promise<Read<z.output<T>>> {
+/** Gathers, validates and freezes; `check` comes last, when all else is well. Throws OB_CONFIG only when the file cannot be read at all. */
+export async function readConfig<T extends z.ZodType>(schema: T, sources: Sources, check?: Check<z.output<T>>): Promise<Read<z.output<T>>> {
   const gathered: Gathered = { tree: emptySection(), faults: [], places: new Map() }
   const standard = sources.fromEnv?.(sources.env)
   if (standard !== undefined) {
@@ -123,8 +126,12 @@ export async function readConfig<T extends z.ZodType>(schema: T, sources: Source
   const tree = withoutNulls(gathered.tree, unwrap(schema))
   const unreadableFile = gathered.faults.some((fault) => fault.path === '' && fault.where !== '--set')
   const parsed = schema.safeParse(tree, { error: expectation })
-  if (parsed.success && gathered.faults.length === 0) return { config: deepFreeze(parsed.data), faults: [] }
   const faults = [...gathered.faults]
+  if (parsed.success && faults.length === 0) {
+    const findings = (await check?.(parsed.data)) ?? []
+    if (findings.length === 0) return { config: deepFreeze(parsed.data), faults: [] }
+    for (const { path, message } of findings) faults.push(faultAt(tree, path, message, locator(gathered), sources.file ?? ''))
+  }
   if (!parsed.success && !unreadableFile) {
     const seen = new Set(faults.map((fault) => fault.path))
     const found = faultsOf(schema, tree, parsed.error.issues, locator(gathered), sources.file ?? '')
@@ -139,8 +146,8 @@ function markAll(places: Map<string, Place | string>, tree: unknown, path: Path)
 }
 
 /** {@link readConfig}, but faults are thrown: OB_CONFIG whose message lists them all. */
-export async function loadConfig<T extends z.ZodType>(schema: T, sources: Sources): Promise<z.output<T>> {
-  const { config, faults } = await readConfig(schema, sources)
+export async function loadConfig<T extends z.ZodType>(schema: T, sources: Sources, check?: Check<z.output<T>>): Promise<z.output<T>> {
+  const { config, faults } = await readConfig(schema, sources, check)
   if (faults.length === 0) return config as z.output<T>
   const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`
   throw new BridgeError('OB_CONFIG', `cannot use the configuration: ${count}\n${printFaults(faults)}`)

@@ -65,6 +65,25 @@ const batch = z
 
 const concurrency = z.number().int().min(1).max(256).default(4).describe('Requests under way at the same time.')
 
+const file = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .refine((value) => !value.includes('-----BEGIN'), { error: 'expected the path of a PEM file, not what is in it' })
+    .optional()
+    .describe(what)
+
+const tls = z
+  .strictObject({
+    ca: file('PEM file with the authorities to trust, instead of those that Node.js knows.'),
+    cert: file('PEM file with our certificate, for endpoints that ask for one; intermediate authorities behind it.'),
+    key: file('PEM file with the private key of `cert`, not encrypted.'),
+  })
+  .refine((value) => value.key === undefined || value.cert !== undefined, { error: 'missing: key is given without it', path: ['cert'] })
+  .refine((value) => value.cert === undefined || value.key !== undefined, { error: 'missing: cert is given without it', path: ['key'] })
+  .prefault({})
+  .describe('Certificates for https:// endpoints. The files are read at the start.')
+
 const destination = z.string().min(1).max(64).default('default').describe('Name of the destination in metrics and logs.')
 
 /** Section `emit`. */
@@ -80,6 +99,7 @@ export const emitConfig = z
     retry,
     batch,
     concurrency,
+    tls,
     destination,
   })
   .prefault({})

@@ -1,7 +1,9 @@
 /** Puts the sending side together: queue, destination, transport. */
 
 import { performance } from 'node:perf_hooks'
+import { BridgeError } from '../errors.ts'
 import type { Intake, Signal } from '../ingest/adapter.ts'
+import type { TlsMaterial } from '../net/tls.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type EmitConfig, type QueueConfig, queueSettings } from './config.ts'
@@ -52,12 +54,32 @@ export function signalUrls(emit: Pick<EmitConfig, 'endpoint' | 'tracesEndpoint'>
   return { traces: emit.tracesEndpoint ?? of('traces'), metrics: of('metrics'), logs: of('logs') }
 }
 
+interface Certificates {
+  readonly context: TlsMaterial['context'] | undefined
+  /** Sentences about certificates that are not valid now. */
+  trouble(): readonly string[]
+}
+
+/** Reads the files of `emit.tls`. Throws OB_CONFIG. */
+async function readCertificates({ tls }: EmitConfig, nowMs: () => number): Promise<Certificates> {
+  if (tls.ca === undefined && tls.cert === undefined) return { context: undefined, trouble: () => [] }
+  const { certificateTrouble, readTls } = await import('../net/tls.ts')
+  const { material, faults } = await readTls(tls)
+  if (material === undefined) {
+    const keys = faults.map(({ key, message }) => `emit.tls.${key} (${tls[key] ?? ''}): ${message}`)
+    throw new BridgeError('OB_CONFIG', `cannot send over TLS: ${keys.join('; ')}`, { place: `emit.tls.${faults[0]?.key ?? ''}` })
+  }
+  return { context: material.context, trouble: () => certificateTrouble(material, 'emit.tls', nowMs()) }
+}
+
 /** Opens the queue and starts sending. Rejects only for faults of the configuration: a damaged or full disk is waited out. */
 export async function createEmit(deps: EmitDeps): Promise<Emit> {
   const { emit, metrics, log, nowMs, random } = deps
   const settings = queueSettings(deps.queue)
   const toJson = deps.toJson
   if (emit.protocol === 'http/json' && toJson === undefined) throw new Error('BUG: http/json without an encoder')
+  const certificates = await readCertificates(emit, nowMs)
+  for (const trouble of certificates.trouble()) log.warn({ destination: emit.destination }, trouble)
   const queueDeps = { metrics, log, nowMs }
   const queue =
     settings.type === 'disk'
@@ -67,6 +89,7 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     urls: signalUrls(emit),
     headers: { 'user-agent': 'otlp-bridge', ...emit.headers, 'x-otlp-bridge': deps.instanceId },
     connections: emit.concurrency,
+    secureContext: certificates.context,
     nowMs,
   })
   const destination = startDestination(
@@ -106,7 +129,12 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
       refusal: () => queue.refusal(),
     },
     queue,
-    health: () => (stopping ? { ok: false, reasons: ['the bridge is stopping'] } : destination.health()),
+    health() {
+      if (stopping) return { ok: false, reasons: ['the bridge is stopping'] }
+      // Certificates first: they are the cause of what else may be wrong.
+      const reasons = [...certificates.trouble(), ...destination.health().reasons]
+      return { ok: reasons.length === 0, reasons }
+    },
     async stop(deadlineMs) {
       stopping = true
       await destination.stop(deadlineMs)

@@ -11,6 +11,7 @@ export interface EmitFromEnv {
   compression?: 'none' | 'gzip'
   headers?: Record<string, string>
   timeout?: number
+  tls?: { ca?: string; cert?: string; key?: string }
 }
 
 export interface EnvFault {
@@ -52,7 +53,8 @@ export function parseHeaders(text: string): Record<string, string> | undefined {
 const isUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
 /**
- * Reads `OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,PROTOCOL}` and their `_TRACES_` variants, which win.
+ * Reads `OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,PROTOCOL,CERTIFICATE,CLIENT_CERTIFICATE,CLIENT_KEY}` and their
+ * `_TRACES_` variants, which win. The files named are not looked at.
  * Empty counts as not set. A value that cannot be used is a fault and left out; all faults come at once.
  */
 export function emitFromEnv(env: Env): EnvResult {
@@ -94,6 +96,16 @@ export function emitFromEnv(env: Env): EnvResult {
     config.timeout = Number(value)
     return undefined
   })
+  for (const [what, key] of [
+    ['CERTIFICATE', 'ca'],
+    ['CLIENT_CERTIFICATE', 'cert'],
+    ['CLIENT_KEY', 'key'],
+  ] as const) {
+    read(what, (value) => {
+      config.tls = { ...config.tls, [key]: value }
+      return undefined
+    })
+  }
   // Headers are merged: the signal's own win, the general ones stay, as the specification's "signal-specific wins" reads for one key.
   for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']) {
     const value = get(name)

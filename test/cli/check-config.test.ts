@@ -64,6 +64,26 @@ describe('checkConfig', () => {
     expect(err).toMatch(/bridge\.yaml:3:\d+ {2}queue\.ack = "durable": a memory queue can only acknowledge/)
   })
 
+  it('looks into the files that the configuration names, wherever it names them', async () => {
+    const own = join(folder, 'own.pem')
+    await writeFile(own, 'nothing of the kind')
+    const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'absent.pem') }
+    const { code, err } = await check(`emit:\n  tls:\n    cert: ${own}\n    key: ${own}\n`, {}, env)
+    expect(code).toBe(2)
+    expect(err).toContain('3 faults')
+    expect(err).toMatch(/environment {2}emit\.tls\.ca = ".*absent\.pem": cannot read the file: ENOENT/)
+    expect(err).toMatch(/bridge\.yaml:3:\d+ {2}emit\.tls\.cert = ".*own\.pem": cannot use the file: it holds no certificate/)
+    expect(err).toMatch(/bridge\.yaml:4:\d+ {2}emit\.tls\.key = ".*own\.pem": cannot use the file: it holds no private key/)
+    expect(err).not.toContain('nothing of the kind')
+  })
+
+  it('does not print a key that stands where its path should', async () => {
+    const { code, err } = await check('emit:\n  tls:\n    cert: own.pem\n    key: |\n      -----BEGIN PRIVATE KEY-----\n      swordfish\n')
+    expect(code).toBe(2)
+    expect(err).toMatch(/emit\.tls\.key = \*\*\*: expected the path of a PEM file/)
+    expect(err).not.toContain('swordfish')
+  })
+
   it('gives the faults as JSON', async () => {
     const { code, out } = await check('emit: { timeout: soon }', { json: true })
     expect(code).toBe(2)

@@ -16,7 +16,17 @@ describe('emitConfig', () => {
     expect(emitConfig.safeParse({ protocol: 'grpc' }).error?.issues[0]?.message).toMatch(/later version/)
   })
 
+  it('takes a certificate and its key only together', () => {
+    const pathOf = (tls: object) => emitConfig.safeParse({ tls }).error?.issues.map((issue) => issue.path.join('.'))
+    expect(pathOf({ cert: 'own.pem' })).toEqual(['tls.key'])
+    expect(pathOf({ key: 'own.key' })).toEqual(['tls.cert'])
+    expect(pathOf({ cert: 'own.pem', key: 'own.key' })).toBeUndefined()
+    expect(pathOf({ ca: 'ca.pem' })).toBeUndefined()
+  })
+
   it.each([
+    { tls: { ca: '-----BEGIN CERTIFICATE-----\nMIIB' } },
+    { tls: { ca: '' } },
     { endpoint: 'localhost:4318' },
     { endpoint: 'ftp://a' },
     { retry: { initialInterval: '2m', maxInterval: '1m' } },

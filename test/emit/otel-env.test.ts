@@ -17,6 +17,9 @@ describe('emitFromEnv', () => {
       [`${P}COMPRESSION`]: 'gzip',
       [`${P}TIMEOUT`]: '5000',
       [`${P}PROTOCOL`]: 'http/json',
+      [`${P}CERTIFICATE`]: '/etc/ca.pem',
+      [`${P}CLIENT_CERTIFICATE`]: '/etc/own.pem',
+      [`${P}CLIENT_KEY`]: '/etc/own.key',
     }
     expect(emitFromEnv(env)).toEqual({
       config: {
@@ -26,6 +29,7 @@ describe('emitFromEnv', () => {
         compression: 'gzip',
         timeout: 5000,
         protocol: 'http/json',
+        tls: { ca: '/etc/ca.pem', cert: '/etc/own.pem', key: '/etc/own.key' },
       },
       faults: [],
     })
@@ -41,8 +45,19 @@ describe('emitFromEnv', () => {
       [`${P}TRACES_COMPRESSION`]: 'none',
       [`${P}PROTOCOL`]: 'grpc',
       [`${P}TRACES_PROTOCOL`]: 'http/protobuf',
+      [`${P}CERTIFICATE`]: 'general.pem',
+      [`${P}TRACES_CERTIFICATE`]: 'own.pem',
+      [`${P}CLIENT_KEY`]: 'general.key',
+      [`${P}TRACES_CLIENT_KEY`]: 'own.key',
+      [`${P}TRACES_CLIENT_CERTIFICATE`]: 'client.pem',
     }
-    expect(emitFromEnv(env).config).toEqual({ timeout: 2, headers: { a: '1', b: '2' }, compression: 'none', protocol: 'http/protobuf' })
+    expect(emitFromEnv(env).config).toEqual({
+      timeout: 2,
+      headers: { a: '1', b: '2' },
+      compression: 'none',
+      protocol: 'http/protobuf',
+      tls: { ca: 'own.pem', cert: 'client.pem', key: 'own.key' },
+    })
   })
 
   it('names every fault at once, without the value of headers', () => {

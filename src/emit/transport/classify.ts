@@ -68,12 +68,50 @@ const codeIn = (error: unknown): string => {
   return ''
 }
 
-/** The error for a request that got no whole answer. Connection faults, TLS faults and time-outs are all transient. */
-export function classifyFault(fault: unknown): SendError {
+const unknownAuthority = 'its certificate is not signed by an authority that is trusted here; see emit.tls.ca'
+
+/** What is wrong, for faults of TLS whose own words say little to whoever runs the bridge. */
+const tlsWords: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate, or that of an authority above it, has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet; compare the clocks',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; see emit.endpoint',
+}
+
+const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|CRL_|DEPTH_ZERO|ERROR_IN_CERT|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|SELF_SIGNED|UNABLE_TO|EPROTO)/
+
+/** Alerts with which a server refuses a client certificate, or that there is none. */
+const aboutOurCertificate =
+  /_ALERT_(ACCESS_DENIED|BAD_CERTIFICATE|CERTIFICATE_|HANDSHAKE_FAILURE|NO_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT)/
+
+/** How a connection looks whose other end hung up. */
+const hungUp: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+const wordsOf = (code: string, cause: Error, neverAnswered: boolean): string => {
+  const known = tlsWords[code]
+  if (known !== undefined) return known
+  // OpenSSL's messages are several lines with places in its own source; the reason says what is meant.
+  const text = 'reason' in cause && typeof cause.reason === 'string' ? cause.reason : cause.message === '' ? code : cause.message
+  if (aboutOurCertificate.test(code)) return `${text}; see emit.tls.cert`
+  // In TLS 1.3 a client learns that its certificate was refused only when it has begun to send, and often sees but the closed connection.
+  if (neverAnswered && hungUp.has(code))
+    return `${text}; it may be refusing our client certificate, or that there is none: see emit.tls.cert`
+  return text
+}
+
+/**
+ * The error for a request that got no whole answer. Connection faults, TLS faults and time-outs are all transient.
+ * @param neverAnswered true for an https endpoint that has not answered one request yet
+ */
+export function classifyFault(fault: unknown, neverAnswered = false): SendError {
   const code = codeIn(fault)
   const cause = fault instanceof Error ? fault : new Error(String(fault))
-  const text = cause.message === '' ? code : cause.message
-  const tls = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code)
+  const text = wordsOf(code, cause, neverAnswered)
+  const tls = tlsCode.test(code)
   const reason = timeouts.has(code) ? 'timeout' : tls ? 'tls' : 'connection'
   return new SendError('transient', reason, `cannot reach the endpoint: ${text}${code === '' || text.includes(code) ? '' : ` (${code})`}`, {
     mayHaveArrived: !tls && !beforeTheFirstByte.has(code),

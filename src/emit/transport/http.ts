@@ -1,6 +1,7 @@
 /** OTLP over HTTP: one POST a request, on kept connections. */
 
 import type { Readable } from 'node:stream'
+import type { SecureContext } from 'node:tls'
 // The two parts that are needed: the package's entry brings fetch, WebSocket and caches along, 13 MB in memory.
 import requestFrom from 'undici/lib/api/api-request.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
@@ -27,12 +28,22 @@ export interface HttpTransportOptions {
   readonly urls: Readonly<Record<Signal, string>>
   readonly headers: Readonly<Record<string, string>>
   readonly connections: number
+  /** For https URLs; without one, the authorities that Node.js knows are trusted. */
+  readonly secureContext?: SecureContext | undefined
   readonly nowMs: () => number
 }
 
 export interface HttpTransport {
   readonly send: Sender<WireRequest>
   close(): Promise<void>
+}
+
+interface Target {
+  readonly pool: InstanceType<typeof Pool>
+  readonly path: string
+  readonly secure: boolean
+  /** Whether there was any answer yet, good or bad. */
+  answered: boolean
 }
 
 /** More of an answer is not read: it says nothing we need, and an endpoint must not fill our memory. */
@@ -104,13 +115,21 @@ const one = (header: string | string[] | undefined): string | undefined => (Arra
  * answer but 2xx and for every fault; it does not follow redirects, and does not repeat.
  */
 export function createHttpTransport(options: HttpTransportOptions): HttpTransport {
+  const { secureContext } = options
+  const poolOptions = {
+    connections: options.connections,
+    pipelining: 1,
+    // HTTP/1.1 alone, over TLS as without: what is sent, and what happens to it when a connection breaks, is the same for all endpoints.
+    allowH2: false,
+    ...(secureContext === undefined ? {} : { connect: { secureContext } }),
+  }
   const pools = new Map<string, InstanceType<typeof Pool>>()
-  const targets = new Map<Signal, { pool: InstanceType<typeof Pool>; path: string }>()
+  const targets = new Map<Signal, Target>()
   for (const signal of ['traces', 'metrics', 'logs'] as const) {
     const url = new URL(options.urls[signal])
     let pool = pools.get(url.origin)
-    if (pool === undefined) pools.set(url.origin, (pool = new Pool(url.origin, { connections: options.connections, pipelining: 1 })))
-    targets.set(signal, { pool, path: url.pathname + url.search })
+    if (pool === undefined) pools.set(url.origin, (pool = new Pool(url.origin, poolOptions)))
+    targets.set(signal, { pool, path: url.pathname + url.search, secure: url.protocol === 'https:', answered: false })
   }
 
   const send: Sender<WireRequest> = async (request, abort) => {
@@ -139,13 +158,14 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
         headersTimeout: 0,
         bodyTimeout: 0,
       })
+      target.answered = true
       status = answer.statusCode
       type = (one(answer.headers['content-type']) ?? '').toLowerCase()
       retryAfter = one(answer.headers['retry-after'])
       body = await readBounded(answer.body)
     } catch (fault) {
       if (abort.aborted) throw stoppingError()
-      throw classifyFault(fault)
+      throw classifyFault(fault, target.secure && !target.answered)
     }
     const error = classifyStatus(status, status >= 300 ? reasonIn(type, body) : '', retryAfter, options.nowMs())
     if (error !== undefined) throw error

@@ -1,6 +1,7 @@
 /** An OTLP endpoint in this process that does as it is told. */
 
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { onTestFinished } from 'vitest'
@@ -30,9 +31,10 @@ export interface Sink {
   answer: Answer
 }
 
-export async function startSink(answer: Answer = accept): Promise<Sink> {
+/** @param tls makes it an https endpoint */
+export async function startSink(answer: Answer = accept, tls?: ServerOptions): Promise<Sink> {
   const received: Received[] = []
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('error', () => {
@@ -48,12 +50,17 @@ export async function startSink(answer: Answer = accept): Promise<Sink> {
       received.push(one)
       sink.answer(response, one)
     })
-  })
+  }
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
-  const sink: Sink = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received, answer }
+  const sink: Sink = {
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    answer,
+  }
   return sink
 }

@@ -65,6 +65,26 @@ describe('classifyFault', () => {
     expect(classifyFault(fault(code))).toMatchObject({ failure: 'transient', reason, mayHaveArrived })
   })
 
+  it.each([
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /not signed by an authority that is trusted here; see emit\.tls\.ca \(UNABLE_TO_VERIFY/],
+    ['CERT_HAS_EXPIRED', /has expired \(CERT_HAS_EXPIRED\)/],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /failed; see emit\.tls\.cert/],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', /does not speak TLS/],
+  ])('says of %s what to look at', (code, message) => {
+    expect(classifyFault(fault(code))).toMatchObject({ reason: 'tls', mayHaveArrived: false, message: expect.stringMatching(message) })
+  })
+
+  it('gives the reason of an OpenSSL fault, not its lines', () => {
+    const error = Object.assign(fault('ERR_SSL_X'), { message: '40:error:0A:SSL\n', reason: 'no shared cipher' })
+    expect(classifyFault(error).message).toBe('cannot reach the endpoint: no shared cipher (ERR_SSL_X)')
+  })
+
+  it('thinks of the client certificate when an https endpoint hangs up before its first answer', () => {
+    expect(classifyFault(fault('ECONNRESET'), true).message).toContain('emit.tls.cert')
+    expect(classifyFault(fault('ECONNRESET'), false).message).not.toContain('emit.tls.cert')
+    expect(classifyFault(fault('ECONNREFUSED'), true).message).not.toContain('emit.tls.cert')
+  })
+
   it('looks into the errors of several addresses', () => {
     const error = new AggregateError([fault('ECONNREFUSED'), fault('ECONNREFUSED')], '')
     expect(classifyFault(error)).toMatchObject({ mayHaveArrived: false, message: expect.stringContaining('ECONNREFUSED') })
