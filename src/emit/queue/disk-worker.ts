@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createBallast } from './ballast.ts'
+import type { BrokenLog } from './log-damage.ts'
 import { alone, isOwnerless, isRunName, lockOwner, type OwnerLock, readMark } from './owners.ts'
 import type { AdoptAnswer, Answer, FoundSource, Replaced, Reply, Request, RoundAnswer, RoundRequest, WorkerOptions } from './protocol.ts'
 import { type Owners, prepareRows, type Rows } from './rows.ts'
@@ -66,6 +67,8 @@ const createSession = (options: WorkerOptions) => {
     }
   }
 
+  const brokenLogs: BrokenLog[] = []
+
   const close = (): void => {
     const was = open
     open = undefined
@@ -83,6 +86,11 @@ const createSession = (options: WorkerOptions) => {
       sources[0]?.set(ownId, 0)
       const restore = db.prepare('INSERT OR IGNORE INTO owners (id, born, run, mark) VALUES (?, ?, ?, ?)')
       for (const owners of sources) for (const [id, mark] of owners) restore.run(id, id === ownId ? run : 'lost', run, mark)
+      // Batches of an owner that nobody knows, as a damaged row may name one, are adopted like those of any ended run.
+      if (lastId < 0) {
+        db.exec(`INSERT OR IGNORE INTO owners (id, born, run, mark)
+          SELECT DISTINCT owner, 'lost', 'retry-lost', ${Number.MAX_SAFE_INTEGER} FROM batches WHERE owner NOT IN (SELECT id FROM owners)`)
+      }
       if (lastId < 0) lastId = Number(db.prepare('SELECT max(id) AS id FROM batches').get()?.['id'] ?? 0)
       else db.prepare('DELETE FROM batches WHERE owner = ? AND id > ?').run(ownId, lastId)
       return ownId
@@ -106,7 +114,7 @@ const createSession = (options: WorkerOptions) => {
     lock ??= lockOwner(path, run, 1000)
     if (lock === undefined) throw new Error(`another process holds the lock of run ${run}`)
     triedIdentity = fileIdentity(path)
-    const db = openStore(path, options.synchronous)
+    const db = openStore(path, options.synchronous, (broken) => brokenLogs.push(broken))
     try {
       triedIdentity = fileIdentity(path)
       const owner = enter(db)
@@ -232,7 +240,7 @@ const createSession = (options: WorkerOptions) => {
     const version = Number(at.db.prepare('PRAGMA data_version').get()?.['data_version'])
     if (version !== dataVersion) deadItems = at.rows.deadItems()
     dataVersion = version
-    return { kind: 'adopt', found, deadItems, usedBytes: used }
+    return { kind: 'adopt', found, deadItems, usedBytes: used, brokenLogs: brokenLogs.splice(0) }
   }
 
   const shrink = ({ db }: Open): void => {

@@ -7,6 +7,7 @@ import type { EncodedBatch } from '../../ingest/adapter.ts'
 import type { QueueSettings } from '../config.ts'
 import { createAccounts, exposeGauges, type Held } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
+import { reportBrokenLogs } from './log-damage.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { Fault, FoundSource, Replaced, Reply, RoundAnswer } from './protocol.ts'
 import type { Queue, QueueDeps, QueuedBatch } from './queue.ts'
@@ -276,6 +277,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
         mark ??= openMark(path, run)
         usedBytes = reply.answer.usedBytes
         deadItems = reply.answer.deadItems
+        reportBrokenLogs(reply.answer.brokenLogs, metrics, log)
         for (const found of reply.answer.found) addSource(found)
         if (reply.answer.found.length > 0) bell.ring()
       } else if (reply.fault !== undefined) {

@@ -2,6 +2,7 @@
 
 import type { Signal } from '../../ingest/adapter.ts'
 import type { Held } from './accounts.ts'
+import type { BrokenLog } from './log-damage.ts'
 
 /** Handed to the worker at its start. */
 export interface WorkerOptions {
@@ -131,6 +132,7 @@ export interface ReadAnswer {
 export interface AdoptAnswer {
   readonly kind: 'adopt'
   readonly found: readonly FoundSource[]
+  readonly brokenLogs: readonly BrokenLog[]
   readonly deadItems: number
   readonly usedBytes: number
 }

@@ -3,6 +3,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { type BrokenLog, findBrokenLog } from './log-damage.ts'
 
 /** Version of the layout, in `user_version`. Layouts are public: a new one gets a new number and reads the old. */
 export const formatVersion = 1
@@ -62,8 +63,9 @@ const pragma = (db: DatabaseSync, name: string): number => Number(Object.values(
 /**
  * Opens the store of a state folder, making it when there is none. Throws; {@link storeFaultOf} says what kind of fault
  * it is. A file of a newer layout is an `io` fault: it is left alone.
+ * @param onBrokenLog told of commits that its log has lost
  */
-export function openStore(path: string, synchronous: 'FULL' | 'NORMAL'): DatabaseSync {
+export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBrokenLog?: (broken: BrokenLog) => void): DatabaseSync {
   mkdirSync(path, { recursive: true })
   const db = new DatabaseSync(storeFile(path), { timeout: 5000 })
   try {
@@ -72,6 +74,10 @@ export function openStore(path: string, synchronous: 'FULL' | 'NORMAL'): Databas
       PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;`)
     db.exec('BEGIN IMMEDIATE')
     const version = pragma(db, 'user_version')
+    if (onBrokenLog !== undefined) {
+      const broken = findBrokenLog(storeFile(path), pragma(db, 'page_size'), join(path, `damaged-${stampOf(Date.now())}.wal`))
+      if (broken !== undefined) onBrokenLog(broken)
+    }
     if (version > formatVersion) throw new Error(`it was written by a newer version (layout ${version}, this one knows ${formatVersion})`)
     if (version === 0) {
       if (db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() !== undefined) throw new ForeignFile('it is not a store of otlp-bridge')
@@ -107,11 +113,13 @@ const syncFolder = (path: string): void => {
   }
 }
 
+const stampOf = (nowMs: number): string => new Date(nowMs).toISOString().replace(/[:.]/g, '-')
+
 /** Renames the file with its -wal and -shm; nothing is deleted. Returns its new name, undefined when there was none. */
 export function setAsideStore(path: string, nowMs: number): string | undefined {
   const from = storeFile(path)
   if (!existsSync(from)) return undefined
-  const stamp = new Date(nowMs).toISOString().replace(/[:.]/g, '-')
+  const stamp = stampOf(nowMs)
   let to = join(path, `damaged-${stamp}.sqlite`)
   for (let n = 2; existsSync(to); n++) to = join(path, `damaged-${stamp}-${n}.sqlite`)
   // The -wal first: a crash in between leaves a file that is whole up to its last checkpoint, not one with a foreign -wal.
