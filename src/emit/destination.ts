@@ -47,6 +47,9 @@ export interface Destination {
 /** How often a stopping destination looks whether it is done. */
 const drainPollMs = 5
 
+/** A success after this long without one ends an outage; one of an endpoint that fails now and then does not. */
+const recoveryMs = 2000
+
 /** At most one line of a kind a minute: what is frequent is counted, not logged. */
 const logEveryMs = 60_000
 
@@ -59,6 +62,9 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
   const flying = new PQueue({ concurrency: options.concurrency })
   const cut = new AbortController()
   const stopping = new AbortController()
+  let recovered = new AbortController()
+  let askedToWait = false
+  let lastSuccessMs = Number.NEGATIVE_INFINITY
   const watch = createHealthWatch({ destination: name, queue, monotonicMs, inFlight: () => flying.pending })
   const repeated = metrics.counter('otlp_bridge_repeated_items_total', own)
   const logged = new Map<string, number>()
@@ -85,20 +91,30 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     }
     count('sent')
     watch.succeeded()
+    // The endpoint is back: those who wait to try again are older than what would be sent next.
+    const now = monotonicMs()
+    if (now - lastSuccessMs > recoveryMs) {
+      recovered.abort()
+      recovered = new AbortController()
+    }
+    lastSuccessMs = now
     metrics.counter('otlp_bridge_sent_bytes_total', { signal: request.signal, ...own }).value += request.bytes
   }
 
   const onRetry = (request: WireRequest, error: SendError, waitMs: number): void => {
     request.onRepeat()
+    askedToWait = error.retryAfterSeconds > 0
     metrics.counter('otlp_bridge_retries_total', { ...own, reason: error.reason }).value++
     if (error.mayHaveArrived) repeated.value += request.items
     rarely(`retry ${error.reason}`, () => log.warn({ ...own, reason: error.reason, waitMs }, `${error.message}; trying again`))
   }
 
   const retrySleep = async (ms: number, abort: AbortSignal): Promise<void> => {
-    if (!options.queueSurvives) return sleep(ms, abort)
+    // Called right after `onRetry`: a wait that the endpoint asked for is kept to the end.
+    const ends = askedToWait ? [abort] : [abort, recovered.signal]
+    if (!options.queueSurvives) return sleep(ms, AbortSignal.any(ends))
     // A stopping bridge does not wait for an endpoint that fails: what is on disk is sent after the next start.
-    await sleep(ms, AbortSignal.any([abort, stopping.signal]))
+    await sleep(ms, AbortSignal.any([...ends, stopping.signal]))
     if (stopping.signal.aborted) {
       cut.abort()
       throw stoppingError()

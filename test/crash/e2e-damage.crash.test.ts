@@ -11,6 +11,9 @@ import { createLedger, type Ledger, missing, spanHex } from './support/ledger.ts
 import { startLoad } from './support/load.ts'
 import { randomFrom, runSeed } from './support/random.ts'
 
+/** Of the load below. */
+const spansPerBatch = 10
+
 const rounds = Number(process.env['OTLP_BRIDGE_CRASH_ROUNDS'] ?? 20)
 
 interface Held {
@@ -38,6 +41,8 @@ interface After {
   readonly damagedBatches: number
   readonly damagedItems: number
   readonly setAside: number
+  /** Of a format or signal that no longer is one: among the dead letters. */
+  readonly dead: number
 }
 
 /** Starts on a damaged folder: it must start, drain, balance, take new data and stop in order. What is lost must be counted. */
@@ -46,7 +51,11 @@ const startedAndDrained = async (state: string, held: Ledger, sink: FaultySink):
   await drained(bridge)
   const ledger = createLedger()
   const load = startLoad({ target: () => bridge.ports, ledger, connections: 2 })
-  await until(() => ledger.acked.size > 50)
+  try {
+    await until(() => ledger.acked.size > 50)
+  } catch (cause) {
+    throw new Error(`takes no new data: answers ${JSON.stringify(ledger.answers)}\n${bridge.output()}`, { cause })
+  }
   await load.stop()
   await drained(bridge)
   const books = await expectBalanced(bridge)
@@ -58,6 +67,7 @@ const startedAndDrained = async (state: string, held: Ledger, sink: FaultySink):
     damagedBatches: await bridge.metric('otlp_bridge_queue_damaged_batches_total'),
     damagedItems: await bridge.metric('otlp_bridge_dropped_items_total', 'reason="damaged"'),
     setAside: await bridge.metric('otlp_bridge_queue_set_aside_files_total'),
+    dead: await bridge.metric('otlp_bridge_dead_items_total'),
   }
   expect((await bridge.end()).code).toBe(0)
   // Damage must never make spans that nobody sent.
@@ -81,14 +91,6 @@ const copyOf = (state: string): string => {
   return copy
 }
 
-/** Items in rows that stay in the store after draining because nobody owns them: see the known gap below. */
-const orphanedIn = (state: string): number => {
-  const db = new DatabaseSync(storeFile(state))
-  const row = db.prepare('SELECT total(items) AS items FROM batches').get()
-  db.close()
-  return Number(row?.['items'])
-}
-
 describe('flipped bytes in the store', () => {
   it('the bridge starts, sets aside what cannot be read and counts it, delivers the rest', async () => {
     const { state, ledger } = await filled('SIGTERM')
@@ -100,9 +102,10 @@ describe('flipped bytes in the store', () => {
       const copy = copyOf(state)
       flip(storeFile(copy), places, random)
       const after = await startedAndDrained(copy, ledger, await startFaultySink())
-      const orphaned = orphanedIn(copy)
-      rows.push({ seed: seed + round, places, held: ledger.acked.size, ...after, orphaned })
-      if (after.setAside === 0) expect(after.lost, `seed ${seed + round}`).toBe(after.damagedItems + orphaned)
+      rows.push({ seed: seed + round, places, held: ledger.acked.size, ...after })
+      // Nothing is lost uncounted. In batches, not items: a flipped byte may stand in the count itself.
+      if (after.setAside === 0)
+        expect(after.lost, `seed ${seed + round}`).toBeLessThanOrEqual(after.damagedBatches * spansPerBatch + after.dead)
       else expect(after.lost, `seed ${seed + round}`).toBeGreaterThanOrEqual(after.damagedItems)
     }
     console.table(rows)

@@ -36,6 +36,9 @@ const pageBytes = 16_384
 const maxCheckpointPages = 1000
 const minCheckpointPages = 16
 
+/** Rows that are removed in one transaction while the disk is full. */
+const removalsPerCommit = 16
+
 /** A file this large with next to nothing in it is made small again. */
 const shrinkAboveBytes = 256 * 2 ** 20
 
@@ -180,7 +183,15 @@ const createSession = (options: WorkerOptions) => {
     ballast.give()
     try {
       const at = ensureOpen()
-      transaction(at.db, () => at.rows.write(round, slab, lastId, true))
+      // First the -wal goes into the file and begins anew: else the room given up is spent on making it longer.
+      checkpoint(at)
+      // A few rows a transaction: what each writes must fit into that room again.
+      for (let from = 0; from < round.deletes.length; from += removalsPerCommit) {
+        const deletes = round.deletes.subarray(from, from + removalsPerCommit)
+        transaction(at.db, () => at.rows.write({ ...round, deletes, buries: [] }, slab, lastId, true))
+        checkpoint(at)
+      }
+      transaction(at.db, () => at.rows.write({ ...round, deletes: new Float64Array() }, slab, lastId, true))
       return true
     } catch (error) {
       if (storeFaultOf(error) === 'damaged') throw error
@@ -267,6 +278,8 @@ const createSession = (options: WorkerOptions) => {
   const probe = (): Answer => {
     const at = ensureOpen()
     checkpoint(at)
+    // An emptied file keeps its length, and with it the ballast's room.
+    if (!ballast.take(at.rows.freeBytes()) && at.rows.freeBytes() > at.rows.usedBytes()) shrink(at)
     if (!ballast.take(at.rows.freeBytes())) throw Object.assign(new Error('the disk has no room for the ballast'), { code: 'ENOSPC' })
     // A real write of some size, taken away again.
     transaction(at.db, () => at.db.exec("INSERT OR REPLACE INTO damaged VALUES (0, '', '', 0, 0, 0, 0, randomblob(262144))"))

@@ -22,6 +22,9 @@ export interface Rows {
   freeBytes(): number
 }
 
+/** The checksum covers the value alone: a count that cannot be one must not make the books unreadable. */
+const saneItems = "(CASE WHEN typeof(items) = 'integer' AND items BETWEEN 0 AND 1000000000 THEN items ELSE 0 END)"
+
 const deadColumns = 'format, signal, items, bytes, queued_at, crc'
 
 const inList = (owners: Iterable<number>): string => [...owners].join(',')
@@ -79,7 +82,7 @@ export function prepareRows(db: DatabaseSync, owner: number, mine: Iterable<numb
       // The value is the last column: SQLite does not touch its pages here.
       const found = db
         .prepare(
-          `SELECT id, owner, format, signal, items, bytes, queued_at FROM batches WHERE id > ? AND owner IN (${inList(owners.keys())}) ORDER BY id LIMIT ?`,
+          `SELECT id, owner, format, signal, ${saneItems} AS items, length(data) AS bytes, queued_at FROM batches WHERE id > ? AND owner IN (${inList(owners.keys())}) ORDER BY id LIMIT ?`,
         )
         .all(afterId, limit)
       return found.map((row) => ({
@@ -107,7 +110,7 @@ export function prepareRows(db: DatabaseSync, owner: number, mine: Iterable<numb
     sums(owners) {
       const found = db
         .prepare(
-          `SELECT format, signal, count(*) AS batches, sum(items) AS items, sum(bytes) AS bytes, min(queued_at) AS oldest, max(id) AS maxId
+          `SELECT format, signal, count(*) AS batches, sum(${saneItems}) AS items, sum(length(data)) AS bytes, min(queued_at) AS oldest, max(id) AS maxId
            FROM batches WHERE owner IN (${inList(owners.keys())}) GROUP BY format, signal`,
         )
         .all()
