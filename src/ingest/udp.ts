@@ -34,7 +34,7 @@ export interface UdpOptions {
  * Datagrams that come one by one wait this long for others: many translated in a row cost a tenth less CPU than each by
  * itself with cold caches, and nobody waits for an answer.
  */
-const gatherMs = 10
+const gatherMs = 20
 
 /** With this much waiting, translation does not wait for more. */
 const gatheredBytes = 256 * 1024
