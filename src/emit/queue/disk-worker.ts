@@ -93,9 +93,8 @@ const createSession = (options: WorkerOptions) => {
       if (lastId < 0) {
         db.exec(`INSERT OR IGNORE INTO owners (id, born, run, mark)
           SELECT DISTINCT owner, 'lost', 'retry-lost', ${Number.MAX_SAFE_INTEGER} FROM batches WHERE owner NOT IN (SELECT id FROM owners)`)
-      }
-      if (lastId < 0) lastId = Number(db.prepare('SELECT max(id) AS id FROM batches').get()?.['id'] ?? 0)
-      else db.prepare('DELETE FROM batches WHERE owner = ? AND id > ?').run(ownId, lastId)
+        lastId = Number(db.prepare('SELECT max(id) AS id FROM batches').get()?.['id'] ?? 0)
+      } else db.prepare('DELETE FROM batches WHERE owner = ? AND id > ?').run(ownId, lastId)
       return ownId
     })
   }

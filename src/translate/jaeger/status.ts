@@ -2,6 +2,7 @@
 
 import { isEmptyText, textOf, toUint32, valueToString } from '../../otlp/attributes.ts'
 import { type KeyValue, SpanKind, StatusCode, type Text, ValueType } from '../../otlp/model.ts'
+import { statusCodeOf } from '../../otlp/words.ts'
 
 /** The status tags of one span, gathered while its tags are read. Reset and reused from span to span. */
 export interface StatusTags {
@@ -35,24 +36,6 @@ export function createStatusTags(): StatusTags {
   }
 }
 
-/** −1 when the text names no status code. Any case, prefix `STATUS_CODE_` and digits allowed. */
-export function readStatusCode(value: KeyValue): number {
-  const text = valueToString(value).toUpperCase()
-  switch (text.startsWith('STATUS_CODE_') ? text.slice(12) : text) {
-    case 'UNSET':
-    case '0':
-      return StatusCode.Unset
-    case 'OK':
-    case '1':
-      return StatusCode.Ok
-    case 'ERROR':
-    case '2':
-      return StatusCode.Error
-    default:
-      return -1
-  }
-}
-
 /** Fills in the results of `tags`. @param httpFallback false: HTTP codes decide nothing */
 export function decideStatus(tags: StatusTags, kind: number, httpFallback: boolean): void {
   tags.statusCode = StatusCode.Unset
@@ -70,12 +53,12 @@ export function decideStatus(tags: StatusTags, kind: number, httpFallback: boole
     }
     if (isText(error) && !isFalse(valueToString(error))) {
       setStatus(tags, StatusCode.Error, error)
-      tags.keepCode = code !== undefined && readStatusCode(code) !== StatusCode.Error
+      tags.keepCode = code !== undefined && statusCodeOf(valueToString(code)) !== StatusCode.Error
       return
     }
   }
   if (code !== undefined) {
-    const read = readStatusCode(code)
+    const read = statusCodeOf(valueToString(code))
     if (read >= 0) {
       tags.keepCode = false
       tags.statusCode = read

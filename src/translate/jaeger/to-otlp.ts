@@ -21,6 +21,7 @@ import {
   ValueType,
 } from '../../otlp/model.ts'
 import { add, multiply, toSignedBigInt, type Words } from '../../otlp/time.ts'
+import { spanKindOf } from '../../otlp/words.ts'
 import { createOutcome, type Outcome, type Translated } from '../outcome.ts'
 import { eventOf } from './events.ts'
 import { Role } from './keys.ts'
@@ -362,18 +363,5 @@ function valueOrEmpty(value: KeyValue | undefined): string {
 /** Any case; SpanKind.Unspecified when the word is unknown. */
 function kindOf(tag: KeyValue): number {
   if (tag.type !== ValueType.Text && tag.type !== ValueType.String) return SpanKind.Unspecified
-  switch (valueToString(tag).toLowerCase()) {
-    case 'server':
-      return SpanKind.Server
-    case 'client':
-      return SpanKind.Client
-    case 'producer':
-      return SpanKind.Producer
-    case 'consumer':
-      return SpanKind.Consumer
-    case 'internal':
-      return SpanKind.Internal
-    default:
-      return SpanKind.Unspecified
-  }
+  return spanKindOf(valueToString(tag))
 }

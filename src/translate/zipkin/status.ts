@@ -3,6 +3,7 @@
 import { isEmptyText, textOf, valueToString } from '../../otlp/attributes.ts'
 import { type KeyValue, StatusCode, type Text, ValueType } from '../../otlp/model.ts'
 import { toSignedBigInt } from '../../otlp/time.ts'
+import { statusCodeOf } from '../../otlp/words.ts'
 
 /** The tags that may decide, as they were found. */
 export interface StatusTags {
@@ -24,7 +25,7 @@ const unset: Status = { code: StatusCode.Unset, message: '' }
 /** Evaluates once, first match wins; tags that are not used up are appended to `attributes`. */
 export function statusOf(tags: StatusTags, attributes: KeyValue[]): Status {
   const { error, code, description, censusCode, censusDescription, opencensusDescription } = tags
-  const says = code === undefined ? -1 : otelCode(valueToString(code))
+  const says = code === undefined ? -1 : saidBy(valueToString(code))
   const censusSays = says < 0 && censusCode !== undefined ? censusStatus(censusCode) : -1
   let status = unset
   let used: KeyValue | undefined
@@ -48,22 +49,9 @@ export function statusOf(tags: StatusTags, attributes: KeyValue[]): Status {
   return status
 }
 
-/** OK, ERROR, UNSET, in any case, with or without `STATUS_CODE_`, or the number; −1 when it is none. */
-function otelCode(text: string): number {
-  const upper = text.length > 24 ? '' : text.trim().toUpperCase()
-  switch (upper.startsWith('STATUS_CODE_') ? upper.slice('STATUS_CODE_'.length) : upper) {
-    case 'UNSET':
-    case '0':
-      return StatusCode.Unset
-    case 'OK':
-    case '1':
-      return StatusCode.Ok
-    case 'ERROR':
-    case '2':
-      return StatusCode.Error
-    default:
-      return -1
-  }
+/** As {@link statusCodeOf}, white space around the word allowed. */
+function saidBy(text: string): number {
+  return text.length > 24 ? -1 : statusCodeOf(text.trim())
 }
 
 /** A gRPC code: 0 is OK, every other one an error; −1 when it is no integer. */

@@ -2,6 +2,7 @@
 
 import { lastWins, textOf, toUint32, valueToString } from '../../otlp/attributes.ts'
 import { type KeyValue, type Link, noLinks, SpanKind, type Text } from '../../otlp/model.ts'
+import { spanKindOf } from '../../otlp/words.ts'
 import type { ZipkinTranslateConfig } from './config.ts'
 import { mayRepeat, Role } from './keys.ts'
 import { linksOf } from './links.ts'
@@ -209,30 +210,11 @@ function settle(found: Gathered, kind: number, attributes: KeyValue[]): void {
 
 /** The tag `span.kind`: used where the field says nothing, dropped where both say the same, kept where they differ. */
 function settleKind(found: Gathered, tag: KeyValue, kind: number, attributes: KeyValue[]): void {
-  const says = kindOf(valueToString(tag))
+  const says = spanKindOf(valueToString(tag))
   if (kind === SpanKind.Unspecified) found.kind = says
   if (says === SpanKind.Unspecified || (kind !== SpanKind.Unspecified && says !== kind)) {
     found.keepsSpanKind = true
     attributes.push(tag)
-  }
-}
-
-/** Any case; SpanKind.Unspecified when the word is none of the five. */
-function kindOf(word: string): number {
-  if (word.length > 8) return SpanKind.Unspecified
-  switch (word.toLowerCase()) {
-    case 'client':
-      return SpanKind.Client
-    case 'server':
-      return SpanKind.Server
-    case 'producer':
-      return SpanKind.Producer
-    case 'consumer':
-      return SpanKind.Consumer
-    case 'internal':
-      return SpanKind.Internal
-    default:
-      return SpanKind.Unspecified
   }
 }
 
