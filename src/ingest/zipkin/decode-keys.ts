@@ -62,8 +62,8 @@ export class KeyFinder {
   /** The key of the bytes `start` to `stop`. */
   find(start: number, stop: number): Key {
     const slot = this.previous
-    if (stop - start === (this.stops[slot] as number) - (this.starts[slot] as number) && this.tryAt(start, stop) === stop)
-      return this.expected()
+    const sameLength = stop - start === (this.stops[slot] as number) - (this.starts[slot] as number)
+    if (sameLength && this.tryAt(start, stop) === stop) return this.expected()
     return this.look(start, stop)
   }
 
@@ -71,11 +71,17 @@ export class KeyFinder {
   look(start: number, stop: number): Key {
     const key = this.table.find(this.bytes, this.view, start, stop)
     const slot = this.previous
-    this.followers[slot] = key
+    this.followers[slot] = this.isPlain(start, stop) ? key : undefined
     this.starts[slot] = start
     this.stops[slot] = stop
     this.previous = keyMark(key)
     return key
+  }
+
+  /** False for keys with a quote or a backslash: as they stand in JSON, the same bytes mean something else. */
+  private isPlain(start: number, stop: number): boolean {
+    for (let at = start; at < stop; at++) if (this.bytes[at] === 0x22 || this.bytes[at] === 0x5c) return false
+    return true
   }
 
   /** Called after each span. Throws OB_LIMIT_LENGTH. @param at place in the body */

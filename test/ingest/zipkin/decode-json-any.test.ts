@@ -140,6 +140,16 @@ describe('the JSON decoder beside JSON.parse', () => {
     )
   })
 
+  it.each([
+    ['a backslash, then an escaped quote', ['\\', '"']],
+    ['an escaped backslash before a letter, then that escape', ['a\\n', 'a\n']],
+    ['what looks like a key and a value, then an empty key', ['":"', '']],
+  ])('does not take one key for the one expected in its place: %s', (_, names) => {
+    const spans = names.map((name, at) => ({ traceId: '1', id: String(at + 1), tags: { [name]: '' } }))
+    const read = plain(JSON.stringify(spans)) as { tags: string[][] }[]
+    expect(read.map((span) => span.tags[0]?.[0])).toEqual(names)
+  })
+
   it('reads the same whether characters are escaped or not', () => {
     fc.assert(
       fc.property(fc.array(v2Span, { maxLength: 3 }), (spans) => {
