@@ -2,8 +2,8 @@
 
 import { performance } from 'node:perf_hooks'
 import { BridgeError } from '../errors.ts'
-import type { Intake, Signal } from '../ingest/adapter.ts'
 import type { TlsMaterial } from '../net/tls.ts'
+import type { Intake, Signal } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type EmitConfig, type QueueConfig, queueSettings } from './config.ts'

@@ -2,7 +2,7 @@
 
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { Signal } from '../ingest/adapter.ts'
+import type { Signal } from '../otlp/intake.ts'
 import type { OutgoingRequest, Sender } from './sender.ts'
 import type { WireRequest } from './transport/http.ts'
 

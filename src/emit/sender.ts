@@ -1,7 +1,7 @@
 /** What every link of the sending chain is: it resolves when the other side has the item, and rejects with a {@link SendError} or OB_STOPPING. */
 
 import { BridgeError } from '../errors.ts'
-import type { Signal } from '../ingest/adapter.ts'
+import type { Signal } from '../otlp/intake.ts'
 
 /** Sends one item. `abort` ends it early: it then rejects with OB_STOPPING. */
 export type Sender<T> = (item: T, abort: AbortSignal) => Promise<void>

@@ -3,9 +3,10 @@
 import { performance } from 'node:perf_hooks'
 import { BridgeError, type ErrorCode, isBridgeError } from '../errors.ts'
 import type { ServiceCount } from '../otlp/batch.ts'
+import type { EncodedBatch } from '../otlp/intake.ts'
 import { type Cell, cappedValues, type FormatBooks } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
-import type { AdapterDeps, BodyTranslator, EncodedBatch, TranslatedBody } from './adapter.ts'
+import type { AdapterDeps, BodyTranslator, TranslatedBody } from './adapter.ts'
 
 export interface ReceiverOptions {
   /** Format label, as in `interface.md`. */

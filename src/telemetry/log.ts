@@ -2,7 +2,7 @@
 
 import pino from 'pino'
 import type { LogConfig } from './config.ts'
-import { createPrettyPrinter } from './pretty.ts'
+import { createPrettyPrinter, type LogTarget } from './pretty.ts'
 
 export interface Logger {
   trace(fields: object, message: string): void
@@ -14,11 +14,6 @@ export interface Logger {
 
 /** A log that says nothing, for tests and commands that print their own output. */
 export const silentLog: Logger = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
-
-/** Where lines go; each call is one whole line with its end. */
-export interface LogTarget {
-  write(line: string): void
-}
 
 export interface LogOptions extends LogConfig {
   /** True when the target is a terminal: colours, and `auto` is pretty. */

@@ -1,6 +1,9 @@
 /** JSON log lines as a person reads them: time, level, message, then the fields. */
 
-import type { LogTarget } from './log.ts'
+/** Where lines go; each call is one whole line with its end. */
+export interface LogTarget {
+  write(line: string): void
+}
 
 const colours: Readonly<Record<string, string>> = { trace: '90', debug: '90', info: '32', warn: '33', error: '31' }
 

@@ -1,7 +1,7 @@
 /** Batches that can be told apart; without vitest, so that child processes can use it. */
 
 import type { QueuedBatch } from '../../src/emit/queue/queue.ts'
-import type { EncodedBatch } from '../../src/ingest/adapter.ts'
+import type { EncodedBatch } from '../../src/otlp/intake.ts'
 
 /** A batch of one item whose first four bytes are its number and whose others follow from it. */
 export function batch(number: number, bytes = 1000, format = 'zipkin-json'): EncodedBatch {

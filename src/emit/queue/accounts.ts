@@ -1,6 +1,6 @@
 /** The queue's side of the books: what it holds, in total and per format and signal. */
 
-import type { Signal } from '../../ingest/adapter.ts'
+import type { Signal } from '../../otlp/intake.ts'
 import type { FormatBooks, Metrics } from '../../telemetry/metrics.ts'
 
 export interface Held {

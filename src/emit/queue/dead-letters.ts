@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
-import type { Signal } from '../../ingest/adapter.ts'
+import type { Signal } from '../../otlp/intake.ts'
 import type { DeadLetter } from './queue.ts'
 import { openStore, storeFile } from './store.ts'
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve as resolvePath } from 'node:path'
 import { BridgeError } from '../../errors.ts'
-import type { EncodedBatch } from '../../ingest/adapter.ts'
+import type { EncodedBatch } from '../../otlp/intake.ts'
 import type { QueueSettings } from '../config.ts'
 import { createAccounts, exposeGauges, type Held } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'

@@ -1,7 +1,7 @@
 /** The queue that lives in memory alone: nothing survives the process, and there are no dead letters to look at later. */
 
 import { BridgeError } from '../../errors.ts'
-import type { EncodedBatch } from '../../ingest/adapter.ts'
+import type { EncodedBatch } from '../../otlp/intake.ts'
 import { createAccounts, exposeGauges } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
 import type { Queue, QueueDeps, QueuedBatch } from './queue.ts'

@@ -1,6 +1,6 @@
 /** What the two sides of the disk queue say to each other: ./disk.ts on the main thread, ./disk-worker.ts beside it. */
 
-import type { Signal } from '../../ingest/adapter.ts'
+import type { Signal } from '../../otlp/intake.ts'
 import type { Held } from './accounts.ts'
 import type { BrokenLog } from './log-damage.ts'
 

@@ -3,7 +3,7 @@
  * place: waiting here, taken (under way) or among the dead letters. See README.md beside this file for the layouts.
  */
 
-import type { EncodedBatch, Signal } from '../../ingest/adapter.ts'
+import type { EncodedBatch, Signal } from '../../otlp/intake.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 

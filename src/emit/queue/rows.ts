@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import type { Signal } from '../../ingest/adapter.ts'
+import type { Signal } from '../../otlp/intake.ts'
 import { type FoundSource, putColumn, putColumns, type RoundRequest, type Row } from './protocol.ts'
 
 /** Owners whose rows one source of the main thread reads, with their marks. */

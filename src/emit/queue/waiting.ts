@@ -1,7 +1,7 @@
 /** The index of what waits in memory: one line per format and signal, each in order of age. */
 
-import type { Signal } from '../../ingest/adapter.ts'
 import { ownsChunk } from '../../otlp/encode/chunks.ts'
+import type { Signal } from '../../otlp/intake.ts'
 import type { QueuedBatch } from './queue.ts'
 
 /** A queued batch as its queue keeps it: `data` may be on disk only. */

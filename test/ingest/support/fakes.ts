@@ -2,8 +2,9 @@
 
 import net from 'node:net'
 import { BridgeError } from '../../../src/errors.ts'
-import type { AdapterDeps, BodyTranslator, EncodedBatch } from '../../../src/ingest/adapter.ts'
+import type { AdapterDeps, BodyTranslator } from '../../../src/ingest/adapter.ts'
 import type { Pages } from '../../../src/ingest/pages.ts'
+import type { EncodedBatch } from '../../../src/otlp/intake.ts'
 import type { Logger } from '../../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
 
