@@ -92,6 +92,13 @@ export const errorTable = {
     'The connection was closed before the body was complete.',
     'Look at time-outs between the sender and the bridge.',
   ),
+  OB_AUTH: row(
+    'never',
+    401,
+    16,
+    'The sender did not show who it is, or is not known.',
+    'Compare the credentials of the sender with the `auth` section of the endpoint.',
+  ),
   OB_INTERNAL: row('never', 500, 13, 'A fault of the bridge itself.', 'Please report it, with the log line that goes with it.'),
   OB_LOOP: row('never', 508, 9, 'Our own output came back to us.', 'Point emit.endpoint away from the addresses of this bridge.'),
   OB_QUEUE_FULL: row(

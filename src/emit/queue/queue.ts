@@ -15,6 +15,12 @@ export interface QueuedBatch extends EncodedBatch {
   readonly maybeSent: boolean
 }
 
+/** A part of what was received, and which destinations it is for: places in the list of destinations. */
+export interface RoutedBatch {
+  readonly batch: EncodedBatch
+  readonly lanes: readonly number[]
+}
+
 export interface DeadLetter {
   readonly id: number
   readonly format: string
