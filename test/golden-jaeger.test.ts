@@ -1,4 +1,4 @@
-/** Jaeger's Thrift vectors and the datagrams of Zipkin spans against their goldens; the payloads of real clients. */
+/** Jaeger's Thrift and protobuf vectors and the datagrams of Zipkin spans against their goldens; the payloads of real clients. */
 
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -25,6 +25,8 @@ const translatorOf: Readonly<Record<string, BodyTranslator>> = {
   'udp-compact': jaeger.agent,
   'udp-binary': jaeger.agent,
   'udp-binary-nonstrict': jaeger.agent,
+  postspans: jaeger.postSpans,
+  'kafka-proto': jaeger.protoSpan,
 }
 
 interface Golden {
@@ -40,7 +42,7 @@ interface Vector {
   readonly golden: Golden
 }
 
-const pattern = /^(.*)\.(http|batch-compact|udp-[a-z-]+)\.bin$/
+const pattern = /^(.*)\.(http|batch-compact|udp-[a-z-]+|postspans|kafka-proto)\.bin$/
 
 const vectorsOf = (format: string): Vector[] =>
   vectorFiles(format).flatMap((file): Vector[] => {
@@ -70,8 +72,8 @@ describe.skipIf(vectors.length === 0)('golden vectors of Jaeger and of the agent
   })
 
   it('has every encoding of every batch', () => {
-    expect(vectors.length).toBeGreaterThanOrEqual(15)
-    expect(new Set(vectors.map((one) => one.name.split('.').at(-2))).size).toBe(5)
+    expect(vectors.length).toBeGreaterThanOrEqual(39)
+    expect(new Set(vectors.map((one) => one.name.split('.').at(-2))).size).toBe(7)
   })
 })
 

@@ -46,6 +46,26 @@ export function multiply(hi: number, lo: number, factor: number, out: Words): vo
   }
 }
 
+/**
+ * out = seconds × 10⁹ + nanos, both whole numbers of either sign, the sum clamped to −2^63 … 2^64 − 1. What lies below 2^63 are
+ * the words of an int64; from there on the high word goes up to 2^32 − 1, so that it is negative for negative sums only.
+ */
+export function secondsToNanos(seconds: number, nanos: number, out: Words): void {
+  if (seconds >= 0 && seconds < two32 && nanos >= 0) {
+    // 10⁹ is 1,953,125 × 2^9: the first product stays below 2^53.
+    const scaled = seconds * 1_953_125
+    const high = Math.floor(scaled / 0x800000)
+    const low = (scaled - high * 0x800000) * 512 + nanos
+    out.hi = low >= two32 ? (high + 1) | 0 : high | 0
+    out.lo = low | 0
+    return
+  }
+  const sum = BigInt(seconds) * 1_000_000_000n + BigInt(nanos)
+  const clamped = sum < -(2n ** 63n) ? -(2n ** 63n) : sum >= 2n ** 64n ? 2n ** 64n - 1n : sum
+  out.hi = Number(clamped >> 32n)
+  out.lo = Number(BigInt.asIntN(32, clamped))
+}
+
 /** out = left + right, unsigned, clamped to 2^64 − 1. */
 export function add(hi: number, lo: number, hi2: number, lo2: number, out: Words): void {
   const low = (lo >>> 0) + (lo2 >>> 0)

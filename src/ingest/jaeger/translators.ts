@@ -1,10 +1,10 @@
-/** Bytes → OTLP bytes for Jaeger's Thrift encodings: decode, translate, encode in one call. */
+/** Bytes → OTLP bytes for Jaeger's Thrift and protobuf encodings: decode, translate, encode in one call. */
 
 import { sliceToString } from '../../otlp/attributes.ts'
 import { countServices } from '../../otlp/batch.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
-import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
+import { createSizeGuess, ReverseWriter, type SizeGuess } from '../../otlp/encode/writer.ts'
 import { createKeyTable } from '../../otlp/keys.ts'
 import { SpanKind } from '../../otlp/model.ts'
 import type { JaegerTranslateConfig } from '../../translate/jaeger/config.ts'
@@ -14,6 +14,7 @@ import { type JaegerTranslateOptions, jaegerToTraces } from '../../translate/jae
 import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { BinaryReader, CompactReader, MessageType, type ThriftReader, ThriftType } from '../thrift.ts'
+import { createJaegerProtoDecoder } from './decode-proto.ts'
 import { createThriftBatchDecoder } from './decode-thrift.ts'
 
 export interface JaegerTranslatorOptions {
@@ -34,6 +35,10 @@ export interface JaegerTranslators {
   readonly batchCompact: BodyTranslator
   /** A datagram: `emitBatch` or `emitZipkinBatch`, compact or binary (strict or old header) by its first byte. */
   readonly agent: BodyTranslator
+  /** An api_v2 `PostSpansRequest`. */
+  readonly postSpans: BodyTranslator
+  /** One api_v2 `Span` with its process: a message of Jaeger's topic in Kafka. */
+  readonly protoSpan: BodyTranslator
   /** How many keys the table holds, and whether it is full. */
   readonly keys: { readonly size: number; readonly cap: number }
 }
@@ -47,20 +52,26 @@ const translateOptions = (config: JaegerTranslateConfig): JaegerTranslateOptions
 export function createJaegerTranslators(options: JaegerTranslatorOptions): JaegerTranslators {
   const keys = createKeyTable(jaegerRoleOf)
   const decodeBatch = createThriftBatchDecoder(keys, options.limits)
+  const decodeProto = createJaegerProtoDecoder(keys, options.limits)
   const translate = translateOptions(options.translate)
   const writer = new ReverseWriter(options.chunks)
-  const guess = createSizeGuess()
+  const thriftGuess = createSizeGuess()
+  const protoGuess = createSizeGuess()
 
-  const batch = (reader: ThriftReader): TranslatedBody => {
-    const decoded = decodeBatch(reader)
-    if (decoded.seqNo !== undefined || decoded.stats !== undefined) options.onClientStats?.(decoded)
+  const finish = (decoded: JaegerBatch, bodyBytes: number, guess: SizeGuess): TranslatedBody => {
     const { data, drops, notes } = jaegerToTraces(decoded, translate)
     let dropped = 0
     for (const drop of drops) dropped += drop.count
     const received = decoded.spans.length
-    const bytes = encodeTraces(data, writer, guess.expected(reader.end))
-    guess.learn(reader.end, bytes.length)
+    const bytes = encodeTraces(data, writer, guess.expected(bodyBytes))
+    guess.learn(bodyBytes, bytes.length)
     return { received, items: received - dropped, data: bytes, drops, notes, services: countServices(data) }
+  }
+
+  const batch = (reader: ThriftReader): TranslatedBody => {
+    const decoded = decodeBatch(reader)
+    if (decoded.seqNo !== undefined || decoded.stats !== undefined) options.onClientStats?.(decoded)
+    return finish(decoded, reader.end, thriftGuess)
   }
 
   const whole = (reader: ThriftReader): TranslatedBody => {
@@ -72,6 +83,8 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     httpBinary: (body) => whole(new BinaryReader(body)),
     batchCompact: (body) => whole(new CompactReader(body)),
     agent: (datagram, receivedAtMs) => readAgent(datagram, receivedAtMs, batch, options),
+    postSpans: (body) => finish(decodeProto.postSpans(body), body.length, protoGuess),
+    protoSpan: (body) => finish(decodeProto.span(body), body.length, protoGuess),
     keys,
   }
 }
