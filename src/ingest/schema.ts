@@ -85,5 +85,109 @@ export const httpTimeouts = z
 
 export type HttpTimeouts = z.infer<typeof httpTimeouts>
 
+const file = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .refine((value) => !value.includes('-----BEGIN'), { error: 'expected the path of a file, not what is in it' })
+    .describe(what)
+
+const reload = duration
+  .refine((value) => value >= 100, { error: 'expected at least 100ms' })
+  .default(10_000)
+  .describe('How often the files are looked at; new ones are taken without a restart.')
+
+/** `tls` of a listener over TCP. */
+export const listenerTls = z
+  .strictObject({
+    cert: file('PEM file with our certificate, intermediate authorities behind it.'),
+    key: file('PEM file with the private key of `cert`, not encrypted.'),
+    clientCa: file('PEM file with the authorities of clients: given, clients are asked for a certificate.').optional(),
+    clientAuth: z
+      .enum(['require', 'request'])
+      .optional()
+      .describe(
+        '`require`: clients without a certificate of `clientCa` are refused. `request`: those without one are let in, those with another are refused. Default, with `clientCa`: require.',
+      ),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest version of TLS that is spoken.'),
+    reload,
+  })
+  .refine((value) => value.clientAuth === undefined || value.clientCa !== undefined, {
+    error: 'missing: clientAuth is given without it',
+    path: ['clientCa'],
+  })
+  .describe('Given, this endpoint speaks TLS alone.')
+
+export type ListenerTls = z.infer<typeof listenerTls>
+
+/** A secret that goes over the wire as it is; empty means mostly that its environment variable is not set. */
+const token = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, { error: 'expected a text of visible ASCII characters, not empty; is its environment variable set?' })
+
+const user = z
+  .strictObject({
+    user: z
+      .string()
+      .regex(/^[^:]+$/, { error: 'expected a name without a colon, not empty' })
+      .describe('Name.'),
+    password: z
+      .string()
+      .min(1, { error: 'expected a password, not empty; is its environment variable set?' })
+      .optional()
+      .describe('Password; best out of the environment.'),
+    passwordFile: file('File that holds the password and nothing else.').optional(),
+  })
+  .refine((value) => (value.password === undefined) !== (value.passwordFile === undefined), {
+    error: 'expected either password or passwordFile',
+    path: ['password'],
+  })
+
+const apiKey = z
+  .strictObject({
+    header: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]+$/, { error: 'expected the name of a header' })
+      .default('x-api-key')
+      .transform((value) => value.toLowerCase())
+      .describe('Header, or gRPC metadata, that holds the key.'),
+    keys: z.array(token).default([]).describe('Keys; best out of the environment.'),
+    keysFile: file('File with one key a line.').optional(),
+  })
+  .refine((value) => value.keys.length > 0 || value.keysFile !== undefined, { error: 'expected keys or keysFile', path: ['keys'] })
+
+/** `auth` of a listener that speaks HTTP or gRPC. */
+export const listenerAuth = z
+  .strictObject({
+    basic: z.array(user).default([]).describe('Users and passwords: `{ user, password }` or `{ user, passwordFile }`.'),
+    htpasswdFile: file('File with `user:password`, `user:{SHA256}digest` or `user:{SHA}digest` a line, digests in base64.').optional(),
+    bearer: z.array(token).default([]).describe('Bearer tokens; best out of the environment.'),
+    bearerFile: file('File with one bearer token a line.').optional(),
+    apiKey: apiKey.optional().describe('Keys in a header of their own.'),
+    except: z
+      .array(z.string().regex(/^\//, { error: 'expected a path such as /health' }))
+      .optional()
+      .describe(
+        'Paths (and gRPC methods) that need no credentials. Default: those that tell an orchestrator whether the bridge is well; `[]` is none.',
+      ),
+    reload,
+  })
+  .refine(
+    (value) => value.basic.length + value.bearer.length > 0 || (value.htpasswdFile ?? value.bearerFile ?? value.apiKey) !== undefined,
+    { error: 'expected at least one of basic, htpasswdFile, bearer, bearerFile, apiKey: without any, nobody could send' },
+  )
+  .describe('Given, senders must show one of these credentials. Without `tls` they cross the network readable.')
+
+export type ListenerAuth = z.infer<typeof listenerAuth>
+
+/** Keys of every listener over TCP that say who may send. */
+export const securityKeys = { tls: listenerTls.optional(), auth: listenerAuth.optional() }
+
 /** Keys of every section of a listener that speaks HTTP. */
-export const httpKeys = (port: number) => ({ host: hostKey, port: portKey(port), limits: httpLimits, timeouts: httpTimeouts })
+export const httpKeys = (port: number) => ({
+  host: hostKey,
+  port: portKey(port),
+  limits: httpLimits,
+  timeouts: httpTimeouts,
+  ...securityKeys,
+})

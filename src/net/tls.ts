@@ -23,6 +23,8 @@ export interface TlsFault {
 /** What was read. */
 export interface TlsMaterial {
   readonly context: SecureContext
+  /** The same as text, for servers: their options take no context. */
+  readonly pem: { readonly ca?: string; readonly cert?: string; readonly key?: string }
   /** The certificates of `ca`; empty when it is not given. */
   readonly authorities: readonly X509Certificate[]
   /** Those of `cert`, our own first; empty when it is not given. */
@@ -102,13 +104,13 @@ export async function readTls(files: TlsFiles): Promise<TlsRead> {
     faults.push({ key: 'key', message: 'cannot use the file: its key is not that of the (first) certificate in cert' })
   }
   if (faults.length > 0) return { material: undefined, faults }
+  const pem = {
+    ...(authorities === undefined ? {} : { ca: join(authorities) }),
+    ...(own === undefined ? {} : { cert: join(own) }),
+    ...(key === undefined ? {} : { key: String(key.export({ type: 'pkcs8', format: 'pem' })) }),
+  }
   try {
-    const context = createSecureContext({
-      ...(authorities === undefined ? {} : { ca: join(authorities) }),
-      ...(own === undefined ? {} : { cert: join(own) }),
-      ...(key === undefined ? {} : { key: key.export({ type: 'pkcs8', format: 'pem' }) }),
-    })
-    return { material: { context, authorities: authorities ?? [], own: own ?? [] }, faults: [] }
+    return { material: { context: createSecureContext(pem), pem, authorities: authorities ?? [], own: own ?? [] }, faults: [] }
   } catch (cause) {
     // OpenSSL has rules of its own, such as a least length of keys.
     return { material: undefined, faults: [{ key: own === undefined ? 'ca' : 'cert', message: `cannot use the file: ${because(cause)}` }] }
@@ -118,7 +120,7 @@ export async function readTls(files: TlsFiles): Promise<TlsRead> {
 const longestName = 100
 
 /** The subject as one line: common name, or all of it where there is none. */
-function nameOf({ subject }: X509Certificate): string {
+export function certificateName({ subject }: X509Certificate): string {
   const name = /^CN=(.+)$/m.exec(subject)?.[1] ?? subject.replaceAll('\n', ', ')
   return name.length > longestName ? `${name.slice(0, longestName)}…` : name
 }
@@ -126,8 +128,8 @@ function nameOf({ subject }: X509Certificate): string {
 function troubleOf(certificate: X509Certificate, nowMs: number): string | undefined {
   const day = (date: Date): string => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
   const [from, to] = [certificate.validFromDate, certificate.validToDate]
-  if (nowMs > to.getTime()) return `certificate ${nameOf(certificate)} expired at ${day(to)}`
-  if (nowMs < from.getTime()) return `certificate ${nameOf(certificate)} is valid only from ${day(from)}`
+  if (nowMs > to.getTime()) return `certificate ${certificateName(certificate)} expired at ${day(to)}`
+  if (nowMs < from.getTime()) return `certificate ${certificateName(certificate)} is valid only from ${day(from)}`
   return undefined
 }
 
@@ -135,11 +137,19 @@ function troubleOf(certificate: X509Certificate, nowMs: number): string | undefi
  * What time has done to the certificates, one sentence each with the option in front; empty when all are valid. Of `ca` only when not
  * one is: in a bundle of authorities there are always some that have expired.
  */
-export function certificateTrouble(material: TlsMaterial, section: string, nowMs: number): string[] {
+export function certificateTrouble(
+  material: Pick<TlsMaterial, 'own' | 'authorities'>,
+  section: string,
+  nowMs: number,
+  authoritiesKey = 'ca',
+): string[] {
   const troubles = (certificates: readonly X509Certificate[]): string[] =>
     certificates.map((one) => troubleOf(one, nowMs)).filter((one) => one !== undefined)
   const own = troubles(material.own)
   const authorities = troubles(material.authorities)
   const allBad = authorities.length === material.authorities.length
-  return [...own.map((one) => `${section}.cert: ${one}`), ...(allBad ? authorities.slice(0, 1) : []).map((one) => `${section}.ca: ${one}`)]
+  return [
+    ...own.map((one) => `${section}.cert: ${one}`),
+    ...(allBad ? authorities.slice(0, 1) : []).map((one) => `${section}.${authoritiesKey}: ${one}`),
+  ]
 }

@@ -63,8 +63,18 @@ export const metricTable = {
     'format',
     'service',
   ),
+  otlp_bridge_sampling_answers_total: counter(
+    'Sampling strategies asked for by Jaeger clients, by where the answer came from; `none`: there was no answer.',
+    'source',
+  ),
   otlp_bridge_cache_full: gauge('1 when a bounded cache is at its cap.', 'cache'),
   otlp_bridge_connections_closed_total: counter('Connections closed by a limit or a time-out.', 'transport', 'reason'),
+  otlp_bridge_refused_credentials_total: counter(
+    'Requests and calls refused for their credentials: none (`missing`), or none that is known (`unknown`).',
+    'listener',
+    'reason',
+  ),
+  otlp_bridge_tls_certificate_end_seconds: gauge('When the certificate that a listener serves expires, in seconds since 1970.', 'listener'),
   otlp_bridge_stage_seconds: histogram(
     'Time of each stage for one request: decode, translate (with encode), queue, send.',
     'stage',
