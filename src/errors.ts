@@ -125,6 +125,13 @@ export const errorTable = {
     'Nothing: it is tried again after the time the endpoint gave.',
   ),
   OB_SEND_PERMANENT: row('never', 502, 3, 'The endpoint refuses this data for good.', 'See the dead letters: otlp-bridge queue ls --dead.'),
+  OB_SAMPLING: row(
+    'later',
+    503,
+    14,
+    'There is no sampling strategy to be had now.',
+    'The old collector of `sampling.upstream` does not answer; clients keep the strategy they have.',
+  ),
   OB_CONFIG: row('fatal', 500, 3, 'The configuration has faults.', 'Each fault is listed with its key.'),
   OB_INPUT: row('fatal', 400, 3, 'An input file cannot be read.', 'Check the path and its rights.'),
   OB_LISTEN: row('fatal', 500, 14, 'A listener cannot open its port.', 'Another program holds it: stop it, or set another port.'),

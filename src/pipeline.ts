@@ -17,6 +17,7 @@ import { findLoop, plannedAddresses } from './loop.ts'
 import { decodeTraces } from './otlp/decode/traces.ts'
 import { createChunkPool } from './otlp/encode/chunks.ts'
 import { tracesToJson } from './otlp/encode/json.ts'
+import { createSampling } from './sampling/sampling.ts'
 import { createExposition } from './telemetry/exposition.ts'
 import { createBooksCheck, createHealth, type Health } from './telemetry/health.ts'
 import { createRateLimitedLog, type Logger } from './telemetry/log.ts'
@@ -101,6 +102,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const health = createHealth()
   await refuseLoop(config, plannedAddresses(config))
 
+  const sampling = await createSampling(config.sampling, { log, metrics, monotonicMs: () => performance.now() })
   const chunks = createChunkPool()
   const emit = await createEmit({
     emit: config.emit,
@@ -136,6 +138,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     const endMs = nowMs() + deadlineMs
     await Promise.all(endpoints.map(({ listener }) => listener.stop(Math.max(0, deadlineMs / 2))))
     const droppedBefore = total('dropped')
+    sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
     await admin?.stop(0)
     return { left: total('queued'), lost: total('dropped') - droppedBefore }
@@ -148,6 +151,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       log: createRateLimitedLog(log),
       nowMs,
       pages,
+      sampling: sampling.lookup,
       chunks,
       translate: config.translate,
     })

@@ -5,6 +5,7 @@ import { adminConfig } from '../admin/config.ts'
 import { emitConfig, queueConfig } from '../emit/config.ts'
 import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
+import { samplingConfig } from '../sampling/config.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
 import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
 
@@ -19,6 +20,7 @@ export const configSchema = z.strictObject({
   translate: translateConfig,
   emit: emitConfig,
   queue: queueConfig,
+  sampling: samplingConfig,
   mirror: mirrorConfig,
   admin: adminConfig,
   log: logConfig,

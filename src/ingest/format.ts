@@ -24,14 +24,32 @@ export interface Carried {
   zipkinList(limits: DecodeLimits): (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
 }
 
+/** What a Jaeger client is told about sampling, in every form it may ask for. */
+export interface SamplingAnswer {
+  /** Enums as text. */
+  readonly json: string
+  /** Enums as numbers, as clients made with Thrift 0.9.2 want them. */
+  readonly legacyJson: string
+  /** A `jaeger.api_v2.SamplingStrategyResponse`. */
+  readonly proto: Uint8Array
+}
+
+/** Finds the strategy of a service. Rejects when there is none to be had now. */
+export type SamplingLookup = (service: string) => Promise<SamplingAnswer>
+
 export interface FormatContext<Translate> extends AdapterDeps, Means<Translate> {
   readonly pages: Pages
+  readonly sampling: SamplingLookup
 }
 
 /** One endpoint of a format, not yet started. */
 export interface EndpointStart {
   /** As in `interface.md`: `zipkin`, `jaeger.compact`. */
   readonly name: string
+  /** Its part of the configuration, defaults filled in. Decides whether a reload concerns it; absent: the format's whole section does. */
+  readonly section?: object | undefined
+  /** Formats whose payloads it takes beside its own: a change of how those are translated concerns it, too. Absent: all formats. */
+  readonly carries?: readonly string[] | undefined
   start(): Promise<Listener>
 }
 

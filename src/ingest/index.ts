@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
-import type { Carried, EndpointStart, Format, FormatContext, Means } from './format.ts'
+import type { Carried, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
 import { jaeger } from './jaeger/format.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
 import type { Pages } from './pages.ts'
@@ -51,6 +51,8 @@ export type TranslateConfig = z.output<typeof translateConfig>
 /** What starting endpoints needs beside their sections. */
 export interface IngestContext extends AdapterDeps {
   readonly pages: Pages
+  /** Sampling strategies, for Jaeger clients that ask for theirs. */
+  readonly sampling: SamplingLookup
   readonly translate: TranslateConfig
 }
 

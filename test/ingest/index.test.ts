@@ -11,7 +11,7 @@ import {
   translateConfig,
 } from '../../src/ingest/index.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
-import { countsOf, createFakeDeps, eventually, type FakeDeps, openBooks, quietPages, sumOf } from './support/fakes.ts'
+import { countsOf, createFakeDeps, eventually, type FakeDeps, openBooks, quietPages, quietSampling, sumOf } from './support/fakes.ts'
 
 let deps: FakeDeps
 let endpoints: readonly Endpoint[] = []
@@ -29,7 +29,12 @@ afterEach(async () => {
 const anyPort = { port: 0, host: '127.0.0.1' }
 
 async function start(section: object): Promise<Record<string, string>> {
-  endpoints = await startIngest(ingestConfig.parse(section), { ...deps, pages: quietPages, translate: translateConfig.parse({}) })
+  endpoints = await startIngest(ingestConfig.parse(section), {
+    ...deps,
+    pages: quietPages,
+    sampling: quietSampling,
+    translate: translateConfig.parse({}),
+  })
   return Object.fromEntries(endpoints.map(({ name, listener }) => [name, listener.addresses[0] as string]))
 }
 

@@ -3,9 +3,11 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
+import type { SamplingLookup } from '../format.ts'
 import { type BodyRoute, replyText, retryAfter, startHttp } from '../http.ts'
 import { createReceiver } from '../receive.ts'
 import type { JaegerHttpConfig } from './config.ts'
+import { samplingRoutes } from './sampling.ts'
 
 const thriftTypes = new Set(['application/x-thrift', 'application/vnd.apache.thrift.binary'])
 
@@ -73,8 +75,13 @@ function refusalText(error: BridgeError): string {
 /** What Go's `http.Error` sends along. */
 const goHeaders = { 'x-content-type-options': 'nosniff' }
 
-/** Starts the endpoint. @param translate one `Batch` struct in Thrift binary. Throws OB_LISTEN. */
-export function startJaegerHttp(config: JaegerHttpConfig, translate: BodyTranslator, deps: AdapterDeps): Promise<Listener> {
+/** Starts the endpoint. @param translate one `Batch` struct in Thrift binary. @param lookup sampling strategies, for `/api/sampling`. Throws OB_LISTEN. */
+export function startJaegerHttp(
+  config: JaegerHttpConfig,
+  translate: BodyTranslator,
+  lookup: SamplingLookup,
+  deps: AdapterDeps,
+): Promise<Listener> {
   const receiver = createReceiver({ format: 'jaeger-thrift-binary', transport: 'http', translate }, deps)
   const traces: BodyRoute = {
     path: '/api/traces',
@@ -98,16 +105,11 @@ export function startJaegerHttp(config: JaegerHttpConfig, translate: BodyTransla
       timeouts: config.timeouts,
       bodies: [traces],
       routes(app) {
-        app.get('/api/sampling', (_request, reply) => {
-          reply
-            .code(404)
-            .type('text/plain; charset=utf-8')
-            .send('otlp-bridge does not serve sampling strategies yet; clients keep their own\n')
-        })
+        samplingRoutes(app, '/api', lookup)
       },
       notFound(request, reply) {
         const path = (request.raw.url ?? '').split('?', 1)[0]
-        if (path === '/api/traces' || path === '/api/sampling') {
+        if (path === '/api/traces' || path === '/api/sampling' || path === '/api/baggageRestrictions') {
           reply.raw.writeHead(405, { ...emptyBody, allow: path === '/api/traces' ? 'POST' : 'GET' })
           reply.raw.end()
         } else {

@@ -42,12 +42,18 @@ const health = z
   .describe('The admin port of the Jaeger collector: `GET /` and `GET /metrics`. Off unless it is named here.')
 export type JaegerHealthConfig = z.infer<typeof health>
 
+const sampling = z
+  .strictObject({ enabled, ...httpKeys(5778) })
+  .describe("The agent's port for sampling strategies: `GET /sampling?service=`, `GET /baggageRestrictions`.")
+export type JaegerSamplingConfig = z.infer<typeof sampling>
+
 export const jaegerConfig = z
   .strictObject({
     http: collector.optional(),
     compact: agentPort(6831, "The agent's port for Thrift compact.").optional(),
     binary: agentPort(6832, "The agent's port for Thrift binary.").optional(),
     zipkin: agentPort(5775, "The agent's old port for Zipkin Thrift.").optional(),
+    sampling: sampling.optional(),
     health: health.optional(),
   })
   .describe('Jaeger: where no endpoint is named here, all but the admin port are started; where some are, only those.')
@@ -60,12 +66,13 @@ export interface JaegerEndpoints {
   readonly compact: AgentPortConfig | undefined
   readonly binary: AgentPortConfig | undefined
   readonly zipkin: AgentPortConfig | undefined
+  readonly sampling: JaegerSamplingConfig | undefined
   readonly health: JaegerHealthConfig | undefined
 }
 
 /** Resolves which endpoints a section means, with their defaults filled in. */
 export function jaegerEndpoints(config: JaegerConfig): JaegerEndpoints {
-  const named = [config.http, config.compact, config.binary, config.zipkin].some((one) => one?.enabled === true)
+  const named = [config.http, config.compact, config.binary, config.zipkin, config.sampling].some((one) => one?.enabled === true)
   const wanted = <T extends { enabled: boolean }>(one: T | undefined, fallback: () => T): T | undefined =>
     one === undefined ? (named ? undefined : fallback()) : one.enabled ? one : undefined
   return {
@@ -73,6 +80,7 @@ export function jaegerEndpoints(config: JaegerConfig): JaegerEndpoints {
     compact: wanted(config.compact, () => agentPort(6831, '').parse({})),
     binary: wanted(config.binary, () => agentPort(6832, '').parse({})),
     zipkin: wanted(config.zipkin, () => agentPort(5775, '').parse({})),
+    sampling: wanted(config.sampling, () => sampling.parse({})),
     health: config.health?.enabled === true ? config.health : undefined,
   }
 }

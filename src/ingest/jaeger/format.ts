@@ -9,6 +9,7 @@ import { createClientStats } from './client-stats.ts'
 import { startJaegerHttp } from './collector-http.ts'
 import { type JaegerConfig, jaegerConfig, jaegerEndpoints } from './config.ts'
 import { startJaegerHealth } from './health.ts'
+import { startJaegerSampling } from './sampling.ts'
 import { createJaegerTranslators, type JaegerTranslatorOptions, type JaegerTranslators } from './translators.ts'
 
 function translators(
@@ -25,15 +26,18 @@ function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateC
   const of = (limits: Parameters<typeof decodeLimitsOf>[0]): JaegerTranslators =>
     translators(context, decodeLimitsOf(limits), onClientStats)
   const wanted = jaegerEndpoints(config)
-  const { http, health } = wanted
+  const { http, sampling, health } = wanted
   const starts: EndpointStart[] = []
   if (http !== undefined) {
-    starts.push({ name: 'jaeger.http', start: () => startJaegerHttp(http, of(http.limits).httpBinary, context) })
+    starts.push({ name: 'jaeger.http', start: () => startJaegerHttp(http, of(http.limits).httpBinary, context.sampling, context) })
   }
   for (const name of ['compact', 'binary', 'zipkin'] as const) {
     const port = wanted[name]
     if (port === undefined) continue
     starts.push({ name: `jaeger.${name}`, start: () => startAgentPort(name, port, of(port.limits).agent, context) })
+  }
+  if (sampling !== undefined) {
+    starts.push({ name: 'jaeger.sampling', start: () => startJaegerSampling(sampling, context.sampling, context) })
   }
   if (health !== undefined) starts.push({ name: 'jaeger.health', start: () => startJaegerHealth(health, context.pages, context) })
   return starts
@@ -46,5 +50,6 @@ export const jaeger = defineFormat({
   files: {
     'jaeger-thrift-binary': (means, limits) => translators(means, limits).httpBinary,
     'jaeger-thrift-compact': (means, limits) => translators(means, limits).batchCompact,
+    'jaeger-proto': (means, limits) => translators(means, limits).postSpans,
   },
 })

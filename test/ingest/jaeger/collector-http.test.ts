@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Listener } from '../../../src/ingest/adapter.ts'
 import { parseMediaType, startJaegerHttp } from '../../../src/ingest/jaeger/collector-http.ts'
 import { jaegerConfig, jaegerEndpoints } from '../../../src/ingest/jaeger/config.ts'
-import { countsOf, createFakeDeps, type FakeDeps, openBooks, openRaw, queueFull, toyTranslate } from '../support/fakes.ts'
+import { countsOf, createFakeDeps, type FakeDeps, openBooks, openRaw, queueFull, quietSampling, toyTranslate } from '../support/fakes.ts'
 
 let deps: FakeDeps
 let listener: Listener | undefined
@@ -21,7 +21,7 @@ afterEach(async () => {
 async function start(): Promise<string> {
   const { http } = jaegerEndpoints(jaegerConfig.parse({ http: { host: '127.0.0.1', port: 0 } }))
   if (http === undefined) throw new Error('the endpoint is off')
-  listener = await startJaegerHttp(http, toyTranslate, deps)
+  listener = await startJaegerHttp(http, toyTranslate, quietSampling, deps)
   return listener.addresses[0] as string
 }
 
@@ -80,7 +80,9 @@ describe('startJaegerHttp', () => {
     ['POST', '/api/sampling', 405],
     ['POST', '/api/traces/', 404],
     ['GET', '/', 404],
-    ['GET', '/api/sampling?service=a', 404],
+    ['GET', '/api/sampling?service=a', 200],
+    ['GET', '/api/sampling', 400],
+    ['GET', '/api/baggageRestrictions?service=a', 200],
   ])('J-H5: answers %s %s with %d', async (method, path, status) => {
     expect((await fetch(`${await start()}${path}`, { method, headers: { 'content-type': 'no type' } })).status).toBe(status)
   })

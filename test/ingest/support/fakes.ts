@@ -3,6 +3,7 @@
 import net from 'node:net'
 import { BridgeError } from '../../../src/errors.ts'
 import type { AdapterDeps, BodyTranslator } from '../../../src/ingest/adapter.ts'
+import type { SamplingLookup } from '../../../src/ingest/format.ts'
 import type { Pages } from '../../../src/ingest/pages.ts'
 import type { EncodedBatch } from '../../../src/otlp/intake.ts'
 import type { Logger } from '../../../src/telemetry/log.ts'
@@ -79,6 +80,9 @@ export const quietPages: Pages = {
   trouble: () => undefined,
   exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
 }
+
+/** A lookup that gives every service the same. */
+export const quietSampling: SamplingLookup = async () => ({ json: '{}', legacyJson: '{}', proto: new Uint8Array() })
 
 /** Counts of a metric by its labels, those at zero left out: `{ 'reason=bad_id': 2 }` with only the labels asked for. */
 export function countsOf(metrics: Metrics, name: string, label: string): Record<string, number> {

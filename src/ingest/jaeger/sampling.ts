@@ -1,0 +1,107 @@
+/** Remote sampling: the agent's HTTP port 5778, the same below `/api` on the collector's, and the gRPC method. Rules J-M1 to J-M5. */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { BridgeError } from '../../errors.ts'
+import { ProtoReader, WireType } from '../../otlp/decode/reader.ts'
+import type { AdapterDeps, Listener } from '../adapter.ts'
+import type { SamplingAnswer, SamplingLookup } from '../format.ts'
+import type { GrpcMethod } from '../grpc.ts'
+import { replyText, startHttp } from '../http.ts'
+import type { JaegerSamplingConfig } from './config.ts'
+
+/** What Go's `http.Error` sends along. */
+const errorHeaders = { 'x-content-type-options': 'nosniff', 'content-type': 'text/plain; charset=utf-8' }
+
+/** The value of `service`, given exactly once. */
+function serviceOf(request: FastifyRequest): string | undefined {
+  const url = request.raw.url ?? ''
+  const question = url.indexOf('?')
+  const services = question < 0 ? [] : new URLSearchParams(url.slice(question + 1)).getAll('service')
+  return services.length === 1 ? services[0] : undefined
+}
+
+const reply400 = (reply: FastifyReply): FastifyReply =>
+  reply.code(400).headers(errorHeaders).send("'service' parameter must be provided once\n")
+
+/** As bytes: to a text the framework would add a charset, which Jaeger does not. */
+const sendJson = (reply: FastifyReply, json: string): FastifyReply => reply.type('application/json').send(Buffer.from(json))
+
+/** Adds `GET <base>/sampling` and `GET <base>/baggageRestrictions` to a server. @param base `''` or `/api` */
+export function samplingRoutes(app: FastifyInstance, base: string, lookup: SamplingLookup): void {
+  app.get(`${base}/sampling`, (request, reply) => answer(request, reply, lookup, (found) => found.json))
+  // Baggage restrictions were never more than a plan: nobody restricts anything, which is what an empty list says.
+  app.get(`${base}/baggageRestrictions`, (request, reply) => (serviceOf(request) === undefined ? reply400(reply) : sendJson(reply, '[]')))
+}
+
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  lookup: SamplingLookup,
+  form: (found: SamplingAnswer) => string,
+): Promise<FastifyReply> {
+  const service = serviceOf(request)
+  if (service === undefined) return reply400(reply)
+  try {
+    return sendJson(reply, form(await lookup(service)))
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return reply.code(500).headers(errorHeaders).send(`collector error: ${why}\n`)
+  }
+}
+
+/** Starts the agent's port for strategies, over HTTP. Throws OB_LISTEN. */
+export function startJaegerSampling(config: JaegerSamplingConfig, lookup: SamplingLookup, deps: AdapterDeps): Promise<Listener> {
+  return startHttp(
+    {
+      ...config,
+      section: 'ingest.jaeger.sampling',
+      bodies: [],
+      routes(app) {
+        samplingRoutes(app, '', lookup)
+        app.get('/', (request, reply) => answer(request, reply, lookup, (found) => found.legacyJson))
+      },
+      notFound(request, reply) {
+        if (request.raw.method !== 'GET' && /^\/(sampling|baggageRestrictions)?(\?|$)/.test(request.raw.url ?? '')) {
+          reply.raw.writeHead(405, { allow: 'GET', 'content-length': 0 })
+          reply.raw.end()
+        } else replyText(reply.raw, 404, '404 page not found\n', { 'x-content-type-options': 'nosniff' })
+      },
+    },
+    deps,
+  )
+}
+
+// message SamplingStrategyParameters { string serviceName = 1; }
+
+/** The service asked for; '' when none is named, as Jaeger takes it. Throws OB_DECODE_PROTO. */
+function serviceIn(message: Uint8Array): string {
+  const reader = new ProtoReader(message)
+  let service = ''
+  while (reader.at < reader.end) {
+    const tag = reader.varint32()
+    if (tag !== ((1 << 3) | WireType.Bytes)) {
+      reader.skip(tag)
+      continue
+    }
+    const end = reader.length()
+    service = Buffer.from(message.subarray(reader.at, end)).toString()
+    reader.at = end
+  }
+  return service
+}
+
+/** `SamplingManager/GetSamplingStrategy`, for the ports 14250 and 5779. Rule J-R2. */
+export function samplingMethod(lookup: SamplingLookup): GrpcMethod {
+  return {
+    path: '/jaeger.api_v2.SamplingManager/GetSamplingStrategy',
+    async handle(message) {
+      const service = serviceIn(message)
+      try {
+        return (await lookup(service)).proto
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause)
+        throw new BridgeError('OB_SAMPLING', `cannot give a sampling strategy: ${why}`, { retryAfterSeconds: 10, cause })
+      }
+    },
+  }
+}
