@@ -38,11 +38,13 @@ export const queueCases: readonly QueueCase[] = (['memory', 'disk-durable', 'dis
   ),
 )
 
+const lanes = [{ destination: 'bench', whenFull: 'refuse' }] as const
+
 const openQueue = (mode: QueueCase['mode'], path: string): Promise<Queue> => {
   const deps = { metrics: createMetrics(), log: silentLog, nowMs: Date.now }
-  if (mode === 'memory') return Promise.resolve(createMemoryQueue({ maxSize: 2 ** 30, ack: 'memory' }, deps))
+  if (mode === 'memory') return Promise.resolve(createMemoryQueue({ lanes, maxSize: 2 ** 30, ack: 'memory' }, deps))
   const ack = mode.slice('disk-'.length) as Ack
-  return createDiskQueue({ path, maxSize: 2 ** 33, ack, memoryTail: 16 * 2 ** 20, ballast: 0 }, deps)
+  return createDiskQueue({ path, lanes, maxSize: 2 ** 33, ack, memoryTail: 16 * 2 ** 20, ballast: 0 }, deps)
 }
 
 /** Puts for `seconds`, then drains. The state folder is below the system's temporary folder and removed. */
@@ -50,6 +52,8 @@ export async function measureQueue({ name, mode, bytes, putters }: QueueCase, se
   const path = mkdtempSync(join(tmpdir(), 'otlp-bridge-bench-'))
   const queue = await openQueue(mode, path)
   const answeredAtOnce = mode === 'memory' || mode === 'disk-memory'
+  const [lane] = queue.lanes
+  if (lane === undefined) throw new Error('BUG: no lane')
   let stopped = false
   let puts = 0
   let waitedMs = 0
@@ -59,7 +63,7 @@ export async function measureQueue({ name, mode, bytes, putters }: QueueCase, se
       // As an encoder would hand it over: fresh bytes each time.
       const data = new Uint8Array(bytes)
       data.fill(puts & 0xff)
-      await queue.put({ format: 'bench', signal: 'traces', items: 1, data })
+      await queue.put([{ batch: { format: 'bench', signal: 'traces', items: 1, data }, lanes: [0] }])
       waitedMs += performance.now() - before
       puts++
       if (answeredAtOnce && (puts & 15) === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -67,9 +71,9 @@ export async function measureQueue({ name, mode, bytes, putters }: QueueCase, se
   }
   const take = async (): Promise<void> => {
     while (!stopped || queue.stats().batches > 0) {
-      const taken = await queue.take({ maxItems: 64, maxBytes: 4 * 2 ** 20 })
+      const taken = await lane.take({ maxItems: 64, maxBytes: 4 * 2 ** 20 })
       if (taken.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-      else void queue.settle(taken)
+      else void lane.settle(taken)
     }
   }
   const startedMs = performance.now()

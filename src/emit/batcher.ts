@@ -1,6 +1,6 @@
 /** Merges what waits into requests: queued batches of one format and signal concatenate to one, nothing is decoded. */
 
-import type { Queue, QueuedBatch } from './queue/queue.ts'
+import type { Lane, QueuedBatch } from './queue/queue.ts'
 
 export interface BatcherOptions {
   readonly delayMs: number
@@ -9,7 +9,7 @@ export interface BatcherOptions {
 }
 
 export interface BatcherDeps {
-  readonly queue: Queue
+  readonly lane: Lane
   /** Ends `next` with an empty result, for good. */
   readonly abort: AbortSignal
   readonly monotonicMs: () => number
@@ -17,7 +17,7 @@ export interface BatcherDeps {
 }
 
 export interface Batcher {
-  /** The batches of the next request; empty when woken for nothing or aborted. Rejects as `Queue.take` does. */
+  /** The batches of the next request; empty when woken for nothing or aborted. Rejects as `Lane.take` does. */
   next(): Promise<readonly QueuedBatch[]>
   /** From now on nothing waits for others to be merged with. */
   hurry(): void
@@ -28,7 +28,7 @@ export interface Batcher {
  * waiting. What piled up while nobody asked is due at once.
  */
 export function createBatcher(options: BatcherOptions, deps: BatcherDeps): Batcher {
-  const { queue, abort } = deps
+  const { lane, abort } = deps
   const limits = { maxItems: options.maxItems, maxBytes: options.maxBytes }
   const hurrying = new AbortController()
   const noDelay = AbortSignal.any([abort, hurrying.signal])
@@ -42,26 +42,26 @@ export function createBatcher(options: BatcherOptions, deps: BatcherDeps): Batch
   let lastTakenMs = Number.POSITIVE_INFINITY
 
   const waitForSome = (): Promise<void> => {
-    some ??= queue.ready().then(() => void (some = undefined))
+    some ??= lane.ready().then(() => void (some = undefined))
     return some
   }
   const waitForEnough = (): Promise<void> => {
-    enough ??= queue.ready({ items: limits.maxItems, bytes: limits.maxBytes }).then(() => void (enough = undefined))
+    enough ??= lane.ready({ items: limits.maxItems, bytes: limits.maxBytes }).then(() => void (enough = undefined))
     return enough
   }
 
   return {
     async next() {
-      const piledUp = queue.waiting().items > 0 && deps.monotonicMs() - lastTakenMs >= options.delayMs
+      const piledUp = lane.waiting().items > 0 && deps.monotonicMs() - lastTakenMs >= options.delayMs
       await Promise.race([waitForSome(), aborted])
       if (abort.aborted) return []
-      const now = queue.waiting()
+      const now = lane.waiting()
       const due = piledUp || noDelay.aborted || now.items >= limits.maxItems || now.bytes >= limits.maxBytes
       if (!due && options.delayMs > 0) {
         await Promise.race([waitForEnough(), deps.sleep(options.delayMs, noDelay)])
         if (abort.aborted) return []
       }
-      const taken = await queue.take(limits)
+      const taken = await lane.take(limits)
       lastTakenMs = deps.monotonicMs()
       return taken
     },

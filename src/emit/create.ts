@@ -80,11 +80,14 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
   if (emit.protocol === 'http/json' && toJson === undefined) throw new Error('BUG: http/json without an encoder')
   const certificates = await readCertificates(emit, nowMs)
   for (const trouble of certificates.trouble()) log.warn({ destination: emit.destination }, trouble)
-  const queueDeps = { metrics, log, nowMs }
+  const queueDeps = { metrics, log, nowMs, ...(deps.recycle === undefined ? {} : { recycle: deps.recycle }) }
+  const lanes = [{ destination: emit.destination, whenFull: 'refuse' as const }]
   const queue =
     settings.type === 'disk'
-      ? await createDiskQueue(settings, queueDeps)
-      : createMemoryQueue({ maxSize: settings.maxSize, ack: settings.ack === 'forwarded' ? 'forwarded' : 'memory' }, queueDeps)
+      ? await createDiskQueue({ ...settings, lanes }, queueDeps)
+      : createMemoryQueue({ lanes, maxSize: settings.maxSize, ack: settings.ack === 'forwarded' ? 'forwarded' : 'memory' }, queueDeps)
+  const [lane] = queue.lanes
+  if (lane === undefined) throw new Error('BUG: no lane')
   const transport = createHttpTransport({
     urls: signalUrls(emit),
     headers: { 'user-agent': 'otlp-bridge', ...emit.headers, 'x-otlp-bridge': deps.instanceId },
@@ -106,7 +109,7 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
       queueSurvives: settings.type === 'disk' && settings.ack !== 'forwarded',
     },
     {
-      queue,
+      lane,
       transport: transport.send,
       encode: (send) =>
         withEncoding(send, {
@@ -118,21 +121,22 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
       log,
       random,
       monotonicMs: () => performance.now(),
-      recycle: deps.recycle ?? (() => {}),
     },
   )
   let stopping = false
 
   return {
     intake: {
-      put: (batch) => queue.put(batch),
+      put: (batch) => queue.put([{ batch, lanes: [0] }]),
       refusal: () => queue.refusal(),
     },
     queue,
     health() {
       if (stopping) return { ok: false, reasons: ['the bridge is stopping'] }
       // Certificates first: they are the cause of what else may be wrong.
-      const reasons = [...certificates.trouble(), ...destination.health().reasons]
+      const { fault } = queue.stats()
+      const stored = fault === undefined ? [] : [`queue cannot store: ${fault}`]
+      const reasons = [...certificates.trouble(), ...stored, ...destination.health().reasons]
       return { ok: reasons.length === 0, reasons }
     },
     async stop(deadlineMs) {

@@ -2,12 +2,11 @@
 
 import PQueue from 'p-queue'
 import { isBridgeError } from '../errors.ts'
-import { ownsChunk } from '../otlp/encode/chunks.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type BatcherOptions, createBatcher } from './batcher.ts'
 import { createHealthWatch, type EmitHealth } from './health.ts'
-import type { Queue, QueuedBatch } from './queue/queue.ts'
+import type { Lane, QueuedBatch } from './queue/queue.ts'
 import { isStopping, type RetryPolicy, sleepUnlessAborted, withRetry } from './retry.ts'
 import { isSendError, type OutgoingRequest, type PartialSuccess, SendError, type Sender, stoppingError } from './sender.ts'
 import { withTimeout } from './timeout.ts'
@@ -25,7 +24,7 @@ export interface DestinationOptions {
 }
 
 export interface DestinationDeps {
-  readonly queue: Queue
+  readonly lane: Lane
   readonly transport: Sender<WireRequest>
   /** Puts the body together once for all tries: see encode.ts. */
   readonly encode: (send: Sender<WireRequest>) => Sender<OutgoingRequest>
@@ -33,8 +32,6 @@ export interface DestinationDeps {
   readonly log: Logger
   readonly random: () => number
   readonly monotonicMs: () => number
-  /** Takes back the memory of what was delivered. */
-  readonly recycle: (memory: ArrayBufferLike) => void
   readonly sleep?: (ms: number, abort: AbortSignal) => Promise<void>
 }
 
@@ -55,7 +52,7 @@ const logEveryMs = 60_000
 
 /** Starts a destination. It runs until stopped; no failure of the endpoint or the queue ends it. */
 export function startDestination(options: DestinationOptions, deps: DestinationDeps): Destination {
-  const { queue, metrics, log, monotonicMs } = deps
+  const { lane, metrics, log, monotonicMs } = deps
   const { name } = options
   const sleep = deps.sleep ?? sleepUnlessAborted
   const own = { destination: name }
@@ -65,7 +62,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
   let recovered = new AbortController()
   let askedToWait = false
   let lastSuccessMs = Number.NEGATIVE_INFINITY
-  const watch = createHealthWatch({ destination: name, queue, monotonicMs, inFlight: () => flying.pending })
+  const watch = createHealthWatch({ destination: name, lane, monotonicMs, inFlight: () => flying.pending })
   const repeated = metrics.counter('otlp_bridge_repeated_items_total', own)
   const logged = new Map<string, number>()
 
@@ -155,14 +152,14 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     let items = 0
     for (const batch of batches) items += batch.items
     rarely(`refused ${error.reason}`, () => log.error({ ...own, reason: error.reason, items }, `${error.message}; to the dead letters`))
-    await queue.bury(batches, error.reason, error.message)
+    await lane.bury(batches, error.reason, error.message)
     watch.moved()
   }
 
   const deliver = async (batches: readonly QueuedBatch[]): Promise<void> => {
     const first = batches[0]
     if (first === undefined) return
-    if (cut.signal.aborted) return queue.release(batches)
+    if (cut.signal.aborted) return lane.release(batches)
     let items = 0
     let bytes = 0
     let rejected = 0
@@ -185,7 +182,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
         cut.signal,
       )
     } catch (error) {
-      if (isStopping(error)) return queue.release(batches)
+      if (isStopping(error)) return lane.release(batches)
       if (isSendError(error)) return refuse(batches, error)
       // A fault of ours, such as a batch that cannot be written as JSON: it must not block the others.
       const message = error instanceof Error ? error.message : String(error)
@@ -196,14 +193,12 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     metrics.books(first.format, first.signal).delivered(name).value += items - rejected
     metrics.histogram('otlp_bridge_stage_seconds', { stage: 'send', format: first.format }).observe((monotonicMs() - startedMs) / 1000)
     watch.moved()
-    const parts = batches.map((batch) => batch.data)
     // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
-    void queue.settle(batches)
     // After a failed try a dying connection may still hold the memory.
-    if (!repeats) for (const part of parts) if (ownsChunk(part)) deps.recycle(part.buffer)
+    void lane.settle(batches, !repeats)
   }
 
-  const batcher = createBatcher(options.batch, { queue, abort: cut.signal, monotonicMs, sleep })
+  const batcher = createBatcher(options.batch, { lane, abort: cut.signal, monotonicMs, sleep })
 
   const round = async (): Promise<void> => {
     await flying.onSizeLessThan(1)
@@ -222,7 +217,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       } catch (error) {
         // Only a fault of ours comes here; nothing may be lost by it.
         log.error({ ...own }, `BUG: cannot deliver: ${error instanceof Error ? error.stack : String(error)}`)
-        queue.release(batches)
+        lane.release(batches)
       }
     })
   }
@@ -241,7 +236,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       batcher.hurry()
       const timer = setTimeout(() => cut.abort(), deadlineMs)
       // Every batch counts until it is settled or buried: also one that the loop has in hand between the queue and its sending.
-      while (!cut.signal.aborted && queue.stats().batches > 0) await sleepUnlessAborted(drainPollMs, cut.signal)
+      while (!cut.signal.aborted && lane.stats().batches > 0) await sleepUnlessAborted(drainPollMs, cut.signal)
       cut.abort()
       await running
       await flying.onIdle()

@@ -1,6 +1,6 @@
 /** What the sending side says of itself to `/health/ready`. */
 
-import type { Queue } from './queue/queue.ts'
+import type { Lane } from './queue/queue.ts'
 import type { SendError } from './sender.ts'
 
 export interface EmitHealth {
@@ -20,7 +20,7 @@ export interface HealthWatch {
 
 export interface HealthOptions {
   readonly destination: string
-  readonly queue: Queue
+  readonly lane: Lane
   readonly monotonicMs: () => number
   /** Requests under way now. */
   readonly inFlight: () => number
@@ -40,7 +40,7 @@ const refusesEverything: ReadonlySet<number> = new Set([401, 403, 404, 405, 407,
 
 /** Creates the watch over one destination. */
 export function createHealthWatch(options: HealthOptions): HealthWatch {
-  const { destination, queue, monotonicMs } = options
+  const { destination, lane, monotonicMs } = options
   let failingSinceMs: number | undefined
   let lastError: SendError | undefined
   let movedMs = monotonicMs()
@@ -73,12 +73,11 @@ export function createHealthWatch(options: HealthOptions): HealthWatch {
           reasons.push(`destination ${destination} failing since ${seconds} s: ${lastError.message}`)
         }
       }
-      const stats = queue.stats()
-      if (stats.fault !== undefined) reasons.push(`queue cannot store: ${stats.fault}`)
+      const stats = lane.stats()
       if (stats.bytes >= stats.maxBytes * fullShare) {
-        reasons.push(`queue is ${Math.floor((stats.bytes / stats.maxBytes) * 100)} % full (queue.maxSize)`)
+        reasons.push(`queue of destination ${destination} is ${Math.floor((stats.bytes / stats.maxBytes) * 100)} % full (queue.maxSize)`)
       }
-      if (queue.waiting().items > 0 && options.inFlight() === 0 && now - movedMs > stuckAfterMs) {
+      if (lane.waiting().items > 0 && options.inFlight() === 0 && now - movedMs > stuckAfterMs) {
         reasons.push(`destination ${destination} is stuck: data waits and nothing has moved for ${Math.round((now - movedMs) / 1000)} s`)
       }
       return { ok: reasons.length === 0, reasons }

@@ -8,6 +8,7 @@ import { createFileTranslator, translateConfig } from '../../src/ingest/index.ts
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { oneLane, onlyLane } from '../crash/numbered.ts'
 import { createTestIo } from './support/test-io.ts'
 
 let folder: string
@@ -17,10 +18,11 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'queue-cli-'))
   const body = await readFile(new URL('../../fixtures/zipkin/v1-thrift/in.bin', import.meta.url))
   const { data, items } = createFileTranslator('zipkin-thrift', translateConfig.parse({}))(body, 0)
-  const queue = await createDiskQueue(
-    { path: folder, maxSize: 2 ** 30, ack: 'written', memoryTail: 2 ** 20, ballast: 0 },
+  const opened = await createDiskQueue(
+    { path: folder, lanes: onlyLane, maxSize: 2 ** 30, ack: 'written', memoryTail: 2 ** 20, ballast: 0 },
     { metrics: createMetrics(), log: silentLog, nowMs: () => 1_763_712_000_000 },
   )
+  const queue = oneLane(opened)
   const batch = () => ({ format: 'zipkin-thrift', signal: 'traces' as const, items, data: new Uint8Array(data) })
   await queue.put(batch())
   await queue.put(batch())

@@ -1,6 +1,6 @@
 /** Batches that can be told apart; without vitest, so that child processes can use it. */
 
-import type { QueuedBatch } from '../../src/emit/queue/queue.ts'
+import type { Lane, Queue, QueuedBatch } from '../../src/emit/queue/queue.ts'
 import type { EncodedBatch } from '../../src/otlp/intake.ts'
 
 /** A batch of one item whose first four bytes are its number and whose others follow from it. */
@@ -19,3 +19,14 @@ export function numberOf({ data }: QueuedBatch): number {
   }
   return number
 }
+
+/** A queue with one destination, as one thing. */
+export type OneLane = Omit<Lane, 'stats'> & Pick<Queue, 'refusal' | 'stats' | 'close'> & { put(batch: EncodedBatch): Promise<void> }
+
+export function oneLane(queue: Queue): OneLane {
+  const [lane] = queue.lanes
+  if (lane === undefined) throw new Error('a queue without a lane')
+  return { ...lane, put: (one) => queue.put([{ batch: one, lanes: [0] }]), refusal: queue.refusal, stats: queue.stats, close: queue.close }
+}
+
+export const onlyLane = [{ destination: 'default', whenFull: 'refuse' }] as const

@@ -10,15 +10,16 @@ import type { Ack } from '../../src/emit/config.ts'
 import { createDiskQueue } from '../../src/emit/queue/disk.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { batch, numberOf } from './numbered.ts'
+import { batch, numberOf, oneLane, onlyLane } from './numbered.ts'
 
 const [path = '', notes = '', first = '0', share = '0.5', ack = 'durable'] = process.argv.slice(2)
 const acknowledged = openSync(join(notes, 'acknowledged'), 'a')
 const delivered = openSync(join(notes, 'delivered'), 'a')
-const queue = await createDiskQueue(
-  { path, maxSize: 2 ** 33, ack: ack as Ack, memoryTail: 2 ** 20, ballast: 2 ** 20, adoptEveryMs: 300 },
+const opened = await createDiskQueue(
+  { path, lanes: onlyLane, maxSize: 2 ** 33, ack: ack as Ack, memoryTail: 2 ** 20, ballast: 2 ** 20, adoptEveryMs: 300 },
   { metrics: createMetrics(), log: silentLog, nowMs: Date.now },
 )
+const queue = oneLane(opened)
 writeSync(1, 'open\n')
 
 let next = Number(first)

@@ -3,17 +3,19 @@ import { createBatcher } from '../../src/emit/batcher.ts'
 import { createMemoryQueue } from '../../src/emit/queue/memory.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { batch, numberOf, range } from './support/queues.ts'
+import { batch, numberOf, oneLane, onlyLane, range } from './support/queues.ts'
 
 const setUp = (options: Partial<Parameters<typeof createBatcher>[0]> = {}) => {
-  const queue = createMemoryQueue({ maxSize: 1e9, ack: 'memory' }, { metrics: createMetrics(), log: silentLog, nowMs: () => 0 })
+  const queue = oneLane(
+    createMemoryQueue({ lanes: onlyLane, maxSize: 1e9, ack: 'memory' }, { metrics: createMetrics(), log: silentLog, nowMs: () => 0 }),
+  )
   const abort = new AbortController()
   let nowMs = 0
   const sleeps: { ms: number; end: () => void }[] = []
   const batcher = createBatcher(
     { delayMs: 200, maxItems: 5, maxBytes: 1e9, ...options },
     {
-      queue,
+      lane: queue,
       abort: abort.signal,
       monotonicMs: () => nowMs,
       sleep: (ms, signal) =>

@@ -116,7 +116,7 @@ describe.skipIf(!hasOpenssl())('createEmit over TLS', () => {
     const sink = await startSink(accept, strict())
     const bridge = await start(sink.url, { ca: authority.cert, ...own() })
     await bridge.put()
-    await until(() => bridge.emit.queue.waiting().items === 0 && bridge.retries('connection') + bridge.retries('tls') >= 2)
+    await until(() => bridge.emit.queue.lanes[0]?.waiting().items === 0 && bridge.retries('connection') + bridge.retries('tls') >= 2)
     later(6000)
     expect(bridge.emit.health()).toMatchObject({ ok: false, reasons: [expect.stringContaining('see emit.tls.cert')] })
     expect(bridge.metrics.sums()[0]).toMatchObject({ queued: 1, delivered: 0, dead: 0, dropped: 0, balance: 0 })

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve as resolvePath } from 'node:path'
 import { BridgeError } from '../../errors.ts'
+import { ownsChunk } from '../../otlp/encode/chunks.ts'
 import type { EncodedBatch } from '../../otlp/intake.ts'
 import type { QueueSettings } from '../config.ts'
 import { createAccounts, exposeGauges, type Held } from './accounts.ts'
@@ -10,15 +11,17 @@ import { createDoorbell } from './doorbell.ts'
 import { reportBrokenLogs } from './log-damage.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { Fault, FoundSource, Replaced, Reply, RoundAnswer } from './protocol.ts'
-import type { Queue, QueueDeps, QueuedBatch } from './queue.ts'
+import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, QueueStats, RoutedBatch, TakeLimits } from './queue.ts'
 import { createReader } from './reader.ts'
 import { gatherRound, type Pending, type PendingPut, type Round } from './round.ts'
 import { createSource, oldestQueuedAt, type Source, windowRows } from './source.ts'
 import { createTail } from './tail.ts'
-import { asQueued, createWaiting, type Entry, ownBytes, type TakeLimits } from './waiting.ts'
+import { asQueued, createWaiting, type Entry, ownBytes } from './waiting.ts'
 import { createWorkerLink } from './worker-link.ts'
 
 export interface DiskQueueOptions extends Pick<QueueSettings, 'path' | 'maxSize' | 'ack' | 'memoryTail' | 'ballast'> {
+  /** Destinations, in their order; at least one. */
+  readonly lanes: readonly LaneOptions[]
   /** How often runs that died are looked for, in milliseconds; default 5000. */
   readonly adoptEveryMs?: number
 }
@@ -387,47 +390,61 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   const adoptTimer = setInterval(() => fault === undefined && !closing && adopt(), options.adoptEveryMs ?? defaultAdoptEveryMs)
   adoptTimer.unref()
 
-  const queue: Queue = {
-    put(batch: EncodedBatch) {
-      const bytes = batch.data.byteLength
-      const refused = refusalOf(bytes)
-      if (refused !== undefined) return Promise.reject(refused)
-      const entry: Entry = {
-        id: 0,
-        format: batch.format,
-        signal: batch.signal,
-        items: batch.items,
-        bytes,
-        queuedAtMs: deps.nowMs(),
-        maybeSent: false,
-        data: ownBytes(batch.data),
-        stored: ack !== 'forwarded',
-        forwarded: undefined,
-      }
-      accounts.add(entry)
-      if (ack === 'forwarded') {
-        entry.id = nextForwardedId++
-        const done = new Promise<void>((resolve, reject) => void (entry.forwarded = { resolve, reject }))
-        forwarded.add(entry)
-        bell.ring()
-        return done
-      }
-      if (ack === 'memory' && writeBehindBytes + bytes <= memoryTail) {
-        writeBehindBytes += bytes
-        pending.puts.push({ entry, waiter: undefined })
-        schedule()
-        return Promise.resolve()
-      }
-      return new Promise<void>((resolve, reject) => {
-        pending.puts.push({ entry, waiter: { resolve, reject } })
-        schedule()
-      })
-    },
-    refusal: () => refusalOf(1),
+  const put = (batch: EncodedBatch): Promise<void> => {
+    const bytes = batch.data.byteLength
+    const refused = refusalOf(bytes)
+    if (refused !== undefined) return Promise.reject(refused)
+    const entry: Entry = {
+      id: 0,
+      format: batch.format,
+      signal: batch.signal,
+      items: batch.items,
+      bytes,
+      queuedAtMs: deps.nowMs(),
+      maybeSent: false,
+      data: ownBytes(batch.data),
+      stored: ack !== 'forwarded',
+      forwarded: undefined,
+    }
+    accounts.add(entry)
+    if (ack === 'forwarded') {
+      entry.id = nextForwardedId++
+      const done = new Promise<void>((resolve, reject) => void (entry.forwarded = { resolve, reject }))
+      forwarded.add(entry)
+      bell.ring()
+      return done
+    }
+    if (ack === 'memory' && writeBehindBytes + bytes <= memoryTail) {
+      writeBehindBytes += bytes
+      pending.puts.push({ entry, waiter: undefined })
+      schedule()
+      return Promise.resolve()
+    }
+    return new Promise<void>((resolve, reject) => {
+      pending.puts.push({ entry, waiter: { resolve, reject } })
+      schedule()
+    })
+  }
+
+  const stats = (): QueueStats => ({
+    batches: accounts.batches,
+    items: accounts.items,
+    bytes: accounts.bytes,
+    maxBytes: maxSize,
+    oldestMs: oldestMs(),
+    deadItems,
+    fault:
+      fault?.message ??
+      (link.waitedMs() > stuckAfterMs ? `the store has not answered for ${Math.round(link.waitedMs() / 1000)} s` : undefined),
+  })
+
+  const lane: Lane = {
+    destination: options.lanes[0]?.destination ?? 'default',
     take,
-    settle(batches) {
+    settle(batches, memoryIsFree = false) {
       let stored = false
       for (const entry of landed(batches)) {
+        if (memoryIsFree && entry.data !== undefined && ownsChunk(entry.data)) deps.recycle?.(entry.data.buffer)
         gone(entry)
         entry.forwarded?.resolve()
         if (!entry.stored) continue
@@ -453,17 +470,17 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     },
     ready: (atLeast) => bell.ready(atLeast),
     waiting: totals,
-    stats: () => ({
-      batches: accounts.batches,
-      items: accounts.items,
-      bytes: accounts.bytes,
-      maxBytes: maxSize,
-      oldestMs: oldestMs(),
-      deadItems,
-      fault:
-        fault?.message ??
-        (link.waitedMs() > stuckAfterMs ? `the store has not answered for ${Math.round(link.waitedMs() / 1000)} s` : undefined),
-    }),
+    stats,
+  }
+
+  const queue: Queue = {
+    lanes: [lane],
+    put: (parts: readonly RoutedBatch[]) => Promise.all(parts.map(({ batch }) => put(batch))).then(() => undefined),
+    refusal: () => refusalOf(1),
+    async setLanes() {
+      throw new Error('BUG: one lane')
+    },
+    stats,
     async close() {
       if (closing) return
       closing = true
@@ -494,7 +511,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
       await link.terminate()
     },
   }
-  exposeGauges(metrics, queue.stats)
+  exposeGauges(metrics, stats)
   await new Promise<void>((resolve) => adopt(resolve))
   return queue
 }

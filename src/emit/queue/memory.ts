@@ -1,13 +1,17 @@
 /** The queue that lives in memory alone: nothing survives the process, and there are no dead letters to look at later. */
 
 import { BridgeError } from '../../errors.ts'
+import { ownsChunk } from '../../otlp/encode/chunks.ts'
 import type { EncodedBatch } from '../../otlp/intake.ts'
 import { createAccounts, exposeGauges } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
-import type { Queue, QueueDeps, QueuedBatch } from './queue.ts'
+import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, QueueStats, RoutedBatch } from './queue.ts'
 import { asQueued, createWaiting, type Entry, ownBytes } from './waiting.ts'
 
 export interface MemoryQueueOptions {
+  /** Destinations, in their order; at least one. */
+  readonly lanes: readonly LaneOptions[]
+  /** Bytes each of them may hold. */
   readonly maxSize: number
   readonly ack: 'memory' | 'forwarded'
 }
@@ -58,37 +62,50 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     return oldest === undefined ? undefined : Math.max(0, deps.nowMs() - oldest)
   }
 
-  const queue: Queue = {
-    put(batch: EncodedBatch) {
-      const refused = refusalOf(batch.data.byteLength)
-      if (refused !== undefined) return Promise.reject(refused)
-      const entry: Entry = {
-        id: nextId++,
-        format: batch.format,
-        signal: batch.signal,
-        items: batch.items,
-        bytes: batch.data.byteLength,
-        queuedAtMs: deps.nowMs(),
-        maybeSent: false,
-        data: ownBytes(batch.data),
-        stored: false,
-        forwarded: undefined,
-      }
-      accounts.add(entry)
-      waiting.add(entry)
-      const done =
-        ack === 'memory' ? Promise.resolve() : new Promise<void>((resolve, reject) => void (entry.forwarded = { resolve, reject }))
-      bell.ring()
-      return done
-    },
-    refusal: () => refusalOf(0) ?? (accounts.bytes >= maxSize ? refusalOf(1) : undefined),
+  const put = (batch: EncodedBatch): Promise<void> => {
+    const refused = refusalOf(batch.data.byteLength)
+    if (refused !== undefined) return Promise.reject(refused)
+    const entry: Entry = {
+      id: nextId++,
+      format: batch.format,
+      signal: batch.signal,
+      items: batch.items,
+      bytes: batch.data.byteLength,
+      queuedAtMs: deps.nowMs(),
+      maybeSent: false,
+      data: ownBytes(batch.data),
+      stored: false,
+      forwarded: undefined,
+    }
+    accounts.add(entry)
+    waiting.add(entry)
+    const done = ack === 'memory' ? Promise.resolve() : new Promise<void>((resolve, reject) => void (entry.forwarded = { resolve, reject }))
+    bell.ring()
+    return done
+  }
+
+  const stats = (): QueueStats => ({
+    batches: accounts.batches,
+    items: accounts.items,
+    bytes: accounts.bytes,
+    maxBytes: maxSize,
+    oldestMs: oldestMs(),
+    deadItems: 0,
+    fault: undefined,
+  })
+
+  const lane: Lane = {
+    destination: options.lanes[0]?.destination ?? 'default',
     async take(limits) {
       const taken = waiting.take(limits)
       for (const entry of taken) underWay.set(entry.id, entry)
       return taken.map(asQueued)
     },
-    async settle(batches) {
-      for (const entry of takeAway(batches)) entry.forwarded?.resolve()
+    async settle(batches, memoryIsFree = false) {
+      for (const entry of takeAway(batches)) {
+        entry.forwarded?.resolve()
+        if (memoryIsFree && entry.data !== undefined && ownsChunk(entry.data)) deps.recycle?.(entry.data.buffer)
+      }
     },
     release(batches) {
       for (const { id } of batches) {
@@ -107,15 +124,17 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     },
     ready: (atLeast) => bell.ready(atLeast),
     waiting: () => ({ items: waiting.items, bytes: waiting.bytes }),
-    stats: () => ({
-      batches: accounts.batches,
-      items: accounts.items,
-      bytes: accounts.bytes,
-      maxBytes: maxSize,
-      oldestMs: oldestMs(),
-      deadItems: 0,
-      fault: undefined,
-    }),
+    stats,
+  }
+
+  const queue: Queue = {
+    lanes: [lane],
+    put: (parts: readonly RoutedBatch[]) => Promise.all(parts.map(({ batch }) => put(batch))).then(() => undefined),
+    refusal: () => refusalOf(0) ?? (accounts.bytes >= maxSize ? refusalOf(1) : undefined),
+    async setLanes() {
+      throw new Error('BUG: one lane')
+    },
+    stats,
     async close() {
       closed = true
       const left = [...underWay.values(), ...waiting.removeAll()]
@@ -127,6 +146,6 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
       }
     },
   }
-  exposeGauges(deps.metrics, queue.stats)
+  exposeGauges(deps.metrics, stats)
   return queue
 }

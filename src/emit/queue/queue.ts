@@ -33,8 +33,9 @@ export interface DeadLetter {
   readonly diedAtMs: number
 }
 
-export interface QueueStats {
-  /** Batches, items and bytes of this process, those under way included. */
+/** One destination's share of the queue. */
+export interface LaneStats {
+  /** Batches, items and bytes of this process, those under way included. Bytes that several lanes share count in each. */
   readonly batches: number
   readonly items: number
   readonly bytes: number
@@ -42,6 +43,10 @@ export interface QueueStats {
   /** Age of the oldest batch in milliseconds, never below 0; undefined when there is none. */
   readonly oldestMs: number | undefined
   readonly deadItems: number
+}
+
+/** The whole queue: sums over its lanes, the oldest of all. */
+export interface QueueStats extends LaneStats {
   /** Why nothing can be stored now; undefined when all is well. */
   readonly fault: string | undefined
 }
@@ -58,21 +63,37 @@ export interface QueueDeps {
   readonly log: Logger
   /** Wall clock in milliseconds, for the times kept beside the data. */
   readonly nowMs: () => number
+  /** Takes back the memory of what every lane is done with: `ChunkPool.give`. */
+  readonly recycle?: (memory: ArrayBufferLike) => void
 }
 
-export interface Queue {
-  /** Resolves when `queue.ack` is satisfied; rejects with OB_QUEUE_FULL, OB_QUEUE_BROKEN or OB_STOPPING, then nothing was taken. */
-  put(batch: EncodedBatch): Promise<void>
-  /** What `put` would reject with now, asked at the door; undefined when it would take. */
-  refusal(): Error | undefined
+/** What a queue is told of a destination. */
+export interface LaneOptions {
+  readonly destination: string
+  /** At `queue.maxSize`: `refuse` tells the sender to come back, `drop` drops and counts for this destination alone. */
+  readonly whenFull: 'refuse' | 'drop'
+}
+
+/** How much one `take` may give. */
+export interface TakeLimits {
+  readonly maxItems: number
+  readonly maxBytes: number
+}
+
+/** One destination's own place in the queue: no lane waits for another. */
+export interface Lane {
+  readonly destination: string
   /**
    * The oldest waiting batches of one format and signal, up to the limits but at least one; empty when nothing waits.
    * They stay in the queue, marked as under way, until `settle`, `release` or `bury`. Rejects with OB_QUEUE_BROKEN
    * when they cannot be read now; nothing is under way then.
    */
-  take(limits: { maxItems: number; maxBytes: number }): Promise<readonly QueuedBatch[]>
-  /** The endpoint has them: remove. Resolves when the removal is stored; never rejects, a removal that fails is tried again. */
-  settle(batches: readonly QueuedBatch[]): Promise<void>
+  take(limits: TakeLimits): Promise<readonly QueuedBatch[]>
+  /**
+   * The endpoint has them: remove. Resolves when the removal is stored; never rejects, a removal that fails is tried again.
+   * @param memoryIsFree nobody reads their data any more: it is used again once all lanes are done with it. Default: false
+   */
+  settle(batches: readonly QueuedBatch[], memoryIsFree?: boolean): Promise<void>
   /** Not sent: they wait again, in their old place. */
   release(batches: readonly QueuedBatch[]): void
   /** Refused for good: to the dead letters, in one transaction with the removal. Never rejects. */
@@ -80,6 +101,25 @@ export interface Queue {
   /** Resolves when something may be waiting; with `atLeast`, when so many items or bytes wait. */
   ready(atLeast?: WaitingTotals): Promise<void>
   waiting(): WaitingTotals
+  stats(): LaneStats
+}
+
+export interface Queue {
+  /** In the order of the destinations; {@link RoutedBatch.lanes} are places in it. */
+  readonly lanes: readonly Lane[]
+  /**
+   * Takes all parts or none, in one transaction. Resolves when `queue.ack` is satisfied for all; rejects with
+   * OB_QUEUE_FULL, OB_QUEUE_BROKEN or OB_STOPPING, then nothing was taken. A part without a lane counts as dropped
+   * (`no_route`). The parts own their memory: no two share a buffer.
+   */
+  put(parts: readonly RoutedBatch[]): Promise<void>
+  /** What `put` would reject with now, asked at the door; undefined when it would take. @param lanes those that get everything; default all */
+  refusal(lanes?: readonly number[]): Error | undefined
+  /**
+   * Replaces the list of lanes, at once for the next `put`. Lanes of a name that stays are the same objects with the same
+   * batches; what a lane that goes still holds stays stored for its name (in memory: dropped). Resolves when that is done.
+   */
+  setLanes(lanes: readonly LaneOptions[]): Promise<void>
   stats(): QueueStats
   /** Flushes and closes; what is under way counts as waiting for the next start. */
   close(): Promise<void>

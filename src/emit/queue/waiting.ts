@@ -2,7 +2,7 @@
 
 import { ownsChunk } from '../../otlp/encode/chunks.ts'
 import type { Signal } from '../../otlp/intake.ts'
-import type { QueuedBatch } from './queue.ts'
+import type { QueuedBatch, TakeLimits } from './queue.ts'
 
 /** A queued batch as its queue keeps it: `data` may be on disk only. */
 export interface Entry {
@@ -18,11 +18,6 @@ export interface Entry {
   readonly stored: boolean
   /** `ack: forwarded`: the one who waits for the endpoint's word. */
   forwarded: { resolve(): void; reject(error: Error): void } | undefined
-}
-
-export interface TakeLimits {
-  readonly maxItems: number
-  readonly maxBytes: number
 }
 
 interface Line {

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryQueue, type MemoryQueueOptions } from '../../../src/emit/queue/memory.ts'
 import { silentLog } from '../../../src/telemetry/log.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
-import { batch, drain, numberOf, range } from '../support/queues.ts'
+import { batch, drain, numberOf, oneLane, onlyLane, range } from '../support/queues.ts'
 
 const open = (options: Partial<MemoryQueueOptions> = {}) => {
   const metrics = createMetrics()
   let now = 1_000_000
-  const queue = createMemoryQueue({ maxSize: 10_000, ack: 'memory', ...options }, { metrics, log: silentLog, nowMs: () => now })
+  const deps = { metrics, log: silentLog, nowMs: () => now }
+  const queue = oneLane(createMemoryQueue({ lanes: onlyLane, maxSize: 10_000, ack: 'memory', ...options }, deps))
   return { queue, metrics, jump: (ms: number) => void (now += ms) }
 }
 

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createDiskQueue, type DiskQueueOptions } from '../../../src/emit/queue/disk.ts'
-import type { Queue } from '../../../src/emit/queue/queue.ts'
+import type { Lane } from '../../../src/emit/queue/queue.ts'
 import { silentLog } from '../../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
-import { numberOf } from '../../crash/numbered.ts'
+import { numberOf, type OneLane, oneLane, onlyLane } from '../../crash/numbered.ts'
 
-export { batch, numberOf } from '../../crash/numbered.ts'
+export { batch, numberOf, oneLane, onlyLane } from '../../crash/numbered.ts'
 
 /** A state folder that is removed when the test ends. */
 export function stateFolder(): string {
@@ -20,7 +20,7 @@ export function stateFolder(): string {
 }
 
 export interface OpenQueue {
-  readonly queue: Queue
+  readonly queue: OneLane
   readonly metrics: Metrics
 }
 
@@ -29,6 +29,7 @@ export async function openDisk(path: string, options: Partial<DiskQueueOptions> 
   const metrics = createMetrics()
   const settings: DiskQueueOptions = {
     path,
+    lanes: onlyLane,
     maxSize: 2 ** 30,
     ack: 'durable',
     memoryTail: 2 ** 24,
@@ -38,11 +39,11 @@ export async function openDisk(path: string, options: Partial<DiskQueueOptions> 
   }
   const queue = await createDiskQueue(settings, { metrics, log: silentLog, nowMs: Date.now })
   onTestFinished(() => queue.close())
-  return { queue, metrics }
+  return { queue: oneLane(queue), metrics }
 }
 
 /** Takes and settles all that waits; the numbers in the order they came. */
-export async function drain(queue: Queue): Promise<number[]> {
+export async function drain(queue: Pick<Lane, 'take' | 'settle'>): Promise<number[]> {
   const numbers: number[] = []
   const settled: Promise<void>[] = []
   for (;;) {
