@@ -41,7 +41,7 @@ export async function findLoop(endpoint: string, own: readonly OwnAddress[]): Pr
   let hosts: Set<string> | undefined
   for (const one of own) {
     for (const address of one.addresses) {
-      if (!address.startsWith('http')) continue
+      if (address.startsWith('udp')) continue
       const { host, port } = placeOf(address)
       if (port !== target.port || port === 0) continue
       hosts ??= new Set([target.host, ...(await resolveAll(target.host))])
@@ -56,6 +56,7 @@ interface ListeningSection {
   readonly enabled?: boolean
   readonly host: string
   readonly port: number
+  readonly tls?: object | undefined
 }
 
 const isListening = (value: object): value is ListeningSection => 'host' in value && 'port' in value
@@ -67,7 +68,8 @@ export function plannedAddresses(config: { readonly ingest: object; readonly adm
     if (typeof value !== 'object' || value === null) return
     if (isListening(value) && !('receiveBuffer' in value) && value.enabled !== false && value.port !== 0) {
       const hosts = value.host === 'localhost' ? ['127.0.0.1', '[::1]'] : [value.host.includes(':') ? `[${value.host}]` : value.host]
-      found.push({ section, addresses: hosts.map((host) => `http://${host}:${value.port}`) })
+      const scheme = value.tls === undefined ? 'http' : 'https'
+      found.push({ section, addresses: hosts.map((host) => `${scheme}://${host}:${value.port}`) })
     }
     for (const [key, below] of Object.entries(value)) walk(`${section}.${key}`, below)
   }

@@ -12,14 +12,18 @@ import { queueSettings } from './emit/config.ts'
 import { createEmit, type Emit } from './emit/create.ts'
 import { BridgeError } from './errors.ts'
 import type { Listener } from './ingest/adapter.ts'
-import { type Endpoint, startIngest } from './ingest/index.ts'
+import { canSharePorts, claimPlace } from './ingest/claim.ts'
+import { createEndpoints } from './ingest/endpoints.ts'
+import { type IngestContext, planIngest } from './ingest/index.ts'
 import { findLoop, plannedAddresses } from './loop.ts'
 import { decodeTraces } from './otlp/decode/traces.ts'
 import { createChunkPool } from './otlp/encode/chunks.ts'
 import { tracesToJson } from './otlp/encode/json.ts'
+import { changeOf, pinPorts, type ReloadReport } from './reload.ts'
 import { createSampling } from './sampling/sampling.ts'
 import { createExposition } from './telemetry/exposition.ts'
 import { createBooksCheck, createHealth, type Health } from './telemetry/health.ts'
+import type { LogLevel } from './telemetry/config.ts'
 import { createRateLimitedLog, type Logger } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 
@@ -30,6 +34,12 @@ export interface PipelineDeps {
   readonly nowMs: () => number
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number
+  /** Name of the whole bridge, the same for all of its workers; default: one made up. */
+  readonly instanceId?: string
+  /** False for all workers but the first: their ports are taken already, by their siblings. */
+  readonly claimPorts?: boolean
+  /** Called when a reload changes `log.level`. */
+  readonly setLogLevel?: (level: LogLevel) => void
 }
 
 /** What was still there when the time for stopping was over. */
@@ -43,11 +53,21 @@ export interface StopReport {
 export interface Pipeline {
   readonly metrics: Metrics
   readonly health: Health
+  readonly status: StatusSource
+  /** Those that run now: a reload may change them. */
   readonly listeners: readonly ListenerStatus[]
   /** `http://127.0.0.1:8899`; undefined when `admin.enabled` is false. */
   readonly adminUrl: string | undefined
+  /**
+   * Changes to another configuration, which is valid already. Endpoints that it does not concern keep their connections. Throws OB_LISTEN,
+   * OB_CONFIG, OB_LOOP or OB_STOPPING; then everything is as before, or the message says what is not. Not to be called while one is under way.
+   */
+  reload(config: Config): Promise<ReloadReport>
   stop(deadlineMs: number): Promise<StopReport>
 }
+
+/** For requests under way when a reload stops an endpoint. */
+const reloadDrainMs = 10_000
 
 const endpointsOf = (config: Config): readonly string[] =>
   [config.emit.endpoint, config.emit.tracesEndpoint].filter((one) => one !== undefined)
@@ -120,6 +140,8 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
 
   let endpoints: readonly Endpoint[] = []
   let admin: Listener | undefined
+  health.watch('ingest', () => endpoints.flatMap(({ listener }) => listener.trouble?.() ?? []))
+  health.watch('admin', () => admin?.trouble?.())
   const listeners = (): ListenerStatus[] => [
     ...endpoints.map(({ name, listener }) => ({ section: `ingest.${name}`, addresses: listener.addresses })),
     ...(admin === undefined ? [] : [{ section: 'admin', addresses: admin.addresses }]),
@@ -156,7 +178,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       translate: config.translate,
     })
     if (config.admin.enabled) {
-      admin = await startAdmin(config.admin, { metrics, health, status: createStatus(config, deps, emit, listeners), nowMs, expose })
+      admin = await startAdmin(config.admin, { metrics, health, status: createStatus(config, deps, emit, listeners), nowMs, expose, log })
     }
     // Ports that were 0 until now could be the endpoint's only by accident, but accidents are what this guards against.
     await refuseLoop(config, listeners())

@@ -1,6 +1,7 @@
 /** Section `admin` of the configuration. */
 
 import { z } from 'zod'
+import { securityKeys } from '../ingest/schema.ts'
 
 /** Section `admin`. */
 export const adminConfig = z
@@ -14,6 +15,7 @@ export const adminConfig = z
         'Address to listen on. `localhost` is both 127.0.0.1 and ::1 where the machine has it; `0.0.0.0` or `::` is every interface.',
       ),
     port: z.number().int().min(0).max(65535).default(8899).describe('Port to listen on; 0 takes any free one and prints it at start.'),
+    ...securityKeys,
   })
   .prefault({})
   .describe(

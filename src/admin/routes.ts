@@ -1,13 +1,17 @@
 /** The admin port: live page, metrics, health, status. Read-only. */
 
 import { readFile } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
+import type { Guard } from '../ingest/guard.ts'
+import { openSecurity, type Security } from '../ingest/security.ts'
 import { withoutSchemas } from '../net/fastify.ts'
+import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Exposition } from '../telemetry/exposition.ts'
 import type { Health } from '../telemetry/health.ts'
+import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { AdminConfig } from './config.ts'
 import { readStatus, type StatusSource } from './status.ts'
@@ -17,6 +21,7 @@ export interface AdminDeps {
   readonly health: Health
   readonly status: StatusSource
   readonly nowMs: () => number
+  readonly log: Logger
   /** Answers a scrape. */
   readonly expose: () => Promise<Exposition>
 }
@@ -56,21 +61,59 @@ function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
   }
 }
 
-const listen = (onRequest: RequestListener, address: string, port: number): Promise<Bound & { server: Server }> =>
-  new Promise((resolve, reject) => {
-    const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 75_000 }, onRequest)
-    server.maxConnections = 256
+/** What orchestrators probe, who can hold no secret: open unless `auth.except` says otherwise. */
+const healthPaths = ['/health/live', '/health/ready']
+
+const listen = async (
+  { metrics }: AdminDeps,
+  { tls }: Security,
+  onRequest: RequestListener,
+  address: string,
+  port: number,
+): Promise<Bound & WebServer> => {
+  const failed = (reason: string): void => {
+    metrics.counter('otlp_bridge_connections_closed_total', { transport: 'admin', reason }).value++
+  }
+  const timeouts = { requestTimeout: 10_000, keepAliveTimeout: 75_000 }
+  const web = await createWebServer({ server: timeouts, tls, handshakeTimeoutMs: 10_000, failed }, onRequest)
+  const { server } = web
+  server.maxConnections = 256
+  return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: address, port, ipv6Only: address === '::1' }, () => {
       server.removeListener('error', reject)
       const at = server.address()
       const close = (): Promise<void> => new Promise((done) => server.close(() => done()))
-      resolve({ server, address, port: at !== null && typeof at === 'object' ? at.port : port, close })
+      resolve({ ...web, address, port: at !== null && typeof at === 'object' ? at.port : port, close })
     })
   })
+}
 
-/** Starts the admin port. Throws OB_LISTEN when the port is taken. */
+/** Answers requests without credentials; a browser asks its user for them. */
+function guarded(guard: Guard | undefined, pass: RequestListener): RequestListener {
+  if (guard === undefined) return pass
+  return (request: IncomingMessage, response: ServerResponse) => {
+    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    const header = (name: string): string | undefined => request.headers[name]?.toString()
+    const refusal = guard.isOpen(path) ? undefined : guard.refusal(header)
+    if (refusal === undefined) return pass(request, response)
+    const type = { 'content-type': 'text/plain; charset=utf-8', 'www-authenticate': guard.challenge, connection: 'close' }
+    response.writeHead(refusal.http, type).end(`${refusal.message}\n`)
+  }
+}
+
+/** Starts the admin port. Throws OB_LISTEN when the port is taken, and OB_CONFIG for files of `tls` and `auth`. */
 export async function startAdmin(config: AdminConfig, deps: AdminDeps): Promise<Listener> {
+  const security = await openSecurity('admin', config, healthPaths, deps)
+  try {
+    return await startSecured(config, deps, security)
+  } catch (error) {
+    security.close()
+    throw error
+  }
+}
+
+async function startSecured(config: AdminConfig, deps: AdminDeps, security: Security): Promise<Listener> {
   // Fastify wants to make its server; ours are one an address, and share its router.
   let routed: RequestListener = () => {}
   // Not at the top: a bridge that listens for datagrams alone does without its 24 MB.
@@ -86,15 +129,21 @@ export async function startAdmin(config: AdminConfig, deps: AdminDeps): Promise<
   })
   addRoutes(app, deps)
   await app.ready()
-  const bound = await bindAll('admin', config.host, config.port, (address, port) => listen(routed, address, port))
+  const onRequest = guarded(security.guard, routed)
+  const bound = await bindAll('admin', config.host, config.port, (address, port) => listen(deps, security, onRequest, address, port))
   return {
-    addresses: bound.map((one) => `http://${urlHost(one.address)}:${one.port}`),
+    addresses: bound.map((one) => `${schemeOf(security.tls)}://${urlHost(one.address)}:${one.port}`),
+    trouble: security.trouble,
     async stop() {
       // Nothing here is worth waiting for: readers ask again.
       const closing = bound.map((one) => one.close())
-      for (const one of bound) one.server.closeAllConnections()
+      for (const one of bound) {
+        one.server.closeAllConnections()
+        for (const socket of one.silent()) socket.destroy()
+      }
       await Promise.all(closing)
       await app.close()
+      security.close()
     },
   }
 }

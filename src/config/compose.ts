@@ -7,6 +7,7 @@ import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
 import { samplingConfig } from '../sampling/config.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
+import { listenerFileFaults } from './files.ts'
 import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
 
 const mirrorConfig = z
@@ -48,7 +49,9 @@ const sourcesOf = (options: ConfigOptions, env: Sources['env']): Sources => ({
 })
 
 /** The files that a configuration names: whether they are there and hold what they should. */
-const checkFiles: Check<Config> = async ({ emit: { tls } }) => {
+const checkFiles: Check<Config> = async (config) => [...(await emitFileFaults(config)), ...(await listenerFileFaults(config))]
+
+const emitFileFaults: Check<Config> = async ({ emit: { tls } }) => {
   if (Object.values(tls).every((file) => file === undefined)) return []
   const { readTls } = await import('../net/tls.ts')
   return (await readTls(tls)).faults.map(({ key, message }) => ({ path: ['emit', 'tls', key], message }))

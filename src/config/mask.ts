@@ -7,8 +7,13 @@ export const masked = '***'
 
 const secretKey = /^(headers|authorization|auth|.*(token|password|passphrase|secret|api-?key|credentials?))$/i
 
+/** What stands below `auth` and is none: who, where, and which file. */
+const plainBelowAuth = /^(user|header|except|reload|.+File)$/
+
 /** True when what stands at or below this path is a secret: header values, tokens, passwords. */
 export function isSecret(path: Path): boolean {
+  const last = path.findLast((part) => typeof part === 'string')
+  if (path.includes('auth') && !path.includes('headers') && last !== undefined && plainBelowAuth.test(last)) return false
   return path.some((part) => typeof part === 'string' && secretKey.test(part))
 }
 

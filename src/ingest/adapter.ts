@@ -25,6 +25,8 @@ export interface Listener {
   readonly addresses: readonly string[]
   /** Stops accepting and resolves when requests under way are answered, or after the time given. */
   stop(deadlineMs: number): Promise<void>
+  /** Sentences about what is not well with it, for health: an expired certificate, say. Empty when all is. */
+  readonly trouble?: (() => readonly string[]) | undefined
 }
 
 /** One body after decode, translate and encode: what every listener hands on, whatever the format. */

@@ -4,18 +4,22 @@
  * because a framework's body parsing costs about as much again as the whole exchange.
  */
 
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BridgeError } from '../errors.ts'
 import { withoutSchemas } from '../net/fastify.ts'
+import type { ServerTls } from '../net/server-tls.ts'
+import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Cell } from '../telemetry/metrics.ts'
 import type { AdapterDeps, Listener, TranslatedBody } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
 import { createBodyReader, isWaiting, waitsForContinue } from './body.ts'
 import { createDecompressor, type Encoding, encodingOf } from './decompress.ts'
+import type { Guard } from './guard.ts'
 import { asBridgeError, cellsByReason, type Receipt, type Receiver } from './receive.ts'
-import type { HttpLimits, HttpTimeouts } from './schema.ts'
+import type { HttpLimits, HttpTimeouts, ListenerAuth, ListenerTls } from './schema.ts'
+import { openSecurity, type Security } from './security.ts'
 
 /** What a protocol does with bodies posted to one path. */
 export interface BodyRoute {
@@ -40,6 +44,10 @@ export interface HttpOptions {
   readonly port: number
   readonly limits: HttpLimits
   readonly timeouts: HttpTimeouts
+  readonly tls?: ListenerTls | undefined
+  readonly auth?: ListenerAuth | undefined
+  /** Paths that need no credentials unless `auth.except` says otherwise: what an orchestrator probes. */
+  readonly healthPaths?: readonly string[]
   /** Several processes share the port; the kernel spreads connections over them. */
   readonly reusePort?: boolean
   readonly bodies: readonly BodyRoute[]
@@ -65,17 +73,30 @@ export function retryAfter(error: BridgeError): Record<string, string> {
   return error.retry === 'later' ? { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds))) } : {}
 }
 
-interface BoundServer extends Bound {
-  readonly server: Server
-  /** Open connections: node does not hold one idle that has not said anything yet. */
-  readonly sockets: ReadonlySet<Socket>
+/** The value of a header that may come more than once as one text. */
+const headerOf = (request: IncomingMessage, name: string): string | undefined => {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
 }
 
-/** Starts a server on every address of the host. Throws OB_LISTEN. */
+type BoundServer = Bound & WebServer
+
+/** Starts a server on every address of the host. Throws OB_LISTEN, or OB_CONFIG for files of `tls` and `auth`. */
 export async function startHttp(options: HttpOptions, deps: AdapterDeps): Promise<Listener> {
+  const security = await openSecurity(options.section, options, options.healthPaths ?? [], deps)
+  try {
+    return await startSecured(options, deps, security)
+  } catch (error) {
+    security.close()
+    throw error
+  }
+}
+
+async function startSecured(options: HttpOptions, deps: AdapterDeps, security: Security): Promise<Listener> {
+  const { tls, guard } = security
   const state = { draining: false }
   const closed = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'http', reason }))
-  const take = createExchange(options, deps, state)
+  const take = createExchange(options, deps, state, guard)
   const direct = new Map(options.bodies.map((route) => [route.path, route]))
 
   // Fastify wants to make its server; ours are made below, one an address, and share its router.
@@ -117,21 +138,37 @@ export async function startHttp(options: HttpOptions, deps: AdapterDeps): Promis
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (state.draining) response.shouldKeepAlive = false
     const route = request.method === 'POST' ? direct.get(request.url ?? '') : undefined
-    if (route === undefined) routed(request, response)
-    else take(request, response, route)
+    if (route !== undefined) take(request, response, route)
+    else if (guard === undefined || mayPass(guard, direct, request, response)) routed(request, response)
   }
 
   const bound = await bindAll(options.section, options.host, options.port, (address, port) =>
-    listen(options, onRequest, closed, address, port),
+    listen({ ...options, reusePort: deps.reusePort === true }, tls, onRequest, closed, address, port),
   )
   return {
-    addresses: bound.map((one) => `http://${urlHost(one.address)}:${one.port}`),
+    addresses: bound.map((one) => `${schemeOf(tls)}://${urlHost(one.address)}:${one.port}`),
+    trouble: security.trouble,
     async stop(deadlineMs) {
       state.draining = true
       await Promise.all(bound.map((one) => drain(one, deadlineMs)))
       await app.close()
+      security.close()
     },
   }
+}
+
+/** Whether a request for a page may go on; when not, it is answered. Bodies are not looked at here: their protocols have answers of their own. */
+function mayPass(guard: Guard, bodies: ReadonlyMap<string, BodyRoute>, request: IncomingMessage, response: ServerResponse): boolean {
+  const path = pathOf(request.url ?? '/').split('?', 1)[0] ?? ''
+  if (guard.isOpen(path) || (request.method === 'POST' && bodies.has(path))) return true
+  // A browser asks without credentials whether it may send them.
+  if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) return true
+  const refusal = guard.refusal((name) => headerOf(request, name))
+  if (refusal === undefined) return true
+  response.setHeader('www-authenticate', guard.challenge)
+  replyText(response, refusal.http, `${refusal.message}\n`)
+  if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) discard(request)
+  return false
 }
 
 /** `http://host/path` → `/path`: proxies may send the absolute form. @see RFC 9112, 3.2.2 */
@@ -141,32 +178,33 @@ function pathOf(url: string): string {
   return slash < 0 ? '/' : url.slice(slash)
 }
 
-function listen(
+async function listen(
   options: HttpOptions,
+  tls: ServerTls | undefined,
   onRequest: RequestListener,
   closed: (reason: string) => Cell,
   address: string,
   port: number,
 ): Promise<BoundServer> {
   const { limits, timeouts } = options
-  const server = createServer(
+  const { server, silent } = await createWebServer(
     {
-      maxHeaderSize: limits.header,
-      requestTimeout: timeouts.request,
-      headersTimeout: Math.min(timeouts.header, timeouts.request),
-      keepAliveTimeout: timeouts.keepAlive,
-      connectionsCheckingInterval: Math.max(20, Math.min(1000, timeouts.header / 4, timeouts.request / 4)),
-      noDelay: true,
+      server: {
+        maxHeaderSize: limits.header,
+        requestTimeout: timeouts.request,
+        headersTimeout: Math.min(timeouts.header, timeouts.request),
+        keepAliveTimeout: timeouts.keepAlive,
+        connectionsCheckingInterval: Math.max(20, Math.min(1000, timeouts.header / 4, timeouts.request / 4)),
+        noDelay: true,
+      },
+      tls,
+      handshakeTimeoutMs: timeouts.header,
+      failed: (reason) => void closed(reason).value++,
     },
     onRequest,
   )
   server.maxConnections = limits.connections
   server.maxRequestsPerSocket = limits.requestsPerConnection
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-  })
   server.on('drop', () => {
     closed('max_connections').value++
   })
@@ -193,7 +231,7 @@ function listen(
       const at = server.address()
       resolve({
         server,
-        sockets,
+        silent,
         address,
         port: at !== null && typeof at === 'object' ? at.port : port,
         close: () => new Promise((done) => server.close(() => done())),
@@ -212,7 +250,7 @@ const faults: Readonly<Record<string, readonly [reason: string, status: string]>
 const faultOf = (code: string): readonly [reason: string, status: string] => faults[code] ?? ['bad_request', '400 Bad Request']
 
 /** Stops listening; answers what is under way; after the time given closes what is left. */
-function drain({ server, sockets }: BoundServer, deadlineMs: number): Promise<void> {
+function drain({ server, silent }: BoundServer, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), deadlineMs)
     // Connections become idle one by one as their last request is answered.
@@ -222,12 +260,12 @@ function drain({ server, sockets }: BoundServer, deadlineMs: number): Promise<vo
       clearInterval(sweep)
       resolve()
     })
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of silent()) socket.destroy()
   })
 }
 
 /** Creates the road of a body: door, reading, decompression, translation, intake, answer. */
-function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draining: boolean }) {
+function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draining: boolean }, guard: Guard | undefined) {
   const { limits } = options
   const reader = createBodyReader({ maxBytes: limits.compressedBody, limitKey: `${options.section}.limits.compressedBody` })
   const inflater = createDecompressor({ maxBytes: limits.body, maxRatio: limits.ratio, section: `${options.section}.limits` })
@@ -235,6 +273,7 @@ function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draini
   const refuse = (request: IncomingMessage, response: ServerResponse, route: BodyRoute, error: BridgeError, head?: Uint8Array): void => {
     if (response.headersSent || response.destroyed) return
     if (state.draining || isWaiting(request)) response.shouldKeepAlive = false
+    if (guard !== undefined && error.code === 'OB_AUTH') response.setHeader('www-authenticate', guard.challenge)
     route.refused(request, response, error, head)
     if (!request.complete) discard(request)
   }
@@ -321,6 +360,10 @@ function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draini
 
   /** What can be said before a byte of the body is read. */
   function doorFault(request: IncomingMessage, route: BodyRoute): BridgeError | undefined {
+    if (guard !== undefined && !guard.isOpen(route.path)) {
+      const unknown = guard.refusal((name) => headerOf(request, name))
+      if (unknown !== undefined) return unknown
+    }
     const refusal = deps.intake.refusal()
     if (refusal !== undefined) return asBridgeError(refusal)
     try {

@@ -4,6 +4,7 @@ import { startAdmin } from '../../src/admin/routes.ts'
 import type { Listener } from '../../src/ingest/adapter.ts'
 import { createExposition } from '../../src/telemetry/exposition.ts'
 import { createHealth } from '../../src/telemetry/health.ts'
+import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 
 let started: Listener | undefined
@@ -20,7 +21,7 @@ const start = async () => {
     destinations: () => [{ name: 'default', endpoint: 'http://localhost:4318', protocol: 'http/protobuf' }],
   }
   const config = adminConfig.parse({ port: 0 })
-  started = await startAdmin(config, { metrics, health, status, nowMs: () => 61_000, expose: createExposition(metrics) })
+  started = await startAdmin(config, { metrics, health, status, nowMs: () => 61_000, expose: createExposition(metrics), log: silentLog })
   const base = started.addresses[0] ?? ''
   return { metrics, health, get: (path: string) => fetch(base + path), base }
 }
@@ -84,7 +85,7 @@ describe('startAdmin', () => {
     const { base, metrics, health } = await start()
     const status = { version: '', startedMs: 0, listeners: () => [], destinations: () => [], queue: () => Object.create(null) }
     const config = adminConfig.parse({ port: Number(new URL(base).port) })
-    const second = startAdmin(config, { metrics, health, status, nowMs: () => 0, expose: createExposition(metrics) })
+    const second = startAdmin(config, { metrics, health, status, nowMs: () => 0, expose: createExposition(metrics), log: silentLog })
     await expect(second).rejects.toMatchObject({ code: 'OB_LISTEN', place: 'admin.port' })
   })
 })

@@ -103,6 +103,8 @@ export function startJaegerHttp(
       port: config.port,
       limits: config.limits,
       timeouts: config.timeouts,
+      tls: config.tls,
+      auth: config.auth,
       bodies: [traces],
       routes(app) {
         samplingRoutes(app, '/api', lookup)

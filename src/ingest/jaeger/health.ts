@@ -24,6 +24,9 @@ export function startJaegerHealth(config: JaegerHealthConfig, pages: Pages, deps
       port: config.port,
       limits: config.limits,
       timeouts: config.timeouts,
+      tls: config.tls,
+      auth: config.auth,
+      healthPaths: ['/'],
       bodies: [],
       routes(app) {
         app.get('/', (_request, reply) => {

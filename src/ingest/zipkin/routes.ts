@@ -69,6 +69,9 @@ export function startZipkin(config: ZipkinConfig, translators: ZipkinTranslators
       port: config.port,
       limits: config.limits,
       timeouts: config.timeouts,
+      tls: config.tls,
+      auth: config.auth,
+      healthPaths: ['/health', '/actuator/health'],
       bodies: [
         bodyRoute('/api/v2/spans', (request) => (protoTypes.has(mediaTypeOf(request.headers['content-type'])) ? 'PROTO3' : 'JSON_V2')),
         bodyRoute('/api/v1/spans', (request) => (thriftTypes.has(mediaTypeOf(request.headers['content-type'])) ? 'THRIFT' : 'JSON_V1')),
