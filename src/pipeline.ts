@@ -10,6 +10,7 @@ import type { Config } from './config/compose.ts'
 import { maskUserinfo } from './config/mask.ts'
 import { queueSettings } from './emit/config.ts'
 import { createEmit, type Emit } from './emit/create.ts'
+import { destinationsOf, endpointNames } from './emit/destinations.ts'
 import { BridgeError } from './errors.ts'
 import type { Listener } from './ingest/adapter.ts'
 import { canSharePorts, claimPlace } from './ingest/claim.ts'
@@ -21,9 +22,9 @@ import { createChunkPool } from './otlp/encode/chunks.ts'
 import { tracesToJson } from './otlp/encode/json.ts'
 import { changeOf, pinPorts, type ReloadReport } from './reload.ts'
 import { createSampling } from './sampling/sampling.ts'
+import type { LogLevel } from './telemetry/config.ts'
 import { createExposition } from './telemetry/exposition.ts'
 import { createBooksCheck, createHealth, type Health } from './telemetry/health.ts'
-import type { LogLevel } from './telemetry/config.ts'
 import { createRateLimitedLog, type Logger } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 
@@ -69,14 +70,15 @@ export interface Pipeline {
 /** For requests under way when a reload stops an endpoint. */
 const reloadDrainMs = 10_000
 
-const endpointsOf = (config: Config): readonly string[] =>
-  [config.emit.endpoint, config.emit.tracesEndpoint].filter((one) => one !== undefined)
-
 async function refuseLoop(config: Config, addresses: Parameters<typeof findLoop>[1]): Promise<void> {
-  for (const endpoint of endpointsOf(config)) {
-    const own = await findLoop(endpoint, addresses)
-    if (own === undefined) continue
-    throw new BridgeError('OB_LOOP', `cannot send to ${maskUserinfo(endpoint)}: it is our own ${own.section}`, { place: 'emit.endpoint' })
+  for (const { section, endpoints } of destinationsOf(config.emit)) {
+    for (const url of endpoints.flatMap(({ urls }) => Object.values(urls))) {
+      const own = await findLoop(url, addresses)
+      if (own === undefined) continue
+      throw new BridgeError('OB_LOOP', `cannot send to ${maskUserinfo(url)}: it is our own ${own.section}`, {
+        place: `${section}.endpoint`,
+      })
+    }
   }
 }
 
@@ -85,14 +87,15 @@ const jsonEncoder = (signal: string, data: Uint8Array): string => {
   return tracesToJson(decodeTraces(data))
 }
 
-function createStatus(config: Config, deps: PipelineDeps, emit: Emit, listeners: () => readonly ListenerStatus[]): StatusSource {
-  const settings = queueSettings(config.queue)
+function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, listeners: () => readonly ListenerStatus[]): StatusSource {
+  const settings = queueSettings(config().queue)
   const destination = (): DestinationStatus => {
     const { reasons } = emit.health()
-    const { destination: name, endpoint, tracesEndpoint, protocol } = config.emit
+    const [first] = destinationsOf(config().emit)
+    const { destination: name, protocol } = config().emit
     return {
-      name,
-      endpoint: maskUserinfo(tracesEndpoint ?? endpoint),
+      name: first?.name ?? name,
+      endpoint: maskUserinfo(endpointNames(config().emit)),
       protocol,
       ...(reasons[0] === undefined ? {} : { fault: reasons[0] }),
     }
@@ -122,7 +125,9 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const health = createHealth()
   await refuseLoop(config, plannedAddresses(config))
 
-  const sampling = await createSampling(config.sampling, { log, metrics, monotonicMs: () => performance.now() })
+  let running = config
+  const samplingDeps = { log, metrics, monotonicMs: () => performance.now() }
+  let sampling = await createSampling(config.sampling, samplingDeps)
   const chunks = createChunkPool()
   const emit = await createEmit({
     emit: config.emit,
@@ -131,34 +136,77 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     log,
     nowMs,
     random,
-    instanceId: randomUUID(),
+    instanceId: deps.instanceId ?? randomUUID(),
     toJson: jsonEncoder,
     recycle: chunks.give,
   })
   health.watch('emit', () => emit.health().reasons)
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
 
-  let endpoints: readonly Endpoint[] = []
+  const endpoints = createEndpoints({
+    reusePort: canSharePorts,
+    claim: canSharePorts && deps.claimPorts !== false ? claimPlace : undefined,
+    drainMs: reloadDrainMs,
+  })
   let admin: Listener | undefined
-  health.watch('ingest', () => endpoints.flatMap(({ listener }) => listener.trouble?.() ?? []))
+  health.watch('ingest', () => endpoints.list().flatMap(({ listener }) => listener.trouble?.() ?? []))
   health.watch('admin', () => admin?.trouble?.())
   const listeners = (): ListenerStatus[] => [
-    ...endpoints.map(({ name, listener }) => ({ section: `ingest.${name}`, addresses: listener.addresses })),
+    ...endpoints.list().map(({ name, listener }) => ({ section: `ingest.${name}`, addresses: listener.addresses })),
     ...(admin === undefined ? [] : [{ section: 'admin', addresses: admin.addresses }]),
   ]
   const expose = createExposition(metrics)
-  const pages = {
-    version: deps.version,
-    endpoint: maskUserinfo(config.emit.tracesEndpoint ?? config.emit.endpoint),
-    trouble: () => health.reasons()[0]?.reason,
-    exposition: expose,
-  }
+  const context = ({ translate }: Config): IngestContext => ({
+    intake: emit.intake,
+    metrics,
+    log: createRateLimitedLog(log),
+    nowMs,
+    pages: {
+      version: deps.version,
+      get endpoint() {
+        return endpointNames(running.emit)
+      },
+      trouble: () => health.reasons()[0]?.reason,
+      exposition: expose,
+    },
+    sampling: (service) => sampling.lookup(service),
+    chunks,
+    reusePort: canSharePorts,
+    translate,
+  })
+  const change = (to: Config) => endpoints.change(planIngest(to.ingest, context(to)))
+  const status = createStatus(() => running, deps, emit, listeners)
 
   const total = (what: 'queued' | 'dropped'): number => metrics.sums().reduce((sum, one) => sum + one[what], 0)
 
+  let stopping = false
+  let reloading: Promise<unknown> = Promise.resolve()
+
+  const reload = async (wanted: Config): Promise<ReloadReport> => {
+    const { config: next, changed, nextStart } = changeOf(running, pinPorts(wanted, listeners()))
+    await refuseLoop(next, plannedAddresses(next))
+    const [before, strategies] = [running, sampling]
+    if (changed.includes('sampling')) sampling = await createSampling(next.sampling, samplingDeps)
+    running = next
+    try {
+      const changes = await change(next)
+      if (sampling !== strategies) strategies.stop()
+      if (next.log.level !== before.log.level) deps.setLogLevel?.(next.log.level)
+      return { changed, endpoints: changes, nextStart }
+    } catch (error) {
+      running = before
+      if (sampling !== strategies) sampling.stop()
+      sampling = strategies
+      throw error
+    }
+  }
+
   const stop = async (deadlineMs: number): Promise<StopReport> => {
     const endMs = nowMs() + deadlineMs
-    await Promise.all(endpoints.map(({ listener }) => listener.stop(Math.max(0, deadlineMs / 2))))
+    stopping = true
+    // One under way would start listeners behind our back. It drains for no longer than we do.
+    await reloading
+    await endpoints.stop(Math.max(0, deadlineMs / 2))
     const droppedBefore = total('dropped')
     sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
@@ -167,24 +215,31 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   }
 
   try {
-    endpoints = await startIngest(config.ingest, {
-      intake: emit.intake,
-      metrics,
-      log: createRateLimitedLog(log),
-      nowMs,
-      pages,
-      sampling: sampling.lookup,
-      chunks,
-      translate: config.translate,
-    })
-    if (config.admin.enabled) {
-      admin = await startAdmin(config.admin, { metrics, health, status: createStatus(config, deps, emit, listeners), nowMs, expose, log })
-    }
+    await change(config)
+    if (config.admin.enabled) admin = await startAdmin(config.admin, { metrics, health, status, nowMs, expose, log })
     // Ports that were 0 until now could be the endpoint's only by accident, but accidents are what this guards against.
     await refuseLoop(config, listeners())
+    // From here on an endpoint that is started again takes the port that it has got.
+    running = pinPorts(config, listeners())
+    await change(running)
   } catch (error) {
     await stop(0)
     throw error
   }
-  return { metrics, health, listeners: listeners(), adminUrl: admin?.addresses[0], stop }
+  return {
+    metrics,
+    health,
+    status,
+    get listeners() {
+      return listeners()
+    },
+    adminUrl: admin?.addresses[0],
+    reload(wanted) {
+      if (stopping) return Promise.reject(new BridgeError('OB_STOPPING', 'cannot change the configuration: the bridge is stopping'))
+      const done = reload(wanted)
+      reloading = done.catch(() => {})
+      return done
+    },
+    stop,
+  }
 }

@@ -1,7 +1,8 @@
 /** The explicit list of formats. A new one is one line here; nothing registers itself. */
 
 import { z } from 'zod'
-import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
+import type { AdapterDeps, BodyTranslator } from './adapter.ts'
+import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
 import type { Carried, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
 import { jaeger } from './jaeger/format.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
@@ -56,12 +57,6 @@ export interface IngestContext extends AdapterDeps {
   readonly translate: TranslateConfig
 }
 
-/** A started endpoint: its name in `interface.md` (`zipkin`, `jaeger.compact`) and its listener. */
-export interface Endpoint {
-  readonly name: string
-  readonly listener: Listener
-}
-
 /** Everything `ingest` means when the file does not have it. */
 export const everyEndpoint = (): IngestConfig => each<IngestConfig>((format) => format.config.parse({}))
 
@@ -77,23 +72,43 @@ const meansOf = (name: Name, translate: TranslateConfig, chunks?: AdapterDeps['c
   carried: carriedBy(translate, chunks),
 })
 
-/** Starts every endpoint of the section, in order. All or nothing: when one throws, those before it are stopped and it is thrown on. */
-export async function startIngest(config: IngestConfig, context: IngestContext): Promise<readonly Endpoint[]> {
-  const starts: EndpointStart[] = []
+const isListening = (section: object | undefined): section is { readonly host: string; readonly port: number } =>
+  section !== undefined && 'host' in section && 'port' in section
+
+const placeOf = (section: object | undefined): Place | undefined =>
+  isListening(section) ? { transport: 'receiveBuffer' in section ? 'udp' : 'tcp', host: section.host, port: section.port } : undefined
+
+/** What decides whether a reload concerns an endpoint; its port is in its place. */
+function settingsOf(name: Name, start: EndpointStart, section: unknown, translate: TranslateConfig): unknown {
+  const formatsTaken = start.carries === undefined ? entries.map(([one]) => one) : [name, ...start.carries]
+  const own = start.section === undefined ? section : { ...start.section, port: undefined }
+  return {
+    own,
+    semconv: translate.semconv,
+    translate: entries.filter(([one]) => formatsTaken.includes(one)).map(([one]) => translate[one]),
+  }
+}
+
+/** Every endpoint of the section, in order, not started. */
+export function planIngest(config: IngestConfig, context: IngestContext): readonly PlannedEndpoint[] {
+  const plan: PlannedEndpoint[] = []
   for (const [name, format] of entries) {
     const section = config[name]
     if (section === undefined) continue
     const own: FormatContext<unknown> = { ...context, ...meansOf(name, context.translate, context.chunks) }
-    starts.push(...format.endpoints(section, own))
+    for (const start of format.endpoints(section, own)) {
+      const settings = settingsOf(name, start, section, context.translate)
+      plan.push({ name: start.name, place: placeOf(start.section), settings, start: start.start })
+    }
   }
-  const endpoints: Endpoint[] = []
-  try {
-    for (const { name, start } of starts) endpoints.push({ name, listener: await start() })
-  } catch (error) {
-    await Promise.all(endpoints.map(({ listener }) => listener.stop(0)))
-    throw error
-  }
-  return endpoints
+  return plan
+}
+
+/** Starts every endpoint of the section, in order. All or nothing: when one throws, those before it are stopped and it is thrown on. */
+export async function startIngest(config: IngestConfig, context: IngestContext): Promise<readonly Endpoint[]> {
+  const endpoints = createEndpoints({ reusePort: context.reusePort === true, drainMs: 0 })
+  await endpoints.change(planIngest(config, context))
+  return endpoints.list()
 }
 
 /** What `otlp-bridge translate --from` takes. */

@@ -26,8 +26,6 @@ export interface UdpOptions {
   /** When spans of several datagrams are queued together, and how much is kept while the queue is full. */
   readonly batch: { readonly items: number; readonly bytes: number; readonly delay: number; readonly hold: number }
   readonly translate: BodyTranslator
-  /** Several processes share the port; the kernel spreads datagrams over them by sender. */
-  readonly reusePort?: boolean
 }
 
 /**
@@ -174,7 +172,7 @@ function listen(
     type: v6 ? 'udp6' : 'udp4',
     ipv6Only: address === '::1',
     recvBufferSize: options.receiveBuffer,
-    reusePort: options.reusePort === true,
+    reusePort: deps.reusePort === true,
   })
   return new Promise((resolve, reject) => {
     socket.once('error', reject)

@@ -1,15 +1,8 @@
 import { createSocket } from 'node:dgram'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  createFileTranslator,
-  type Endpoint,
-  everyEndpoint,
-  fileFormats,
-  ingestConfig,
-  startIngest,
-  translateConfig,
-} from '../../src/ingest/index.ts'
+import type { Endpoint } from '../../src/ingest/endpoints.ts'
+import { createFileTranslator, everyEndpoint, fileFormats, ingestConfig, startIngest, translateConfig } from '../../src/ingest/index.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { countsOf, createFakeDeps, eventually, type FakeDeps, openBooks, quietPages, quietSampling, sumOf } from './support/fakes.ts'
 
@@ -86,6 +79,7 @@ describe('startIngest', () => {
     const failed = startIngest(ingestConfig.parse({ zipkin: anyPort, jaeger: { http: { ...anyPort, port: taken } } }), {
       ...deps,
       pages: quietPages,
+      sampling: quietSampling,
       translate: translateConfig.parse({}),
     })
     await expect(failed).rejects.toMatchObject({ code: 'OB_LISTEN', place: 'ingest.jaeger.http.port' })

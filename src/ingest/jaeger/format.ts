@@ -29,17 +29,34 @@ function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateC
   const { http, sampling, health } = wanted
   const starts: EndpointStart[] = []
   if (http !== undefined) {
-    starts.push({ name: 'jaeger.http', start: () => startJaegerHttp(http, of(http.limits).httpBinary, context.sampling, context) })
+    starts.push({
+      name: 'jaeger.http',
+      section: http,
+      carries: [],
+      start: () => startJaegerHttp(http, of(http.limits).httpBinary, context.sampling, context),
+    })
   }
   for (const name of ['compact', 'binary', 'zipkin'] as const) {
     const port = wanted[name]
     if (port === undefined) continue
-    starts.push({ name: `jaeger.${name}`, start: () => startAgentPort(name, port, of(port.limits).agent, context) })
+    starts.push({
+      name: `jaeger.${name}`,
+      section: port,
+      carries: ['zipkin'],
+      start: () => startAgentPort(name, port, of(port.limits).agent, context),
+    })
   }
   if (sampling !== undefined) {
-    starts.push({ name: 'jaeger.sampling', start: () => startJaegerSampling(sampling, context.sampling, context) })
+    starts.push({
+      name: 'jaeger.sampling',
+      section: sampling,
+      carries: [],
+      start: () => startJaegerSampling(sampling, context.sampling, context),
+    })
   }
-  if (health !== undefined) starts.push({ name: 'jaeger.health', start: () => startJaegerHealth(health, context.pages, context) })
+  if (health !== undefined) {
+    starts.push({ name: 'jaeger.health', section: health, carries: [], start: () => startJaegerHealth(health, context.pages, context) })
+  }
   return starts
 }
 

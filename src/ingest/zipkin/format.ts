@@ -17,6 +17,8 @@ export const zipkin = defineFormat({
   endpoints: (config, context) => [
     {
       name: 'zipkin',
+      section: config,
+      carries: [],
       start: () => startZipkin(config, translators(context, decodeLimitsOf(config.limits), config.strict), context.pages, context),
     },
   ],
