@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { BodyTranslator, TranslatedBody } from '../src/ingest/adapter.ts'
+import type { TranslatedBody } from '../src/ingest/adapter.ts'
 import { createJaegerTranslators } from '../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../src/ingest/limits.ts'
 import { createZipkinTranslators } from '../src/ingest/zipkin/translators.ts'
@@ -11,6 +11,7 @@ import { decodeTraces } from '../src/otlp/decode/traces.ts'
 import { tracesToPlain } from '../src/otlp/encode/json.ts'
 import { jaegerTranslateConfig } from '../src/translate/jaeger/config.ts'
 import { zipkinTranslateConfig } from '../src/translate/zipkin/config.ts'
+import { jaegerVectors } from './support/jaeger-vectors.ts'
 import { normalizeOtlp } from './support/normalize.ts'
 import { officialDecode } from './support/official-otlp.ts'
 import { vectorFiles } from './support/shared.ts'
@@ -19,51 +20,17 @@ const limits = defaultDecodeLimits
 const { thriftList } = createZipkinTranslators({ limits, translate: zipkinTranslateConfig.parse({}) })
 const jaeger = createJaegerTranslators({ limits, translate: jaegerTranslateConfig.parse({}), zipkinList: thriftList })
 
-const translatorOf: Readonly<Record<string, BodyTranslator>> = {
-  http: jaeger.httpBinary,
-  'batch-compact': jaeger.batchCompact,
-  'udp-compact': jaeger.agent,
-  'udp-binary': jaeger.agent,
-  'udp-binary-nonstrict': jaeger.agent,
-  postspans: jaeger.postSpans,
-  'kafka-proto': jaeger.protoSpan,
-}
-
-interface Golden {
-  readonly now: string
-  readonly otlp: unknown
-  readonly rejected?: readonly { readonly index: number }[]
-}
-
-interface Vector {
-  readonly name: string
-  readonly bytes: Uint8Array
-  readonly translate: BodyTranslator
-  readonly golden: Golden
-}
-
-const pattern = /^(.*)\.(http|batch-compact|udp-[a-z-]+|postspans|kafka-proto)\.bin$/
-
-const vectorsOf = (format: string): Vector[] =>
-  vectorFiles(format).flatMap((file): Vector[] => {
-    const [, stem = '', kind = ''] = pattern.exec(file) ?? []
-    const translate = translatorOf[kind]
-    if (translate === undefined) return []
-    const golden = JSON.parse(readFileSync(`${stem}.expected.json`, 'utf8')) as Golden
-    return [{ name: basename(file), bytes: new Uint8Array(readFileSync(file)), translate, golden }]
-  })
-
 // The text of our own warnings is not fixed, their number is.
 const comparable = (otlp: unknown): unknown => normalizeOtlp(otlp, ['@jaeger@warnings'])
 
 const rejectedIndexes = (body: TranslatedBody): number[] => body.drops.flatMap((drop) => drop.indexes).sort((a, b) => a - b)
 
-const vectors = [...vectorsOf('jaeger'), ...vectorsOf('zipkin')]
+const vectors = [...jaegerVectors('jaeger'), ...jaegerVectors('zipkin')]
 
 describe.skipIf(vectors.length === 0)('golden vectors of Jaeger and of the agent', () => {
-  it.each(vectors)('$name', ({ bytes, translate, golden }) => {
+  it.each(vectors)('$name', ({ bytes, form, golden }) => {
     const received = new Uint8Array(bytes)
-    const body = translate(received, Number(BigInt(golden.now) / 1_000_000n))
+    const body = jaeger[form](received, Number(BigInt(golden.now) / 1_000_000n))
     expect(comparable(tracesToPlain(decodeTraces(body.data)))).toEqual(comparable(golden.otlp))
     expect(comparable(officialDecode(body.data))).toEqual(comparable(golden.otlp))
     expect(rejectedIndexes(body)).toEqual((golden.rejected ?? []).map((one) => one.index))
@@ -72,8 +39,18 @@ describe.skipIf(vectors.length === 0)('golden vectors of Jaeger and of the agent
   })
 
   it('has every encoding of every batch', () => {
-    expect(vectors.length).toBeGreaterThanOrEqual(39)
-    expect(new Set(vectors.map((one) => one.name.split('.').at(-2))).size).toBe(7)
+    expect(vectors.length).toBeGreaterThanOrEqual(50)
+    expect(new Set(vectors.map((one) => one.form)).size).toBe(8)
+  })
+})
+
+const unreadable = vectorFiles('jaeger').filter((file) => basename(file).startsWith('real_ui_bad_'))
+
+describe.skipIf(unreadable.length === 0)('files that are no UI JSON', () => {
+  it.each(unreadable.map((file) => [basename(file), file] as const))('%s is refused, with the byte', (_name, file) => {
+    expect(() => jaeger.uiJson(readFileSync(file), 0)).toThrow(
+      expect.objectContaining({ code: 'OB_DECODE_JSON', place: expect.stringMatching(/^byte \d+$/) }),
+    )
   })
 })
 

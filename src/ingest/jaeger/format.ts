@@ -68,5 +68,7 @@ export const jaeger = defineFormat({
     'jaeger-thrift-binary': (means, limits) => translators(means, limits).httpBinary,
     'jaeger-thrift-compact': (means, limits) => translators(means, limits).batchCompact,
     'jaeger-proto': (means, limits) => translators(means, limits).postSpans,
+    'jaeger-json': (means, limits) => translators(means, limits).uiJson,
+    'jaeger-es': (means, limits) => translators(means, limits).esJson,
   },
 })

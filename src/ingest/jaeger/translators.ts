@@ -1,4 +1,4 @@
-/** Bytes → OTLP bytes for Jaeger's Thrift and protobuf encodings: decode, translate, encode in one call. */
+/** Bytes → OTLP bytes for Jaeger's encodings, Thrift, protobuf and JSON: decode, translate, encode in one call. */
 
 import { sliceToString } from '../../otlp/attributes.ts'
 import { countServices } from '../../otlp/batch.ts'
@@ -8,14 +8,19 @@ import { createSizeGuess, ReverseWriter, type SizeGuess } from '../../otlp/encod
 import { createKeyTable } from '../../otlp/keys.ts'
 import { SpanKind } from '../../otlp/model.ts'
 import type { JaegerTranslateConfig } from '../../translate/jaeger/config.ts'
+import { createFieldKey } from '../../translate/jaeger/field-keys.ts'
 import { jaegerRoleOf } from '../../translate/jaeger/keys.ts'
 import type { JaegerBatch } from '../../translate/jaeger/model.ts'
 import { type JaegerTranslateOptions, jaegerToTraces } from '../../translate/jaeger/to-otlp.ts'
 import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { BinaryReader, CompactReader, MessageType, type ThriftReader, ThriftType } from '../thrift.ts'
+import { createEsDecoder } from './decode-es.ts'
+import { createJsonpbDecoder } from './decode-jsonpb.ts'
 import { createJaegerProtoDecoder } from './decode-proto.ts'
 import { createThriftBatchDecoder } from './decode-thrift.ts'
+import { createUiJsonDecoder } from './decode-ui-json.ts'
+import type { JsonBatch } from './json-findings.ts'
 
 export interface JaegerTranslatorOptions {
   readonly limits: DecodeLimits
@@ -39,11 +44,18 @@ export interface JaegerTranslators {
   readonly postSpans: BodyTranslator
   /** One api_v2 `Span` with its process: a message of Jaeger's topic in Kafka. */
   readonly protoSpan: BodyTranslator
+  /** UI JSON: what the query API answers and what the UI saves. */
+  readonly uiJson: BodyTranslator
+  /** Documents of `jaeger-span-*` indices, one a line. */
+  readonly esJson: BodyTranslator
+  /** One api_v2 `Span` as protobuf-JSON: a message of Jaeger's topic in Kafka with `encoding: json`. */
+  readonly jsonSpan: BodyTranslator
   /** How many keys the table holds, and whether it is full. */
   readonly keys: { readonly size: number; readonly cap: number }
 }
 
-const translateOptions = (config: JaegerTranslateConfig): JaegerTranslateOptions => ({
+/** The configuration as the translator takes it. */
+export const jaegerOptionsOf = (config: JaegerTranslateConfig): JaegerTranslateOptions => ({
   absentKind: config.kind.absent === 'internal' ? SpanKind.Internal : SpanKind.Unspecified,
   httpStatusFallback: config.httpStatusFallback,
   mapExceptions: config.logs.exceptions === 'map',
@@ -53,10 +65,15 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
   const keys = createKeyTable(jaegerRoleOf)
   const decodeBatch = createThriftBatchDecoder(keys, options.limits)
   const decodeProto = createJaegerProtoDecoder(keys, options.limits)
-  const translate = translateOptions(options.translate)
+  const { dotReplacement, wellKnown } = options.translate.tagsAsFields
+  const decodeUi = createUiJsonDecoder(keys, options.limits)
+  const decodeEs = createEsDecoder(keys, options.limits, createFieldKey(dotReplacement, wellKnown))
+  const decodeJsonpb = createJsonpbDecoder(keys, options.limits)
+  const translate = jaegerOptionsOf(options.translate)
   const writer = new ReverseWriter(options.chunks)
   const thriftGuess = createSizeGuess()
   const protoGuess = createSizeGuess()
+  const jsonGuess = createSizeGuess()
 
   const finish = (decoded: JaegerBatch, bodyBytes: number, guess: SizeGuess): TranslatedBody => {
     const { data, drops, notes } = jaegerToTraces(decoded, translate)
@@ -74,6 +91,16 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     return finish(decoded, reader.end, thriftGuess)
   }
 
+  const json =
+    (decode: (body: Uint8Array) => JsonBatch): BodyTranslator =>
+    (body) => {
+      const { batch: decoded, notes, faults } = decode(body)
+      const result = finish(decoded, body.length, jsonGuess)
+      const noticed = [...notes].map(([reason, count]) => ({ reason, count }))
+      const drops = result.drops.map((drop) => ({ ...drop, example: faults.get(drop.reason) ?? drop.example }))
+      return { ...result, drops, notes: [...result.notes, ...noticed] }
+    }
+
   const whole = (reader: ThriftReader): TranslatedBody => {
     const body = batch(reader)
     return reader.at === reader.end ? body : { ...body, notes: [...body.notes, { reason: 'bytes_after_batch', count: 1 }] }
@@ -85,6 +112,9 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     agent: (datagram, receivedAtMs) => readAgent(datagram, receivedAtMs, batch, options),
     postSpans: (body) => finish(decodeProto.postSpans(body), body.length, protoGuess),
     protoSpan: (body) => finish(decodeProto.span(body), body.length, protoGuess),
+    uiJson: json(decodeUi),
+    esJson: json(decodeEs),
+    jsonSpan: json(decodeJsonpb),
     keys,
   }
 }

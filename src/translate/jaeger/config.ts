@@ -23,6 +23,22 @@ export const jaegerTranslateConfig = z
       })
       .prefault({})
       .describe('Span logs.'),
+    tagsAsFields: z
+      .strictObject({
+        dotReplacement: z
+          .string()
+          .max(8)
+          .default('@')
+          .describe('What stands for a dot in these keys: `--es.tags-as-fields.dot-replacement` of the old collector.'),
+        wellKnown: z
+          .array(z.string().min(1))
+          .default([])
+          .describe(
+            'Keys that hold the replacement themselves, as they were before it: `http.status_code` where dots became `_`. They are tried first; a list of common ones is built in.',
+          ),
+      })
+      .prefault({})
+      .describe('Elasticsearch documents in which tags are fields (`tag`, `process.tag`).'),
   })
   .describe('Jaeger to OTLP.')
 

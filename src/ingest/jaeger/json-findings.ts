@@ -1,0 +1,78 @@
+/** What was noticed while JSON was read, and how a span that cannot be read keeps its place in the batch. */
+
+import { BridgeError } from '../../errors.ts'
+import { noAttributes } from '../../otlp/model.ts'
+import type { JaegerBatch, JaegerSpan } from '../../translate/jaeger/model.ts'
+
+/** Why a span of a JSON form cannot be taken; label values of the drop counters, beside the translator's own. */
+export type JsonRejection = 'not_json' | 'not_a_span' | 'trace_id_unreadable' | 'span_id_unreadable' | 'time_unreadable'
+
+/** A decoded document with what its reader noticed. */
+export interface JsonBatch {
+  readonly batch: JaegerBatch
+  /** How often something was noticed that cost no span, by reason. */
+  readonly notes: ReadonlyMap<string, number>
+  /** What is wrong with the first span of each {@link JsonRejection}, and at which byte. */
+  readonly faults: ReadonlyMap<string, string>
+}
+
+export interface JsonFindings {
+  note(reason: string): void
+  /** Says that the span which will stand at `index` cannot be read, and gives the word for {@link JaegerSpan.invalid}. */
+  reject(reason: JsonRejection, index: number, at: number, what: string): JsonRejection
+  /** The batch. Throws OB_DECODE_JSON when there are spans and not one of them could be read. */
+  batch(spans: readonly JaegerSpan[], nanosPerTick: number): JsonBatch
+}
+
+export function createJsonFindings(): JsonFindings {
+  const notes = new Map<string, number>()
+  const faults = new Map<string, string>()
+  let first: { readonly text: string; readonly at: number } | undefined
+  let rejected = 0
+  return {
+    note(reason) {
+      notes.set(reason, (notes.get(reason) ?? 0) + 1)
+    },
+    reject(reason, index, at, what) {
+      const text = `span ${index} at byte ${at}: ${what}`
+      first ??= { text, at }
+      rejected++
+      if (!faults.has(reason)) faults.set(reason, text)
+      return reason
+    },
+    batch(spans, nanosPerTick) {
+      if (first !== undefined && rejected === spans.length) {
+        throw new BridgeError('OB_DECODE_JSON', `cannot read spans: none of ${rejected} can be read; ${first.text}`, {
+          place: `byte ${first.at}`,
+        })
+      }
+      return { batch: { nanosPerTick, process: undefined, spans, seqNo: undefined, stats: undefined }, notes, faults }
+    },
+  }
+}
+
+/** Holds the place of something that is no span at all, so that places in the batch are places in the input. */
+export function placeholder(reason: JsonRejection): JaegerSpan {
+  return {
+    trace0: 0,
+    trace1: 0,
+    trace2: 0,
+    trace3: 0,
+    span0: 0,
+    span1: 0,
+    parent0: 0,
+    parent1: 0,
+    operationName: '',
+    references: [],
+    flags: 0,
+    startHi: 0,
+    startLo: 0,
+    durationHi: 0,
+    durationLo: 0,
+    tags: noAttributes,
+    logs: [],
+    process: undefined,
+    warnings: [],
+    invalid: reason,
+  }
+}
