@@ -5,6 +5,8 @@ const own = [
   { section: 'ingest.zipkin', addresses: ['http://127.0.0.1:9411', 'http://[::1]:9411'] },
   { section: 'ingest.jaeger.compact', addresses: ['udp://127.0.0.1:6831'] },
   { section: 'admin', addresses: ['http://0.0.0.0:8899'] },
+  { section: 'ingest.jaeger.grpc', addresses: ['grpc://127.0.0.1:14250', 'grpc://[::1]:14250'] },
+  { section: 'ingest.otlp.http', addresses: ['https://127.0.0.1:4319', 'https://[::1]:4319'] },
 ]
 
 describe('findLoop', () => {
@@ -14,6 +16,9 @@ describe('findLoop', () => {
     ['http://[::1]:9411', 'ingest.zipkin'],
     ['http://127.0.0.1:8899', 'admin'],
     ['http://localhost:8899', 'admin'],
+    ['http://localhost:14250', 'ingest.jaeger.grpc'],
+    ['https://localhost:4319', 'ingest.otlp.http'],
+    ['http://[::1]:4319', 'ingest.otlp.http'],
   ])('finds that %s is our own %s', async (endpoint, section) => {
     expect((await findLoop(endpoint, own))?.section).toBe(section)
   })
@@ -30,7 +35,7 @@ describe('plannedAddresses', () => {
   it('finds every TCP section with a fixed port that is not switched off', () => {
     const found = plannedAddresses({
       ingest: {
-        zipkin: { host: 'localhost', port: 9411 },
+        zipkin: { host: 'localhost', port: 9411, tls: { cert: 'a', key: 'b' } },
         jaeger: {
           http: { host: '::', port: 14268 },
           compact: { host: 'x', port: 1, receiveBuffer: 5 },
@@ -40,7 +45,7 @@ describe('plannedAddresses', () => {
       admin: { host: '0.0.0.0', port: 0 },
     })
     expect(found).toEqual([
-      { section: 'ingest.zipkin', addresses: ['http://127.0.0.1:9411', 'http://[::1]:9411'] },
+      { section: 'ingest.zipkin', addresses: ['https://127.0.0.1:9411', 'https://[::1]:9411'] },
       { section: 'ingest.jaeger.http', addresses: ['http://[::]:14268'] },
     ])
   })

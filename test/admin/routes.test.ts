@@ -1,3 +1,4 @@
+import { get } from 'node:https'
 import { afterEach, describe, expect, it } from 'vitest'
 import { adminConfig } from '../../src/admin/config.ts'
 import { startAdmin } from '../../src/admin/routes.ts'
@@ -6,6 +7,7 @@ import { createExposition } from '../../src/telemetry/exposition.ts'
 import { createHealth } from '../../src/telemetry/health.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createCertificates, hasOpenssl } from '../support/certificates.ts'
 
 let started: Listener | undefined
 afterEach(() => started?.stop(0))
@@ -87,5 +89,66 @@ describe('startAdmin', () => {
     const config = adminConfig.parse({ port: Number(new URL(base).port) })
     const second = startAdmin(config, { metrics, health, status, nowMs: () => 0, expose: createExposition(metrics), log: silentLog })
     await expect(second).rejects.toMatchObject({ code: 'OB_LISTEN', place: 'admin.port' })
+  })
+})
+
+describe('startAdmin with credentials', () => {
+  const status = { version: '', startedMs: 0, listeners: () => [], destinations: () => [], queue: () => Object.create(null) }
+
+  it('shows a stranger health alone', async () => {
+    const metrics = createMetrics()
+    const config = adminConfig.parse({ port: 0, auth: { basic: [{ user: 'ann', password: 'x' }], bearer: ['t'] } })
+    started = await startAdmin(config, {
+      metrics,
+      health: createHealth(),
+      status,
+      nowMs: () => 0,
+      expose: createExposition(metrics),
+      log: silentLog,
+    })
+    const base = started.addresses[0] ?? ''
+    const get = (path: string, headers: Record<string, string> = {}) => fetch(base + path, { headers })
+    for (const path of ['/', '/metrics', '/api/status', '/page.js', '/absent', '/health', '/health/ready/', '//health/ready']) {
+      const answer = await get(path)
+      expect([path, answer.status, answer.headers.get('www-authenticate')]).toEqual([
+        path,
+        401,
+        'Basic realm="otlp-bridge", charset="UTF-8", Bearer realm="otlp-bridge"',
+      ])
+    }
+    expect((await get('/health/live')).status).toBe(200)
+    expect((await get('/health/ready')).status).toBe(200)
+    expect((await get('/metrics', { authorization: 'Bearer t' })).status).toBe(200)
+    expect((await get('/metrics', { authorization: `Basic ${btoa('ann:x')}` })).status).toBe(200)
+    expect((await get('/metrics', { authorization: `Basic ${btoa('ann:y')}` })).status).toBe(401)
+  })
+})
+
+describe.skipIf(!hasOpenssl())('startAdmin over TLS', () => {
+  it('serves its page over https and says when its certificate has expired', async () => {
+    const made = createCertificates()
+    const authority = made.authority('our-ca')
+    const metrics = createMetrics()
+    const config = adminConfig.parse({ port: 0, tls: authority.issue('old', -1) })
+    const status = { version: '', startedMs: 0, listeners: () => [], destinations: () => [], queue: () => Object.create(null) }
+    started = await startAdmin(config, {
+      metrics,
+      health: createHealth(),
+      status,
+      nowMs: Date.now,
+      expose: createExposition(metrics),
+      log: silentLog,
+    })
+    const base = started.addresses[0] ?? ''
+    expect(base).toMatch(/^https:/)
+    const code = await new Promise<number | undefined>((resolve, reject) => {
+      get(`${base}/health/live`, { rejectUnauthorized: false, agent: false }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      }).on('error', reject)
+    })
+    expect(code).toBe(200)
+    expect(started.trouble?.()).toEqual([expect.stringContaining('certificate old expired')])
+    made.remove()
   })
 })

@@ -14,6 +14,39 @@ describe('maskSecrets', () => {
   })
 })
 
+describe('maskSecrets of a section auth', () => {
+  it('hides passwords, tokens and keys, and shows who, where and which file', () => {
+    const auth = {
+      basic: [
+        { user: 'ann', password: 'x' },
+        { user: 'bob', passwordFile: '/run/bob' },
+      ],
+      htpasswdFile: '/run/htpasswd',
+      bearer: ['t1', 't2'],
+      bearerFile: '/run/tokens',
+      apiKey: { header: 'x-key', keys: ['k'], keysFile: '/run/keys' },
+      except: ['/health'],
+      reload: '10s',
+    }
+    expect(maskSecrets({ admin: { auth } })).toEqual({
+      admin: {
+        auth: {
+          ...auth,
+          basic: [{ user: 'ann', password: '***' }, auth.basic[1]],
+          bearer: ['***', '***'],
+          apiKey: { ...auth.apiKey, keys: ['***'] },
+        },
+      },
+    })
+  })
+
+  it('hides headers of whatever name', () => {
+    expect(maskSecrets({ emit: { headers: { xFile: 'a', user: 'b', auth: 'c' } } })).toEqual({
+      emit: { headers: { xFile: '***', user: '***', auth: '***' } },
+    })
+  })
+})
+
 describe('maskUserinfo', () => {
   it('finds URLs inside a text', () => {
     expect(maskUserinfo('cannot reach http://a:b@c:1/x and http://d/@e')).toBe('cannot reach http://***@c:1/x and http://d/@e')
