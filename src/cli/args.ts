@@ -108,6 +108,15 @@ export function createProgram(io: Io, finish: Finish): Command {
     .addOption(jsonOption())
     .action(async (given) => finish(await (await import('./check-config.ts')).checkConfig(given, io)))
 
+  program
+    .command('import-config [words...]')
+    .usage('[options] <file> | [options] -- [program] <flags...>')
+    .description(
+      'makes a bridge configuration out of Jaeger, Zipkin or Collector files, flags and environments; says what it could not carry over',
+    )
+    .addOption(jsonOption())
+    .action(async (words, given) => finish(await (await import('./import-config.ts')).importConfig(words, given, io)))
+
   addQueue(program, io, finish)
   return program
 }
