@@ -76,6 +76,7 @@ function plainTag(tag: KeyValue): PlainTag {
   const key = tag.key.text
   switch (tag.type) {
     case ValueType.Text:
+    case ValueType.String:
       return [key, 'string', valueToString(tag)]
     case ValueType.Double:
       return [key, 'double', hexWords(tag.a, tag.b)]
