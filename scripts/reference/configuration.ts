@@ -110,6 +110,7 @@ const environment = [
   '| `OTEL_EXPORTER_OTLP_ENDPOINT` | `emit.endpoint` |',
   '| `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | `emit.tracesEndpoint` |',
   '| `OTEL_EXPORTER_OTLP_PROTOCOL` | `emit.protocol` |',
+  '| `OTEL_EXPORTER_OTLP_INSECURE` | `emit.insecure` |',
   '| `OTEL_EXPORTER_OTLP_HEADERS` | `emit.headers` |',
   '| `OTEL_EXPORTER_OTLP_COMPRESSION` | `emit.compression` |',
   '| `OTEL_EXPORTER_OTLP_TIMEOUT` | `emit.timeout` |',

@@ -9,14 +9,12 @@ import { createHealthWatch, type EmitHealth } from './health.ts'
 import type { Lane, QueuedBatch } from './queue/queue.ts'
 import { isStopping, type RetryPolicy, sleepUnlessAborted, withRetry } from './retry.ts'
 import { isSendError, type OutgoingRequest, type PartialSuccess, SendError, type Sender, stoppingError } from './sender.ts'
-import { withTimeout } from './timeout.ts'
 import { worthSplitting } from './transport/classify.ts'
-import type { WireRequest } from './transport/http.ts'
+import type { WireRequest } from './transport/wire.ts'
 
 export interface DestinationOptions {
   readonly name: string
   readonly concurrency: number
-  readonly timeoutMs: number
   readonly retry: RetryPolicy
   readonly batch: BatcherOptions
   /** True when what is left at the stop survives it: then the stop does not wait for a failing endpoint. */
@@ -25,6 +23,7 @@ export interface DestinationOptions {
 
 export interface DestinationDeps {
   readonly lane: Lane
+  /** One try, its time limits included. */
   readonly transport: Sender<WireRequest>
   /** Puts the body together once for all tries: see encode.ts. */
   readonly encode: (send: Sender<WireRequest>) => Sender<OutgoingRequest>
@@ -118,9 +117,9 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     }
   }
 
-  // The queue holds the batch; around it, from the outside in: encode once, repeat, limit the time, observe, send.
+  // The queue holds the batch; around it, from the outside in: encode once, repeat, observe, send.
   const send = deps.encode(
-    withRetry(withTimeout(observed, { timeoutMs: options.timeoutMs }), {
+    withRetry(observed, {
       policy: options.retry,
       random: deps.random,
       monotonicMs,

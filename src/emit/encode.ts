@@ -1,19 +1,24 @@
-/** Turns merged batches into a body: protobuf as it is or JSON, plain or gzip. Done once, however often it is sent. */
+/** Turns merged batches into a body: protobuf as it is or JSON, plain, gzip or zstd. Done once, however often it is sent. */
 
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { constants, gzip, zstdCompress } from 'node:zlib'
 import type { Signal } from '../otlp/intake.ts'
-import type { OutgoingRequest, Sender } from './sender.ts'
-import type { WireRequest } from './transport/http.ts'
+import type { Compression } from './destinations.ts'
+import { isSendError, type OutgoingRequest, type SendError, type Sender } from './sender.ts'
+import type { WireRequest } from './transport/wire.ts'
 
 export interface EncodeOptions {
   readonly json: boolean
-  readonly gzipLevel: number | undefined
+  readonly compression: Compression
+  readonly level: number
   /** Protobuf request → OTLP JSON. */
   readonly toJson: (signal: Signal, data: Uint8Array) => string | Uint8Array
+  /** The endpoint does not know the compression it was sent; from now on it gets the other. */
+  readonly onFallback?: (from: Compression, to: Compression, error: SendError) => void
 }
 
 const gzipAsync = promisify(gzip)
+const zstdAsync = promisify(zstdCompress)
 
 /** Parts below this are joined: a system call each would cost more than the copy. */
 const joinBelowBytes = 32 * 1024
@@ -40,18 +45,30 @@ export function joinSmallParts(parts: readonly Uint8Array[]): readonly Uint8Arra
   return joined
 }
 
-/** A sender of merged batches on top of one of wire requests. */
+/** What an endpoint is sent that does not know a compression. Servers of gRPC know gzip, most of them nothing else. */
+const fallback: Readonly<Record<Compression, Compression | undefined>> = { zstd: 'gzip', gzip: 'none', none: undefined }
+
+/** True when it is the compression that the endpoint does not know, as far as it says. */
+function aboutCompression({ reason, message }: SendError): boolean {
+  return reason === 'http_415' || (reason === 'grpc_unimplemented' && /compress|encoding/i.test(message))
+}
+
+const join = (parts: readonly Uint8Array[]): Uint8Array => (parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts))
+
+function compressed(body: readonly Uint8Array[], compression: 'gzip' | 'zstd', level: number): Promise<Buffer> {
+  if (compression === 'gzip') return gzipAsync(join(body), { level: Math.min(level, 9) })
+  return zstdAsync(join(body), { params: { [constants.ZSTD_c_compressionLevel]: level } })
+}
+
+/**
+ * A sender of merged batches on top of one of wire requests. When the endpoint says that it does not know the compression, the request is
+ * sent with the next simpler one; if that helps, all that follow are too.
+ */
 export function withEncoding(send: Sender<WireRequest>, options: EncodeOptions): Sender<OutgoingRequest> {
-  return async (request, abort) => {
-    let body: readonly Uint8Array[]
-    if (options.json) {
-      const json = options.toJson(
-        request.signal,
-        request.parts.length === 1 ? (request.parts[0] as Uint8Array) : Buffer.concat(request.parts),
-      )
-      body = [typeof json === 'string' ? Buffer.from(json) : json]
-    } else body = joinSmallParts(request.parts)
-    if (options.gzipLevel !== undefined) body = [await gzipAsync(Buffer.concat(body), { level: options.gzipLevel })]
+  let inForce = options.compression
+
+  const attempt = async (request: OutgoingRequest, plain: readonly Uint8Array[], compression: Compression, abort: AbortSignal) => {
+    const body = compression === 'none' ? plain : [await compressed(plain, compression, options.level)]
     let bytes = 0
     for (const part of body) bytes += part.byteLength
     await send(
@@ -61,11 +78,37 @@ export function withEncoding(send: Sender<WireRequest>, options: EncodeOptions):
         body,
         bytes,
         contentType: options.json ? 'application/json' : 'application/x-protobuf',
-        contentEncoding: options.gzipLevel === undefined ? undefined : 'gzip',
+        contentEncoding: compression === 'none' ? undefined : compression,
         onRepeat: () => request.onRepeat(),
         onPartialSuccess: (partial) => request.onPartialSuccess(partial),
       },
       abort,
     )
+  }
+
+  return async (request, abort) => {
+    let body: readonly Uint8Array[]
+    if (options.json) {
+      const json = options.toJson(request.signal, join(request.parts))
+      body = [typeof json === 'string' ? Buffer.from(json) : json]
+    } else body = joinSmallParts(request.parts)
+    const first = inForce
+    let refused: SendError | undefined
+    for (let compression: Compression | undefined = first; compression !== undefined; compression = fallback[compression]) {
+      try {
+        await attempt(request, body, compression, abort)
+      } catch (error) {
+        if (!isSendError(error) || !aboutCompression(error) || fallback[compression] === undefined) throw error
+        // A connection that ends may still hold the memory.
+        request.onRepeat()
+        refused = error
+        continue
+      }
+      if (refused !== undefined && inForce === first) {
+        inForce = compression
+        options.onFallback?.(first, compression, refused)
+      }
+      return
+    }
   }
 }

@@ -8,7 +8,8 @@ export interface EmitFromEnv {
   endpoint?: string
   tracesEndpoint?: string
   protocol?: 'http/protobuf' | 'http/json' | 'grpc'
-  compression?: 'none' | 'gzip'
+  insecure?: boolean
+  compression?: 'none' | 'gzip' | 'zstd'
   headers?: Record<string, string>
   timeout?: number
   tls?: { ca?: string; cert?: string; key?: string }
@@ -52,9 +53,12 @@ export function parseHeaders(text: string): Record<string, string> | undefined {
 
 const isUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
+/** What gRPC takes besides: without a scheme. */
+const isHostAndPort = (text: string): boolean => /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):\d{1,5}$/.test(text) && URL.canParse(`http://${text}`)
+
 /**
- * Reads `OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,PROTOCOL,CERTIFICATE,CLIENT_CERTIFICATE,CLIENT_KEY}` and their
- * `_TRACES_` variants, which win. The files named are not looked at.
+ * Reads `OTEL_EXPORTER_OTLP_{ENDPOINT,INSECURE,HEADERS,COMPRESSION,TIMEOUT,PROTOCOL,CERTIFICATE,CLIENT_CERTIFICATE,CLIENT_KEY}` and
+ * their `_TRACES_` variants, which win. The files named are not looked at.
  * Empty counts as not set. A value that cannot be used is a fault and left out; all faults come at once.
  */
 export function emitFromEnv(env: Env): EnvResult {
@@ -72,22 +76,30 @@ export function emitFromEnv(env: Env): EnvResult {
     if (message !== undefined) faults.push({ name, message })
   }
 
+  read('PROTOCOL', (value) => {
+    if (value !== 'http/protobuf' && value !== 'http/json' && value !== 'grpc') return 'expected http/protobuf, http/json or grpc'
+    config.protocol = value
+    return undefined
+  })
   for (const [name, key] of [
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'endpoint'],
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'tracesEndpoint'],
   ] as const) {
     const value = get(name)
     if (value === undefined) continue
-    if (isUrl(value)) config[key] = value
-    else faults.push({ name, message: 'expected an http:// or https:// URL' })
+    // Where the protocol is not said here, the file may say it: what does not go together is a fault there.
+    const bare = config.protocol === undefined || config.protocol === 'grpc'
+    if (isUrl(value) || (bare && isHostAndPort(value))) config[key] = value
+    else faults.push({ name, message: `expected an http:// or https:// URL${bare ? ', or host:port for grpc' : ''}` })
   }
-  read('PROTOCOL', (value) => {
-    if (value !== 'http/protobuf' && value !== 'http/json' && value !== 'grpc') return 'expected http/protobuf, http/json or grpc'
-    config.protocol = value
+  read('INSECURE', (value) => {
+    // As the specification has it for every boolean: what is not true is false; but what is neither is most likely a mistake.
+    if (!/^(true|false)$/i.test(value)) return 'expected true or false'
+    config.insecure = value.toLowerCase() === 'true'
     return undefined
   })
   read('COMPRESSION', (value) => {
-    if (value !== 'gzip' && value !== 'none') return 'expected gzip or none'
+    if (value !== 'gzip' && value !== 'zstd' && value !== 'none') return 'expected gzip, zstd or none'
     config.compression = value
     return undefined
   })

@@ -1,12 +1,15 @@
 /** Gives every send a time limit. */
 
-import { SendError, type Sender, stoppingError } from './sender.ts'
+import { isSendError, SendError, type Sender, stoppingError } from './sender.ts'
 
 export interface TimeoutOptions {
   readonly timeoutMs: number
 }
 
-/** A sender that gives up after the time given: then it rejects as transient, and the data may have arrived. */
+/**
+ * A sender that gives up after the time given: then it rejects as transient. The data may have arrived, unless the sender below knows
+ * better and says so with an error of its own.
+ */
 export function withTimeout<T>(send: Sender<T>, { timeoutMs }: TimeoutOptions): Sender<T> {
   return async (item, abort) => {
     if (abort.aborted) throw stoppingError()
@@ -21,10 +24,11 @@ export function withTimeout<T>(send: Sender<T>, { timeoutMs }: TimeoutOptions): 
     try {
       await send(item, own.signal)
     } catch (error) {
-      if (late) {
+      if (late && !isSendError(error)) {
         const message = `cannot reach the endpoint: no answer within ${timeoutMs} ms (emit.timeout)`
         throw new SendError('transient', 'timeout', message, { mayHaveArrived: true, cause: error })
       }
+      if (!late && abort.aborted && isSendError(error)) throw stoppingError()
       throw error
     } finally {
       clearTimeout(timer)

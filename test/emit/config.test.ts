@@ -12,10 +12,6 @@ describe('emitConfig', () => {
     })
   })
 
-  it('knows grpc but refuses it with a reason', () => {
-    expect(emitConfig.safeParse({ protocol: 'grpc' }).error?.issues[0]?.message).toMatch(/later version/)
-  })
-
   it('takes a certificate and its key only together', () => {
     const pathOf = (tls: object) => emitConfig.safeParse({ tls }).error?.issues.map((issue) => issue.path.join('.'))
     expect(pathOf({ cert: 'own.pem' })).toEqual(['tls.key'])
@@ -28,6 +24,9 @@ describe('emitConfig', () => {
     { tls: { ca: '-----BEGIN CERTIFICATE-----\nMIIB' } },
     { tls: { ca: '' } },
     { endpoint: 'localhost:4318' },
+    { endpoint: 'localhost' },
+    { headers: { authorization: 'a\r\nb: c' } },
+    { headers: { 'not a name': 'x' } },
     { endpoint: 'ftp://a' },
     { retry: { initialInterval: '2m', maxInterval: '1m' } },
     { concurrency: 0 },

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type EmitConfig, emitConfig, queueConfig } from '../../src/emit/config.ts'
-import { createEmit, type Emit, signalUrls } from '../../src/emit/create.ts'
+import { emitConfig, queueConfig } from '../../src/emit/config.ts'
+import { createEmit, type Emit } from '../../src/emit/create.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 import { type Answer, accept, refuse, startSink } from './support/otlp-sink.ts'
@@ -214,16 +214,5 @@ describe('createEmit', () => {
     await emit.stop(100)
     expect(books(metrics)).toMatchObject({ dropped: 1, queued: 0, balance: 0 })
     expect(metrics.books('zipkin-json', 'traces').dropped('shutdown').value).toBe(1)
-  })
-})
-
-describe('signalUrls', () => {
-  it.each([
-    ['http://a:4318', undefined, 'http://a:4318/v1/traces', 'http://a:4318/v1/logs'],
-    ['http://a:4318/', undefined, 'http://a:4318/v1/traces', 'http://a:4318/v1/logs'],
-    ['https://a/otlp/', undefined, 'https://a/otlp/v1/traces', 'https://a/otlp/v1/logs'],
-    ['http://a', 'http://b/own?x=1', 'http://b/own?x=1', 'http://a/v1/logs'],
-  ])('of %s and %s', (endpoint, tracesEndpoint, traces, logs) => {
-    expect(signalUrls({ endpoint, tracesEndpoint } as Pick<EmitConfig, 'endpoint' | 'tracesEndpoint'>)).toMatchObject({ traces, logs })
   })
 })

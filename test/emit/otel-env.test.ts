@@ -20,6 +20,7 @@ describe('emitFromEnv', () => {
       [`${P}CERTIFICATE`]: '/etc/ca.pem',
       [`${P}CLIENT_CERTIFICATE`]: '/etc/own.pem',
       [`${P}CLIENT_KEY`]: '/etc/own.key',
+      [`${P}INSECURE`]: 'TRUE',
     }
     expect(emitFromEnv(env)).toEqual({
       config: {
@@ -29,6 +30,7 @@ describe('emitFromEnv', () => {
         compression: 'gzip',
         timeout: 5000,
         protocol: 'http/json',
+        insecure: true,
         tls: { ca: '/etc/ca.pem', cert: '/etc/own.pem', key: '/etc/own.key' },
       },
       faults: [],
@@ -60,9 +62,17 @@ describe('emitFromEnv', () => {
     })
   })
 
+  it('takes host and port for grpc, and where it is not said that it is not', () => {
+    const bare = { [`${P}ENDPOINT`]: 'collector:4317' }
+    expect(emitFromEnv({ ...bare, [`${P}PROTOCOL`]: 'grpc' }).config).toEqual({ endpoint: 'collector:4317', protocol: 'grpc' })
+    expect(emitFromEnv(bare).config).toEqual({ endpoint: 'collector:4317' })
+    expect(emitFromEnv({ ...bare, [`${P}PROTOCOL`]: 'http/protobuf' }).faults).toMatchObject([{ name: `${P}ENDPOINT` }])
+  })
+
   it('names every fault at once, without the value of headers', () => {
     const env = {
-      [`${P}ENDPOINT`]: 'localhost:4318',
+      [`${P}ENDPOINT`]: 'localhost',
+      [`${P}INSECURE`]: 'perhaps',
       [`${P}TIMEOUT`]: '5s',
       [`${P}PROTOCOL`]: 'udp',
       [`${P}TRACES_COMPRESSION`]: 'zip',
@@ -70,7 +80,7 @@ describe('emitFromEnv', () => {
     }
     const { config, faults } = emitFromEnv(env)
     expect(config).toEqual({})
-    const names = ['ENDPOINT', 'PROTOCOL', 'TRACES_COMPRESSION', 'TIMEOUT', 'HEADERS']
+    const names = ['ENDPOINT', 'INSECURE', 'PROTOCOL', 'TRACES_COMPRESSION', 'TIMEOUT', 'HEADERS']
     expect(faults.map((one) => one.name).sort()).toEqual(names.map((name) => P + name).sort())
     expect(JSON.stringify(faults)).not.toContain('secret')
   })

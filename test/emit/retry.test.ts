@@ -81,6 +81,26 @@ describe('withTimeout', () => {
     await expect(sender('x', new AbortController().signal)).rejects.toMatchObject(expected)
   })
 
+  it('believes the sender below that the data has not arrived', async () => {
+    const unsent = new SendError('transient', 'timeout', 'no connection')
+    const sender = withTimeout<string>(
+      (_, abort) => new Promise((_resolve, reject) => abort.addEventListener('abort', () => reject(unsent), { once: true })),
+      { timeoutMs: 5 },
+    )
+    await expect(sender('x', new AbortController().signal)).rejects.toBe(unsent)
+  })
+
+  it('is stopping when it is aborted, whatever the sender below makes of it', async () => {
+    const abort = new AbortController()
+    const sender = withTimeout<string>(
+      (_, inner) => new Promise((_resolve, reject) => inner.addEventListener('abort', () => reject(transient), { once: true })),
+      { timeoutMs: 60_000 },
+    )
+    const sent = sender('x', abort.signal)
+    abort.abort()
+    await expect(sent).rejects.toMatchObject({ code: 'OB_STOPPING' })
+  })
+
   it('passes an abort on, as what it is', async () => {
     const abort = new AbortController()
     const sent = withTimeout(untilAborted, { timeoutMs: 60_000 })('x', abort.signal)

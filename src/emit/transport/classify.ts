@@ -80,6 +80,8 @@ const tlsWords: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
   DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; see emit.endpoint',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'it does not speak HTTP/2; see emit.protocol',
+  ERR_HTTP2_ERROR: 'it does not speak HTTP/2; see emit.protocol',
 }
 
 const tlsCode = /^(ERR_TLS|ERR_SSL|CERT_|CRL_|DEPTH_ZERO|ERROR_IN_CERT|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|SELF_SIGNED|UNABLE_TO|EPROTO)/
@@ -89,7 +91,7 @@ const aboutOurCertificate =
   /_ALERT_(ACCESS_DENIED|BAD_CERTIFICATE|CERTIFICATE_|HANDSHAKE_FAILURE|NO_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERT)/
 
 /** How a connection looks whose other end hung up. */
-const hungUp: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+const hungUp: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ERR_HTTP2_STREAM_CANCEL'])
 
 const wordsOf = (code: string, cause: Error, neverAnswered: boolean): string => {
   const known = tlsWords[code]
@@ -106,15 +108,16 @@ const wordsOf = (code: string, cause: Error, neverAnswered: boolean): string => 
 /**
  * The error for a request that got no whole answer. Connection faults, TLS faults and time-outs are all transient.
  * @param neverAnswered true for an https endpoint that has not answered one request yet
+ * @param sent whether any of the request was sent; not given: as the fault's code says
  */
-export function classifyFault(fault: unknown, neverAnswered = false): SendError {
+export function classifyFault(fault: unknown, neverAnswered = false, sent?: boolean): SendError {
   const code = codeIn(fault)
   const cause = fault instanceof Error ? fault : new Error(String(fault))
   const text = wordsOf(code, cause, neverAnswered)
   const tls = tlsCode.test(code)
   const reason = timeouts.has(code) ? 'timeout' : tls ? 'tls' : 'connection'
   return new SendError('transient', reason, `cannot reach the endpoint: ${text}${code === '' || text.includes(code) ? '' : ` (${code})`}`, {
-    mayHaveArrived: !tls && !beforeTheFirstByte.has(code),
+    mayHaveArrived: sent ?? (!tls && !beforeTheFirstByte.has(code)),
     cause,
   })
 }

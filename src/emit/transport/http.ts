@@ -10,18 +10,7 @@ import type { Signal } from '../../otlp/intake.ts'
 import type { PartialSuccess, Sender } from '../sender.ts'
 import { stoppingError } from '../sender.ts'
 import { classifyFault, classifyStatus } from './classify.ts'
-
-/** A request as it goes over the wire. The concatenation of `body` is `bytes` long. */
-export interface WireRequest {
-  readonly signal: Signal
-  readonly items: number
-  readonly body: readonly Uint8Array[]
-  readonly bytes: number
-  readonly contentType: string
-  readonly contentEncoding: 'gzip' | undefined
-  onRepeat(): void
-  onPartialSuccess(partial: PartialSuccess): void
-}
+import { decodedOr, maxAnswerBytes, printable, type Transport, type WireRequest } from './wire.ts'
 
 export interface HttpTransportOptions {
   /** Full URL of each signal. */
@@ -33,29 +22,14 @@ export interface HttpTransportOptions {
   readonly nowMs: () => number
 }
 
-export interface HttpTransport {
-  readonly send: Sender<WireRequest>
-  close(): Promise<void>
-}
+type ConnectionPool = InstanceType<typeof Pool>
 
 interface Target {
-  readonly pool: InstanceType<typeof Pool>
+  readonly origin: string
   readonly path: string
   readonly secure: boolean
   /** Whether there was any answer yet, good or bad. */
   answered: boolean
-}
-
-/** More of an answer is not read: it says nothing we need, and an endpoint must not fill our memory. */
-const maxResponseBytes = 64 * 1024
-
-/** More of what an endpoint says is not put into logs, dead letters or `/health`. */
-const maxSaidChars = 300
-
-const printable = (said: string): string => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const line = said.replace(/[\x00-\x1f\x7f]+/g, ' ').trim()
-  return line.length > maxSaidChars ? `${line.slice(0, maxSaidChars)}…` : line
 }
 
 const readBounded = async (body: AsyncIterable<Uint8Array>): Promise<Buffer> => {
@@ -64,7 +38,7 @@ const readBounded = async (body: AsyncIterable<Uint8Array>): Promise<Buffer> => 
   for await (const chunk of body) {
     size += chunk.byteLength
     // Leaving the loop ends the connection, which is right for an answer that long.
-    if (size > maxResponseBytes) break
+    if (size > maxAnswerBytes) break
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -79,17 +53,8 @@ const parseJson = (body: Buffer): unknown => {
   }
 }
 
-const readProto = <T>(body: Buffer, decode: (bytes: Uint8Array) => T): T | undefined => {
-  try {
-    return decode(body)
-  } catch {
-    // As above.
-    return undefined
-  }
-}
-
 const reasonIn = (type: string, body: Buffer): string => {
-  if (type.startsWith('application/x-protobuf')) return printable(readProto(body, decodeStatusMessage) ?? '')
+  if (type.startsWith('application/x-protobuf')) return printable(decodedOr(body, decodeStatusMessage) ?? '')
   if (type.startsWith('application/json')) {
     const value = parseJson(body)
     const message = typeof value === 'object' && value !== null && 'message' in value ? value.message : undefined
@@ -103,38 +68,35 @@ const partialIn = (type: string, body: Buffer): PartialSuccess | undefined => {
   const found = type.startsWith('application/json')
     ? partialSuccessFromJson(parseJson(body))
     : type.startsWith('application/x-protobuf')
-      ? readProto(body, decodePartialSuccess)
+      ? decodedOr(body, decodePartialSuccess)
       : undefined
   return found && { rejectedItems: found.rejectedItems, message: printable(found.errorMessage) }
 }
 
 const one = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header)
 
-/**
- * Creates the transport. Connections are opened on first use and kept. `send` rejects with a `SendError` for every
- * answer but 2xx and for every fault; it does not follow redirects, and does not repeat.
- */
-export function createHttpTransport(options: HttpTransportOptions): HttpTransport {
-  const { secureContext } = options
-  const poolOptions = {
+/** Creates the transport. Connections are opened on first use and kept. It does not follow redirects. */
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  const poolOptions = (secureContext: SecureContext | undefined) => ({
     connections: options.connections,
     pipelining: 1,
     // HTTP/1.1 alone, over TLS as without: what is sent, and what happens to it when a connection breaks, is the same for all endpoints.
     allowH2: false,
     ...(secureContext === undefined ? {} : { connect: { secureContext } }),
-  }
-  const pools = new Map<string, InstanceType<typeof Pool>>()
+  })
+  const pools = new Map<string, ConnectionPool>()
+  const retired = new Set<ConnectionPool>()
   const targets = new Map<Signal, Target>()
   for (const signal of ['traces', 'metrics', 'logs'] as const) {
-    const url = new URL(options.urls[signal])
-    let pool = pools.get(url.origin)
-    if (pool === undefined) pools.set(url.origin, (pool = new Pool(url.origin, poolOptions)))
-    targets.set(signal, { pool, path: url.pathname + url.search, secure: url.protocol === 'https:', answered: false })
+    const { origin, pathname, search, protocol } = new URL(options.urls[signal])
+    if (!pools.has(origin)) pools.set(origin, new Pool(origin, poolOptions(options.secureContext)))
+    targets.set(signal, { origin, path: pathname + search, secure: protocol === 'https:', answered: false })
   }
 
   const send: Sender<WireRequest> = async (request, abort) => {
     const target = targets.get(request.signal)
-    if (target === undefined) throw new Error(`BUG: no URL for ${request.signal}`)
+    const pool = target === undefined ? undefined : pools.get(target.origin)
+    if (target === undefined || pool === undefined) throw new Error(`BUG: no URL for ${request.signal}`)
     const headers: Record<string, string> = {
       ...options.headers,
       'content-type': request.contentType,
@@ -147,7 +109,7 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
     let body: Buffer
     try {
       const single = request.body.length === 1 ? request.body[0] : undefined
-      const answer = await requestFrom.call(target.pool, {
+      const answer = await requestFrom.call(pool, {
         method: 'POST',
         path: target.path,
         headers,
@@ -175,8 +137,16 @@ export function createHttpTransport(options: HttpTransportOptions): HttpTranspor
 
   return {
     send,
+    renew(secureContext) {
+      for (const [origin, pool] of pools) {
+        if (!origin.startsWith('https:')) continue
+        pools.set(origin, new Pool(origin, poolOptions(secureContext)))
+        retired.add(pool)
+        void pool.close().finally(() => retired.delete(pool))
+      }
+    },
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+      await Promise.all([...pools.values(), ...retired].map((pool) => pool.destroy()))
     },
   }
 }

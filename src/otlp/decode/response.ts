@@ -5,6 +5,9 @@
  * message ExportTraceServiceResponse { ExportTracePartialSuccess partial_success = 1; }   // the same for metrics and logs
  * message ExportTracePartialSuccess { int64 rejected_spans = 1; string error_message = 2; }
  * message Status { int32 code = 1; string message = 2; repeated Any details = 3; }         // google.rpc, body of 4xx and 5xx
+ * message Any { string type_url = 1; bytes value = 2; }
+ * message RetryInfo { Duration retry_delay = 1; }                                          // google.rpc, among the details
+ * message Duration { int64 seconds = 1; int32 nanos = 2; }
  * ```
  */
 
@@ -65,6 +68,72 @@ export function decodeStatusMessage(body: Uint8Array): string {
     } else reader.skip(tag)
   }
   return message
+}
+
+const retryInfoType = /(^|\/)google\.rpc\.RetryInfo$/
+
+/** Calls back with the tag of every field up to the end of the length-delimited one that begins here; what is not taken is skipped. */
+function fields(reader: ProtoReader, take: (tag: number) => boolean): void {
+  const end = reader.length()
+  const outer = reader.end
+  reader.end = end
+  while (reader.at < end) {
+    const tag = reader.varint32()
+    if (!take(tag)) reader.skip(tag)
+  }
+  reader.end = outer
+}
+
+/** `RetryInfo` → its delay in seconds, never below 0. */
+function readRetryDelay(value: Uint8Array): number {
+  const reader = new ProtoReader(value)
+  const words: Words = { hi: 0, lo: 0 }
+  let seconds = 0
+  let nanos = 0
+  while (reader.at < reader.end) {
+    const tag = reader.varint32()
+    if (tag !== ((1 << 3) | WireType.Bytes)) {
+      reader.skip(tag)
+      continue
+    }
+    fields(reader, (inner) => {
+      if (inner === ((1 << 3) | WireType.Varint)) {
+        reader.varint64(words)
+        seconds = words.hi * 4294967296 + (words.lo >>> 0)
+      } else if (inner === ((2 << 3) | WireType.Varint)) {
+        reader.varint64(words)
+        nanos = words.lo
+      } else return false
+      return true
+    })
+  }
+  return Math.max(0, seconds + nanos / 1e9)
+}
+
+/** The delay of the `RetryInfo` in a `google.rpc.Status`, in seconds; undefined when it has none. Throws OB_DECODE_PROTO. */
+export function decodeRetryDelay(status: Uint8Array): number | undefined {
+  const reader = new ProtoReader(status)
+  let delay: number | undefined
+  while (reader.at < reader.end) {
+    const tag = reader.varint32()
+    if (tag !== ((3 << 3) | WireType.Bytes)) {
+      reader.skip(tag)
+      continue
+    }
+    let type = ''
+    let value: Uint8Array | undefined
+    fields(reader, (inner) => {
+      if (inner !== ((1 << 3) | WireType.Bytes) && inner !== ((2 << 3) | WireType.Bytes)) return false
+      const stop = reader.length()
+      const bytes = status.subarray(reader.at, stop)
+      if (inner >> 3 === 1) type = text.decode(bytes)
+      else value = bytes
+      reader.at = stop
+      return true
+    })
+    if (retryInfoType.test(type)) delay = readRetryDelay(value ?? new Uint8Array())
+  }
+  return delay
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
