@@ -17,9 +17,8 @@ import { canSharePorts, claimPlace } from './ingest/claim.ts'
 import { createEndpoints } from './ingest/endpoints.ts'
 import { type IngestContext, planIngest } from './ingest/index.ts'
 import { findLoop, plannedAddresses } from './loop.ts'
-import { decodeTraces } from './otlp/decode/traces.ts'
 import { createChunkPool } from './otlp/encode/chunks.ts'
-import { tracesToJson } from './otlp/encode/json.ts'
+import { requestToJson } from './otlp/json/to-json.ts'
 import { changeOf, pinPorts, type ReloadReport } from './reload.ts'
 import { createSampling } from './sampling/sampling.ts'
 import type { LogLevel } from './telemetry/config.ts'
@@ -62,8 +61,9 @@ export interface Pipeline {
   /**
    * Changes to another configuration, which is valid already. Endpoints that it does not concern keep their connections. Throws OB_LISTEN,
    * OB_CONFIG, OB_LOOP or OB_STOPPING; then everything is as before, or the message says what is not. Not to be called while one is under way.
+   * @param claimPorts false for workers whose siblings have the new ports already
    */
-  reload(config: Config): Promise<ReloadReport>
+  reload(config: Config, claimPorts?: boolean): Promise<ReloadReport>
   stop(deadlineMs: number): Promise<StopReport>
 }
 
@@ -80,11 +80,6 @@ async function refuseLoop(config: Config, addresses: Parameters<typeof findLoop>
       })
     }
   }
-}
-
-const jsonEncoder = (signal: string, data: Uint8Array): string => {
-  if (signal !== 'traces') throw new Error(`BUG: http/json of ${signal}`)
-  return tracesToJson(decodeTraces(data))
 }
 
 function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, listeners: () => readonly ListenerStatus[]): StatusSource {
@@ -129,6 +124,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const samplingDeps = { log, metrics, monotonicMs: () => performance.now() }
   let sampling = await createSampling(config.sampling, samplingDeps)
   const chunks = createChunkPool()
+  const instanceId = deps.instanceId ?? randomUUID()
   const emit = await createEmit({
     emit: config.emit,
     queue: config.queue,
@@ -136,16 +132,19 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     log,
     nowMs,
     random,
-    instanceId: deps.instanceId ?? randomUUID(),
-    toJson: jsonEncoder,
+    instanceId,
+    toJson: requestToJson,
     recycle: chunks.give,
   })
   health.watch('emit', () => emit.health().reasons)
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
 
+  let claims = deps.claimPorts !== false
   const endpoints = createEndpoints({
     reusePort: canSharePorts,
-    claim: canSharePorts && deps.claimPorts !== false ? claimPlace : undefined,
+    claim: async (name, place) => {
+      if (canSharePorts && claims) await claimPlace(name, place)
+    },
     drainMs: reloadDrainMs,
   })
   let admin: Listener | undefined
@@ -172,6 +171,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     sampling: (service) => sampling.lookup(service),
     chunks,
     reusePort: canSharePorts,
+    instanceId,
     translate,
   })
   const change = (to: Config) => endpoints.change(planIngest(to.ingest, context(to)))
@@ -234,7 +234,8 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       return listeners()
     },
     adminUrl: admin?.addresses[0],
-    reload(wanted) {
+    reload(wanted, claimPorts = true) {
+      claims = claimPorts
       if (stopping) return Promise.reject(new BridgeError('OB_STOPPING', 'cannot change the configuration: the bridge is stopping'))
       const done = reload(wanted)
       reloading = done.catch(() => {})

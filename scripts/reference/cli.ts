@@ -11,7 +11,11 @@ const mute: Io = {
   terminal: false,
   stdin: async () => new Uint8Array(0),
   takeSignals: () => AbortSignal.abort(),
+  takeHangups() {},
 }
+
+/** What the program calls itself with. */
+const hidden = new Set(['worker'])
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
@@ -50,7 +54,7 @@ export function cliPage(): string {
     'Exit codes: 0 done · 1 done, but some items could not be processed (each is listed) · 2 usage or configuration · 3 input unreadable ·',
     '4 a remote side failed · 130 interrupted.',
     '',
-    ...program.commands.flatMap((command) => section(command, 'otlp-bridge')),
+    ...program.commands.filter((command) => !hidden.has(command.name())).flatMap((command) => section(command, 'otlp-bridge')),
   ]
   return `${lines.join('\n').trimEnd()}\n`
 }

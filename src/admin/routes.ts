@@ -24,6 +24,8 @@ export interface AdminDeps {
   readonly log: Logger
   /** Answers a scrape. */
   readonly expose: () => Promise<Exposition>
+  /** Awaited before an answer with figures: gathers what other processes know. Never rejects, and takes no longer than a reader waits. */
+  readonly refresh?: () => Promise<void>
 }
 
 const pages: Readonly<Record<string, readonly [file: string, type: string]>> = {
@@ -41,18 +43,25 @@ const pageHeaders = {
 }
 
 function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
+  const refresh = deps.refresh ?? (async () => {})
   app.get('/metrics', async (_request, reply) => {
+    await refresh()
     const { contentType, text } = await deps.expose()
     return reply.header('content-type', contentType).send(text)
   })
   app.get('/health/live', (_request, reply) => reply.send({ status: 'live' }))
-  app.get('/health/ready', (_request, reply) => {
+  app.get('/health/ready', async (_request, reply) => {
+    await refresh()
     const reasons = deps.health.reasons()
-    return reply.code(reasons.length === 0 ? 200 : 503).send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons })
+    const warnings = deps.health.warnings()
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons, ...(warnings.length === 0 ? {} : { warnings }) })
   })
-  app.get('/api/status', (_request, reply) =>
-    reply.header('cache-control', 'no-store').send(readStatus(deps.status, deps.metrics, deps.health.reasons(), deps.nowMs())),
-  )
+  app.get('/api/status', async (_request, reply) => {
+    await refresh()
+    return reply.header('cache-control', 'no-store').send(readStatus(deps.status, deps.metrics, deps.health, deps.nowMs()))
+  })
   for (const [path, [file, type]] of Object.entries(pages)) {
     app.get(path, async (_request, reply): Promise<FastifyReply> => {
       const text = await readFile(new URL(`./page/${file}`, import.meta.url))

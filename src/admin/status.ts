@@ -1,6 +1,6 @@
 /** What the live page shows, as JSON at `/api/status`. Totals since start; the page makes rates of them. */
 
-import type { Reason } from '../telemetry/health.ts'
+import type { Health, Reason } from '../telemetry/health.ts'
 import type { BooksSums, Cell, HistogramCell, MetricName, Metrics } from '../telemetry/metrics.ts'
 
 /** Where the bridge listens: section of the configuration and addresses. */
@@ -30,6 +30,21 @@ export interface DestinationStatus {
   readonly fault?: string
 }
 
+/** One of several processes that do the work. */
+export interface WorkerStatus {
+  /** From 1. */
+  readonly worker: number
+  /** Absent while it is not running. */
+  readonly pid?: number
+  readonly state: 'starting' | 'running' | 'down' | 'stopping'
+  /** When this process of it was started. */
+  readonly sinceMs: number
+  readonly restarts: number
+  /** Items received a second, over the last seconds. */
+  readonly itemsPerSecond: number
+  readonly memoryBytes: number
+}
+
 /** What the rest of the program tells the admin port. */
 export interface StatusSource {
   readonly version: string
@@ -37,6 +52,8 @@ export interface StatusSource {
   listeners(): readonly ListenerStatus[]
   queue(): QueueStatus
   destinations(): readonly DestinationStatus[]
+  /** Only of a bridge with several workers. */
+  readonly workers?: () => readonly WorkerStatus[]
 }
 
 interface Counted {
@@ -52,6 +69,10 @@ export interface Status {
   readonly nowMs: number
   readonly ready: boolean
   readonly reasons: readonly Reason[]
+  /** What somebody should look at although everything works. */
+  readonly warnings: readonly Reason[]
+  /** Absent when one process does everything. */
+  readonly workers?: readonly WorkerStatus[]
   readonly listeners: readonly ListenerStatus[]
   readonly queue: QueueStatus
   readonly destinations: readonly (DestinationStatus & {
@@ -89,7 +110,9 @@ const counted = (cells: readonly Cell[]): Counted[] =>
     .slice(0, 50)
 
 /** Reads everything at one moment. */
-export function readStatus(source: StatusSource, metrics: Metrics, reasons: readonly Reason[], nowMs: number): Status {
+export function readStatus(source: StatusSource, metrics: Metrics, health: Pick<Health, 'reasons' | 'warnings'>, nowMs: number): Status {
+  const reasons = health.reasons()
+  const workers = source.workers?.()
   const series = metrics.collect()
   const of = (name: MetricName): readonly Cell[] => cellsOf(series, name)
   const [requests, bytes, refusedRequests] = [
@@ -107,6 +130,8 @@ export function readStatus(source: StatusSource, metrics: Metrics, reasons: read
     nowMs,
     ready: reasons.length === 0,
     reasons,
+    warnings: health.warnings(),
+    ...(workers === undefined ? {} : { workers }),
     listeners: source.listeners(),
     queue: source.queue(),
     destinations: source.destinations().map((one) => destination(one, of)),
@@ -127,7 +152,7 @@ export function readStatus(source: StatusSource, metrics: Metrics, reasons: read
       .map((cell) => ({ format: cell.labels['format'] ?? '', service: cell.labels['service'] ?? '', items: cell.value }))
       .sort((a, b) => b.items - a.items)
       .slice(0, 20),
-    memoryBytes: process.memoryUsage.rss(),
+    memoryBytes: process.memoryUsage.rss() + (workers ?? []).reduce((total, one) => total + one.memoryBytes, 0),
   }
 }
 

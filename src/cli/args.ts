@@ -1,6 +1,7 @@
 /** The command line: which commands and options there are. Each command's work is loaded only when it is called. */
 
-import { Command, CommanderError, Option } from 'commander'
+import { availableParallelism } from 'node:os'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { errorTable, isBridgeError } from '../errors.ts'
 import type { Io } from './io.ts'
 import { version } from './version.ts'
@@ -33,6 +34,17 @@ const setOption = (): Option =>
     .argParser(collect)
     .default([], 'none')
 const jsonOption = (): Option => new Option('--json', 'prints JSON instead of a table')
+
+/** More than this many is a slip: each takes some 100 MB. */
+const mostWorkers = 256
+
+/** `auto` is what the machine, or the part of it that we may use, can run at once. */
+function workerCount(value: string): number {
+  const count = value === 'auto' ? availableParallelism() : /^\d+$/.test(value) ? Number(value) : 0
+  if (count < 1 || (count > mostWorkers && value !== 'auto'))
+    throw new InvalidArgumentError(`expected auto or a number from 1 to ${mostWorkers}`)
+  return Math.min(count, mostWorkers)
+}
 
 type Finish = (code: number) => void
 
@@ -81,7 +93,17 @@ export function createProgram(io: Io, finish: Finish): Command {
     .description('runs the bridge: without a file, every legacy endpoint on localhost, disk queue, OTLP to localhost:4318')
     .addOption(fileOption())
     .addOption(setOption())
+    .addOption(
+      new Option('--workers <count>', 'processes that share the work, the ports and the disk queue: a number, or auto for one a core')
+        .argParser(workerCount)
+        .default(1),
+    )
     .action(async (given) => finish(await (await import('./serve.ts')).serve(given, io)))
+
+  program
+    .command('worker', { hidden: true })
+    .description('one of the processes of serve --workers; started by it alone')
+    .action(async () => finish(await (await import('./worker.ts')).worker(io)))
 
   program
     .command('demo')

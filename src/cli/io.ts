@@ -15,6 +15,8 @@ export interface Io {
    * Commands that never call it are ended by the first, with exit code 130.
    */
   takeSignals(): AbortSignal
+  /** From this call on, SIGHUP calls back instead of ending the program. */
+  takeHangups(onHangup: () => void): void
 }
 
 /** Exit code of a program that was interrupted. */
@@ -51,5 +53,6 @@ export function createProcessIo(exit: (code: number) => void): Io {
       taken = true
       return abort.signal
     },
+    takeHangups: (onHangup) => void process.on('SIGHUP', onHangup),
   }
 }

@@ -32,19 +32,29 @@ function histogramSamples(name: string, cell: HistogramCell): Sample[] {
 interface ProcessRow {
   readonly type: 'counter' | 'gauge'
   readonly help: string
-  read(): number
+  read(usage: ProcessUsage): number
+}
+
+/** What a process uses; of several processes the sum. */
+export interface ProcessUsage {
+  readonly cpuSeconds: number
+  readonly residentBytes: number
+  readonly heapUsedBytes: number
+}
+
+/** What this process uses now. */
+export function ownUsage(): ProcessUsage {
+  const { user, system } = process.cpuUsage()
+  const { rss, heapUsed } = process.memoryUsage()
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: rss, heapUsedBytes: heapUsed }
 }
 
 /** Of the process, under the names that dashboards for Prometheus clients know. */
 const processRows: Readonly<Record<string, ProcessRow>> = {
-  process_cpu_seconds_total: {
-    type: 'counter',
-    help: 'User and system CPU time spent, in seconds.',
-    read: () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
-  },
-  process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory.', read: () => process.memoryUsage.rss() },
+  process_cpu_seconds_total: { type: 'counter', help: 'User and system CPU time spent, in seconds.', read: (usage) => usage.cpuSeconds },
+  process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory.', read: (usage) => usage.residentBytes },
   process_start_time_seconds: { type: 'gauge', help: 'Start of the process, Unix time.', read: () => Date.now() / 1000 - process.uptime() },
-  nodejs_heap_size_used_bytes: { type: 'gauge', help: 'Used part of the JavaScript heap.', read: () => process.memoryUsage().heapUsed },
+  nodejs_heap_size_used_bytes: { type: 'gauge', help: 'Used part of the JavaScript heap.', read: (usage) => usage.heapUsedBytes },
 }
 
 export interface Exposition {
@@ -53,10 +63,11 @@ export interface Exposition {
   readonly text: string
 }
 
-/** Creates the function that answers one scrape; it reads the cells, refreshed, at each call. */
-export function createExposition(metrics: Metrics): () => Promise<Exposition> {
+/** Creates the function that answers one scrape; it reads the cells, refreshed, at each call. @param usage of all processes there are */
+export function createExposition(metrics: Pick<Metrics, 'collect'>, usage: () => ProcessUsage = ownUsage): () => Promise<Exposition> {
   let registry: Promise<Registry> | undefined
   let collected: ReturnType<Metrics['collect']> = new Map()
+  let used: ProcessUsage = { cpuSeconds: 0, residentBytes: 0, heapUsedBytes: 0 }
 
   const create = async (): Promise<Registry> => {
     const { Registry } = await import('prom-client')
@@ -72,13 +83,14 @@ export function createExposition(metrics: Metrics): () => Promise<Exposition> {
         ),
       )
     }
-    for (const [name, row] of Object.entries(processRows)) add(name, row.type, row.help, () => [{ labels: {}, value: row.read() }])
+    for (const [name, row] of Object.entries(processRows)) add(name, row.type, row.help, () => [{ labels: {}, value: row.read(used) }])
     return made
   }
 
   return async () => {
     const made = await (registry ??= create())
     collected = metrics.collect()
+    used = usage()
     return { contentType: made.contentType, text: await made.metrics() }
   }
 }

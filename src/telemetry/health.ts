@@ -16,29 +16,40 @@ export interface Health {
   watch(part: string, check: HealthCheck): void
   /** Everything that is not well now; empty when all is. */
   reasons(): Reason[]
+  /** Adds what somebody should look at although everything works: it is shown, and readiness stays. */
+  warn(part: string, check: HealthCheck): void
+  warnings(): Reason[]
+}
+
+interface Part {
+  readonly part: string
+  readonly check: HealthCheck
+}
+
+function ask(parts: readonly Part[]): Reason[] {
+  const reasons: Reason[] = []
+  for (const { part, check } of parts) {
+    let found: string | readonly string[] | undefined
+    try {
+      found = check()
+    } catch (error) {
+      found = `cannot ask: ${error instanceof Error ? error.message : String(error)}`
+    }
+    if (typeof found === 'string') reasons.push({ part, reason: found })
+    else for (const reason of found ?? []) reasons.push({ part, reason })
+  }
+  return reasons
 }
 
 /** Creates an empty collection. A check that throws is itself a reason. */
 export function createHealth(): Health {
-  const checks: { part: string; check: HealthCheck }[] = []
+  const checks: Part[] = []
+  const warnings: Part[] = []
   return {
-    watch(part, check) {
-      checks.push({ part, check })
-    },
-    reasons() {
-      const reasons: Reason[] = []
-      for (const { part, check } of checks) {
-        let found: string | readonly string[] | undefined
-        try {
-          found = check()
-        } catch (error) {
-          found = `cannot ask: ${error instanceof Error ? error.message : String(error)}`
-        }
-        if (typeof found === 'string') reasons.push({ part, reason: found })
-        else for (const reason of found ?? []) reasons.push({ part, reason })
-      }
-      return reasons
-    },
+    watch: (part, check) => void checks.push({ part, check }),
+    reasons: () => ask(checks),
+    warn: (part, check) => void warnings.push({ part, check }),
+    warnings: () => ask(warnings),
   }
 }
 

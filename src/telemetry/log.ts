@@ -1,7 +1,7 @@
 /** The log: pino, pretty on a terminal, JSON lines otherwise, always on stderr (stdout is for machine-readable output). */
 
 import pino from 'pino'
-import type { LogConfig } from './config.ts'
+import type { LogConfig, LogLevel } from './config.ts'
 import { createPrettyPrinter, type LogTarget } from './pretty.ts'
 
 export interface Logger {
@@ -12,12 +12,19 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
+/** A log whose level can be changed while it is used. */
+export interface LevelledLog extends Logger {
+  setLevel(level: LogLevel): void
+}
+
 /** A log that says nothing, for tests and commands that print their own output. */
 export const silentLog: Logger = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 export interface LogOptions extends LogConfig {
   /** True when the target is a terminal: colours, and `auto` is pretty. */
   readonly terminal: boolean
+  /** In every line, such as which worker it is. */
+  readonly fields?: Readonly<Record<string, string | number>>
   /** Default: stderr, written at once, so that the last line before an exit is not lost. */
   readonly target?: LogTarget
 }
@@ -25,13 +32,13 @@ export interface LogOptions extends LogConfig {
 const secrets = ['authorization', 'headers', 'token', 'password', 'secret']
 
 /** Creates the log. Fields named like a secret, up to two levels deep, are written as `***`. */
-export function createLog(options: LogOptions): Logger {
+export function createLog(options: LogOptions): LevelledLog {
   const target = options.target ?? pino.destination({ dest: 2, sync: true })
   const pretty = options.format === 'pretty' || (options.format === 'auto' && options.terminal)
-  return pino(
+  const log = pino(
     {
       level: options.level,
-      base: null,
+      base: options.fields ?? null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
@@ -39,6 +46,11 @@ export function createLog(options: LogOptions): Logger {
     },
     pretty ? createPrettyPrinter(target, options.terminal) : target,
   )
+  return Object.assign(log, {
+    setLevel: (level: LogLevel) => {
+      log.level = level
+    },
+  })
 }
 
 /** What the rate limit needs of the world, so that tests can turn the clock. */
