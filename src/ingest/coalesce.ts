@@ -1,6 +1,6 @@
 /** Gathers the spans of several datagrams into one batch, and keeps some while the queue is full: no sender waits here, and none can repeat. */
 
-import { ownsChunk } from '../otlp/encode/chunks.ts'
+import { type ChunkPool, ownsChunk } from '../otlp/encode/chunks.ts'
 import type { AdapterDeps } from './adapter.ts'
 import { asBridgeError, batchOf, type createItemBooks, reasonOf } from './receive.ts'
 
@@ -32,6 +32,20 @@ const pauseMs = 100
 /** Batches handed to the queue at once: enough for it to commit several together. */
 const putsAtOnce = 4
 
+/** Encoded requests as one, in a piece of memory that the queue gives back; that of the parts is given back at once. */
+export function joinParts(parts: readonly Uint8Array[], bytes: number, chunks: ChunkPool | undefined): Uint8Array {
+  const [first] = parts
+  if (parts.length === 1 && first !== undefined) return first
+  const whole = chunks === undefined ? new Uint8Array(bytes) : new Uint8Array(chunks.take(bytes), 0, bytes)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+    if (ownsChunk(part)) chunks?.give(part.buffer)
+  }
+  return whole
+}
+
 /** Creates the gatherer of one port. Drops are counted in `books` as `queue_full`, `queue_broken` or `stopping`. */
 export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, books: ReturnType<typeof createItemBooks>): Coalescer {
   let parts: Uint8Array[] = []
@@ -49,26 +63,11 @@ export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, bo
     if (timer !== undefined) clearTimeout(timer)
     timer = undefined
     if (partItems === 0) return
-    held.push({ items: partItems, data: joined() })
+    held.push({ items: partItems, data: joinParts(parts, partBytes, deps.chunks) })
     parts = []
     partItems = 0
     partBytes = 0
     drain()
-  }
-
-  /** All parts in one piece of memory that the queue gives back; that of the parts is given back at once. */
-  const joined = (): Uint8Array => {
-    const [first] = parts
-    if (parts.length === 1 && first !== undefined) return first
-    const { chunks } = deps
-    const whole = chunks === undefined ? new Uint8Array(partBytes) : new Uint8Array(chunks.take(partBytes), 0, partBytes)
-    let at = 0
-    for (const part of parts) {
-      whole.set(part, at)
-      at += part.length
-      if (ownsChunk(part)) chunks?.give(part.buffer)
-    }
-    return whole
   }
 
   const drop = (items: number, reason: string): void => {

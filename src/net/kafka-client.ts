@@ -185,7 +185,7 @@ export function createGroupClient(library: KafkaLibrary, { options }: KafkaConne
   return {
     async partitionsOf(topic) {
       try {
-        return (await topicOf(topic, true)).topics.get(topic)?.partitionsCount
+        return (await consumer.metadata({ topics: [topic], forceUpdate: true, retries: 0 })).topics.get(topic)?.partitionsCount
       } catch (error) {
         if (error instanceof Error && error.message === `Unknown topic ${topic}.`) return undefined
         throw error

@@ -17,6 +17,7 @@ import { createZipkinJsonDecoder } from './decode-json.ts'
 import { createZipkinProtoDecoder } from './decode-proto.ts'
 import { createZipkinThriftDecoder } from './decode-thrift.ts'
 import type { JsonVersion } from './json-reading.ts'
+import { createMessageTranslator } from './message.ts'
 
 export interface ZipkinTranslatorOptions {
   readonly limits: DecodeLimits
@@ -40,6 +41,8 @@ export interface ZipkinTranslators {
   readonly v2Proto: BodyTranslator
   /** A list of v1 spans in the binary Thrift protocol; bytes behind it are ignored and noted. */
   readonly v1Thrift: BodyTranslator
+  /** The value of a message on Zipkin's Kafka topic: any of these, by its first bytes, or a single span. */
+  readonly message: BodyTranslator
   /** A list of v1 spans at the reader's place, in either protocol: what `emitZipkinBatch` carries. */
   readonly thriftList: (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
   /** How many keys the tables hold, and whether they are full. */
@@ -82,18 +85,25 @@ export function createZipkinTranslators(options: ZipkinTranslatorOptions): Zipki
     return encode(decoded, reader.at - start, receivedAtMs, thriftGuess)
   }
 
+  const v1Thrift: BodyTranslator = (body, receivedAtMs) => {
+    // Zipkin's reporters send nothing but a list; no body at all is an empty one (Z-H5).
+    if (body.length === 0) return encode(noSpans, 0, receivedAtMs, thriftGuess)
+    const reader = new BinaryReader(body)
+    const result = thriftList(reader, receivedAtMs)
+    return reader.at === reader.end ? result : { ...result, notes: [...result.notes, { reason: 'bytes_after_list', count: 1 }] }
+  }
+
+  const lists = {
+    json: json({ version: 2, detect: true }),
+    v2Proto: (body: Uint8Array, receivedAtMs: number) => encode(decodeProto(body), body.length, receivedAtMs, protoGuess),
+    v1Thrift,
+  }
+
   return {
     v2Json: json({ version: 2, detect: !strict }),
     v1Json: json({ version: 1, detect: !strict }),
-    json: json({ version: 2, detect: true }),
-    v2Proto: (body, receivedAtMs) => encode(decodeProto(body), body.length, receivedAtMs, protoGuess),
-    v1Thrift(body, receivedAtMs) {
-      // Zipkin's reporters send nothing but a list; no body at all is an empty one (Z-H5).
-      if (body.length === 0) return encode(noSpans, 0, receivedAtMs, thriftGuess)
-      const reader = new BinaryReader(body)
-      const result = thriftList(reader, receivedAtMs)
-      return reader.at === reader.end ? result : { ...result, notes: [...result.notes, { reason: 'bytes_after_list', count: 1 }] }
-    },
+    ...lists,
+    message: createMessageTranslator(lists),
     thriftList,
     keys,
     serviceNames,
