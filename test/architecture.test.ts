@@ -124,14 +124,15 @@ describe('arrows', () => {
     expect(strays(/^src\/config\/units\.ts$/, [])).toEqual([])
   })
 
-  it('only the command line imports the pipeline', () => {
-    expect(intruders(/^src\/pipeline\.ts$/, [/^src\/cli\//, /^src\/main\.ts$/])).toEqual([])
+  it('only the command line imports the pipeline, and the workers that it starts', () => {
+    expect(intruders(/^src\/pipeline\.ts$/, [/^src\/(cli|workers)\//, /^src\/main\.ts$/])).toEqual([])
+    expect(intruders(/^src\/workers\//, [/^src\/(cli|workers)\//])).toEqual([])
   })
 
-  it('only the pipeline builds emit and admin', () => {
+  it('only the pipeline builds emit and admin, and a bridge of several workers its one admin port', () => {
     const built = /^src\/(emit\/create|admin\/routes|ingest\/index)\.ts$/
     const formatList = /^src\/(config\/compose|cli\/translate)\.ts$/
-    expect(intruders(built, [/^src\/pipeline\.ts$/, formatList])).toEqual([])
+    expect(intruders(built, [/^src\/pipeline\.ts$/, /^src\/workers\/fleet\.ts$/, formatList])).toEqual([])
   })
 
   it('nobody imports the command line but main', () => {

@@ -177,6 +177,20 @@ function showTables(status) {
     status.clients.map((one) => [one.service, one.format, one.items]),
   )
   byId('clients').closest('section').hidden = status.clients.length === 0
+  const workers = status.workers ?? []
+  fill(
+    'workers',
+    workers.map((one) => [
+      `worker ${one.worker}`,
+      { text: one.state, kind: one.state === 'running' ? 'good' : 'bad' },
+      one.itemsPerSecond,
+      age(status.nowMs - one.sinceMs),
+      { text: one.restarts, kind: one.restarts > 0 ? 'warn' : '' },
+      bytes(one.memoryBytes),
+      one.pid === undefined ? '' : `pid ${one.pid}`,
+    ]),
+  )
+  byId('workers').closest('section').hidden = workers.length === 0
   fill(
     'listeners',
     status.listeners.map((one) => [one.section, one.addresses.join('  ')]),
@@ -192,15 +206,17 @@ function showHead(status) {
     'about',
     `${status.version}, up ${age(status.nowMs - status.startedMs)}, ${bytes(status.memoryBytes)} memory, ${status.queue.type} queue (${status.queue.ack})`,
   )
-  const reasons = byId('reasons')
-  reasons.hidden = status.reasons.length === 0
-  reasons.replaceChildren(
-    ...status.reasons.map((one) => {
-      const item = document.createElement('li')
-      item.textContent = `${one.part}: ${one.reason}`
-      return item
-    }),
-  )
+  for (const id of ['reasons', 'warnings']) {
+    const list = byId(id)
+    list.hidden = status[id].length === 0
+    list.replaceChildren(
+      ...status[id].map((one) => {
+        const item = document.createElement('li')
+        item.textContent = `${one.part}: ${one.reason}`
+        return item
+      }),
+    )
+  }
 }
 
 async function refresh() {
