@@ -131,6 +131,21 @@ export function createProgram(io: Io, finish: Finish): Command {
     .action(async (given) => finish(await (await import('./check-config.ts')).checkConfig(given, io)))
 
   program
+    .command('preflight')
+    .description('asks ports, destinations, clocks, certificates and disk before a cutover; each finding names the knob')
+    .addOption(fileOption())
+    .addOption(setOption())
+    .addOption(
+      new Option('--query-url <url>', 'query API of Jaeger, Tempo, Prometheus or Loki to read probes back from; may be repeated')
+        .argParser(collect)
+        .default([], 'the usual ports beside each endpoint'),
+    )
+    .option('--age <duration>', 'how old the old probe is', '24h')
+    .option('--no-send', 'sends no probes: nothing is written anywhere')
+    .addOption(jsonOption())
+    .action(async (given) => finish(await (await import('./preflight.ts')).preflight(given, io)))
+
+  program
     .command('import-config [words...]')
     .usage('[options] <file> | [options] -- [program] <flags...>')
     .description(

@@ -1,0 +1,81 @@
+/** Whether every port that the bridge would listen on is free. */
+
+import { isBridgeError } from '../errors.ts'
+import { claimPlace } from '../ingest/claim.ts'
+import type { Place } from '../ingest/endpoints.ts'
+import { because, type Check, type Finding, type PreflightDeps, type Subject } from './finding.ts'
+
+interface Wanted {
+  readonly section: string
+  readonly place: Place
+}
+
+function wantedPlaces({ config: { admin }, endpoints }: Subject): Wanted[] {
+  const wanted = endpoints.flatMap(({ name, place }) => (place === undefined ? [] : [{ section: `ingest.${name}`, place }]))
+  if (admin.enabled) wanted.push({ section: 'admin', place: { transport: 'tcp', host: admin.host, port: admin.port } })
+  return wanted
+}
+
+/** Whether a bridge runs here already: then its ports are taken, by itself. */
+async function bridgeRuns({ config: { admin }, timeoutMs }: Subject, { get }: PreflightDeps): Promise<boolean> {
+  const host = admin.host === 'localhost' || admin.host === '0.0.0.0' ? '127.0.0.1' : admin.host.includes(':') ? '[::1]' : admin.host
+  try {
+    const { body } = await get(`${admin.tls === undefined ? 'http' : 'https'}://${host}:${admin.port}/health/live`, { timeoutMs })
+    return body === '{"status":"live"}'
+  } catch {
+    // Nobody, or somebody else.
+    return false
+  }
+}
+
+function refused({ section, place }: Wanted, error: unknown, running: boolean): Finding {
+  const code = isBridgeError(error) && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : ''
+  const about = { check: 'port', about: section }
+  const where = `${place.host}:${place.port} (${place.transport})`
+  if (code === 'EADDRINUSE' && running) {
+    return {
+      ...about,
+      level: 'warn',
+      seen: `${where} is taken, and a bridge runs here: it may be its own`,
+      knob: 'stop the running bridge to be sure',
+    }
+  }
+  if (code === 'EADDRINUSE')
+    return {
+      ...about,
+      level: 'fail',
+      seen: `${where} is taken`,
+      knob: `${section}.port, or stop who has it: ss -lp${place.transport === 'udp' ? 'u' : 't'}n sport = :${place.port}`,
+    }
+  if (code === 'EACCES')
+    return {
+      ...about,
+      level: 'fail',
+      seen: `${where} is not ours to take`,
+      knob: `${section}.port above 1023, or AmbientCapabilities=CAP_NET_BIND_SERVICE`,
+    }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return { ...about, level: 'fail', seen: `this machine has no address ${place.host}`, knob: `${section}.host` }
+  return { ...about, level: 'fail', seen: because(error), knob: `${section}.host, ${section}.port` }
+}
+
+/** Takes each port for a moment. */
+export const checkPorts: Check = async (subject, deps) => {
+  const findings: Finding[] = []
+  let running: boolean | undefined
+  for (const wanted of wantedPlaces(subject)) {
+    const { section, place } = wanted
+    if (place.port === 0) {
+      findings.push({ check: 'port', about: section, level: 'ok', seen: 'any free port' })
+      continue
+    }
+    try {
+      await claimPlace(section, place)
+      findings.push({ check: 'port', about: section, level: 'ok', seen: `${place.host}:${place.port} (${place.transport}) is free` })
+    } catch (error) {
+      running ??= await bridgeRuns(subject, deps)
+      findings.push(refused(wanted, error, running))
+    }
+  }
+  return findings
+}
