@@ -9,7 +9,7 @@ import type { DestinationStatus, ListenerStatus, StatusSource } from './admin/st
 import type { Config } from './config/compose.ts'
 import { maskUserinfo } from './config/mask.ts'
 import { queueSettings } from './emit/config.ts'
-import { createEmit, type Emit } from './emit/create.ts'
+import { createEmit, type Emit, type EmitDestination } from './emit/create.ts'
 import { destinationsOf, endpointNames } from './emit/destinations.ts'
 import { BridgeError } from './errors.ts'
 import type { Listener } from './ingest/adapter.ts'
@@ -84,14 +84,13 @@ async function refuseLoop(config: Config, addresses: Parameters<typeof findLoop>
 
 function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, listeners: () => readonly ListenerStatus[]): StatusSource {
   const settings = queueSettings(config().queue)
-  const destination = (): DestinationStatus => {
-    const { reasons } = emit.health()
-    const [first] = destinationsOf(config().emit)
-    const { destination: name, protocol } = config().emit
+  const destination = ({ config: { name, endpoints, protocol }, reasons, lane }: EmitDestination): DestinationStatus => {
+    const { oldestMs, ...queue } = lane
     return {
-      name: first?.name ?? name,
-      endpoint: maskUserinfo(endpointNames(config().emit)),
+      name,
+      endpoint: endpoints.map(({ url }) => maskUserinfo(url)).join(', '),
       protocol,
+      queue: { ...queue, ...(oldestMs === undefined ? {} : { oldestMs }) },
       ...(reasons[0] === undefined ? {} : { fault: reasons[0] }),
     }
   }
@@ -100,7 +99,7 @@ function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, list
     startedMs: deps.nowMs(),
     listeners,
     queue: () => {
-      const { oldestMs, fault, ...stats } = emit.queue.stats()
+      const { oldestMs, fault, stranded: _, ...stats } = emit.queue.stats()
       return {
         type: settings.type,
         ack: settings.ack,
@@ -109,7 +108,7 @@ function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, list
         ...(fault === undefined ? {} : { fault }),
       }
     },
-    destinations: () => [destination()],
+    destinations: () => emit.destinations().map(destination),
   }
 }
 
@@ -137,6 +136,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     recycle: chunks.give,
   })
   health.watch('emit', () => emit.health().reasons)
+  health.warn('emit', emit.warnings)
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
 
   let claims = deps.claimPorts !== false
@@ -177,8 +177,6 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const change = (to: Config) => endpoints.change(planIngest(to.ingest, context(to)))
   const status = createStatus(() => running, deps, emit, listeners)
 
-  const total = (what: 'queued' | 'dropped'): number => metrics.sums().reduce((sum, one) => sum + one[what], 0)
-
   let stopping = false
   let reloading: Promise<unknown> = Promise.resolve()
 
@@ -189,12 +187,14 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     if (changed.includes('sampling')) sampling = await createSampling(next.sampling, samplingDeps)
     running = next
     try {
+      if (changed.includes('emit')) await emit.reconfigure(next.emit)
       const changes = await change(next)
       if (sampling !== strategies) strategies.stop()
       if (next.log.level !== before.log.level) deps.setLogLevel?.(next.log.level)
       return { changed, endpoints: changes, nextStart }
     } catch (error) {
       running = before
+      if (changed.includes('emit')) await emit.reconfigure(before.emit)
       if (sampling !== strategies) sampling.stop()
       sampling = strategies
       throw error
@@ -207,11 +207,14 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     // One under way would start listeners behind our back. It drains for no longer than we do.
     await reloading
     await endpoints.stop(Math.max(0, deadlineMs / 2))
-    const droppedBefore = total('dropped')
+    const droppedBefore = metrics.total('otlp_bridge_dropped_items_total')
     sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
     await admin?.stop(0)
-    return { left: total('queued'), lost: total('dropped') - droppedBefore }
+    return {
+      left: metrics.total('otlp_bridge_queue_items'),
+      lost: metrics.total('otlp_bridge_dropped_items_total') - droppedBefore,
+    }
   }
 
   try {

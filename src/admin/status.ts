@@ -22,12 +22,25 @@ export interface QueueStatus {
   readonly fault?: string
 }
 
+/** One destination's place in the queue. */
+export interface LaneStatus {
+  readonly batches: number
+  readonly items: number
+  readonly bytes: number
+  readonly maxBytes: number
+  /** Age of the oldest batch in milliseconds; absent when nothing waits. */
+  readonly oldestMs?: number
+  readonly deadItems: number
+}
+
 export interface DestinationStatus {
   readonly name: string
   readonly endpoint: string
   readonly protocol: string
   /** Why it takes nothing now; absent when all is well or nothing was tried yet. */
   readonly fault?: string
+  /** What waits for it. */
+  readonly queue?: LaneStatus
 }
 
 /** One of several processes that do the work. */
@@ -56,9 +69,21 @@ export interface StatusSource {
   readonly workers?: () => readonly WorkerStatus[]
 }
 
+/** Sums over all formats and destinations. */
+export interface Totals {
+  readonly received: number
+  readonly delivered: number
+  readonly refused: number
+  readonly dropped: number
+  readonly dead: number
+  readonly refusedRequests: number
+}
+
 interface Counted {
   readonly reason: string
   readonly format: string
+  /** Absent: for all. */
+  readonly destination?: string
   readonly value: number
 }
 
@@ -81,7 +106,9 @@ export interface Status {
     readonly retries: number
     readonly requests: Readonly<Record<string, number>>
   })[]
-  /** Items by format and signal, and `requests` that were refused whole, whose items nobody knows. */
+  /** Items since the start: what was received counts once, what was delivered once for each destination. */
+  readonly totals: Totals
+  /** Items by format, signal and destination, and `requests` that were refused whole, whose items nobody knows. */
   readonly formats: readonly (BooksSums & { readonly requests: number; readonly bytes: number; readonly refusedRequests: number })[]
   readonly losses: {
     readonly refused: readonly Counted[]
@@ -105,7 +132,12 @@ const sum = (cells: readonly Cell[], label: string, value: string): number =>
 
 const counted = (cells: readonly Cell[]): Counted[] =>
   cells
-    .map((cell) => ({ reason: cell.labels['reason'] ?? '', format: cell.labels['format'] ?? '', value: cell.value }))
+    .map(({ labels, value }) => ({
+      reason: labels['reason'] ?? '',
+      format: labels['format'] ?? '',
+      ...(labels['destination'] === undefined ? {} : { destination: labels['destination'] }),
+      value,
+    }))
     .sort((a, b) => b.value - a.value)
     .slice(0, 50)
 
@@ -135,6 +167,14 @@ export function readStatus(source: StatusSource, metrics: Metrics, health: Pick<
     listeners: source.listeners(),
     queue: source.queue(),
     destinations: source.destinations().map((one) => destination(one, of)),
+    totals: {
+      received: metrics.total('otlp_bridge_received_items_total'),
+      delivered: metrics.total('otlp_bridge_delivered_items_total'),
+      refused: metrics.total('otlp_bridge_refused_items_total'),
+      dropped: metrics.total('otlp_bridge_dropped_items_total'),
+      dead: metrics.total('otlp_bridge_dead_items_total'),
+      refusedRequests: metrics.total('otlp_bridge_refused_requests_total'),
+    },
     formats: sums.map((one) => ({
       ...one,
       requests: sum(requests, 'format', one.format),
@@ -159,6 +199,7 @@ export function readStatus(source: StatusSource, metrics: Metrics, health: Pick<
 const noItems = (format: string): BooksSums => ({
   format,
   signal: '',
+  destination: '',
   received: 0,
   carried: 0,
   delivered: 0,
@@ -167,6 +208,7 @@ const noItems = (format: string): BooksSums => ({
   dead: 0,
   dropped: 0,
   refused: 0,
+  elsewhere: 0,
   balance: 0,
 })
 

@@ -38,6 +38,8 @@ export interface Destination {
   health(): EmitHealth
   /** Sends what is in flight and what still can be sent, releases the rest, and resolves at the latest after the time given. */
   stop(deadlineMs: number): Promise<void>
+  /** Takes nothing more, finishes what is under way within the time given, and releases the rest for another to send. */
+  handOver(deadlineMs: number): Promise<void>
 }
 
 /** How often a stopping destination looks whether it is done. */
@@ -58,6 +60,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
   const flying = new PQueue({ concurrency: options.concurrency })
   const cut = new AbortController()
   const stopping = new AbortController()
+  const leaving = new AbortController()
   let recovered = new AbortController()
   let askedToWait = false
   let lastSuccessMs = Number.NEGATIVE_INFINITY
@@ -107,10 +110,16 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
 
   const retrySleep = async (ms: number, abort: AbortSignal): Promise<void> => {
     // Called right after `onRetry`: a wait that the endpoint asked for is kept to the end.
-    const ends = askedToWait ? [abort] : [abort, recovered.signal]
-    if (!options.queueSurvives) return sleep(ms, AbortSignal.any(ends))
+    const ends = askedToWait ? [abort, leaving.signal] : [abort, leaving.signal, recovered.signal]
+    if (leaving.signal.aborted) throw stoppingError()
+    if (!options.queueSurvives) {
+      await sleep(ms, AbortSignal.any(ends))
+      if (leaving.signal.aborted) throw stoppingError()
+      return
+    }
     // A stopping bridge does not wait for an endpoint that fails: what is on disk is sent after the next start.
     await sleep(ms, AbortSignal.any([...ends, stopping.signal]))
+    if (leaving.signal.aborted) throw stoppingError()
     if (stopping.signal.aborted) {
       cut.abort()
       throw stoppingError()
@@ -132,7 +141,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     const rejected = Math.min(partial.rejectedItems, items)
     const { format, signal } = batches[0] as QueuedBatch
     if (rejected > 0) {
-      metrics.books(format, signal).dropped('endpoint_rejected').value += rejected
+      metrics.books(format, signal).at(name).dropped('endpoint_rejected').value += rejected
       metrics.counter('otlp_bridge_rejected_items_total', { format, signal, ...own }).value += rejected
     }
     rarely('partial success', () =>
@@ -189,7 +198,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       // Status 400: one of several merged batches may be the culprit, so they are tried apart.
       return refuse(batches, new SendError('permanent', reason, `cannot prepare request: ${message}`, { status: 400, cause: error }))
     }
-    metrics.books(first.format, first.signal).delivered(name).value += items - rejected
+    metrics.books(first.format, first.signal).at(name).delivered.value += items - rejected
     metrics.histogram('otlp_bridge_stage_seconds', { stage: 'send', format: first.format }).observe((monotonicMs() - startedMs) / 1000)
     watch.moved()
     // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
@@ -197,7 +206,8 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     void lane.settle(batches, !repeats)
   }
 
-  const batcher = createBatcher(options.batch, { lane, abort: cut.signal, monotonicMs, sleep })
+  const over = AbortSignal.any([cut.signal, leaving.signal])
+  const batcher = createBatcher(options.batch, { lane, abort: over, monotonicMs, sleep })
 
   const round = async (): Promise<void> => {
     await flying.onSizeLessThan(1)
@@ -206,7 +216,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       batches = await batcher.next()
     } catch (error) {
       rarely('take', () => log.error({ ...own }, `cannot read the queue: ${error instanceof Error ? error.message : String(error)}`))
-      return sleep(1000, cut.signal)
+      return sleep(1000, over)
     }
     if (batches.length === 0) return
     for (const batch of batches) if (batch.maybeSent) repeated.value += batch.items
@@ -222,7 +232,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
   }
 
   const loop = async (): Promise<void> => {
-    while (!cut.signal.aborted) {
+    while (!over.aborted) {
       await round()
     }
   }
@@ -240,6 +250,14 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       await running
       await flying.onIdle()
       clearTimeout(timer)
+    },
+    async handOver(deadlineMs) {
+      leaving.abort()
+      const timer = setTimeout(() => cut.abort(), deadlineMs)
+      await running
+      await flying.onIdle()
+      clearTimeout(timer)
+      cut.abort()
     },
   }
 }

@@ -2,8 +2,9 @@
  * The table of everything counted, and the cells the counts live in. A cell is a plain object that the hot path
  * increments; prom-client is loaded only when somebody scrapes (`telemetry/exposition.ts`).
  *
- * The books (promise 1): per format and signal, in items, at every moment
- * `received + carried = delivered + queued + held + consumed + dead + dropped + refused`.
+ * The books (promise 1): per format, signal and destination, in items, at every moment
+ * `received + carried = delivered + queued + dead + elsewhere + dropped + consumed + refused`.
+ * What happens before the queue (received, consumed, refused, and drops there) stands in the books of every destination.
  */
 
 type Kind = 'counter' | 'gauge' | 'histogram'
@@ -23,7 +24,12 @@ export const metricTable = {
   otlp_bridge_received_requests_total: counter('Requests or datagrams received.', 'format', 'transport'),
   otlp_bridge_received_bytes_total: counter('Bytes of bodies or datagrams received, before decompression.', 'format', 'transport'),
   otlp_bridge_received_items_total: counter('Items (spans, data points, log records) found in what was received.', 'format', 'signal'),
-  otlp_bridge_carried_items_total: counter('Items found in the queue at start: received by an earlier run.', 'format', 'signal'),
+  otlp_bridge_carried_items_total: counter(
+    'Items found in the queue: received by an earlier run, or in a request that another destination refused (`queue.ack: forwarded`).',
+    'format',
+    'signal',
+    'destination',
+  ),
   otlp_bridge_translated_items_total: counter('Items translated to OTLP.', 'format', 'signal'),
   otlp_bridge_refused_items_total: counter('Items the sender was told were not taken.', 'format', 'signal', 'reason'),
   otlp_bridge_refused_requests_total: counter(
@@ -32,9 +38,21 @@ export const metricTable = {
     'transport',
     'reason',
   ),
-  otlp_bridge_dropped_items_total: counter('Items lost, by reason: the sender was not or could not be told.', 'format', 'signal', 'reason'),
+  otlp_bridge_dropped_items_total: counter(
+    'Items lost, by reason: the sender was not or could not be told. Without a destination: lost for all of them.',
+    'format',
+    'signal',
+    'reason',
+    'destination',
+  ),
   otlp_bridge_consumed_items_total: counter('Items used up without an OTLP item of their own, by reason.', 'format', 'signal', 'reason'),
-  otlp_bridge_dead_items_total: counter('Items moved to the dead letters, by reason.', 'format', 'signal', 'reason'),
+  otlp_bridge_dead_items_total: counter('Items moved to the dead letters, by reason.', 'format', 'signal', 'reason', 'destination'),
+  otlp_bridge_routed_elsewhere_items_total: counter(
+    'Items that this destination was not to get: routed to others, received before it was configured, or left in the store when it was removed.',
+    'format',
+    'signal',
+    'destination',
+  ),
   otlp_bridge_delivered_items_total: counter('Items the endpoint confirmed.', 'format', 'signal', 'destination'),
   otlp_bridge_rejected_items_total: counter(
     'Items the endpoint refused in a partial success; they count as dropped too.',
@@ -47,11 +65,18 @@ export const metricTable = {
   otlp_bridge_sent_bytes_total: counter('Bytes of OTLP request bodies sent and confirmed, after compression.', 'signal', 'destination'),
   otlp_bridge_retries_total: counter('OTLP requests that will be tried again.', 'destination', 'reason'),
   otlp_bridge_repeated_items_total: counter('Items sent again although an earlier try may have arrived.', 'destination'),
-  otlp_bridge_queue_items: gauge('Items waiting in the queue, those under way included.', 'format', 'signal'),
-  otlp_bridge_queue_bytes: gauge('Bytes waiting in the queue.'),
-  otlp_bridge_queue_batches: gauge('Batches waiting in the queue.'),
-  otlp_bridge_queue_oldest_age_seconds: gauge('Age of the oldest batch in the queue.'),
-  otlp_bridge_queue_dead_items: gauge('Items among the dead letters.'),
+  otlp_bridge_queue_items: gauge('Items waiting in the queue, those under way included.', 'format', 'signal', 'destination'),
+  otlp_bridge_queue_bytes: gauge('Bytes waiting in the queue; what several destinations wait for counts in each.', 'destination'),
+  otlp_bridge_queue_batches: gauge('Batches waiting in the queue.', 'destination'),
+  otlp_bridge_queue_oldest_age_seconds: gauge('Age of the oldest batch in the queue.', 'destination'),
+  otlp_bridge_queue_dead_items: gauge('Items among the dead letters.', 'destination'),
+  otlp_bridge_queue_stranded_items: gauge(
+    'Items in the store for a destination that is not configured; see `otlp-bridge queue ls`.',
+    'destination',
+  ),
+  otlp_bridge_queue_stored_bytes: gauge(
+    'Bytes of the disk queue file in use, by all processes; what several destinations wait for is in it once.',
+  ),
   otlp_bridge_queue_damaged_batches_total: counter('Batches whose checksum did not hold; set aside.'),
   otlp_bridge_queue_set_aside_files_total: counter('Queue files that could not be read and were set aside at start.'),
   otlp_bridge_udp_dropped_datagrams_total: counter('Datagrams the kernel dropped because the receive buffer was full.', 'format'),
@@ -75,11 +100,37 @@ export const metricTable = {
     'reason',
   ),
   otlp_bridge_tls_certificate_end_seconds: gauge('When the certificate that a listener serves expires, in seconds since 1970.', 'listener'),
+  otlp_bridge_config_reloads_total: counter(
+    'Looks at a configuration that was asked for again or has changed: `applied`, `unchanged`, `refused` (it has faults, the old one stays) or `failed` (it could not be put into effect).',
+    'outcome',
+  ),
+  otlp_bridge_workers: gauge('Worker processes that are running and have answered; absent without `--workers`.'),
+  otlp_bridge_worker_restarts_total: counter('Worker processes that ended unasked and were started again.', 'worker'),
+  otlp_bridge_endpoint_up: gauge('1 while an endpoint is used, 0 while it is left alone because it failed.', 'destination', 'endpoint'),
+  otlp_bridge_failovers_total: counter(
+    'OTLP requests that another endpoint got because this one did not take them.',
+    'destination',
+    'endpoint',
+    'reason',
+  ),
   otlp_bridge_stage_seconds: histogram(
     'Time of each stage for one request: decode, translate (with encode), queue, send.',
     'stage',
     'format',
   ),
+  otlp_bridge_kafka_poison_messages_total: counter(
+    'Kafka messages that could not be read and were passed over, by reason.',
+    'topic',
+    'reason',
+  ),
+  otlp_bridge_kafka_missed_messages_total: counter('Kafka messages that the broker deleted before they were read.', 'group', 'topic'),
+  otlp_bridge_kafka_lag_messages: gauge(
+    'Kafka messages that are there and not committed; 0 for partitions of others.',
+    'group',
+    'topic',
+    'partition',
+  ),
+  otlp_bridge_kafka_rebalances_total: counter('Times the consumer group was joined anew.', 'group'),
 } as const satisfies Record<string, MetricRow>
 
 export type MetricName = keyof typeof metricTable
@@ -103,34 +154,48 @@ export interface HistogramCell {
 
 type NamesOf<K extends Kind> = { [N in MetricName]: (typeof metricTable)[N]['kind'] extends K ? N : never }[MetricName]
 
-/** The counts of one format and signal, in items. */
+/** The counts of one format and signal before the queue, in items, and the way to those of each destination. */
 export interface FormatBooks {
   readonly format: string
   readonly signal: string
   readonly received: Cell
-  readonly carried: Cell
   readonly translated: Cell
   refused(reason: string): Cell
+  /** Lost before the queue: for every destination. */
   dropped(reason: string): Cell
   consumed(reason: string): Cell
-  dead(reason: string): Cell
-  delivered(destination: string): Cell
-  /** Waiting in the queue or under way; moved by the queue. */
-  readonly queued: Cell
+  /** The same object for the same destination, so that callers can keep it. */
+  at(destination: string): DestinationBooks
 }
 
-/** The sums of one format's books; `balance` is 0 when they add up. */
+/** The counts of one format and signal at one destination, in items. */
+export interface DestinationBooks {
+  readonly carried: Cell
+  /** Waiting in the queue or under way; moved by the queue. */
+  readonly queued: Cell
+  readonly delivered: Cell
+  /** Not for this destination. */
+  readonly elsewhere: Cell
+  dropped(reason: string): Cell
+  dead(reason: string): Cell
+}
+
+/** The sums of one format's books at one destination; `balance` is 0 when they add up. */
 export interface BooksSums {
   readonly format: string
   readonly signal: string
+  /** Empty while no destination is known. */
+  readonly destination: string
   readonly received: number
   readonly carried: number
   readonly delivered: number
   readonly queued: number
   readonly consumed: number
   readonly dead: number
+  /** Before the queue, and for this destination alone. */
   readonly dropped: number
   readonly refused: number
+  readonly elsewhere: number
   /** left side minus right side of the equation above */
   readonly balance: number
 }
@@ -141,8 +206,15 @@ export interface Metrics {
   gauge(name: NamesOf<'gauge'>, labels?: Record<string, string>): Cell
   histogram(name: NamesOf<'histogram'>, labels: Record<string, string>): HistogramCell
   books(format: string, signal: string): FormatBooks
-  /** All books, for the page, the demo's table, `/health/ready` and tests. */
+  /**
+   * The destinations that there are from now on; until it is called, those that were counted for. One that comes later has
+   * books that begin now: what was received before stands as `elsewhere`.
+   */
+  setDestinations(names: readonly string[]): void
+  /** All books, for the page, the demo's table, `/health/ready` and tests: one line a format, signal and destination. */
   sums(): BooksSums[]
+  /** The sum of a counter or gauge over all its labels. */
+  total(name: NamesOf<'counter' | 'gauge'>): number
   /** Called before every reading of gauges (a scrape, the page): refreshes what is measured, not counted. */
   onCollect(refresh: () => void): void
   /** All series, gauges refreshed. */
@@ -161,10 +233,15 @@ const keyOf = (labels: Readonly<Record<string, string>>): string => {
   return key
 }
 
+interface Books extends FormatBooks {
+  readonly destinations: ReadonlyMap<string, DestinationBooks>
+}
+
 /** Creates an empty set of cells; one per process (tests make their own). */
 export function createMetrics(): Metrics {
   const series = new Map<MetricName, Map<string, Cell | HistogramCell>>()
-  const books = new Map<string, FormatBooks>()
+  const books = new Map<string, Books>()
+  let known: readonly string[] | undefined
   const refreshers: (() => void)[] = []
 
   const chosen = new Map<string, Set<string>>()
@@ -218,33 +295,51 @@ export function createMetrics(): Metrics {
     return found
   }
 
-  const createBooks = (format: string, signal: string): FormatBooks => {
-    const own = { format, signal }
+  const createDestinationBooks = (own: { format: string; signal: string; destination: string }): DestinationBooks => {
+    const { format, signal, destination } = own
     return {
-      format,
-      signal,
-      received: cell('otlp_bridge_received_items_total', own),
       carried: cell('otlp_bridge_carried_items_total', own),
-      translated: cell('otlp_bridge_translated_items_total', own),
       queued: cell('otlp_bridge_queue_items', own),
-      refused: (reason) => cell('otlp_bridge_refused_items_total', { ...own, reason }),
-      dropped: (reason) => cell('otlp_bridge_dropped_items_total', { ...own, reason }),
-      consumed: (reason) => cell('otlp_bridge_consumed_items_total', { ...own, reason }),
-      dead: (reason) => cell('otlp_bridge_dead_items_total', { ...own, reason }),
-      delivered: (destination) => cell('otlp_bridge_delivered_items_total', { ...own, destination }),
+      delivered: cell('otlp_bridge_delivered_items_total', own),
+      elsewhere: cell('otlp_bridge_routed_elsewhere_items_total', own),
+      dropped: (reason) => cell('otlp_bridge_dropped_items_total', { format, signal, reason, destination }),
+      dead: (reason) => cell('otlp_bridge_dead_items_total', { format, signal, reason, destination }),
     }
   }
 
-  const total = (name: MetricName, format: string, signal: string): number => {
+  const createBooks = (format: string, signal: string): Books => {
+    const own = { format, signal }
+    const destinations = new Map<string, DestinationBooks>()
+    return {
+      format,
+      signal,
+      destinations,
+      received: cell('otlp_bridge_received_items_total', own),
+      translated: cell('otlp_bridge_translated_items_total', own),
+      refused: (reason) => cell('otlp_bridge_refused_items_total', { ...own, reason }),
+      dropped: (reason) => cell('otlp_bridge_dropped_items_total', { ...own, reason }),
+      consumed: (reason) => cell('otlp_bridge_consumed_items_total', { ...own, reason }),
+      at(destination) {
+        let found = destinations.get(destination)
+        if (found === undefined) destinations.set(destination, (found = createDestinationBooks({ ...own, destination })))
+        return found
+      },
+    }
+  }
+
+  /** Cells without a destination are in the sum of each. */
+  const sumOf = (name: MetricName, format: string, signal: string, destination: string): number => {
     let sum = 0
     for (const one of series.get(name)?.values() ?? []) {
-      if ('value' in one && one.labels['format'] === format && one.labels['signal'] === signal) sum += one.value
+      const { labels } = one
+      if (!('value' in one) || labels['format'] !== format || labels['signal'] !== signal) continue
+      if (labels['destination'] === undefined || labels['destination'] === destination) sum += one.value
     }
     return sum
   }
 
-  const sumsOf = (format: string, signal: string): BooksSums => {
-    const of = (name: MetricName): number => total(name, format, signal)
+  const sumsOf = (format: string, signal: string, destination: string): BooksSums => {
+    const of = (name: MetricName): number => sumOf(name, format, signal, destination)
     const sums = {
       received: of('otlp_bridge_received_items_total'),
       carried: of('otlp_bridge_carried_items_total'),
@@ -254,9 +349,23 @@ export function createMetrics(): Metrics {
       dead: of('otlp_bridge_dead_items_total'),
       dropped: of('otlp_bridge_dropped_items_total'),
       refused: of('otlp_bridge_refused_items_total'),
+      elsewhere: of('otlp_bridge_routed_elsewhere_items_total'),
     }
-    const right = sums.delivered + sums.queued + sums.consumed + sums.dead + sums.dropped + sums.refused
-    return { format, signal, ...sums, balance: sums.received + sums.carried - right }
+    const right = sums.delivered + sums.queued + sums.consumed + sums.dead + sums.dropped + sums.refused + sums.elsewhere
+    return { format, signal, destination, ...sums, balance: sums.received + sums.carried - right }
+  }
+
+  const destinationsOf = (one: Books): readonly string[] => {
+    const names = known ?? [...one.destinations.keys()]
+    return names.length === 0 ? [''] : names
+  }
+
+  const begin = (destination: string, like: string): void => {
+    for (const one of books.values()) {
+      // What is on its way to the queue now is open in the books of every destination, and comes to this one too.
+      const before = sumsOf(one.format, one.signal, destination).balance - sumsOf(one.format, one.signal, like).balance
+      if (before !== 0) one.at(destination).elsewhere.value += before
+    }
   }
 
   return {
@@ -269,7 +378,17 @@ export function createMetrics(): Metrics {
       if (found === undefined) books.set(key, (found = createBooks(format, signal)))
       return found
     },
-    sums: () => [...books.values()].map((one) => sumsOf(one.format, one.signal)),
+    setDestinations(names) {
+      const like = known?.[0]
+      if (like !== undefined) for (const name of names) if (known?.includes(name) !== true) begin(name, like)
+      known = [...names]
+    },
+    sums: () => [...books.values()].flatMap((one) => destinationsOf(one).map((name) => sumsOf(one.format, one.signal, name))),
+    total(name) {
+      let sum = 0
+      for (const one of series.get(name)?.values() ?? []) if ('value' in one) sum += one.value
+      return sum
+    },
     onCollect(refresh) {
       refreshers.push(refresh)
     },

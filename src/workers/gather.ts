@@ -1,6 +1,6 @@
 /** What several workers say, as if one had said it. */
 
-import type { DestinationStatus, QueueStatus } from '../admin/status.ts'
+import type { DestinationStatus, LaneStatus, QueueStatus } from '../admin/status.ts'
 import type { ProcessUsage } from '../telemetry/exposition.ts'
 import type { Reason } from '../telemetry/health.ts'
 import type { WorkerReport } from './protocol.ts'
@@ -56,14 +56,31 @@ export function joinQueues(queues: readonly QueueStatus[]): QueueStatus | undefi
   }
 }
 
-/** Destinations by name, in the first worker's order; the first fault of each. */
+const joinLanes = (lanes: readonly LaneStatus[]): LaneStatus | undefined => {
+  const [first] = lanes
+  if (first === undefined) return undefined
+  const oldestMs = largest(lanes, (one) => one.oldestMs)
+  return {
+    batches: total(lanes, (one) => one.batches),
+    items: total(lanes, (one) => one.items),
+    bytes: total(lanes, (one) => one.bytes),
+    maxBytes: first.maxBytes,
+    deadItems: Math.max(...lanes.map((one) => one.deadItems)),
+    ...(oldestMs === undefined ? {} : { oldestMs }),
+  }
+}
+
+/** Destinations by name, in the first worker's order; the first fault of each, and what waits for it in all. */
 export function joinDestinations(lists: readonly (readonly DestinationStatus[])[]): DestinationStatus[] {
   const found = new Map<string, DestinationStatus>()
   for (const one of lists.flat()) {
     const same = found.get(one.name)
     if (same === undefined || (same.fault === undefined && one.fault !== undefined)) found.set(one.name, one)
   }
-  return [...found.values()]
+  return [...found.values()].map((one) => {
+    const queue = joinLanes(lists.flat().flatMap((other) => (other.name === one.name ? (other.queue ?? []) : [])))
+    return queue === undefined ? one : { ...one, queue }
+  })
 }
 
 /** Sum of what processes use. */

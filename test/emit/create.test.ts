@@ -130,7 +130,7 @@ describe('createEmit', () => {
     await Promise.all(range(0, 5).map(put))
     await emit.stop(2000)
     expect(books(metrics)).toMatchObject({ delivered: 3, dropped: 2, queued: 0, balance: 0 })
-    expect(metrics.books('zipkin-json', 'traces').dropped('endpoint_rejected').value).toBe(2)
+    expect(metrics.books('zipkin-json', 'traces').at('default').dropped('endpoint_rejected').value).toBe(2)
   })
 
   it('finds the one batch the endpoint refuses; its neighbours arrive, it goes to the dead letters', async () => {
@@ -143,7 +143,7 @@ describe('createEmit', () => {
     await Promise.all(range(0, 30).map(put))
     await until(() => books(metrics)?.queued === 0)
     expect(books(metrics)).toMatchObject({ delivered: 29, dead: 1, balance: 0 })
-    expect(metrics.books('zipkin-json', 'traces').dead('http_400').value).toBe(1)
+    expect(metrics.books('zipkin-json', 'traces').at('default').dead('http_400').value).toBe(1)
     expect(emit.queue.stats().deadItems).toBe(1)
     expect(emit.health().ok).toBe(true)
   })
@@ -165,7 +165,7 @@ describe('createEmit', () => {
     const { put, metrics } = await start(sink.url)
     await put(1)
     await until(() => books(metrics)?.dropped === 1)
-    expect(metrics.books('zipkin-json', 'traces').dropped('http_307').value).toBe(1)
+    expect(metrics.books('zipkin-json', 'traces').at('default').dropped('http_307').value).toBe(1)
   })
 
   it('reads no more of an answer than it needs', async () => {
@@ -213,6 +213,6 @@ describe('createEmit', () => {
     await put(1)
     await emit.stop(100)
     expect(books(metrics)).toMatchObject({ dropped: 1, queued: 0, balance: 0 })
-    expect(metrics.books('zipkin-json', 'traces').dropped('shutdown').value).toBe(1)
+    expect(metrics.books('zipkin-json', 'traces').at('default').dropped('shutdown').value).toBe(1)
   })
 })

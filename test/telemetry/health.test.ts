@@ -30,7 +30,7 @@ describe('createBooksCheck', () => {
     books.received.value = 10
     expect(check()).toEqual([])
     now = 9000
-    books.delivered('default').value = 10
+    books.at('default').delivered.value = 10
     expect(check()).toEqual([])
 
     books.received.value = 13

@@ -67,7 +67,6 @@ function fill(id, rows) {
   }
 }
 
-const total = (formats, key) => formats.reduce((sum, one) => sum + one[key], 0)
 const alarming = (value) => ({ text: value, kind: value > 0 ? 'bad' : '' })
 
 /** Items a second of a total, over the last seconds. */
@@ -114,26 +113,28 @@ function showTiles(status, now) {
   byId('queue-bar').style.width = `${Math.min(100, Math.max(queue.bytes > 0 ? 1 : 0, filled * 100))}%`
   byId('queue-tile').classList.toggle('bad-tile', filled > 0.9 || queue.fault !== undefined)
 
-  const [refused, dropped, dead, requests] = ['refused', 'dropped', 'dead', 'refusedRequests'].map((key) => total(formats, key))
+  const { refused, dropped, dead, refusedRequests: requests } = status.totals
   const lost = refused + dropped + dead
   setText('lost', short(lost))
   byId('lost').className = `figure ${dropped + dead > 0 ? 'bad' : lost + requests > 0 ? 'warn' : 'good'}`
   setText('lost-more', lost + requests === 0 ? 'nothing' : `${short(dropped)} dropped, ${short(dead)} dead, ${short(refused)} refused`)
 
   const open = formats.filter((one) => one.balance !== 0)
-  setText('books', open.length === 0 ? 'balance' : show(total(open, 'balance')))
+  setText('books', open.length === 0 ? 'balance' : show(Math.max(...open.map((one) => Math.abs(one.balance)))))
   byId('books').className = `figure ${open.length === 0 ? 'good' : 'warn'}`
   setText(
     'books-more',
-    open.length === 0 ? 'every item is accounted for' : `items on their way in ${open.map((one) => one.format).join(', ')}`,
+    open.length === 0 ? 'every item is accounted for' : `items on their way in ${[...new Set(open.map((one) => one.format))].join(', ')}`,
   )
 }
 
 function showTables(status) {
+  document.querySelector('main').classList.toggle('one-destination', status.destinations.length < 2)
   fill(
     'formats',
     status.formats.map((one) => [
       one.format,
+      { text: one.destination, kind: 'several' },
       rate(status, (at) => at.formats.find((other) => other.format === one.format && other.signal === one.signal)?.received ?? 0),
       one.received + one.carried,
       one.delivered,
@@ -142,6 +143,7 @@ function showTables(status) {
       alarming(one.dropped),
       alarming(one.dead),
       one.consumed,
+      { text: one.elsewhere, kind: 'several' },
       { text: one.refusedRequests, kind: one.refusedRequests > 0 ? 'warn' : '' },
       one.balance === 0 ? { text: 'balance', kind: 'good' } : { text: `${show(one.balance)} open`, kind: 'warn' },
     ]),
@@ -152,6 +154,8 @@ function showTables(status) {
       one.name,
       `${one.endpoint} (${one.protocol})`,
       one.fault === undefined ? { text: 'well', kind: 'good' } : { text: one.fault, kind: 'bad' },
+      one.queue?.items ?? 0,
+      one.queue?.oldestMs === undefined ? '' : age(one.queue.oldestMs),
       one.delivered,
       alarming(one.rejected),
       one.retries,
@@ -161,7 +165,8 @@ function showTables(status) {
     ]),
   )
   const { losses } = status
-  const of = (what, list) => list.map((one) => [what, one.reason, one.format, one.value])
+  const of = (what, list) =>
+    list.map((one) => [what, one.reason, one.format, { text: one.destination ?? 'all', kind: 'several' }, one.value])
   fill('losses', [
     ...of('items dropped', losses.dropped),
     ...of('items dead', losses.dead),
@@ -222,7 +227,7 @@ function showHead(status) {
 async function refresh() {
   try {
     const status = await (await fetch('api/status', { signal: AbortSignal.timeout(5000) })).json()
-    const now = { in: rate(status, (one) => total(one.formats, 'received')), out: rate(status, (one) => total(one.formats, 'delivered')) }
+    const now = { in: rate(status, (one) => one.totals.received), out: rate(status, (one) => one.totals.delivered) }
     if (recent.length > 0) history.push(now)
     if (history.length > kept) history.shift()
     showHead(status)

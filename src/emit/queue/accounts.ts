@@ -1,7 +1,8 @@
-/** The queue's side of the books: what it holds, in total and per format and signal. */
+/** One lane's side of the books: what it holds, in total and per format and signal. */
 
 import type { Signal } from '../../otlp/intake.ts'
-import type { FormatBooks, Metrics } from '../../telemetry/metrics.ts'
+import type { DestinationBooks, Metrics } from '../../telemetry/metrics.ts'
+import type { Lane } from './queue.ts'
 
 export interface Held {
   readonly format: string
@@ -19,23 +20,25 @@ export interface Accounts {
   remove(batch: Held): void
   /** Batches whose bytes are gone: `queued` goes down; the caller says where they count instead. */
   lose(batch: Held, batches: number): void
-  books(batch: Held): FormatBooks
+  /** What is held stays in the store and leaves these books. Returns its items. */
+  leave(): number
+  books(batch: Pick<Held, 'format' | 'signal'>): DestinationBooks
   readonly batches: number
   readonly items: number
   readonly bytes: number
 }
 
-/** Creates the accounts of one queue; the cells of the books are looked up once per format and signal. */
-export function createAccounts(metrics: Metrics): Accounts {
-  const known = new Map<string, FormatBooks>()
+/** Creates the accounts of one lane; the cells of the books are looked up once per format and signal. */
+export function createAccounts(metrics: Metrics, destination: string): Accounts {
+  const known = new Map<string, DestinationBooks>()
   let batches = 0
   let items = 0
   let bytes = 0
 
-  const books = (batch: Held): FormatBooks => {
-    const key = `${batch.format}\n${batch.signal}`
+  const books = ({ format, signal }: Pick<Held, 'format' | 'signal'>): DestinationBooks => {
+    const key = `${format}\n${signal}`
     let found = known.get(key)
-    if (found === undefined) known.set(key, (found = metrics.books(batch.format, batch.signal)))
+    if (found === undefined) known.set(key, (found = metrics.books(format, signal).at(destination)))
     return found
   }
 
@@ -66,6 +69,17 @@ export function createAccounts(metrics: Metrics): Accounts {
       bytes -= batch.bytes
       books(batch).queued.value -= batch.items
     },
+    leave() {
+      const left = items
+      for (const one of known.values()) {
+        one.elsewhere.value += one.queued.value
+        one.queued.value = 0
+      }
+      batches = 0
+      items = 0
+      bytes = 0
+      return left
+    },
     books,
     get batches() {
       return batches
@@ -79,20 +93,21 @@ export function createAccounts(metrics: Metrics): Accounts {
   }
 }
 
-/** Keeps the gauges of a queue up to date: read before every scrape. */
-export function exposeGauges(
-  metrics: Metrics,
-  stats: () => { batches: number; bytes: number; oldestMs: number | undefined; deadItems: number },
-): void {
-  const bytes = metrics.gauge('otlp_bridge_queue_bytes')
-  const batches = metrics.gauge('otlp_bridge_queue_batches')
-  const oldest = metrics.gauge('otlp_bridge_queue_oldest_age_seconds')
-  const dead = metrics.gauge('otlp_bridge_queue_dead_items')
+/** Keeps the gauges of a queue's lanes up to date: read before every scrape. Those of a lane that is gone go to 0. */
+export function exposeGauges(metrics: Metrics, lanes: () => readonly Pick<Lane, 'destination' | 'stats'>[]): void {
+  const destinations = new Set<string>()
   metrics.onCollect(() => {
-    const now = stats()
-    bytes.value = now.bytes
-    batches.value = now.batches
-    oldest.value = (now.oldestMs ?? 0) / 1000
-    dead.value = now.deadItems
+    const present = lanes()
+    for (const { destination } of present) destinations.add(destination)
+    for (const destination of destinations) {
+      const now = present.find((lane) => lane.destination === destination)?.stats()
+      const gauge = (name: Parameters<Metrics['gauge']>[0], value: number | undefined): void => {
+        metrics.gauge(name, { destination }).value = value ?? 0
+      }
+      gauge('otlp_bridge_queue_bytes', now?.bytes)
+      gauge('otlp_bridge_queue_batches', now?.batches)
+      gauge('otlp_bridge_queue_oldest_age_seconds', (now?.oldestMs ?? 0) / 1000)
+      gauge('otlp_bridge_queue_dead_items', now?.deadItems)
+    }
   })
 }

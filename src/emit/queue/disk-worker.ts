@@ -4,16 +4,16 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createBallast } from './ballast.ts'
 import type { BrokenLog } from './log-damage.ts'
-import { alone, isOwnerless, isRunName, lockOwner, type OwnerLock, readMark } from './owners.ts'
-import type { AdoptAnswer, Answer, FoundSource, Replaced, Reply, Request, RoundAnswer, RoundRequest, WorkerOptions } from './protocol.ts'
-import { type Owners, prepareRows, type Rows } from './rows.ts'
+import { alone, lockOwner, type OwnerLock } from './owners.ts'
+import type { AdoptAnswer, Answer, PageRequest, Replaced, Reply, Request, RoundAnswer, RoundRequest, WorkerOptions } from './protocol.ts'
+import { prepareRows, type Rows } from './rows.ts'
 import { fileIdentity, openStore, salvageStore, setAsideStore, storeFaultOf } from './store.ts'
+import { createTenure } from './tenure.ts'
 
 /** A store that is open, and what was prepared on it. */
 interface Open {
   readonly db: DatabaseSync
   readonly identity: number
-  readonly owner: number
   rows: Rows
 }
 
@@ -45,17 +45,13 @@ const shrinkAboveBytes = 256 * 2 ** 20
 const createSession = (options: WorkerOptions) => {
   const { path, run, slab } = options
   const ballast = createBallast(path, options.ballastBytes)
-  /** What each source of the main thread reads: 0 is what this run has put. */
-  const sources: Map<number, number>[] = [new Map()]
+  const tenure = createTenure({ path, run, destinations: options.destinations })
   let lock: OwnerLock | undefined
   let open: Open | undefined
-  let ownId = 0
   let lastId = options.lastId
   let triedIdentity = 0
-  let deadItems = 0
+  let dead: RoundAnswer['dead'] = []
   let dataVersion = 0
-
-  const mine = (): number[] => sources.flatMap((owners) => [...owners.keys()])
 
   const transaction = <T>(db: DatabaseSync, work: () => T): T => {
     db.exec('BEGIN IMMEDIATE')
@@ -79,25 +75,25 @@ const createSession = (options: WorkerOptions) => {
   }
 
   /** Makes sure that our owners stand in the store, and removes what a commit in doubt may have left. */
-  const enter = (db: DatabaseSync): number => {
-    return transaction(db, () => {
-      const known = db.prepare('SELECT id FROM owners WHERE born = ?').get(run)
-      if (known !== undefined) ownId = Number(known['id'])
-      else if (ownId === 0)
-        ownId = Number(db.prepare('INSERT INTO owners (born, run, mark) VALUES (?, ?, 0)').run(run, run).lastInsertRowid)
-      // What is put by this run and paged in again was not handed out yet: mark 0.
-      sources[0]?.set(ownId, 0)
-      const restore = db.prepare('INSERT OR IGNORE INTO owners (id, born, run, mark) VALUES (?, ?, ?, ?)')
-      for (const owners of sources) for (const [id, mark] of owners) restore.run(id, id === ownId ? run : 'lost', run, mark)
+  const enter = (db: DatabaseSync): void => {
+    const entered = transaction(db, () => {
+      const entering = tenure.enter(db)
       // Batches of an owner that nobody knows, as a damaged row may name one, are adopted like those of any ended run.
       if (lastId < 0) {
         db.exec(`INSERT OR IGNORE INTO owners (id, born, run, mark)
           SELECT DISTINCT owner, 'lost', 'retry-lost', ${Number.MAX_SAFE_INTEGER} FROM batches WHERE owner NOT IN (SELECT id FROM owners)`)
         lastId = Number(db.prepare('SELECT max(id) AS id FROM batches').get()?.['id'] ?? 0)
-      } else db.prepare('DELETE FROM batches WHERE owner = ? AND id > ?').run(ownId, lastId)
-      return ownId
+      } else if (db.prepare(`DELETE FROM batches WHERE owner IN (${entering.own().join(',')}) AND id > ?`).run(lastId).changes !== 0) {
+        db.prepare(
+          "DELETE FROM shared WHERE id > ? AND NOT EXISTS (SELECT 1 FROM batches WHERE typeof(data) = 'integer' AND data = shared.id)",
+        ).run(lastId)
+      }
+      return entering
     })
+    entered.done()
   }
+
+  const prepare = (db: DatabaseSync): Rows => prepareRows(db, { mine: tenure.mine(), ownerOf: tenure.ownerOf })
 
   const takeBallast = (): void => {
     if (open === undefined) return
@@ -119,10 +115,10 @@ const createSession = (options: WorkerOptions) => {
     const db = openStore(path, options.synchronous, (broken) => brokenLogs.push(broken))
     try {
       triedIdentity = fileIdentity(path)
-      const owner = enter(db)
-      const rows = prepareRows(db, owner, mine())
-      deadItems = rows.deadItems()
-      open = { db, identity: triedIdentity, owner, rows }
+      enter(db)
+      const rows = prepare(db)
+      dead = rows.deadItems()
+      open = { db, identity: triedIdentity, rows }
     } catch (error) {
       db.close()
       throw error
@@ -133,7 +129,7 @@ const createSession = (options: WorkerOptions) => {
   }
 
   const heldIds = ({ db }: Open): Float64Array => {
-    const ids = db.prepare(`SELECT id FROM batches WHERE owner IN (${mine().join(',')}) ORDER BY id`).all()
+    const ids = db.prepare(`SELECT id FROM batches WHERE owner IN (${[...tenure.mine()].join(',')}) ORDER BY id`).all()
     return Float64Array.from(ids, (row) => Number(row['id']))
   }
 
@@ -173,8 +169,8 @@ const createSession = (options: WorkerOptions) => {
     const written = transaction(at.db, () => at.rows.write(round, slab, lastId, false))
     checkIdentity(at)
     if (written.lastId >= written.firstId) lastId = written.lastId
-    if (round.buries.length > 0) deadItems = at.rows.deadItems()
-    return { kind: 'round', firstId: written.firstId, usedBytes: at.rows.usedBytes(), deadItems }
+    if (round.buries.length > 0) dead = at.rows.deadItems()
+    return { kind: 'round', firstId: written.firstId, usedBytes: at.rows.usedBytes(), dead }
   }
 
   /** On a full disk: gives the ballast up and removes without putting. */
@@ -185,12 +181,14 @@ const createSession = (options: WorkerOptions) => {
       // First the -wal goes into the file and begins anew: else the room given up is spent on making it longer.
       checkpoint(at)
       // A few rows a transaction: what each writes must fit into that room again.
-      for (let from = 0; from < round.deletes.length; from += removalsPerCommit) {
+      for (let from = 0; from < Math.max(round.deletes.length, round.sharedDeletes.length); from += removalsPerCommit) {
         const deletes = round.deletes.subarray(from, from + removalsPerCommit)
-        transaction(at.db, () => at.rows.write({ ...round, deletes, buries: [] }, slab, lastId, true))
+        const sharedDeletes = round.sharedDeletes.subarray(from, from + removalsPerCommit)
+        transaction(at.db, () => at.rows.write({ ...round, deletes, sharedDeletes, buries: [] }, slab, lastId, true))
         checkpoint(at)
       }
-      transaction(at.db, () => at.rows.write({ ...round, deletes: new Float64Array() }, slab, lastId, true))
+      const nothing = new Float64Array()
+      transaction(at.db, () => at.rows.write({ ...round, deletes: nothing, sharedDeletes: nothing }, slab, lastId, true))
       return true
     } catch (error) {
       if (storeFaultOf(error) === 'damaged') throw error
@@ -198,59 +196,35 @@ const createSession = (options: WorkerOptions) => {
     }
   }
 
-  const adoptRun = (at: Open, theirRun: string): FoundSource | undefined => {
-    const ownerless = isOwnerless(theirRun)
-    const theirs = ownerless || !isRunName(theirRun) ? undefined : lockOwner(path, theirRun)
-    if (!ownerless && isRunName(theirRun) && theirs === undefined) return undefined
-    const mark = ownerless ? 0 : isRunName(theirRun) ? readMark(path, theirRun) : Number.POSITIVE_INFINITY
-    try {
-      const owners = new Map<number, number>()
-      const sums = transaction(at.db, () => {
-        for (const row of at.db.prepare('SELECT id, mark FROM owners WHERE run = ?').all(theirRun)) {
-          owners.set(Number(row['id']), Math.max(Number(row['mark']), mark))
-        }
-        const held = new Set(
-          at.db
-            .prepare(`SELECT DISTINCT owner FROM batches WHERE owner IN (${[...owners.keys()].join(',')})`)
-            .all()
-            .map((row) => Number(row['owner'])),
-        )
-        for (const [id, itsMark] of owners) {
-          if (held.has(id)) at.db.prepare('UPDATE owners SET run = ?, mark = ? WHERE id = ?').run(run, itsMark, id)
-          else {
-            at.db.prepare('DELETE FROM owners WHERE id = ?').run(id)
-            owners.delete(id)
-          }
-        }
-        return owners.size === 0 ? undefined : at.rows.sums(owners)
-      })
-      theirs?.release()
-      if (sums === undefined) return undefined
-      const source = sources.push(owners) - 1
-      at.rows = prepareRows(at.db, at.owner, mine())
-      return { source, ...sums }
-    } catch (error) {
-      theirs?.release()
-      throw error
-    }
-  }
-
   const adopt = (): AdoptAnswer => {
     const at = ensureOpen()
     checkIdentity(at)
-    const runs = at.db.prepare('SELECT DISTINCT run FROM owners WHERE run <> ?').all(run)
-    const found: FoundSource[] = []
-    for (const row of runs) {
-      const one = adoptRun(at, String(row['run']))
-      if (one !== undefined) found.push(one)
+    const adoption = tenure.adopt(at.db)
+    try {
+      const found = adoption.any ? transaction(at.db, () => adoption.take(at.rows.sums)) : []
+      adoption.done()
+      if (found.length > 0) at.rows = prepare(at.db)
+      const stranded = tenure.stranded(at.db, at.rows.sums)
+      const used = at.rows.usedBytes()
+      if (used < shrinkAboveBytes / 16 && at.rows.freeBytes() > shrinkAboveBytes) shrink(at)
+      // Other processes, such as `otlp-bridge queue retry`, move dead letters too.
+      const version = Number(at.db.prepare('PRAGMA data_version').get()?.['data_version'])
+      if (version !== dataVersion) dead = at.rows.deadItems()
+      dataVersion = version
+      return { kind: 'adopt', found, stranded, dead, usedBytes: used, brokenLogs: brokenLogs.splice(0) }
+    } finally {
+      adoption.release()
     }
-    const used = at.rows.usedBytes()
-    if (used < shrinkAboveBytes / 16 && at.rows.freeBytes() > shrinkAboveBytes) shrink(at)
-    // Other processes, such as `otlp-bridge queue retry`, move dead letters too.
-    const version = Number(at.db.prepare('PRAGMA data_version').get()?.['data_version'])
-    if (version !== dataVersion) deadItems = at.rows.deadItems()
-    dataVersion = version
-    return { kind: 'adopt', found, deadItems, usedBytes: used, brokenLogs: brokenLogs.splice(0) }
+  }
+
+  const setDestinations = (destinations: readonly string[]): Answer => {
+    tenure.setDestinations(destinations)
+    if (open !== undefined) {
+      const at = open
+      enter(at.db)
+      at.rows = prepare(at.db)
+    } else ensureOpen()
+    return { kind: 'done' }
   }
 
   const shrink = ({ db }: Open): void => {
@@ -297,13 +271,16 @@ const createSession = (options: WorkerOptions) => {
     return { kind: 'read', values }
   }
 
-  const end = (empty: boolean): Answer => {
+  const page = ({ destination, owners, afterId, limit }: PageRequest): Answer => {
+    const { rows } = ensureOpen()
+    // What is put by this run and paged in again was not handed out yet: mark 0.
+    return { kind: 'page', rows: rows.page(owners ?? [{ id: tenure.ownerOf(destination), mark: 0 }], afterId, limit) }
+  }
+
+  const end = (empty: readonly string[]): Answer => {
     if (open !== undefined) {
       const { db } = open
-      transaction(db, () => {
-        if (empty) db.prepare('DELETE FROM owners WHERE run = ?').run(run)
-        else db.prepare('UPDATE owners SET mark = max(mark, ?), run = ? WHERE run = ?').run(readMark(path, run), `closed-${run}`, run)
-      })
+      transaction(db, () => tenure.leave(db, empty))
     }
     close()
     lock?.release()
@@ -315,10 +292,10 @@ const createSession = (options: WorkerOptions) => {
     switch (request.kind) {
       case 'round':
         return writeRound(request)
-      case 'page': {
-        const owners: Owners = sources[request.source] ?? new Map()
-        return { kind: 'page', rows: ensureOpen().rows.page(owners, request.afterId, request.limit) }
-      }
+      case 'destinations':
+        return setDestinations(request.destinations)
+      case 'page':
+        return page(request)
       case 'read':
         return read(request.ids)
       case 'adopt':

@@ -1,111 +1,86 @@
 /** The queue that lives in memory alone: nothing survives the process, and there are no dead letters to look at later. */
 
 import { BridgeError } from '../../errors.ts'
-import { ownsChunk } from '../../otlp/encode/chunks.ts'
-import type { EncodedBatch } from '../../otlp/intake.ts'
-import { createAccounts, exposeGauges } from './accounts.ts'
+import type { Metrics } from '../../telemetry/metrics.ts'
+import { type Accounts, createAccounts, exposeGauges } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
+import { letGo, type Recycle } from './holders.ts'
+import { deal, forwardDeal, fullAtTheDoor, fullLane, type OpenLane, stoppingError } from './put.ts'
 import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, QueueStats, RoutedBatch } from './queue.ts'
-import { asQueued, createWaiting, type Entry, ownBytes } from './waiting.ts'
+import { asQueued, createWaiting, type Entry } from './waiting.ts'
 
 export interface MemoryQueueOptions {
   /** Destinations, in their order; at least one. */
   readonly lanes: readonly LaneOptions[]
-  /** Bytes each of them may hold. */
+  /** Bytes each of them may hold; what several hold is in memory once. */
   readonly maxSize: number
   readonly ack: 'memory' | 'forwarded'
 }
 
-/** After how many seconds a sender should come back to a full queue. */
-const fullRetryAfterSeconds = 5
+interface MemoryLane extends Lane, OpenLane {
+  options: LaneOptions
+  readonly accounts: Accounts
+  add(entry: Entry): void
+  /** What is left counts as dropped; senders that wait are told. */
+  end(reason: 'shutdown' | 'destination_removed'): void
+}
 
-/**
- * Creates a memory queue. What is buried has no place to go: it counts as dropped, with the endpoint's reason
- * (`ack: forwarded`: the sender is told instead, and it counts nowhere here). What is left at `close` counts as dropped
- * with reason `shutdown`.
- */
-export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps): Queue {
-  const { maxSize, ack } = options
+interface LaneDeps {
+  readonly metrics: Metrics
+  readonly nowMs: () => number
+  readonly recycle: Recycle | undefined
+}
+
+function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, recycle }: LaneDeps): MemoryLane {
+  const { destination } = options
   const waiting = createWaiting()
   const underWay = new Map<number, Entry>()
-  const accounts = createAccounts(deps.metrics)
+  const accounts = createAccounts(metrics, destination)
   const bell = createDoorbell(
     () => waiting,
     () => waiting.size > 0,
   )
-  let nextId = 1
-  let closed = false
 
-  const refusalOf = (bytes: number): BridgeError | undefined => {
-    if (closed) return new BridgeError('OB_STOPPING', 'cannot queue data: the bridge is stopping', { retryAfterSeconds: 1 })
-    if (accounts.bytes + bytes <= maxSize) return undefined
-    return new BridgeError('OB_QUEUE_FULL', `cannot queue data: the queue is at queue.maxSize (${maxSize} bytes)`, {
-      retryAfterSeconds: fullRetryAfterSeconds,
-    })
-  }
-
-  const takeAway = (batches: readonly QueuedBatch[]): Entry[] => {
+  const takeAway = (batches: readonly QueuedBatch[], memoryIsFree: boolean): Entry[] => {
     const gone: Entry[] = []
     for (const { id } of batches) {
       const entry = underWay.get(id)
       if (entry === undefined) continue
       underWay.delete(id)
       accounts.remove(entry)
+      letGo(entry, memoryIsFree, recycle)
       gone.push(entry)
     }
     return gone
   }
 
+  const drop = (entry: Entry, reason: string, error: BridgeError): void => {
+    if (entry.forwarded === undefined) accounts.books(entry).dropped(reason).value += entry.items
+    else entry.forwarded.failed(accounts, entry, error)
+  }
+
   const oldestMs = (): number | undefined => {
     let oldest = waiting.oldest()?.queuedAtMs
     for (const entry of underWay.values()) if (oldest === undefined || entry.queuedAtMs < oldest) oldest = entry.queuedAtMs
-    return oldest === undefined ? undefined : Math.max(0, deps.nowMs() - oldest)
+    return oldest === undefined ? undefined : Math.max(0, nowMs() - oldest)
   }
 
-  const put = (batch: EncodedBatch): Promise<void> => {
-    const refused = refusalOf(batch.data.byteLength)
-    if (refused !== undefined) return Promise.reject(refused)
-    const entry: Entry = {
-      id: nextId++,
-      format: batch.format,
-      signal: batch.signal,
-      items: batch.items,
-      bytes: batch.data.byteLength,
-      queuedAtMs: deps.nowMs(),
-      maybeSent: false,
-      data: ownBytes(batch.data),
-      stored: false,
-      forwarded: undefined,
-    }
-    accounts.add(entry)
-    waiting.add(entry)
-    const done = ack === 'memory' ? Promise.resolve() : new Promise<void>((resolve, reject) => void (entry.forwarded = { resolve, reject }))
-    bell.ring()
-    return done
-  }
-
-  const stats = (): QueueStats => ({
-    batches: accounts.batches,
-    items: accounts.items,
-    bytes: accounts.bytes,
-    maxBytes: maxSize,
-    oldestMs: oldestMs(),
-    deadItems: 0,
-    fault: undefined,
-  })
-
-  const lane: Lane = {
-    destination: options.lanes[0]?.destination ?? 'default',
+  return {
+    destination,
+    options,
+    accounts,
+    isFull: (bytes) => accounts.bytes + bytes > maxSize,
+    add(entry) {
+      waiting.add(entry)
+      bell.ring()
+    },
     async take(limits) {
       const taken = waiting.take(limits)
       for (const entry of taken) underWay.set(entry.id, entry)
       return taken.map(asQueued)
     },
     async settle(batches, memoryIsFree = false) {
-      for (const entry of takeAway(batches)) {
-        entry.forwarded?.resolve()
-        if (memoryIsFree && entry.data !== undefined && ownsChunk(entry.data)) deps.recycle?.(entry.data.buffer)
-      }
+      for (const entry of takeAway(batches, memoryIsFree)) entry.forwarded?.delivered(accounts, entry)
     },
     release(batches) {
       for (const { id } of batches) {
@@ -117,35 +92,92 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
       bell.ring()
     },
     async bury(batches, reason, message) {
-      for (const entry of takeAway(batches)) {
-        if (entry.forwarded === undefined) accounts.books(entry).dropped(reason).value += entry.items
-        else entry.forwarded.reject(new BridgeError('OB_SEND_PERMANENT', `cannot forward data: ${message}`))
-      }
+      const error = new BridgeError('OB_SEND_PERMANENT', `cannot forward data: ${message}`)
+      for (const entry of takeAway(batches, false)) drop(entry, reason, error)
     },
     ready: (atLeast) => bell.ready(atLeast),
     waiting: () => ({ items: waiting.items, bytes: waiting.bytes }),
-    stats,
-  }
-
-  const queue: Queue = {
-    lanes: [lane],
-    put: (parts: readonly RoutedBatch[]) => Promise.all(parts.map(({ batch }) => put(batch))).then(() => undefined),
-    refusal: () => refusalOf(0) ?? (accounts.bytes >= maxSize ? refusalOf(1) : undefined),
-    async setLanes() {
-      throw new Error('BUG: one lane')
-    },
-    stats,
-    async close() {
-      closed = true
+    stats: () => ({
+      batches: accounts.batches,
+      items: accounts.items,
+      bytes: accounts.bytes,
+      maxBytes: maxSize,
+      oldestMs: oldestMs(),
+      deadItems: 0,
+    }),
+    end(reason) {
       const left = [...underWay.values(), ...waiting.removeAll()]
       underWay.clear()
       for (const entry of left) {
         accounts.remove(entry)
-        if (entry.forwarded === undefined) accounts.books(entry).dropped('shutdown').value += entry.items
-        else entry.forwarded.reject(new BridgeError('OB_STOPPING', 'cannot forward data: the bridge is stopping', { retryAfterSeconds: 1 }))
+        letGo(entry, false, recycle)
+        drop(entry, reason, stoppingError())
       }
     },
   }
-  exposeGauges(deps.metrics, stats)
-  return queue
+}
+
+/**
+ * Creates a memory queue. What is buried has no place to go: it counts as dropped, with the endpoint's reason
+ * (`ack: forwarded`: the sender is told instead). What is left at `close` counts as dropped with reason `shutdown`, what a
+ * lane holds that goes with `destination_removed`.
+ */
+export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps): Queue {
+  const { maxSize, ack } = options
+  const { metrics, nowMs } = deps
+  let lanes: readonly MemoryLane[] = []
+  let lastId = 0
+  let closed = false
+
+  const setLanes = (wanted: readonly LaneOptions[]): void => {
+    const before = lanes
+    lanes = wanted.map((one) => {
+      const known = before.find(({ destination }) => destination === one.destination)
+      if (known === undefined) return createLane(one, maxSize, { metrics, nowMs, recycle: deps.recycle })
+      known.options = one
+      return known
+    })
+    metrics.setDestinations(wanted.map((one) => one.destination))
+    for (const lane of before) if (!lanes.includes(lane)) lane.end('destination_removed')
+  }
+
+  const put = (parts: readonly RoutedBatch[]): Promise<void> => {
+    const refused = closed ? stoppingError() : fullLane(lanes, parts, maxSize)
+    if (refused !== undefined) return Promise.reject(refused)
+    const dealt = deal(lanes, parts, { metrics, nowMs: nowMs(), stored: false, nextId: () => ++lastId })
+    const done = ack === 'memory' || dealt.batches.length === 0 ? Promise.resolve() : forwardDeal(dealt)
+    for (const { places } of dealt.batches) for (const { lane, entry } of places) lane.add(entry)
+    return done
+  }
+
+  const stats = (): QueueStats => {
+    const all = lanes.map((lane) => lane.stats())
+    const sum = (what: 'batches' | 'items' | 'bytes' | 'maxBytes'): number => all.reduce((total, one) => total + one[what], 0)
+    const oldest = all.flatMap(({ oldestMs }) => (oldestMs === undefined ? [] : [oldestMs]))
+    return {
+      batches: sum('batches'),
+      items: sum('items'),
+      bytes: sum('bytes'),
+      maxBytes: sum('maxBytes'),
+      oldestMs: oldest.length === 0 ? undefined : Math.max(...oldest),
+      deadItems: 0,
+      fault: undefined,
+    }
+  }
+
+  setLanes(options.lanes)
+  exposeGauges(metrics, () => lanes)
+  return {
+    get lanes() {
+      return lanes
+    },
+    put,
+    refusal: (which) => (closed ? stoppingError() : fullAtTheDoor(lanes, which, maxSize)),
+    setLanes: async (wanted) => setLanes(wanted),
+    stats,
+    async close() {
+      closed = true
+      for (const lane of lanes) lane.end('shutdown')
+    },
+  }
 }

@@ -2,13 +2,16 @@
  * Who lives. Each process holds an exclusive lock on a small SQLite file of its own, `owners/<run>.lock`, for as long as
  * it lives; the operating system ends the lock with the process, whatever ends it. No clock and no process id is believed.
  *
- * Beside it lies `owners/<run>.mark`: 8 bytes, the highest id ever handed out for sending. Written without a flush, so it
- * is exact after a crash of the process; after a power cut it may be behind, which costs a count of repeats, no data.
+ * Beside it lies `owners/<run>.mark`: of each destination the highest id ever handed out for sending, 16 bytes: a key made
+ * of its name, and the id (doubles, little-endian). Written without a flush, so it is exact after a crash of the process;
+ * after a power cut it may be behind, which costs a count of repeats, no data. A mark of 8 bytes is one of layout 1: the id
+ * for all.
  */
 
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
 
 /** The lock of one run; `release` ends it and removes its files. */
 export interface OwnerLock {
@@ -68,11 +71,21 @@ export function isOwnerless(run: string): boolean {
   return run.startsWith('closed-') || run.startsWith('retry-')
 }
 
-/** The mark of a run; Infinity (anything may have been sent) when there is none or it cannot be read. */
-export function readMark(path: string, run: string): number {
+const recordBytes = 16
+
+/** A number for a name; two names of one number share a mark, which costs a count of repeats. */
+const keyOf = (destination: string): number => crc32(destination)
+
+/** The mark of a run for a destination; Infinity (anything may have been sent) when there is none or it cannot be read. */
+export function readMark(path: string, run: string, destination: string): number {
   try {
     const bytes = readFileSync(markFile(path, run))
-    return bytes.length >= 8 ? bytes.readDoubleLE(0) : Number.POSITIVE_INFINITY
+    if (bytes.length === 8) return bytes.readDoubleLE(0)
+    let mark = -1
+    for (let at = 0; at + recordBytes <= bytes.length; at += recordBytes) {
+      if (bytes.readDoubleLE(at) === keyOf(destination)) mark = Math.max(mark, bytes.readDoubleLE(at + 8))
+    }
+    return bytes.length % recordBytes === 0 ? mark : Number.POSITIVE_INFINITY
   } catch {
     // Not knowing means assuming the worst.
     return Number.POSITIVE_INFINITY
@@ -81,25 +94,32 @@ export function readMark(path: string, run: string): number {
 
 /** The writing end of a run's mark. */
 export interface MarkWriter {
-  /** Notes that batches up to this id are about to be sent. Some microseconds; never throws. */
-  raise(id: number): void
+  /** Notes that batches of a destination up to this id are about to be sent. Some microseconds; never throws. */
+  raise(destination: string, id: number): void
   close(): void
+}
+
+interface Slot {
+  readonly offset: number
+  readonly bytes: Buffer
+  highest: number
 }
 
 /** Opens the mark of this run. When it cannot be written, the file is removed, so that everything counts as maybe sent. */
 export function openMark(path: string, run: string): MarkWriter {
   const file = markFile(path, run)
-  const bytes = Buffer.alloc(8)
-  let highest = -1
+  const slots = new Map<string, Slot>()
   let fd: number | undefined
-  const write = (): void => {
+  const open = (): number => {
+    mkdirSync(join(path, 'owners'), { recursive: true })
+    return openSync(file, 'w')
+  }
+  const write = (slot: Slot): void => {
     try {
       if (fd === undefined) {
-        mkdirSync(join(path, 'owners'), { recursive: true })
-        fd = openSync(file, 'w')
-      }
-      bytes.writeDoubleLE(highest, 0)
-      writeSync(fd, bytes, 0, 8, 0)
+        fd = open()
+        for (const one of slots.values()) writeSync(fd, one.bytes, 0, recordBytes, one.offset)
+      } else writeSync(fd, slot.bytes, 0, recordBytes, slot.offset)
     } catch {
       // No mark is a mark of Infinity: see readMark.
       close()
@@ -117,12 +137,24 @@ export function openMark(path: string, run: string): MarkWriter {
     if (fd !== undefined) closeSync(fd)
     fd = undefined
   }
-  write()
+  try {
+    // An empty one: nothing was handed out.
+    fd = open()
+  } catch {
+    remove()
+  }
   return {
-    raise(id) {
-      if (id <= highest) return
-      highest = id
-      write()
+    raise(destination, id) {
+      let slot = slots.get(destination)
+      if (slot === undefined) {
+        slot = { offset: slots.size * recordBytes, bytes: Buffer.alloc(recordBytes), highest: -1 }
+        slot.bytes.writeDoubleLE(keyOf(destination), 0)
+        slots.set(destination, slot)
+      }
+      if (id <= slot.highest) return
+      slot.highest = id
+      slot.bytes.writeDoubleLE(id, 8)
+      write(slot)
     },
     close,
   }

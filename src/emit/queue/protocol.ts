@@ -3,6 +3,7 @@
 import type { Signal } from '../../otlp/intake.ts'
 import type { Held } from './accounts.ts'
 import type { BrokenLog } from './log-damage.ts'
+import type { Stranded } from './queue.ts'
 
 /** Handed to the worker at its start. */
 export interface WorkerOptions {
@@ -17,21 +18,36 @@ export interface WorkerOptions {
   readonly slab: SharedArrayBuffer
   /** Rows of this run above it were never acknowledged (a commit in doubt) and are removed at the start; -1: there are none yet. */
   readonly lastId: number
+  /** What this process sends to, in the order of the configuration. */
+  readonly destinations: readonly string[]
 }
 
-/** Columns of {@link RoundRequest.puts}, one row of numbers a batch. */
-export const putColumns = 7
-export const putColumn = { id: 0, format: 1, signal: 2, items: 3, queuedAtMs: 4, offset: 5, length: 6 } as const
+/** Columns of {@link RoundRequest.puts}: one row of numbers for each batch and destination. */
+export const putColumns = 9
+export const putColumn = {
+  id: 0,
+  format: 1,
+  signal: 2,
+  items: 3,
+  queuedAtMs: 4,
+  offset: 5,
+  length: 6,
+  destination: 7,
+  /** So many rows, this one and the next, have one value. */
+  sharedBy: 8,
+} as const
 
 /** One transaction: removals, burials, puts. */
 export interface RoundRequest {
   readonly kind: 'round'
-  /** `id` 0: give it one. `format` and `signal` are places in `names`. */
+  /** `id` 0: give it one. `format`, `signal` and `destination` are places in `names`. */
   readonly puts: Float64Array
   /** The values, when they do not fit the slab. */
   readonly large: SharedArrayBuffer | undefined
   readonly names: readonly string[]
   readonly deletes: Float64Array
+  /** Rows whose value others may have too. */
+  readonly sharedDeletes: Float64Array
   readonly buries: readonly Burial[]
 }
 
@@ -42,9 +58,23 @@ export interface Burial {
   readonly diedAtMs: number
 }
 
+/** From now on this process sends to these; what it holds for others is let go. */
+export interface DestinationsRequest {
+  readonly kind: 'destinations'
+  readonly destinations: readonly string[]
+}
+
+/** An owner of rows, and its mark: the highest id that may have been sent. */
+export interface OwnerMark {
+  readonly id: number
+  readonly mark: number
+}
+
 export interface PageRequest {
   readonly kind: 'page'
-  readonly source: number
+  readonly destination: string
+  /** Whose rows; undefined: what this run has put. */
+  readonly owners: readonly OwnerMark[] | undefined
   readonly afterId: number
   readonly limit: number
 }
@@ -65,11 +95,11 @@ export interface ProbeRequest {
 
 export interface CloseRequest {
   readonly kind: 'close'
-  /** Nothing is left: the run need not be remembered. */
-  readonly empty: boolean
+  /** Destinations for which nothing is left: the run need not be remembered there. */
+  readonly empty: readonly string[]
 }
 
-export type Request = RoundRequest | PageRequest | ReadRequest | AdoptRequest | ProbeRequest | CloseRequest
+export type Request = RoundRequest | DestinationsRequest | PageRequest | ReadRequest | AdoptRequest | ProbeRequest | CloseRequest
 
 /** A row without its value. */
 export interface Row {
@@ -80,14 +110,21 @@ export interface Row {
   readonly bytes: number
   readonly queuedAtMs: number
   readonly maybeSent: boolean
+  /** Its value stands apart, others may have it too. */
+  readonly shared: boolean
 }
 
 /** Rows of other runs that are ours now, found at the start or when their owner died. */
 export interface FoundSource {
-  readonly source: number
+  readonly destination: string
+  readonly owners: readonly OwnerMark[]
   readonly sums: readonly (Held & { readonly batches: number })[]
   readonly oldestAtMs: number
-  readonly maxId: number
+}
+
+export interface DeadItems {
+  readonly destination: string
+  readonly items: number
 }
 
 export type FaultKind = 'full' | 'io' | 'replaced'
@@ -115,7 +152,7 @@ export interface RoundAnswer {
   readonly firstId: number
   /** Bytes of the file that are in use, by all processes. */
   readonly usedBytes: number
-  readonly deadItems: number
+  readonly dead: readonly DeadItems[]
 }
 
 export interface PageAnswer {
@@ -133,7 +170,8 @@ export interface AdoptAnswer {
   readonly kind: 'adopt'
   readonly found: readonly FoundSource[]
   readonly brokenLogs: readonly BrokenLog[]
-  readonly deadItems: number
+  readonly stranded: readonly Stranded[]
+  readonly dead: readonly DeadItems[]
   readonly usedBytes: number
 }
 

@@ -45,10 +45,19 @@ export interface LaneStats {
   readonly deadItems: number
 }
 
+/** What nobody sends. */
+export interface Stranded {
+  readonly destination: string
+  readonly batches: number
+  readonly items: number
+}
+
 /** The whole queue: sums over its lanes, the oldest of all. */
 export interface QueueStats extends LaneStats {
   /** Why nothing can be stored now; undefined when all is well. */
   readonly fault: string | undefined
+  /** What is stored for destinations that are not configured, and no other process sends. */
+  readonly stranded?: readonly Stranded[]
 }
 
 /** What waits and is not under way. */

@@ -7,6 +7,7 @@ import type { Entry, Waiting } from './waiting.ts'
 import type { WorkerLink } from './worker-link.ts'
 
 export interface ReaderDeps {
+  readonly destination: string
   readonly link: WorkerLink
   /** Sources that are read to their end are taken out of it. */
   readonly sources: Source[]
@@ -31,13 +32,13 @@ export interface Reader {
 
 const pageRows = 4096
 
-/** Creates the reading side of a disk queue. */
+/** Creates the reading side of one lane. */
 export function createReader(deps: ReaderDeps): Reader {
-  const { link, sources, own, forwarded, tail } = deps
+  const { destination, link, sources, own, forwarded, tail } = deps
 
   const pageIn = (source: Source): Promise<void> => {
     source.paging ??= new Promise((resolve, reject) => {
-      link.call({ kind: 'page', source: source.number, afterId: source.cursor, limit: pageRows }, (reply) => {
+      link.call({ kind: 'page', destination, owners: source.owners, afterId: source.cursor, limit: pageRows }, (reply) => {
         source.paging = undefined
         if (reply.fault !== undefined) {
           deps.onFault(reply.fault)

@@ -4,9 +4,33 @@ import type { Burial, RoundRequest } from './protocol.ts'
 import { putColumns } from './protocol.ts'
 import type { Entry } from './waiting.ts'
 
-/** A batch on its way to the disk. */
-export interface PendingPut {
+/** Where a batch goes once it is stored. */
+export interface StoredLane {
+  readonly destination: string
+  /** The row is committed under the entry's id. @param again it was in the queue before, and had to be stored anew */
+  stored(entry: Entry, again: boolean): void
+  /** It is not stored, and will not be. */
+  withdrawn(entry: Entry): void
+}
+
+/** One batch in one lane. */
+export interface Place {
+  readonly lane: StoredLane
   readonly entry: Entry
+}
+
+/** Bytes on their way to the disk, for one lane or several. */
+export interface PendingValue {
+  readonly data: Uint8Array
+  readonly places: readonly Place[]
+}
+
+/** What is stored together or not at all. */
+export interface PendingPut {
+  readonly values: readonly PendingValue[]
+  readonly bytes: number
+  /** Takes back what was counted of it beside its entries. */
+  readonly undo: (() => void) | undefined
   /** Undefined: nobody waits (`ack: memory`, or put back after a fault). */
   readonly waiter: { resolve(): void; reject(error: Error): void } | undefined
 }
@@ -15,6 +39,7 @@ export interface PendingPut {
 export interface Round {
   readonly puts: PendingPut[]
   readonly deletes: number[]
+  readonly sharedDeletes: number[]
   readonly buries: Burial[]
   /** Those who wait for the removals. */
   readonly waiters: (() => void)[]
@@ -23,8 +48,15 @@ export interface Round {
 export interface Pending {
   readonly puts: PendingPut[]
   deletes: number[]
+  sharedDeletes: number[]
   buries: Burial[]
   waiters: (() => void)[]
+}
+
+/** What was put back after a fault may have been settled since; nothing is left to store then. */
+const isSettled = ({ values }: PendingPut): boolean => {
+  const entry = values[0]?.places[0]?.entry
+  return entry !== undefined && entry.id !== 0 && entry.data === undefined
 }
 
 /** Values begin at multiples of it, so that the checksum reads aligned. */
@@ -36,30 +68,51 @@ const align = 8
  * @param withPuts false: removals only, while nothing can be stored
  */
 export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts: boolean): { round: Round; request: RoundRequest } {
-  const round: Round = { puts: [], deletes: pending.deletes, buries: pending.buries, waiters: pending.waiters }
+  const { deletes, sharedDeletes, buries, waiters } = pending
+  const round: Round = { puts: [], deletes, sharedDeletes, buries, waiters }
   pending.deletes = []
+  pending.sharedDeletes = []
   pending.buries = []
   pending.waiters = []
-  // What was put back after a fault may have been settled since; nothing is left to store then.
-  if (pending.puts.some(({ entry }) => entry.data === undefined)) {
-    pending.puts.splice(0, pending.puts.length, ...pending.puts.filter(({ entry }) => entry.data !== undefined))
-  }
+  if (pending.puts.some(isSettled)) pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => !isSettled(put)))
   let large: SharedArrayBuffer | undefined
   let size = 0
+  let rows = 0
   let count = 0
   if (withPuts) {
-    for (const { entry } of pending.puts) {
-      if (size + entry.bytes > slab.byteLength) {
+    for (const put of pending.puts) {
+      const room = roomOf(put)
+      if (size + room > slab.byteLength) {
         if (count > 0) break
-        large = new SharedArrayBuffer(entry.bytes)
+        large = new SharedArrayBuffer(room)
       }
-      size += Math.ceil(entry.bytes / align) * align
+      size += room
+      for (const { places } of put.values) rows += places.length
       count++
     }
     for (const put of count === pending.puts.length ? pending.puts.splice(0) : pending.puts.splice(0, count)) round.puts.push(put)
   }
-  const values = new Uint8Array(large ?? slab)
-  const puts = new Float64Array(count * putColumns)
+  const { puts, names } = layOut(round.puts, rows, new Uint8Array(large ?? slab))
+  const request: RoundRequest = {
+    kind: 'round',
+    puts,
+    large,
+    names,
+    deletes: Float64Array.from(deletes),
+    sharedDeletes: Float64Array.from(sharedDeletes),
+    buries,
+  }
+  return { round, request }
+}
+
+const roomOf = ({ values }: PendingPut): number => {
+  let room = 0
+  for (const { data } of values) room += Math.ceil(data.byteLength / align) * align
+  return room
+}
+
+const layOut = (round: readonly PendingPut[], rows: number, into: Uint8Array): { puts: Float64Array; names: string[] } => {
+  const puts = new Float64Array(rows * putColumns)
   const names: string[] = []
   const place = (name: string): number => {
     const at = names.indexOf(name)
@@ -67,19 +120,22 @@ export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts:
   }
   let offset = 0
   let at = 0
-  for (const { entry } of round.puts) {
-    const data = entry.data
-    if (data === undefined) throw new Error('BUG: a batch to be stored has no data')
-    values.set(data, offset)
-    puts[at++] = entry.id
-    puts[at++] = place(entry.format)
-    puts[at++] = place(entry.signal)
-    puts[at++] = entry.items
-    puts[at++] = entry.queuedAtMs
-    puts[at++] = offset
-    puts[at++] = data.byteLength
-    offset += Math.ceil(data.byteLength / align) * align
+  for (const { values } of round) {
+    for (const { data, places } of values) {
+      into.set(data, offset)
+      for (const { lane, entry } of places) {
+        puts[at++] = entry.id
+        puts[at++] = place(entry.format)
+        puts[at++] = place(entry.signal)
+        puts[at++] = entry.items
+        puts[at++] = entry.queuedAtMs
+        puts[at++] = offset
+        puts[at++] = data.byteLength
+        puts[at++] = place(lane.destination)
+        puts[at++] = places.length
+      }
+      offset += Math.ceil(data.byteLength / align) * align
+    }
   }
-  const request: RoundRequest = { kind: 'round', puts, large, names, deletes: Float64Array.from(round.deletes), buries: round.buries }
-  return { round, request }
+  return { puts, names }
 }

@@ -3,21 +3,27 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { Signal } from '../../otlp/intake.ts'
-import { type FoundSource, putColumn, putColumns, type RoundRequest, type Row } from './protocol.ts'
+import type { Held } from './accounts.ts'
+import { type DeadItems, type OwnerMark, putColumn, putColumns, type RoundRequest, type Row } from './protocol.ts'
 
-/** Owners whose rows one source of the main thread reads, with their marks. */
-export type Owners = ReadonlyMap<number, number>
+/** What an owner has of one format and signal. */
+export interface OwnerSums extends Held {
+  readonly owner: number
+  readonly batches: number
+  readonly oldestAtMs: number
+}
 
 export interface Rows {
   /** Carries out a round within the open transaction; with `removalsOnly` without its puts. Returns the first id given. */
   write(round: RoundRequest, slab: SharedArrayBuffer, floorId: number, removalsOnly: boolean): { firstId: number; lastId: number }
-  page(owners: Owners, afterId: number, limit: number): Row[]
+  page(owners: readonly OwnerMark[], afterId: number, limit: number): Row[]
   /** The value, checked; undefined when it is gone, `damaged` when its checksum does not hold. */
   read(id: number): Uint8Array | 'damaged' | undefined
   /** Moves a row to the damaged ones, in a transaction of its own. */
   setAside(id: number): void
-  sums(owners: Owners): Omit<FoundSource, 'source'>
-  deadItems(): number
+  /** One pass over the table, however many owners. */
+  sums(owners: readonly number[]): OwnerSums[]
+  deadItems(): DeadItems[]
   usedBytes(): number
   freeBytes(): number
 }
@@ -25,27 +31,48 @@ export interface Rows {
 /** The checksum covers the value alone: a count that cannot be one must not make the books unreadable. */
 const saneItems = "(CASE WHEN typeof(items) = 'integer' AND items BETWEEN 0 AND 1000000000 THEN items ELSE 0 END)"
 
-const deadColumns = 'format, signal, items, bytes, queued_at, crc'
+/** A shared value is not touched for its length. */
+const sizeOf =
+  "(CASE typeof(data) WHEN 'integer' THEN (CASE WHEN bytes BETWEEN 0 AND 2147483647 THEN bytes ELSE 0 END) ELSE length(data) END)"
 
-const inList = (owners: Iterable<number>): string => [...owners].join(',')
+/** The value itself, wherever it stands; null when it is not there. */
+const valueText = "(CASE typeof(data) WHEN 'integer' THEN (SELECT shared.data FROM shared WHERE shared.id = batches.data) ELSE data END)"
 
-/** @param mine every owner of this process: no other rows are ever removed */
-export function prepareRows(db: DatabaseSync, owner: number, mine: Iterable<number>): Rows {
-  const own = inList(mine)
+const rowColumns = 'format, signal, items, bytes, queued_at, crc'
+
+export interface RowsOptions {
+  /** Every owner of this process: no other rows are ever removed. */
+  readonly mine: Iterable<number>
+  /** The owner of what this run puts for a destination. Throws when there is none. */
+  readonly ownerOf: (destination: string) => number
+}
+
+/** Prepares the statements; to be done again when `mine` changes. */
+export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): Rows {
+  const own = [...mine].join(',')
   // A row put back under its old id yields to another process's row of that id; it is still in the memory of its owner.
   const insert = db.prepare(
     'INSERT OR IGNORE INTO batches (id, owner, format, signal, items, bytes, queued_at, crc, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const remove = db.prepare(`DELETE FROM batches WHERE id = ? AND owner IN (${own})`)
+  const removeSharing = db.prepare(
+    `DELETE FROM batches WHERE id = ? AND owner IN (${own}) RETURNING CASE WHEN typeof(data) = 'integer' AND data BETWEEN 0 AND 9007199254740991 THEN data END AS shared`,
+  )
+  const share = db.prepare('INSERT INTO shared (id, data) VALUES (?, ?)')
+  const unshare = db.prepare(
+    "DELETE FROM shared WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM batches WHERE typeof(data) = 'integer' AND data = ?1)",
+  )
   const bury = db.prepare(
-    `INSERT INTO dead (${deadColumns}, died_at, reason, message, data) SELECT ${deadColumns}, ?, ?, ?, data FROM batches WHERE id = ? AND owner IN (${own})`,
+    `INSERT INTO dead (destination, ${rowColumns}, died_at, reason, message, data)
+     SELECT coalesce((SELECT destination FROM owners WHERE owners.id = owner), ''), ${rowColumns}, ?, ?, ?, coalesce(${valueText}, x'')
+     FROM batches WHERE id = ? AND owner IN (${own})`,
   )
   const highest = db.prepare('SELECT max(id) AS id FROM batches')
-  const select = db.prepare('SELECT crc, data FROM batches WHERE id = ?')
+  const select = db.prepare(`SELECT crc, ${valueText} AS data FROM batches WHERE id = ?`)
   const damage = db.prepare(
-    `INSERT OR REPLACE INTO damaged (id, ${deadColumns}, data) SELECT id, ${deadColumns}, data FROM batches WHERE id = ?`,
+    `INSERT OR REPLACE INTO damaged (id, ${rowColumns}, data) SELECT id, ${rowColumns}, coalesce(${valueText}, x'') FROM batches WHERE id = ?`,
   )
-  const dead = db.prepare('SELECT total(items) AS items FROM dead')
+  const dead = db.prepare('SELECT destination, total(items) AS items FROM dead GROUP BY destination')
   const pageCount = db.prepare('PRAGMA page_count')
   const freeCount = db.prepare('PRAGMA freelist_count')
   const pageSize = Number(db.prepare('PRAGMA page_size').get()?.['page_size'])
@@ -55,34 +82,52 @@ export function prepareRows(db: DatabaseSync, owner: number, mine: Iterable<numb
     const values = new Uint8Array(round.large ?? slab)
     const firstId = Math.max(Number(highest.get()?.['id'] ?? 0), floorId) + 1
     let nextId = firstId
-    for (let at = 0; at < puts.length; at += putColumns) {
+    for (let at = 0; at < puts.length; ) {
       const column = (name: keyof typeof putColumn): number => puts[at + putColumn[name]] as number
       const offset = column('offset')
       const data = values.subarray(offset, offset + column('length'))
-      const id = column('id') === 0 ? nextId++ : column('id')
-      const format = names[column('format')] as string
-      const signal = names[column('signal')] as string
-      insert.run(id, owner, format, signal, column('items'), data.length, column('queuedAtMs'), crc32(data), data)
+      const crc = crc32(data)
+      const rows = column('sharedBy')
+      const value = rows === 1 ? data : nextId
+      if (rows > 1) share.run(nextId, data)
+      for (const end = at + rows * putColumns; at < end; at += putColumns) {
+        const id = column('id') === 0 ? nextId++ : column('id')
+        const owner = ownerOf(names[column('destination')] as string)
+        const format = names[column('format')] as string
+        const signal = names[column('signal')] as string
+        insert.run(id, owner, format, signal, column('items'), data.length, column('queuedAtMs'), crc, value)
+      }
     }
     return { firstId, lastId: nextId - 1 }
+  }
+
+  /** Removes rows, and the values that then nobody has any more. */
+  const removeAllSharing = (ids: Iterable<number>): void => {
+    const left = new Set<number>()
+    for (const id of ids) {
+      const value = removeSharing.get(id)?.['shared']
+      if (typeof value === 'number') left.add(value)
+    }
+    for (const value of left) unshare.run(value)
   }
 
   return {
     write(round, slab, floorId, removalsOnly) {
       for (const id of round.deletes) remove.run(id)
+      if (round.sharedDeletes.length > 0) removeAllSharing(round.sharedDeletes)
       for (const burial of round.buries) {
-        for (const id of burial.ids) {
-          bury.run(burial.diedAtMs, burial.reason, burial.message, id)
-          remove.run(id)
-        }
+        for (const id of burial.ids) bury.run(burial.diedAtMs, burial.reason, burial.message, id)
+        removeAllSharing(burial.ids)
       }
       return removalsOnly || round.puts.length === 0 ? { firstId: floorId + 1, lastId: floorId } : put(round, slab, floorId)
     },
     page(owners, afterId, limit) {
       // The value is the last column: SQLite does not touch its pages here.
+      const marks = new Map(owners.map(({ id, mark }) => [id, mark]))
       const found = db
         .prepare(
-          `SELECT id, owner, format, signal, ${saneItems} AS items, length(data) AS bytes, queued_at FROM batches WHERE id > ? AND owner IN (${inList(owners.keys())}) ORDER BY id LIMIT ?`,
+          `SELECT id, owner, format, signal, ${saneItems} AS items, ${sizeOf} AS bytes, queued_at, typeof(data) = 'integer' AS shared
+           FROM batches WHERE id > ? AND owner IN (${[...marks.keys()].join(',')}) ORDER BY id LIMIT ?`,
         )
         .all(afterId, limit)
       return found.map((row) => ({
@@ -92,7 +137,8 @@ export function prepareRows(db: DatabaseSync, owner: number, mine: Iterable<numb
         items: Number(row['items']),
         bytes: Number(row['bytes']),
         queuedAtMs: Number(row['queued_at']),
-        maybeSent: Number(row['id']) <= (owners.get(Number(row['owner'])) ?? Number.POSITIVE_INFINITY),
+        maybeSent: Number(row['id']) <= (marks.get(Number(row['owner'])) ?? Number.POSITIVE_INFINITY),
+        shared: row['shared'] === 1,
       }))
     },
     read(id) {
@@ -104,29 +150,27 @@ export function prepareRows(db: DatabaseSync, owner: number, mine: Iterable<numb
     setAside(id) {
       db.exec('BEGIN IMMEDIATE')
       damage.run(id)
-      remove.run(id)
+      removeAllSharing([id])
       db.exec('COMMIT')
     },
     sums(owners) {
       const found = db
         .prepare(
-          `SELECT format, signal, count(*) AS batches, sum(${saneItems}) AS items, sum(length(data)) AS bytes, min(queued_at) AS oldest, max(id) AS maxId
-           FROM batches WHERE owner IN (${inList(owners.keys())}) GROUP BY format, signal`,
+          `SELECT owner, format, signal, count(*) AS batches, sum(${saneItems}) AS items, sum(${sizeOf}) AS bytes, min(queued_at) AS oldest
+           FROM batches WHERE owner IN (${owners.join(',')}) GROUP BY owner, format, signal`,
         )
         .all()
-      return {
-        sums: found.map((row) => ({
-          format: String(row['format']),
-          signal: String(row['signal']) as Signal,
-          batches: Number(row['batches']),
-          items: Number(row['items']),
-          bytes: Number(row['bytes']),
-        })),
-        oldestAtMs: Math.min(...found.map((row) => Number(row['oldest']))),
-        maxId: Math.max(0, ...found.map((row) => Number(row['maxId']))),
-      }
+      return found.map((row) => ({
+        owner: Number(row['owner']),
+        format: String(row['format']),
+        signal: String(row['signal']) as Signal,
+        batches: Number(row['batches']),
+        items: Number(row['items']),
+        bytes: Number(row['bytes']),
+        oldestAtMs: Number(row['oldest']),
+      }))
     },
-    deadItems: () => Number(dead.get()?.['items'] ?? 0),
+    deadItems: () => dead.all().map((row) => ({ destination: String(row['destination']), items: Number(row['items']) })),
     usedBytes: () => (Number(pageCount.get()?.['page_count']) - Number(freeCount.get()?.['freelist_count'])) * pageSize,
     freeBytes: () => Number(freeCount.get()?.['freelist_count']) * pageSize,
   }

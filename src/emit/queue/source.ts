@@ -1,7 +1,7 @@
-/** One run's rows as the main thread reads them: a window of them in memory, the rest counted and paged in by id. */
+/** Rows of one destination as the main thread reads them: a window of them in memory, the rest counted and paged in by id. */
 
 import type { Held } from './accounts.ts'
-import type { Row } from './protocol.ts'
+import type { OwnerMark, Row } from './protocol.ts'
 import type { WaitingTotals } from './queue.ts'
 import { createWaiting, type Entry, type Waiting } from './waiting.ts'
 
@@ -17,8 +17,10 @@ export interface Unindexed {
 }
 
 export interface Source {
-  /** Number the worker knows it by. */
-  readonly number: number
+  /** Whose rows these are; undefined: what this run has put. */
+  readonly owners: readonly OwnerMark[] | undefined
+  /** When the oldest of them was queued, as far as it was not paged in. */
+  readonly oldestAtMs: number
   readonly waiting: Waiting
   /** True while there may be rows on disk above `cursor` that are not in the window. */
   more: boolean
@@ -33,8 +35,11 @@ export interface Source {
   arrived(rows: readonly Row[], last: boolean): Unindexed[]
 }
 
-/** Creates an empty source. */
-export function createSource(number: number): Source {
+/**
+ * Creates an empty source.
+ * @param oldestAtMs of rows that are found in the store: when the oldest was queued
+ */
+export function createSource(owners?: readonly OwnerMark[], oldestAtMs = Number.POSITIVE_INFINITY): Source {
   const unindexed = new Map<string, Unindexed>()
   let items = 0
   let bytes = 0
@@ -51,7 +56,8 @@ export function createSource(number: number): Source {
   }
 
   const source: Source = {
-    number,
+    owners,
+    oldestAtMs,
     waiting: createWaiting(),
     more: false,
     cursor: 0,
@@ -70,7 +76,7 @@ export function createSource(number: number): Source {
     },
     arrived(rows, last) {
       for (const row of rows) {
-        const entry: Entry = { ...row, data: undefined, stored: true, forwarded: undefined }
+        const entry: Entry = { ...row, data: undefined, holders: undefined, stored: true, forwarded: undefined }
         source.waiting.add(entry)
         source.cursor = row.id
         count(row, 1, -1)
@@ -87,12 +93,12 @@ export function createSource(number: number): Source {
   return source
 }
 
-/** When the oldest waiting batch of these sources was queued; for what is not paged in yet, `foundAtMs`. Infinity when there is none. */
-export function oldestQueuedAt(sources: readonly Source[], foundAtMs: number): number {
+/** When the oldest waiting batch of these sources was queued, in milliseconds. Infinity when there is none. */
+export function oldestQueuedAt(sources: readonly Source[]): number {
   let oldest = Number.POSITIVE_INFINITY
-  for (const { number, waiting, more } of sources) {
+  for (const { oldestAtMs, waiting, more } of sources) {
     oldest = Math.min(oldest, waiting.oldest()?.queuedAtMs ?? Number.POSITIVE_INFINITY)
-    if (number !== 0 && waiting.size === 0 && more) oldest = Math.min(oldest, foundAtMs)
+    if (waiting.size === 0 && more) oldest = Math.min(oldest, oldestAtMs)
   }
   return oldest
 }

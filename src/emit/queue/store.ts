@@ -6,28 +6,46 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { type BrokenLog, findBrokenLog } from './log-damage.ts'
 
 /** Version of the layout, in `user_version`. Layouts are public: a new one gets a new number and reads the old. */
-export const formatVersion = 1
+export const formatVersion = 2
 
 /** `OBst`: says whose file it is. */
 export const applicationId = 0x4f427374
 
 const schema = `
-CREATE TABLE owners (id INTEGER PRIMARY KEY AUTOINCREMENT, born TEXT NOT NULL, run TEXT NOT NULL, mark REAL NOT NULL);
+CREATE TABLE owners (id INTEGER PRIMARY KEY AUTOINCREMENT, born TEXT NOT NULL, run TEXT NOT NULL, mark REAL NOT NULL,
+  destination TEXT NOT NULL DEFAULT '');
 CREATE TABLE batches (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, format TEXT NOT NULL, signal TEXT NOT NULL,
   items INTEGER NOT NULL, bytes INTEGER NOT NULL, queued_at INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE dead (id INTEGER PRIMARY KEY, format TEXT NOT NULL, signal TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
+CREATE TABLE dead (id INTEGER PRIMARY KEY, destination TEXT NOT NULL DEFAULT '', format TEXT NOT NULL, signal TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
   queued_at INTEGER NOT NULL, crc INTEGER NOT NULL, died_at INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, data BLOB NOT NULL);
-CREATE INDEX dead_items ON dead (items);
 CREATE TABLE damaged (id INTEGER PRIMARY KEY, format TEXT NOT NULL, signal TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
   queued_at INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL);
 PRAGMA application_id = ${applicationId};
+`
+
+/** What version 2 has beside the tables of version 1. An integer in `batches.data` is the id of a value in `shared`. */
+const sharing = `
+CREATE TABLE shared (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE INDEX shared_by ON batches (data) WHERE typeof(data) = 'integer';
+CREATE INDEX dead_items ON dead (destination, items);
 PRAGMA user_version = ${formatVersion};
 `
 
+/**
+ * Version 1 knew one destination: rows without one are taken by the first that is configured. The new columns stand behind
+ * those that were there, and the rows are not rewritten.
+ */
+const fromVersion1 = `
+ALTER TABLE owners ADD COLUMN destination TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN destination TEXT NOT NULL DEFAULT '';
+DROP INDEX IF EXISTS dead_items;
+`
+
 const columnsOf = {
-  owners: 'id, born, run, mark',
+  owners: 'id, born, run, mark, destination',
+  shared: 'id, data',
   batches: 'id, owner, format, signal, items, bytes, queued_at, crc, data',
-  dead: 'id, format, signal, items, bytes, queued_at, crc, died_at, reason, message, data',
+  dead: 'id, destination, format, signal, items, bytes, queued_at, crc, died_at, reason, message, data',
   damaged: 'id, format, signal, items, bytes, queued_at, crc, data',
 } as const
 
@@ -62,7 +80,7 @@ const pragma = (db: DatabaseSync, name: string): number => Number(Object.values(
 
 /**
  * Opens the store of a state folder, making it when there is none. Throws; {@link storeFaultOf} says what kind of fault
- * it is. A file of a newer layout is an `io` fault: it is left alone.
+ * it is. A file of a newer layout is an `io` fault: it is left alone; one of an older layout becomes one of this.
  * @param onBrokenLog told of commits that its log has lost
  */
 export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBrokenLog?: (broken: BrokenLog) => void): DatabaseSync {
@@ -81,8 +99,12 @@ export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBroken
     if (version > formatVersion) throw new Error(`it was written by a newer version (layout ${version}, this one knows ${formatVersion})`)
     if (version === 0) {
       if (db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() !== undefined) throw new ForeignFile('it is not a store of otlp-bridge')
-      db.exec(schema)
+      db.exec(schema + sharing)
     } else if (pragma(db, 'application_id') !== applicationId) throw new ForeignFile('it is not a store of otlp-bridge')
+    else if (version === 1) {
+      requireColumns(db, 'owners', 'id, born, run, mark')
+      db.exec(fromVersion1 + sharing)
+    }
     for (const [table, columns] of Object.entries(columnsOf)) requireColumns(db, table, columns)
     db.exec('COMMIT')
     syncFolder(path)
@@ -157,15 +179,37 @@ export function salvageStore(from: string, to: DatabaseSync): Salvage {
     return { ...counts, faults: 1 }
   }
   try {
-    for (const table of ['owners', 'batches', 'dead', 'damaged'] as const) {
+    for (const table of ['owners', 'shared', 'batches', 'dead', 'damaged'] as const) {
       const { rows, faults } = salvageTable(old, to, table)
       if (table === 'batches' || table === 'dead') counts[table] = rows
       counts.faults += faults
     }
+    removeOrphans(to)
   } finally {
     old.close()
   }
   return counts
+}
+
+/** Values whose every row was lost. */
+const removeOrphans = (db: DatabaseSync): void => {
+  try {
+    db.exec("DELETE FROM shared WHERE id NOT IN (SELECT data FROM batches WHERE typeof(data) = 'integer')")
+  } catch (error) {
+    // On a full disk they stay: they cost room, nothing else.
+    if (storeFaultOf(error) === 'damaged') throw error
+  }
+}
+
+/** How a table of the old file names its columns: what a layout before this one did not have is empty. */
+const selectedFrom = (old: DatabaseSync, table: Table): string => {
+  const have = new Set(
+    old
+      .prepare(`PRAGMA table_info(${table})`)
+      .all()
+      .map((row) => String(row['name'])),
+  )
+  return columnsOf[table].replace(/\w+/g, (column) => (column === 'destination' && !have.has(column) ? "'' AS destination" : column))
 }
 
 const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows: number; faults: number } => {
@@ -175,12 +219,15 @@ const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows
   let faults = 0
   let open = 0
   const prepared = new Map<string, StatementSync>()
+  let selected: string = columns
   const select = (where: string): StatementSync => {
     let found = prepared.get(where)
-    if (found === undefined) prepared.set(where, (found = old.prepare(`SELECT ${columns} FROM ${table} WHERE ${where}`)))
+    if (found === undefined) prepared.set(where, (found = old.prepare(`SELECT ${selected} FROM ${table} WHERE ${where}`)))
     return found
   }
   try {
+    if (table === 'shared' && pragma(old, 'user_version') === 1) return { rows, faults }
+    selected = selectedFrom(old, table)
     select('id = ?')
   } catch {
     // The schema itself cannot be read.

@@ -2,6 +2,8 @@
 
 import { ownsChunk } from '../../otlp/encode/chunks.ts'
 import type { Signal } from '../../otlp/intake.ts'
+import type { Forwarding } from './forwarding.ts'
+import type { Holders } from './holders.ts'
 import type { QueuedBatch, TakeLimits } from './queue.ts'
 
 /** A queued batch as its queue keeps it: `data` may be on disk only. */
@@ -14,10 +16,14 @@ export interface Entry {
   readonly queuedAtMs: number
   readonly maybeSent: boolean
   data: Uint8Array | undefined
+  /** Lanes with the same bytes in memory; undefined: nobody else has them. */
+  holders: Holders | undefined
+  /** On disk its value stands apart, for several lanes. */
+  readonly shared: boolean
   /** False for what is never on disk (`ack: forwarded`, memory queues). */
   readonly stored: boolean
-  /** `ack: forwarded`: the one who waits for the endpoint's word. */
-  forwarded: { resolve(): void; reject(error: Error): void } | undefined
+  /** `ack: forwarded`: the one who waits for the word of all endpoints. */
+  forwarded: Forwarding | undefined
 }
 
 interface Line {

@@ -15,8 +15,11 @@ export interface WorkerLink {
 /** Published code is JavaScript beside this file, a checkout runs the TypeScript. */
 const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './disk-worker.ts' : './disk-worker.js', import.meta.url)
 
-/** @param lastId highest id known to be committed, -1 for none: asked whenever a worker is started */
-export function createWorkerLink(options: Omit<WorkerOptions, 'lastId'>, lastId: () => number): WorkerLink {
+/** What is asked whenever a worker is started. */
+export type WorkerState = Pick<WorkerOptions, 'lastId' | 'destinations'>
+
+/** Creates the link; the worker is started by the first call. */
+export function createWorkerLink(options: Omit<WorkerOptions, keyof WorkerState>, state: () => WorkerState): WorkerLink {
   const calls: { onReply: (reply: Reply) => void; sinceMs: number }[] = []
   let worker: Worker | undefined
   let ended = false
@@ -32,7 +35,7 @@ export function createWorkerLink(options: Omit<WorkerOptions, 'lastId'>, lastId:
 
   const start = (): Worker => {
     const fresh = new Worker(workerUrl, {
-      workerData: { ...options, lastId: lastId() } satisfies WorkerOptions,
+      workerData: { ...options, ...state() } satisfies WorkerOptions,
       // It makes hardly any garbage: values come in shared memory and go into SQLite.
       resourceLimits: { maxYoungGenerationSizeMb: 1 },
     })

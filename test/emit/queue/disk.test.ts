@@ -160,7 +160,7 @@ describe('createDiskQueue', () => {
 
     const { queue, metrics } = await openDisk(path)
     expect(await drain(queue)).toEqual([0, 1, 3, 4])
-    expect(metrics.books('zipkin-json', 'traces').dropped('damaged').value).toBe(1)
+    expect(metrics.books('zipkin-json', 'traces').at('default').dropped('damaged').value).toBe(1)
     expect(metrics.counter('otlp_bridge_queue_damaged_batches_total').value).toBe(1)
     expect(metrics.sums()).toMatchObject([{ carried: 5, queued: 0, dropped: 1 }])
     const store = openStoreForInspection(path)

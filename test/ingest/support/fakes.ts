@@ -43,7 +43,7 @@ export function createFakeDeps(nowMs: () => number = () => 1_700_000_000_000): F
       async put(batch) {
         const error = fake.putError ?? fake.refuseWith
         if (error !== undefined) throw error
-        metrics.books(batch.format, batch.signal).queued.value += batch.items
+        metrics.books(batch.format, batch.signal).at('default').queued.value += batch.items
         if (fake.gate !== undefined) await fake.gate
         fake.batches.push({ ...batch, data: new Uint8Array(batch.data) })
       },

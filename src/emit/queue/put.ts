@@ -1,0 +1,136 @@
+/** From what was received to what the lanes get: who takes it, who is full, what is counted beside. */
+
+import { BridgeError } from '../../errors.ts'
+import type { Cell, Metrics } from '../../telemetry/metrics.ts'
+import type { Accounts } from './accounts.ts'
+import { createForwarding } from './forwarding.ts'
+import { holdersOf } from './holders.ts'
+import type { LaneOptions, RoutedBatch } from './queue.ts'
+import { type Entry, ownBytes } from './waiting.ts'
+
+/** After how many seconds a sender should come back to a full queue. */
+const fullRetryAfterSeconds = 5
+
+/** A lane as the door sees it. */
+export interface OpenLane {
+  readonly options: LaneOptions
+  readonly accounts: Accounts
+  /** True when so many bytes more are too many. */
+  isFull(bytes: number): boolean
+}
+
+/** A batch with one entry for each lane that takes it. */
+export interface DealtBatch<L> {
+  readonly data: Uint8Array
+  readonly places: readonly { readonly lane: L; readonly entry: Entry }[]
+}
+
+export interface Deal<L> {
+  readonly batches: readonly DealtBatch<L>[]
+  readonly bytes: number
+  /** Takes back what was counted of items that no entry stands for; undefined when there was none. */
+  readonly undo: (() => void) | undefined
+}
+
+export interface DealOptions {
+  readonly metrics: Metrics
+  readonly nowMs: number
+  readonly stored: boolean
+  readonly nextId: () => number
+}
+
+/** What a sender is told while a queue stops. */
+export function stoppingError(): BridgeError {
+  return new BridgeError('OB_STOPPING', 'cannot queue data: the bridge is stopping', { retryAfterSeconds: 1 })
+}
+
+const fullError = (lanes: number, { destination }: LaneOptions, maxSize: number): BridgeError => {
+  const whose = lanes > 1 ? `the queue of destination ${destination}` : 'the queue'
+  return new BridgeError('OB_QUEUE_FULL', `cannot queue data: ${whose} is at queue.maxSize (${maxSize} bytes)`, {
+    retryAfterSeconds: fullRetryAfterSeconds,
+  })
+}
+
+/** Why the lanes cannot take these parts; undefined when they can. Lanes that drop when they are full do not stand in the way. */
+export function fullLane(lanes: readonly OpenLane[], parts: readonly RoutedBatch[], maxSize: number): BridgeError | undefined {
+  for (let at = 0; at < lanes.length; at++) {
+    const lane = lanes[at] as OpenLane
+    if (lane.options.whenFull === 'drop') continue
+    let bytes = 0
+    for (const part of parts) if (part.lanes.includes(at)) bytes += part.batch.data.byteLength
+    if (bytes > 0 && lane.isFull(bytes)) return fullError(lanes.length, lane.options, maxSize)
+  }
+  return undefined
+}
+
+/** As {@link fullLane}, at the door. @param which places of lanes that get everything */
+export function fullAtTheDoor(lanes: readonly OpenLane[], which: readonly number[] | undefined, maxSize: number): BridgeError | undefined {
+  for (let at = 0; at < lanes.length; at++) {
+    const lane = lanes[at] as OpenLane
+    if (lane.options.whenFull === 'drop' || which?.includes(at) === false) continue
+    if (lane.isFull(1)) return fullError(lanes.length, lane.options, maxSize)
+  }
+  return undefined
+}
+
+/** Makes the entries and counts everything: queued, routed elsewhere, without a way, dropped because a lane is full. */
+export function deal<L extends OpenLane>(lanes: readonly L[], parts: readonly RoutedBatch[], options: DealOptions): Deal<L> {
+  const { metrics } = options
+  const batches: DealtBatch<L>[] = []
+  let bytes = 0
+  let counted: { readonly cell: Cell; readonly items: number }[] | undefined
+  const count = (cell: Cell, items: number): void => {
+    cell.value += items
+    counted ??= []
+    counted.push({ cell, items })
+  }
+  for (const { batch, lanes: wanted } of parts) {
+    const takers: L[] = []
+    if (wanted.length === 0) count(metrics.books(batch.format, batch.signal).dropped('no_route'), batch.items)
+    else
+      for (let at = 0; at < lanes.length; at++) {
+        const lane = lanes[at] as L
+        if (!wanted.includes(at)) count(lane.accounts.books(batch).elsewhere, batch.items)
+        else if (lane.options.whenFull === 'drop' && lane.isFull(batch.data.byteLength))
+          count(lane.accounts.books(batch).dropped('destination_full'), batch.items)
+        else takers.push(lane)
+      }
+    if (takers.length === 0) continue
+    const data = ownBytes(batch.data)
+    const holders = holdersOf(takers.length)
+    const places = takers.map((lane) => {
+      const entry: Entry = {
+        id: options.nextId(),
+        format: batch.format,
+        signal: batch.signal,
+        items: batch.items,
+        bytes: data.byteLength,
+        queuedAtMs: options.nowMs,
+        maybeSent: false,
+        data,
+        holders,
+        shared: holders !== undefined,
+        stored: options.stored,
+        forwarded: undefined,
+      }
+      lane.accounts.add(entry)
+      return { lane, entry }
+    })
+    batches.push({ data, places })
+    bytes += data.byteLength
+  }
+  const undo = counted === undefined ? undefined : () => takeBack(counted)
+  return { batches, bytes, undo }
+}
+
+/** Lets the entries of a deal report to who waits for all endpoints; resolves and rejects as they do. */
+export function forwardDeal<L extends OpenLane>({ batches, undo }: Deal<L>): Promise<void> {
+  const shares = batches.flatMap(({ places }) => places.map(({ lane, entry }) => ({ accounts: lane.accounts, batch: entry })))
+  const { done, forwarding } = createForwarding(shares, undo ?? (() => {}))
+  for (const { batch } of shares) batch.forwarded = forwarding
+  return done
+}
+
+const takeBack = (counted: readonly { readonly cell: Cell; readonly items: number }[] | undefined): void => {
+  for (const { cell, items } of counted ?? []) cell.value -= items
+}

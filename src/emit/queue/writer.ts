@@ -1,0 +1,170 @@
+/** The disk queue's group commits: what is to be written gathers while the round before is under way. */
+
+import type { Burial, Fault, RoundAnswer } from './protocol.ts'
+import { gatherRound, type Pending, type PendingPut, type Round, type StoredLane } from './round.ts'
+import type { Entry } from './waiting.ts'
+import type { WorkerLink } from './worker-link.ts'
+
+export interface WriterDeps {
+  readonly link: WorkerLink
+  /** Nothing can be stored now: only removals are tried, when they are asked for. */
+  readonly isBroken: () => boolean
+  readonly onCommitted: (round: Round, answer: RoundAnswer) => void
+  /** Called when what the round held is pending again. */
+  readonly onFault: (fault: Fault) => void
+}
+
+export interface Writer {
+  put(put: PendingPut): void
+  /** Before what already waits: it is older. */
+  putBack(puts: readonly PendingPut[]): void
+  /** Removes a row with the next round. */
+  remove(entry: Entry): void
+  bury(burial: Burial): void
+  /** Resolves when the removals and burials until now are stored. */
+  removed(): Promise<void>
+  hasRemovals(): boolean
+  /** True while something of this lane is on its way to the disk. */
+  holds(lane: StoredLane): boolean
+  /** True while a round is under way. */
+  isSending(): boolean
+  /** Takes a lane out of what waits to be stored; its entries. */
+  withdraw(lane: StoredLane): Entry[]
+  /** Those whose sender waits for an answer; they are pending no more. */
+  takeAwaited(): PendingPut[]
+  /** Sends a round when there is reason to. */
+  schedule(): void
+  /** Sends removals and burials alone, whatever fault there is. */
+  removeNow(): void
+  /** From now on nothing waits for company. */
+  hurry(): void
+  isIdle(): boolean
+  /** Ends it; what never came to be stored. */
+  end(): PendingPut[]
+}
+
+const slabBytes = 4 * 2 ** 20
+/** Removals wait this long for puts to share a transaction with. */
+const removalDelayMs = 25
+/** So many of them wait for nothing. */
+const manyRemovals = 256
+
+/** Memory for the values of a round, seen by both threads; one round is under way at a time. */
+export function createSlab(): SharedArrayBuffer {
+  return new SharedArrayBuffer(slabBytes)
+}
+
+/** Creates the writing side of a disk queue. */
+export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer {
+  const { link } = deps
+  const pending: Pending = { puts: [], deletes: [], sharedDeletes: [], buries: [], waiters: [] }
+  let underWay: Round | undefined
+  let scheduled: NodeJS.Immediate | undefined
+  let removalTimer: NodeJS.Timeout | undefined
+  let hurrying = false
+  let ended = false
+
+  const removals = (): number => pending.deletes.length + pending.sharedDeletes.length
+  const hasRemovals = (): boolean => removals() > 0 || pending.buries.length > 0
+
+  const schedule = (): void => {
+    if (underWay !== undefined || scheduled !== undefined || ended || deps.isBroken()) return
+    if (pending.puts.length > 0 || pending.buries.length > 0 || removals() > manyRemovals || (hurrying && hasRemovals())) {
+      clearTimeout(removalTimer)
+      removalTimer = undefined
+      // The requests of one turn of the event loop share a commit.
+      scheduled = setImmediate(() => {
+        scheduled = undefined
+        send(true)
+      })
+    } else if (removals() > 0 && removalTimer === undefined) {
+      removalTimer = setTimeout(() => {
+        removalTimer = undefined
+        send(true)
+      }, removalDelayMs)
+      removalTimer.unref()
+    }
+  }
+
+  const send = (withPuts: boolean): void => {
+    if (underWay !== undefined || ended || (withPuts && deps.isBroken())) return
+    const { round, request } = gatherRound(pending, slab, withPuts)
+    underWay = round
+    link.call(request, (reply) => {
+      underWay = undefined
+      if (reply.answer?.kind === 'round') {
+        deps.onCommitted(round, reply.answer)
+        for (const wake of round.waiters) wake()
+      } else if (reply.fault !== undefined) onFailed(round, reply.fault)
+      schedule()
+    })
+  }
+
+  const onFailed = (round: Round, fault: Fault): void => {
+    if (!fault.removalsDone) {
+      pending.deletes = round.deletes.concat(pending.deletes)
+      pending.sharedDeletes = round.sharedDeletes.concat(pending.sharedDeletes)
+      pending.buries = round.buries.concat(pending.buries)
+      pending.waiters = round.waiters.concat(pending.waiters)
+    } else for (const wake of round.waiters) wake()
+    pending.puts.unshift(...round.puts)
+    deps.onFault(fault)
+  }
+
+  const isOf = (lane: StoredLane) => (put: PendingPut) => put.values.some(({ places }) => places.some((place) => place.lane === lane))
+
+  return {
+    put(put) {
+      pending.puts.push(put)
+      schedule()
+    },
+    putBack(puts) {
+      pending.puts.unshift(...puts)
+    },
+    remove({ id, shared }) {
+      if (shared) pending.sharedDeletes.push(id)
+      else pending.deletes.push(id)
+    },
+    bury(burial) {
+      pending.buries.push(burial)
+    },
+    removed() {
+      const stored = new Promise<void>((resolve) => pending.waiters.push(resolve))
+      schedule()
+      return stored
+    },
+    hasRemovals,
+    holds: (lane) => pending.puts.some(isOf(lane)) || (underWay?.puts.some(isOf(lane)) ?? false),
+    isSending: () => underWay !== undefined,
+    withdraw(lane) {
+      const entries: Entry[] = []
+      const without = pending.puts.map((put) => {
+        if (!isOf(lane)(put)) return put
+        const values = put.values.map(({ data, places }) => ({ data, places: places.filter((place) => place.lane !== lane) }))
+        for (const { places } of put.values) for (const place of places) if (place.lane === lane) entries.push(place.entry)
+        return { ...put, values: values.filter(({ places }) => places.length > 0) }
+      })
+      pending.puts.splice(0, pending.puts.length, ...without)
+      return entries
+    },
+    takeAwaited() {
+      const awaited = pending.puts.filter((put) => put.waiter !== undefined)
+      pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => put.waiter === undefined))
+      return awaited
+    },
+    schedule,
+    removeNow: () => send(false),
+    hurry() {
+      hurrying = true
+      schedule()
+    },
+    isIdle: () => underWay === undefined && pending.puts.length === 0 && !hasRemovals(),
+    end() {
+      ended = true
+      clearTimeout(removalTimer)
+      if (scheduled !== undefined) clearImmediate(scheduled)
+      for (const wake of pending.waiters.splice(0)) wake()
+      return pending.puts.splice(0)
+    },
+  }
+}
