@@ -28,6 +28,7 @@ export interface Lease extends TopicPartition {
 
 /** A message under way: what {@link KafkaReader.done} takes. */
 export interface Hold {
+  readonly lease: Lease
   readonly tracker: OffsetTracker
   readonly ticket: Ticket
 }

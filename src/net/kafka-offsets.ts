@@ -6,6 +6,8 @@ export interface Ticket {
   /** Bytes it counts for while it is under way. */
   readonly bytes: number
   done: boolean
+  /** Let go without being done: nothing behind it is committed any more. */
+  abandoned: boolean
 }
 
 export interface OffsetTracker {
@@ -15,6 +17,8 @@ export interface OffsetTracker {
   reached(offset: number): void
   /** The message is where it must be. Twice is once. */
   done(ticket: Ticket): void
+  /** Nobody will be done with it here: whoever reads the partition next gets it again. */
+  abandon(ticket: Ticket): void
   /** The offset to commit: that of the oldest message under way, or the one reached when there is none. */
   readonly committable: number
   /** Messages under way, and their bytes. */
@@ -36,7 +40,7 @@ export function createOffsetTracker(from: number): OffsetTracker {
   return {
     add(offset, size) {
       if (offset < next) throw new Error(`BUG: offset ${offset} comes after ${next}`)
-      const ticket: Ticket = { offset, bytes: size, done: false }
+      const ticket: Ticket = { offset, bytes: size, done: false, abandoned: false }
       tickets.push(ticket)
       next = offset + 1
       underWay++
@@ -47,7 +51,7 @@ export function createOffsetTracker(from: number): OffsetTracker {
       if (offset > next) next = offset
     },
     done(ticket) {
-      if (ticket.done) return
+      if (ticket.done || ticket.abandoned) return
       ticket.done = true
       underWay--
       bytes -= ticket.bytes
@@ -56,6 +60,12 @@ export function createOffsetTracker(from: number): OffsetTracker {
         tickets = tickets.slice(head)
         head = 0
       }
+    },
+    abandon(ticket) {
+      if (ticket.done || ticket.abandoned) return
+      ticket.abandoned = true
+      underWay--
+      bytes -= ticket.bytes
     },
     get committable() {
       return tickets[head]?.offset ?? next

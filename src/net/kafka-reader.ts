@@ -14,6 +14,8 @@ export interface ReaderOptions extends SessionOptions {
   readonly section: string
   readonly group: string
   readonly topics: readonly string[]
+  /** False: topics may come later, and are no trouble until then. */
+  readonly needsTopics?: boolean
   /** How often topics are looked at: those that were missing, and how many partitions they have. Default 15 s. */
   readonly topicCheckMs?: number
 }
@@ -28,6 +30,8 @@ export interface ReaderDeps extends Pick<SessionDeps, 'onMessage' | 'onSetAside'
 export interface KafkaReader {
   /** The message is where it must be; twice is once. */
   done(hold: Hold): void
+  /** The message is not going to be done here, as its partition is another's: it is forgotten, and nothing behind it is committed. */
+  abandon(hold: Hold): void
   /** Nothing more is handed on until {@link resume}. */
   pause(): void
   resume(): void
@@ -80,7 +84,7 @@ export function startReader(options: ReaderOptions, deps: ReaderDeps): KafkaRead
 
   const hold = (lease: Lease, message: KafkaMessage, bytes: number): Hold => {
     heldBytes += bytes
-    return { tracker: lease.tracker, ticket: lease.tracker.add(message.offset, bytes) }
+    return { lease, tracker: lease.tracker, ticket: lease.tracker.add(message.offset, bytes) }
   }
 
   const sessionDeps: SessionDeps = {
@@ -180,9 +184,15 @@ export function startReader(options: ReaderOptions, deps: ReaderDeps): KafkaRead
 
   return {
     done(hold) {
-      if (hold.ticket.done) return
+      if (hold.ticket.done || hold.ticket.abandoned) return
       heldBytes -= hold.ticket.bytes
       hold.tracker.done(hold.ticket)
+      session?.wake()
+    },
+    abandon(hold) {
+      if (hold.ticket.done || hold.ticket.abandoned) return
+      heldBytes -= hold.ticket.bytes
+      hold.tracker.abandon(hold.ticket)
       session?.wake()
     },
     pause() {
@@ -198,7 +208,7 @@ export function startReader(options: ReaderOptions, deps: ReaderDeps): KafkaRead
     },
     look: () => looking?.(),
     trouble() {
-      const troubles = missing.map((topic) => `${section}: there is no topic ${topic}`)
+      const troubles = (options.needsTopics === false ? [] : missing).map((topic) => `${section}: there is no topic ${topic}`)
       if (session?.joined === true) return [...troubles, ...session.trouble().map((one) => `${section}: ${one}`)]
       if (troubles.length < topics.length && performance.now() - unjoinedSince > patienceMs) {
         troubles.push(

@@ -32,7 +32,10 @@ export interface SessionDeps {
   readonly onSetAside: (place: TopicPartition, setAside: SetAside) => void
   /** Messages that the broker no longer had when their turn came. */
   readonly onMissed: (place: TopicPartition, messages: number) => void
-  /** Finish soon what is on hand: partitions are about to go. */
+  /**
+   * Partitions are about to go, or are gone (their leases say so): finish soon what is on hand of them, or abandon it. May be called
+   * for nothing.
+   */
   readonly hurry: () => void
   readonly onLag: (place: TopicPartition, messages: number) => void
   readonly onRebalance: () => void
@@ -195,7 +198,8 @@ export function openSession(member: Member, options: SessionOptions, deps: Sessi
 
   const hooks: GroupHooks = {
     async revoking(kept) {
-      deps.onRebalance()
+      // The first joining is none.
+      if (joined) deps.onRebalance()
       const keys = new Set(kept.map(partitionKey))
       wanted = new Set([...wanted].filter((key) => keys.has(key)))
       await letGo(
@@ -208,6 +212,7 @@ export function openSession(member: Member, options: SessionOptions, deps: Sessi
       wanted = new Set(all.map(partitionKey))
       // What went without a word was another's already: its offsets are not ours to commit any more.
       for (const lease of [...leases.values()]) if (!wanted.has(lease.key)) drop(lease)
+      deps.hurry()
       void takeUp(all.filter((place) => !leases.has(partitionKey(place))))
     },
     lost: (error) => close(error ?? new Error('the membership was lost')),
@@ -369,6 +374,7 @@ export function openSession(member: Member, options: SessionOptions, deps: Sessi
     closed = true
     clearInterval(tick)
     for (const lease of [...leases.values()]) drop(lease)
+    deps.hurry()
     for (const waker of [...wakers]) waker()
     finish(reason)
   }
