@@ -1,11 +1,24 @@
-/** Content-Encoding of a request body: gzip, deflate (zlib or raw) and identity, under a ceiling of decompressed bytes and of ratio. */
+/** Content-Encoding of a request body: gzip, deflate (zlib or raw), zstd and identity, under a ceiling of decompressed bytes and of ratio. */
 
 import { promisify } from 'node:util'
-import { crc32, gunzip, gunzipSync, inflate, inflateRaw, inflateRawSync, inflateSync, type ZlibOptions } from 'node:zlib'
+import {
+  constants,
+  crc32,
+  gunzip,
+  gunzipSync,
+  inflate,
+  inflateRaw,
+  inflateRawSync,
+  inflateSync,
+  type ZlibOptions,
+  type ZstdOptions,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib'
 import PQueue from 'p-queue'
 import { BridgeError } from '../errors.ts'
 
-export type Encoding = 'identity' | 'gzip' | 'deflate'
+export type Encoding = 'identity' | 'gzip' | 'deflate' | 'zstd'
 
 export interface DecompressOptions {
   /** Bytes after decompression; more is OB_LIMIT_BODY. */
@@ -40,12 +53,16 @@ const maxMembers = 16
 const gunzipAsync = promisify<Uint8Array, ZlibOptions, Uint8Array>(gunzip)
 const inflateAsync = promisify<Uint8Array, ZlibOptions, Uint8Array>(inflate)
 const inflateRawAsync = promisify<Uint8Array, ZlibOptions, Uint8Array>(inflateRaw)
+const zstdAsync = promisify<Uint8Array, ZstdOptions, Uint8Array>(zstdDecompress)
+
+/** Memory that a zstd stream may ask for, as a power of two: 8 MiB, what HTTP allows. @see RFC 9659 */
+const zstdWindowLog = 23
 
 /**
  * Reads a Content-Encoding header. `x-gzip` is gzip, `zlib` is deflate, `identity` counts as nothing.
- * Throws OB_UNSUPPORTED_ENCODING for any other word and for two encodings on top of each other.
+ * Throws OB_UNSUPPORTED_ENCODING for any other word and for two encodings on top of each other. @param zstd take that, too
  */
-export function encodingOf(header: string | undefined): Encoding {
+export function encodingOf(header: string | undefined, zstd = false): Encoding {
   if (header === undefined || header === '') return 'identity'
   if (header === 'gzip') return 'gzip'
   let found: Encoding = 'identity'
@@ -57,7 +74,11 @@ export function encodingOf(header: string | undefined): Encoding {
     }
     if (word === 'gzip' || word === 'x-gzip') found = 'gzip'
     else if (word === 'deflate' || word === 'zlib') found = 'deflate'
-    else throw new BridgeError('OB_UNSUPPORTED_ENCODING', 'cannot read body: its Content-Encoding is neither gzip nor deflate')
+    else if (zstd && word === 'zstd') found = 'zstd'
+    else {
+      const known = zstd ? 'gzip, deflate nor zstd' : 'gzip nor deflate'
+      throw new BridgeError('OB_UNSUPPORTED_ENCODING', `cannot read body: its Content-Encoding is neither ${known}`)
+    }
   }
   return found
 }
@@ -105,8 +126,14 @@ export function createDecompressor(options: DecompressOptions): Decompressor {
     rejectGarbageAfterEnd: true,
   })
 
+  const zstdOptions = (body: Uint8Array): ZstdOptions => ({
+    maxOutputLength: ceilingOf(body),
+    params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog },
+  })
+
   const inflateNow = (encoding: Encoding, body: Uint8Array): Uint8Array => {
     try {
+      if (encoding === 'zstd') return zstdDecompressSync(body, zstdOptions(body))
       if (encoding === 'gzip') return gunzipSync(body, zlibOptions(encoding, body))
       return hasZlibHeader(body) ? inflateSync(body, zlibOptions(encoding, body)) : inflateRawSync(body, zlibOptions(encoding, body))
     } catch (error) {
@@ -151,6 +178,7 @@ export function createDecompressor(options: DecompressOptions): Decompressor {
   const inflateLater = async (encoding: Encoding, body: Uint8Array): Promise<Uint8Array> => {
     try {
       const result = await waiting.add(() => {
+        if (encoding === 'zstd') return zstdAsync(body, zstdOptions(body))
         if (encoding === 'gzip') return gunzipAsync(body, zlibOptions(encoding, body))
         return hasZlibHeader(body) ? inflateAsync(body, zlibOptions(encoding, body)) : inflateRawAsync(body, zlibOptions(encoding, body))
       })

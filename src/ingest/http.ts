@@ -44,6 +44,8 @@ export interface HttpOptions {
   readonly port: number
   readonly limits: HttpLimits
   readonly timeouts: HttpTimeouts
+  /** Take bodies compressed with zstd, too. */
+  readonly zstd?: boolean
   readonly tls?: ListenerTls | undefined
   readonly auth?: ListenerAuth | undefined
   /** Paths that need no credentials unless `auth.except` says otherwise: what an orchestrator probes. */
@@ -342,7 +344,7 @@ function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draini
       refuse(request, response, route, fault)
       return
     }
-    const encoding = encodingOf(request.headers['content-encoding'])
+    const encoding = encodingOf(request.headers['content-encoding'], options.zstd)
     reader.read(request, response, {
       done(body) {
         receiver.arrived(body.length)
@@ -367,7 +369,7 @@ function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draini
     const refusal = deps.intake.refusal()
     if (refusal !== undefined) return asBridgeError(refusal)
     try {
-      encodingOf(request.headers['content-encoding'])
+      encodingOf(request.headers['content-encoding'], options.zstd)
     } catch (error) {
       return asBridgeError(error)
     }

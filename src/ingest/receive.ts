@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks'
 import { BridgeError, type ErrorCode, isBridgeError } from '../errors.ts'
 import type { ServiceCount } from '../otlp/batch.ts'
-import type { EncodedBatch } from '../otlp/intake.ts'
+import type { EncodedBatch, Signal } from '../otlp/intake.ts'
 import { type Cell, cappedValues, type FormatBooks } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
 import type { AdapterDeps, BodyTranslator, TranslatedBody } from './adapter.ts'
@@ -11,7 +11,9 @@ import type { AdapterDeps, BodyTranslator, TranslatedBody } from './adapter.ts'
 export interface ReceiverOptions {
   /** Format label, as in `interface.md`. */
   readonly format: string
-  /** Transport label: `http` or `udp`. */
+  /** What the items are; default: traces. */
+  readonly signal?: Signal
+  /** Transport label: `http`, `grpc` or `udp`. */
   readonly transport: string
   readonly translate: BodyTranslator
   /** Refuse the whole request when one item in it is bad, as the legacy server does. */
@@ -75,8 +77,8 @@ export function cellsByReason(make: (reason: string) => Cell): (reason: string) 
 }
 
 /** The books of one body's drops and notes; where the drops go (refused or dropped) is the caller's to say. */
-export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 'refused' | 'dropped') {
-  const books: FormatBooks = deps.metrics.books(format, 'traces')
+export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 'refused' | 'dropped', signal: Signal = 'traces') {
+  const books: FormatBooks = deps.metrics.books(format, signal)
   const lost = cellsByReason((reason) => books[dropsAre](reason))
   const clients = new Map<string, Cell>()
   const noted = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_notes_total', { format, reason }))
@@ -117,14 +119,14 @@ export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 're
  * they are handed on or refused, not before.
  */
 export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Receiver {
-  const { format, transport } = options
+  const { format, transport, signal = 'traces' } = options
   const labels = { format, transport }
   const requests = deps.metrics.counter('otlp_bridge_received_requests_total', labels)
   const bytes = deps.metrics.counter('otlp_bridge_received_bytes_total', labels)
   const refusedRequests = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_refused_requests_total', { ...labels, reason }))
   const translateSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
   const queueSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format })
-  const items = createItemBooks(format, deps, 'refused')
+  const items = createItemBooks(format, deps, 'refused', signal)
   const totals: ReceiverTotals = { requests: 0, refusedRequests: 0, bytes: 0, items: 0, lostItems: 0 }
 
   const refused = (error: BridgeError): void => {
@@ -185,7 +187,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
       // Counted now, because the queue counts its side as soon as it is called.
       items.books.received.value += body.items
       try {
-        await deps.intake.put(batchOf(format, body.items, body.data))
+        await deps.intake.put(batchOf(format, body.items, body.data, signal))
       } catch (error) {
         const known = asBridgeError(error)
         items.lost(reasonOf(known.code)).value += body.items
@@ -201,7 +203,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
   }
 }
 
-/** A batch of traces for the intake. */
-export function batchOf(format: string, items: number, data: Uint8Array): EncodedBatch {
-  return { format, signal: 'traces', items, data }
+/** A batch for the intake, of traces unless said otherwise. */
+export function batchOf(format: string, items: number, data: Uint8Array, signal: Signal = 'traces'): EncodedBatch {
+  return { format, signal, items, data }
 }

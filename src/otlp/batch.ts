@@ -48,7 +48,7 @@ export interface ServiceCount {
 }
 
 /** Longest service name that is told apart: it becomes a label. */
-const longestService = 128
+export const longestService = 128
 
 /** Spans by `service.name`, which translators write as the first attribute of a resource; a service may come twice. */
 export function countServices(traces: Traces): readonly ServiceCount[] {
