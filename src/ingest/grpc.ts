@@ -1,8 +1,19 @@
-/** gRPC servers of ingest: limits, compression, health, status mapping; unary methods over bytes. */
+/**
+ * gRPC servers of ingest: what a listener declares, and its start. Unary methods over bytes, health, reflection.
+ * The road of a call is in grpc-exchange.ts, that of a connection in grpc-server.ts, HTTP/2 itself in net/http2.ts.
+ */
 
+import { createServer, type Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { BridgeError } from '../errors.ts'
 import type { ServerTls } from '../net/server-tls.ts'
-import type { Listener } from './adapter.ts'
-import type { Guard } from './guard.ts'
+import type { AdapterDeps, Listener } from './adapter.ts'
+import { type Bound, bindAll, urlHost } from './addresses.ts'
+import { createGrpcServer, type GrpcServer } from './grpc-server.ts'
+import { grpcHealthPaths } from './guard.ts'
+import { cellsByReason, type Receipt, type Receiver } from './receive.ts'
+import type { GrpcLimits, GrpcTimeouts, ListenerAuth, ListenerTls } from './schema.ts'
+import { openSecurity, type Security } from './security.ts'
 
 /** Metadata of a call by lower-case name. */
 export type GrpcHeader = (name: string) => string | undefined
@@ -15,10 +26,150 @@ export interface GrpcMethod {
   handle(message: Uint8Array, header: GrpcHeader): Promise<Uint8Array> | Uint8Array
 }
 
-/** What every gRPC listener is made with; a listener adds its limits and its methods. */
-export interface GrpcSecurity {
-  readonly tls?: ServerTls | undefined
-  readonly guard?: Guard | undefined
+/** A unary method whose message holds items for the intake. */
+export interface GrpcBody {
+  /** `/jaeger.api_v2.CollectorService/PostSpans` */
+  readonly path: string
+  readonly receiver: Receiver
+  /** Looks at metadata before the message is taken. */
+  readonly checkHead?: ((header: GrpcHeader) => BridgeError | undefined) | undefined
+  /** The answer's message; empty unless given. */
+  readonly answer?: ((receipt: Receipt) => Uint8Array) | undefined
 }
 
-export type StartGrpc = (...args: never[]) => Promise<Listener>
+/** What `grpc.reflection` tells of the services here. */
+export interface GrpcDescriptor {
+  /** A serialized `FileDescriptorProto`. */
+  readonly file: Uint8Array
+  /** Its name, and the full names of all it declares. */
+  readonly name: string
+  readonly symbols: readonly string[]
+}
+
+export interface GrpcOptions {
+  /** Section of the configuration, for messages: `ingest.jaeger.grpc`. */
+  readonly section: string
+  readonly host: string
+  readonly port: number
+  readonly limits: GrpcLimits
+  readonly timeouts: GrpcTimeouts
+  readonly tls?: ListenerTls | undefined
+  readonly auth?: ListenerAuth | undefined
+  readonly bodies: readonly GrpcBody[]
+  readonly methods?: readonly GrpcMethod[] | undefined
+  /** Why the bridge is not well, for `grpc.health.v1.Health`; undefined: it is. */
+  trouble(): string | undefined
+  /** Whether `grpc.reflection` is answered, and with what. */
+  readonly reflection?: boolean | undefined
+  readonly descriptors?: readonly GrpcDescriptor[] | undefined
+}
+
+/** Starts a server on every address of the host. Throws OB_LISTEN, or OB_CONFIG for the files of `tls` and `auth`. */
+export async function startGrpc(options: GrpcOptions, deps: AdapterDeps): Promise<Listener> {
+  const security = await openSecurity(options.section, options, grpcHealthPaths, deps)
+  try {
+    return await startSecured(options, deps, security)
+  } catch (error) {
+    security.close()
+    throw error
+  }
+}
+
+async function startSecured(options: GrpcOptions, deps: AdapterDeps, security: Security): Promise<Listener> {
+  const { tls } = security
+  const grpc = createGrpcServer({ ...options, guard: security.guard }, deps)
+  let bound: readonly Bound[]
+  try {
+    bound = await bindAll(options.section, options.host, options.port, async (address, port) =>
+      listen(tls === undefined ? plainServer(grpc) : await tlsServer(grpc, tls, options, deps), deps, address, port),
+    )
+  } catch (error) {
+    await grpc.stop(0)
+    throw error
+  }
+  return {
+    addresses: bound.map((one) => `${tls === undefined ? 'grpc' : 'grpcs'}://${urlHost(one.address)}:${one.port}`),
+    trouble: security.trouble,
+    async stop(deadlineMs) {
+      const closed = Promise.all(bound.map((one) => one.close()))
+      await grpc.stop(deadlineMs)
+      await closed
+      security.close()
+    },
+  }
+}
+
+interface Listening {
+  readonly server: Server
+  /** Called when it stops listening. */
+  stopped(): void
+}
+
+function plainServer(grpc: GrpcServer): Listening {
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => grpc.accept(socket))
+  return { server, stopped() {} }
+}
+
+/** What the two sockets of one TLS connection have in common. */
+const endOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`
+
+async function tlsServer(grpc: GrpcServer, tls: ServerTls, { timeouts }: GrpcOptions, deps: AdapterDeps): Promise<Listening> {
+  const closed = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'grpc', reason }))
+  // Not at the top: most bridges have no TLS on their listeners.
+  const { createServer: createTlsServer } = await import('node:tls')
+  const { tlsFailure } = await import('../net/server-tls.ts')
+  const server = createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], handshakeTimeout: timeouts.header, noDelay: true })
+  // Until it is secure, a connection is known to nobody else.
+  const shaking = new Map<string, Socket>()
+  server.on('connection', (socket: Socket) => {
+    const end = endOf(socket)
+    shaking.set(end, socket)
+    socket.on('close', () => {
+      if (shaking.get(end) === socket) shaking.delete(end)
+    })
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    shaking.delete(endOf(socket))
+    if (tls.admits(socket)) {
+      grpc.accept(socket)
+      return
+    }
+    closed('tls_client_certificate').value++
+    socket.destroy()
+  })
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    closed(tlsFailure(error, socket)).value++
+    socket.destroy()
+  })
+  const stopReload = tls.onReload((fresh) => server.setSecureContext(fresh))
+  return {
+    server,
+    stopped() {
+      stopReload()
+      for (const socket of shaking.values()) socket.destroy()
+    },
+  }
+}
+
+function listen({ server, stopped }: Listening, deps: AdapterDeps, address: string, port: number): Promise<Bound> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: address, port, reusePort: deps.reusePort === true, ipv6Only: address === '::1' }, () => {
+      server.removeListener('error', reject)
+      // Out of file descriptors, mostly: the connection is lost, the others go on.
+      server.on('error', () => {
+        deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'grpc', reason: 'accept_failed' }).value++
+      })
+      const at = server.address()
+      resolve({
+        address,
+        port: at !== null && typeof at === 'object' ? at.port : port,
+        close: () =>
+          new Promise((done) => {
+            server.close(() => done())
+            stopped()
+          }),
+      })
+    })
+  })
+}

@@ -191,3 +191,60 @@ export const httpKeys = (port: number) => ({
   timeouts: httpTimeouts,
   ...securityKeys,
 })
+
+/** `limits` of a listener that speaks gRPC. */
+export const grpcLimits = z
+  .strictObject({
+    message: byteSize
+      .default(4 * 1024 * 1024)
+      .describe('Bytes of one message on the wire, compared with the length it declares; more is answered with RESOURCE_EXHAUSTED.'),
+    body: byteSize.default(4 * 1024 * 1024).describe('Bytes of one message after decompression.'),
+    ratio: z
+      .number()
+      .min(1)
+      .default(100)
+      .describe('How many times its size a compressed message may expand to. Messages that stay below 1 MiB are not held to it.'),
+    pending: byteSize
+      .default(64 * 1024 * 1024)
+      .describe('Bytes of all messages that are on their way in; calls beyond it are told to come back.'),
+    ...decodeLimitKeys,
+    connections: count(4096, 'Connections at once; further ones are closed at once.'),
+    streams: count(100, 'Calls under way on one connection; further ones are refused, and clients wait by themselves.'),
+    header: byteSize.default(16 * 1024).describe('Bytes of all metadata of a call; more is answered with RESOURCE_EXHAUSTED.'),
+  })
+  .prefault({})
+  .describe('What one sender may ask of the bridge.')
+
+export type GrpcLimits = z.infer<typeof grpcLimits>
+
+/** `timeouts` of a listener that speaks gRPC. */
+export const grpcTimeouts = z
+  .strictObject({
+    request: duration.default(30_000).describe('From the beginning of a call to the last byte of its message.'),
+    header: duration
+      .default(10_000)
+      .describe('From the opening of a connection to the end of its greeting, or from the first byte of metadata to the last.'),
+    idle: duration.default(1_800_000).describe('How long a connection without calls is kept; clients open another when they need it.'),
+    age: duration
+      .default(0)
+      .describe('Age at which a connection is ended in peace, so that clients spread anew over replicas; 0 is never.'),
+    ping: duration.default(60_000).describe('Silence after which a client is asked whether it is still there; 0 is never.'),
+    pong: duration.default(20_000).describe('How long its answer may take.'),
+  })
+  .prefault({})
+  .describe('When a connection is closed that says nothing, or says it too slowly.')
+
+export type GrpcTimeouts = z.infer<typeof grpcTimeouts>
+
+/** Keys of every section of a listener that speaks gRPC. */
+export const grpcKeys = (port: number) => ({
+  host: hostKey,
+  port: portKey(port),
+  limits: grpcLimits,
+  timeouts: grpcTimeouts,
+  reflection: z
+    .boolean()
+    .default(false)
+    .describe('Answers `grpc.reflection`, so that tools such as grpcurl find the services by themselves.'),
+  ...securityKeys,
+})

@@ -1,8 +1,8 @@
-/** `ingest.jaeger`: the Jaeger collector's HTTP endpoint, the agent's UDP ports, the collector's admin port. */
+/** `ingest.jaeger`: the Jaeger collector's HTTP and gRPC endpoints, the agent's UDP ports, the collector's admin port. */
 
 import { z } from 'zod'
 import { byteSize, duration } from '../../config/units.ts'
-import { decodeLimitKeys, hostKey, httpKeys, portKey } from '../schema.ts'
+import { decodeLimitKeys, grpcKeys, hostKey, httpKeys, portKey } from '../schema.ts'
 
 const enabled = z.boolean().default(true).describe('False switches this endpoint off while the others stay.')
 
@@ -37,6 +37,11 @@ export type AgentPortConfig = z.infer<typeof agentPortConfig>
 const collector = z.strictObject({ enabled, ...httpKeys(14268) }).describe('The collector: `POST /api/traces` with Thrift.')
 export type JaegerHttpConfig = z.infer<typeof collector>
 
+const grpc = z
+  .strictObject({ enabled, ...grpcKeys(14250) })
+  .describe('The collector over gRPC: `PostSpans`, `GetSamplingStrategy`, health.')
+export type JaegerGrpcConfig = z.infer<typeof grpc>
+
 const health = z
   .strictObject({ enabled, ...httpKeys(14269) })
   .describe('The admin port of the Jaeger collector: `GET /` and `GET /metrics`. Off unless it is named here.')
@@ -50,6 +55,7 @@ export type JaegerSamplingConfig = z.infer<typeof sampling>
 export const jaegerConfig = z
   .strictObject({
     http: collector.optional(),
+    grpc: grpc.optional(),
     compact: agentPort(6831, "The agent's port for Thrift compact.").optional(),
     binary: agentPort(6832, "The agent's port for Thrift binary.").optional(),
     zipkin: agentPort(5775, "The agent's old port for Zipkin Thrift.").optional(),
@@ -63,6 +69,7 @@ export type JaegerConfig = z.infer<typeof jaegerConfig>
 /** The endpoints to start: those named and not switched off; when none is, all but `health` that are not switched off. */
 export interface JaegerEndpoints {
   readonly http: JaegerHttpConfig | undefined
+  readonly grpc: JaegerGrpcConfig | undefined
   readonly compact: AgentPortConfig | undefined
   readonly binary: AgentPortConfig | undefined
   readonly zipkin: AgentPortConfig | undefined
@@ -72,11 +79,14 @@ export interface JaegerEndpoints {
 
 /** Resolves which endpoints a section means, with their defaults filled in. */
 export function jaegerEndpoints(config: JaegerConfig): JaegerEndpoints {
-  const named = [config.http, config.compact, config.binary, config.zipkin, config.sampling].some((one) => one?.enabled === true)
+  const named = [config.http, config.grpc, config.compact, config.binary, config.zipkin, config.sampling].some(
+    (one) => one?.enabled === true,
+  )
   const wanted = <T extends { enabled: boolean }>(one: T | undefined, fallback: () => T): T | undefined =>
     one === undefined ? (named ? undefined : fallback()) : one.enabled ? one : undefined
   return {
     http: wanted(config.http, () => collector.parse({})),
+    grpc: wanted(config.grpc, () => grpc.parse({})),
     compact: wanted(config.compact, () => agentPort(6831, '').parse({})),
     binary: wanted(config.binary, () => agentPort(6832, '').parse({})),
     zipkin: wanted(config.zipkin, () => agentPort(5775, '').parse({})),

@@ -1,4 +1,4 @@
-/** Jaeger: the collector's HTTP endpoint, the agent's three ports, the collector's admin port. */
+/** Jaeger: the collector's HTTP and gRPC endpoints, the agent's three ports, the collector's admin port. */
 
 import { type JaegerTranslateConfig, jaegerTranslateConfig } from '../../translate/jaeger/config.ts'
 import { defineFormat, type EndpointStart, type FormatContext, type Means } from '../format.ts'
@@ -6,10 +6,11 @@ import type { DecodeLimits } from '../limits.ts'
 import { decodeLimitsOf } from '../schema.ts'
 import { startAgentPort } from './agent.ts'
 import { createClientStats } from './client-stats.ts'
+import { startJaegerGrpc } from './collector-grpc.ts'
 import { startJaegerHttp } from './collector-http.ts'
 import { type JaegerConfig, jaegerConfig, jaegerEndpoints } from './config.ts'
 import { startJaegerHealth } from './health.ts'
-import { startJaegerSampling } from './sampling.ts'
+import { samplingMethod, startJaegerSampling } from './sampling.ts'
 import { createJaegerTranslators, type JaegerTranslatorOptions, type JaegerTranslators } from './translators.ts'
 
 function translators(
@@ -26,7 +27,7 @@ function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateC
   const of = (limits: Parameters<typeof decodeLimitsOf>[0]): JaegerTranslators =>
     translators(context, decodeLimitsOf(limits), onClientStats)
   const wanted = jaegerEndpoints(config)
-  const { http, sampling, health } = wanted
+  const { http, grpc, sampling, health } = wanted
   const starts: EndpointStart[] = []
   if (http !== undefined) {
     starts.push({
@@ -34,6 +35,15 @@ function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateC
       section: http,
       carries: [],
       start: () => startJaegerHttp(http, of(http.limits).httpBinary, context.sampling, context),
+    })
+  }
+  if (grpc !== undefined) {
+    starts.push({
+      name: 'jaeger.grpc',
+      section: grpc,
+      carries: [],
+      start: () =>
+        startJaegerGrpc(grpc, { postSpans: of(grpc.limits).postSpans, sampling: samplingMethod(context.sampling) }, context.pages, context),
     })
   }
   for (const name of ['compact', 'binary', 'zipkin'] as const) {

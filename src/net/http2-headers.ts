@@ -1,0 +1,105 @@
+/** Header blocks of a connection: joined out of HEADERS and CONTINUATION, decoded, and checked. @see RFC 9113, 4.3, 6.2, 8.2, 8.3 */
+
+import { HpackDecoder } from './hpack.ts'
+import { Flag, frameBytes, Http2Code } from './http2-frames.ts'
+import { ConnectionFault, type Http2Stream, protocolFault } from './http2-stream.ts'
+
+/** CONTINUATION frames of one block; an honest block of 16 KiB needs one. */
+const mostContinuations = 64
+
+const requestFields = new Set([':method', ':scheme', ':authority', ':path', ':protocol'])
+const connectionFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+
+const ignoreField = (): void => {}
+
+/** Reads the blocks of one connection, all of them and in order: its table must stay in step with the client's. */
+export class HeaderBlocks {
+  /** The stream whose block is not whole yet; 0 when there is none. */
+  openId = 0
+  private readonly hpack = new HpackDecoder()
+  private readonly headerBytes: number
+  private readonly done: (id: number, ends: boolean, bytes: Buffer, start: number, end: number) => void
+  private ends = false
+  private pieces: Buffer[] = []
+  private pieceBytes = 0
+  private continuations = 0
+
+  /** @param done told of each whole block; it must have it decoded. @param headerBytes limit of a list */
+  constructor(headerBytes: number, done: HeaderBlocks['done']) {
+    this.headerBytes = headerBytes
+    this.done = done
+  }
+
+  /** A HEADERS frame. */
+  begin(id: number, flags: number, bytes: Buffer, from: number, to: number): void {
+    if (id % 2 === 0) protocolFault('stream_id')
+    let start = from
+    let end = to
+    if ((flags & Flag.Padded) !== 0) end -= start < end ? (bytes[start++] as number) : 1
+    if ((flags & Flag.Priority) !== 0) start += 5
+    if (start > end) protocolFault('padding')
+    const ends = (flags & Flag.EndStream) !== 0
+    if ((flags & Flag.EndHeaders) !== 0) {
+      this.done(id, ends, bytes, start, end)
+      return
+    }
+    this.openId = id
+    this.ends = ends
+    this.continuations = 0
+    this.pieceBytes = 0
+    this.add(bytes, start, end)
+  }
+
+  /** A CONTINUATION frame. */
+  add(bytes: Buffer, start: number, end: number, flags = 0): void {
+    if (this.openId === 0) protocolFault('continuation')
+    this.pieceBytes += end - start
+    // A block may be larger than the list it stands for, but not by much.
+    if (this.continuations++ > mostContinuations || this.pieceBytes > this.headerBytes * 2 + frameBytes) {
+      throw new ConnectionFault(Http2Code.EnhanceYourCalm, 'header_flood')
+    }
+    this.pieces.push(Buffer.from(bytes.subarray(start, end)))
+    if ((flags & Flag.EndHeaders) === 0) return
+    const whole = Buffer.concat(this.pieces, this.pieceBytes)
+    const id = this.openId
+    this.pieces = []
+    this.openId = 0
+    this.done(id, this.ends, whole, 0, whole.length)
+  }
+
+  /** Decodes a block nobody wants to know. Throws HpackError. */
+  skip(bytes: Buffer, start: number, end: number): void {
+    this.hpack.decode(bytes, start, end, ignoreField)
+  }
+
+  /** Decodes the block of a request into its stream. False when the request is malformed. Throws HpackError. */
+  read(stream: Http2Stream<unknown>, bytes: Buffer, start: number, end: number): boolean {
+    const { names, values } = stream
+    let listBytes = 0
+    let good = true
+    let regular = false
+    this.hpack.decode(bytes, start, end, (name, value) => {
+      listBytes += name.length + value.length + 32
+      if (listBytes > this.headerBytes) {
+        stream.tooLarge = true
+        return
+      }
+      if (name.charCodeAt(0) === 0x3a) good &&= !regular && requestFields.has(name) && !names.includes(name)
+      else {
+        regular = true
+        good &&= name !== '' && !connectionFields.has(name) && !hasUpperCase(name)
+      }
+      names.push(name)
+      values.push(value)
+    })
+    return good
+  }
+}
+
+function hasUpperCase(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i)
+    if (code >= 0x41 && code <= 0x5a) return true
+  }
+  return false
+}
