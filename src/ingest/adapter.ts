@@ -5,6 +5,7 @@ import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Intake } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { Explanation } from '../translate/explain.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
 
 export interface AdapterDeps {
@@ -17,6 +18,8 @@ export interface AdapterDeps {
   readonly chunks?: ChunkPool | undefined
   /** Several processes of one bridge share every port; the kernel spreads connections and datagrams over them. */
   readonly reusePort?: boolean | undefined
+  /** The name that `emit` sends along as `x-otlp-bridge`: what comes in under it went out here. */
+  readonly instanceId?: string | undefined
 }
 
 /** A started listener. */
@@ -49,3 +52,6 @@ export interface TranslatedBody {
  * Does not keep `body`. @param receivedAtMs wall clock at receipt, for spans that carry no time
  */
 export type BodyTranslator = (body: Uint8Array, receivedAtMs: number) => TranslatedBody
+
+/** Bytes in, reasons out: as the {@link BodyTranslator} of the same form, of which it throws the errors. */
+export type BodyExplainer = (body: Uint8Array, receivedAtMs: number) => Explanation

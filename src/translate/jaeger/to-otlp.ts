@@ -319,9 +319,12 @@ function consume(tag: KeyValue, context: Context): boolean {
     case Role.LibraryVersion:
       context.libraryVersion = tag
       return true
-    case Role.TraceState:
-      context.traceState = textOf(tag) ?? ''
-      return context.traceState !== ''
+    case Role.TraceState: {
+      const state = textOf(tag)
+      if (state === undefined) return false
+      context.traceState = state
+      return true
+    }
     case Role.DroppedAttributes: {
       const count = toUint32(tag)
       if (count >= 0) context.droppedAttributes = count
