@@ -1,5 +1,5 @@
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2'
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PartialSuccess } from '../../../src/emit/sender.ts'
@@ -372,15 +372,25 @@ describe('createGrpcTransport', () => {
   })
 
   it('asks for a sign of life after a silence, and gives a dead connection up', async () => {
-    const server = createServer()
-    server.on('stream', (stream) => {
-      stream.on('error', () => {
-        // The client gives up.
-      })
-      // From now on the server is as good as gone: nothing is read any more.
-      stream.session?.socket.pause()
+    // A relay that forgets its connections, as firewalls do: nobody is told.
+    const sink = await startGrpcSink()
+    const pairs: [Socket, Socket][] = []
+    const relay = createTcpServer((near) => {
+      const far = connect(sink.port, '127.0.0.1')
+      for (const socket of [near, far]) socket.on('error', () => socket.destroy())
+      near.pipe(far).pipe(near)
+      pairs.push([near, far])
     })
-    const transport = open(await startRaw(server), { keepAlive: { timeMs: 30, timeoutMs: 30 } })
+    sink.answer = () => {
+      for (const [near, far] of pairs) near.unpipe(far).pause()
+      return undefined
+    }
+    const url = await listening(relay)
+    onTestFinished(() => {
+      for (const pair of pairs) for (const socket of pair) socket.destroy()
+      relay.close()
+    })
+    const transport = open(url, { keepAlive: { timeMs: 30, timeoutMs: 30 } })
     await expect(transport.send(request(), never)).rejects.toMatchObject({
       failure: 'transient',
       mayHaveArrived: true,
