@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Server as GrpcServer, ServerCredentials, status } from '@grpc/grpc-js'
+import { Server as GrpcServer, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { samplingConfig } from '../../src/sampling/config.ts'
 import { openStrategiesFile } from '../../src/sampling/file.ts'
@@ -171,7 +171,7 @@ describe('createSampling', () => {
         },
       },
       {
-        get(call: { request: Buffer }, reply: (error: unknown, answer?: Uint8Array) => void) {
+        get(call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) {
           if (fail) reply({ code: status.UNAVAILABLE, details: 'gone' })
           else
             reply(

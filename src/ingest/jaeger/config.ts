@@ -52,6 +52,11 @@ const sampling = z
   .describe("The agent's port for sampling strategies: `GET /sampling?service=`, `GET /baggageRestrictions`.")
 export type JaegerSamplingConfig = z.infer<typeof sampling>
 
+const samplingGrpc = z
+  .strictObject({ enabled, ...grpcKeys(5779) })
+  .describe('The port of Jaeger v2 for sampling strategies: `jaeger.api_v2.SamplingManager/GetSamplingStrategy`.')
+export type JaegerSamplingGrpcConfig = z.infer<typeof samplingGrpc>
+
 export const jaegerConfig = z
   .strictObject({
     http: collector.optional(),
@@ -60,6 +65,7 @@ export const jaegerConfig = z
     binary: agentPort(6832, "The agent's port for Thrift binary.").optional(),
     zipkin: agentPort(5775, "The agent's old port for Zipkin Thrift.").optional(),
     sampling: sampling.optional(),
+    samplingGrpc: samplingGrpc.optional(),
     health: health.optional(),
   })
   .describe('Jaeger: where no endpoint is named here, all but the admin port are started; where some are, only those.')
@@ -74,12 +80,13 @@ export interface JaegerEndpoints {
   readonly binary: AgentPortConfig | undefined
   readonly zipkin: AgentPortConfig | undefined
   readonly sampling: JaegerSamplingConfig | undefined
+  readonly samplingGrpc: JaegerSamplingGrpcConfig | undefined
   readonly health: JaegerHealthConfig | undefined
 }
 
 /** Resolves which endpoints a section means, with their defaults filled in. */
 export function jaegerEndpoints(config: JaegerConfig): JaegerEndpoints {
-  const named = [config.http, config.grpc, config.compact, config.binary, config.zipkin, config.sampling].some(
+  const named = [config.http, config.grpc, config.compact, config.binary, config.zipkin, config.sampling, config.samplingGrpc].some(
     (one) => one?.enabled === true,
   )
   const wanted = <T extends { enabled: boolean }>(one: T | undefined, fallback: () => T): T | undefined =>
@@ -91,6 +98,7 @@ export function jaegerEndpoints(config: JaegerConfig): JaegerEndpoints {
     binary: wanted(config.binary, () => agentPort(6832, '').parse({})),
     zipkin: wanted(config.zipkin, () => agentPort(5775, '').parse({})),
     sampling: wanted(config.sampling, () => sampling.parse({})),
+    samplingGrpc: wanted(config.samplingGrpc, () => samplingGrpc.parse({})),
     health: config.health?.enabled === true ? config.health : undefined,
   }
 }

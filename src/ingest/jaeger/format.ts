@@ -10,7 +10,7 @@ import { startJaegerGrpc } from './collector-grpc.ts'
 import { startJaegerHttp } from './collector-http.ts'
 import { type JaegerConfig, jaegerConfig, jaegerEndpoints } from './config.ts'
 import { startJaegerHealth } from './health.ts'
-import { samplingMethod, startJaegerSampling } from './sampling.ts'
+import { samplingMethod, startJaegerSampling, startJaegerSamplingGrpc } from './sampling.ts'
 import { createJaegerTranslators, type JaegerTranslatorOptions, type JaegerTranslators } from './translators.ts'
 
 function translators(
@@ -27,7 +27,7 @@ function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateC
   const of = (limits: Parameters<typeof decodeLimitsOf>[0]): JaegerTranslators =>
     translators(context, decodeLimitsOf(limits), onClientStats)
   const wanted = jaegerEndpoints(config)
-  const { http, grpc, sampling, health } = wanted
+  const { http, grpc, sampling, samplingGrpc, health } = wanted
   const starts: EndpointStart[] = []
   if (http !== undefined) {
     starts.push({
@@ -62,6 +62,14 @@ function endpoints(config: JaegerConfig, context: FormatContext<JaegerTranslateC
       section: sampling,
       carries: [],
       start: () => startJaegerSampling(sampling, context.sampling, context),
+    })
+  }
+  if (samplingGrpc !== undefined) {
+    starts.push({
+      name: 'jaeger.samplingGrpc',
+      section: samplingGrpc,
+      carries: [],
+      start: () => startJaegerSamplingGrpc(samplingGrpc, context.sampling, context.pages, context),
     })
   }
   if (health !== undefined) {

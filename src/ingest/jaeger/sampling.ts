@@ -5,9 +5,10 @@ import { BridgeError } from '../../errors.ts'
 import { ProtoReader, WireType } from '../../otlp/decode/reader.ts'
 import type { AdapterDeps, Listener } from '../adapter.ts'
 import type { SamplingAnswer, SamplingLookup } from '../format.ts'
-import type { GrpcMethod } from '../grpc.ts'
+import { type GrpcMethod, startGrpc } from '../grpc.ts'
 import { replyText, startHttp } from '../http.ts'
-import type { JaegerSamplingConfig } from './config.ts'
+import type { Pages } from '../pages.ts'
+import type { JaegerSamplingConfig, JaegerSamplingGrpcConfig } from './config.ts'
 
 /** What Go's `http.Error` sends along. */
 const errorHeaders = { 'x-content-type-options': 'nosniff', 'content-type': 'text/plain; charset=utf-8' }
@@ -104,4 +105,15 @@ export function samplingMethod(lookup: SamplingLookup): GrpcMethod {
       }
     },
   }
+}
+
+/** Starts Jaeger v2's port for strategies, over gRPC. Throws OB_LISTEN, or OB_CONFIG for the files of `tls` and `auth`. */
+export function startJaegerSamplingGrpc(
+  config: JaegerSamplingGrpcConfig,
+  lookup: SamplingLookup,
+  pages: Pages,
+  deps: AdapterDeps,
+): Promise<Listener> {
+  const methods = [samplingMethod(lookup)]
+  return startGrpc({ ...config, section: 'ingest.jaeger.samplingGrpc', bodies: [], methods, trouble: pages.trouble }, deps)
 }

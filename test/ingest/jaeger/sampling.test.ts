@@ -1,9 +1,10 @@
+import { Client, credentials } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Listener } from '../../../src/ingest/adapter.ts'
 import type { SamplingLookup } from '../../../src/ingest/format.ts'
 import { jaegerConfig, jaegerEndpoints } from '../../../src/ingest/jaeger/config.ts'
-import { samplingMethod, startJaegerSampling } from '../../../src/ingest/jaeger/sampling.ts'
-import { createFakeDeps } from '../support/fakes.ts'
+import { samplingMethod, startJaegerSampling, startJaegerSamplingGrpc } from '../../../src/ingest/jaeger/sampling.ts'
+import { createFakeDeps, quietPages } from '../support/fakes.ts'
 
 let listener: Listener | undefined
 const asked: string[] = []
@@ -86,5 +87,30 @@ describe('samplingMethod', () => {
 
   it('refuses a message that is cut off', async () => {
     await expect(async () => handle(Buffer.from([0x0a, 9, 0x61]), none)).rejects.toMatchObject({ code: 'OB_DECODE_PROTO' })
+  })
+})
+
+describe('startJaegerSamplingGrpc', () => {
+  it('J-R2: answers a gRPC client', async () => {
+    const { samplingGrpc } = jaegerEndpoints(jaegerConfig.parse({ samplingGrpc: { host: '127.0.0.1', port: 0 } }))
+    if (samplingGrpc === undefined) throw new Error('the endpoint is off')
+    listener = await startJaegerSamplingGrpc(samplingGrpc, lookup, quietPages, createFakeDeps())
+    const client = new Client((listener.addresses[0] as string).replace(/^\w+:\/\//, ''), credentials.createInsecure())
+    const same = (bytes: Buffer): Buffer => bytes
+    const ask = (service: string): Promise<string> =>
+      new Promise((resolve) =>
+        client.makeUnaryRequest(
+          '/jaeger.api_v2.SamplingManager/GetSamplingStrategy',
+          same,
+          same,
+          Buffer.concat([Buffer.from([0x0a, service.length]), Buffer.from(service)]),
+          (error, bytes) => resolve(error?.message ?? String(bytes)),
+        ),
+      )
+    try {
+      expect([await ask('abc'), await ask('broken')]).toEqual(['abc', '14 UNAVAILABLE: cannot give a sampling strategy: no answer'])
+    } finally {
+      client.close()
+    }
   })
 })
