@@ -54,15 +54,16 @@ async function send(transport: Transport, probe: Probe, json: boolean, timeoutMs
   return partial
 }
 
-/** The knob for what went wrong; a guess where the port tells of the other protocol. */
+/** The knob for what went wrong: by what the endpoint said, then by its port. */
 function knobFor(error: unknown, { section, protocol }: DestinationConfig, url: string): string {
   const port = new URL(/^https?:/i.test(url) ? url : `http://${url}`).port
-  if (protocol !== 'grpc' && port === '4317') return `${section}.protocol: grpc, or port 4318`
-  if (protocol === 'grpc' && port === '4318') return `${section}.protocol: http/protobuf, or port 4317`
+  const other = protocol === 'grpc' ? 'http/protobuf' : 'grpc'
+  const spokeOther = /HTTP\/1\.1 protocol|does not speak HTTP\/2/.test(because(error))
+  if (spokeOther || port === (protocol === 'grpc' ? '4318' : '4317'))
+    return `${section}.protocol: ${other}, or the port in ${section}.endpoint`
   if (!isSendError(error)) return `${section}.endpoint, ${section}.timeout`
   if (error.reason === 'tls') return `${section}.tls, or the scheme of ${section}.endpoint`
-  if (error.status === 401 || error.status === 403 || error.reason === 'grpc_16' || error.reason === 'grpc_7')
-    return `${section}.headers (authorization)`
+  if (error.status === 401 || error.status === 403) return `${section}.headers (authorization)`
   if (error.status === 404) return `the path of ${section}.endpoint`
   if (error.failure === 'throttled') return 'nothing here: the endpoint asks to slow down'
   return `${section}.endpoint, or whether it runs there`

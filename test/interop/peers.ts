@@ -93,6 +93,7 @@ export interface JaegerPorts {
   readonly binary: number
   readonly zipkin: number
   readonly otlpHttp: number
+  readonly otlpGrpc: number
 }
 
 /** Jaeger v2 in memory, all of its receivers on free ports. */
