@@ -44,12 +44,15 @@ export function createReloader(inUse: Config, deps: ReloaderDeps): Reloader {
     deps.metrics.counter('otlp_bridge_config_reloads_total', { outcome }).value++
   }
 
-  const refuse = (faults: readonly string[]): void => {
+  /** @param say writes the faults to the log, unless they were just said: a signal and the change of the file may come together */
+  const refuse = (faults: readonly string[], say: () => void): void => {
     count('refused')
+    const before = trouble
     trouble = [
       `the new configuration is not used, the one before stays: ${faults.length === 1 ? '1 fault' : `${faults.length} faults`}`,
       ...faults.slice(0, shownFaults),
     ]
+    if (!isDeepStrictEqual(trouble, before)) say()
   }
 
   const look = async (): Promise<void> => {
@@ -57,15 +60,16 @@ export function createReloader(inUse: Config, deps: ReloaderDeps): Reloader {
     try {
       read = await deps.read()
     } catch (error) {
-      log.error({ fault: messageOf(error) }, 'the configuration cannot be read; the one in use stays')
-      return refuse([messageOf(error)])
+      const fault = messageOf(error)
+      return refuse([fault], () => log.error({ fault }, 'the configuration cannot be read; the one in use stays'))
     }
     const { config, faults } = read
     if (config === undefined) {
-      for (const { path, value, where, message } of faults) {
-        log.error({ option: path, value, where, fault: message }, 'the new configuration has a fault; the one in use stays')
-      }
-      return refuse(faults.map(sentence))
+      return refuse(faults.map(sentence), () => {
+        for (const { path, value, where, message } of faults) {
+          log.error({ option: path, value, where, fault: message }, 'the new configuration has a fault; the one in use stays')
+        }
+      })
     }
     if (isDeepStrictEqual(config, last)) {
       trouble = []

@@ -7,7 +7,7 @@ import type { BooksSums, Metrics } from '../telemetry/metrics.ts'
 import { booksKey } from './series.ts'
 
 /** Siblings look for the rows of the dead every five seconds, and a worker that is started looks at once. */
-const foundWithinMs = 20_000
+const foundWithinMs = 10_000
 
 export interface Inheritance {
   /** A worker ended. @param sums its books as far as it had told them */

@@ -3,12 +3,15 @@
  * commits that stand behind such a frame are gone, and nothing says so. Here they are counted, and the log is kept.
  *
  *     -wal   header 32 bytes (salts at 16)   then frames: 24 bytes (page, size after commit or 0, salts, checksum) and a page
- *     -shm   mxFrame at 16: frames that were recovered
+ *
+ * Only the -wal is read. SQLite holds locks on the store and its -shm, and on POSIX systems a process that opens and closes a file
+ * loses every lock it has on it: another process would then take itself for the only one, and cut the -shm from under us.
  *
  * @see sqlite.org/fileformat2.html#walformat
  */
 
 import { closeSync, copyFileSync, openSync, readSync, statSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 
@@ -26,7 +29,7 @@ const frameHeaderBytes = 24
 export function findBrokenLog(store: string, pageBytes: number, keepAs: string): BrokenLog | undefined {
   let commits: number
   try {
-    commits = lostCommits(`${store}-wal`, recoveredFrames(`${store}-shm`), pageBytes)
+    commits = lostCommits(`${store}-wal`, recoveredFrames(store), pageBytes)
   } catch {
     // A log that cannot even be read is the store's own trouble, which opening it has shown or will show.
     return undefined
@@ -41,14 +44,15 @@ export function findBrokenLog(store: string, pageBytes: number, keepAs: string):
   }
 }
 
-function recoveredFrames(file: string): number {
-  const fd = openSync(file, 'r')
+/** How many frames SQLite has recovered; all there can be when it does not say. Asks over a connection of its own: ours is in a transaction. */
+function recoveredFrames(store: string): number {
+  const db = new DatabaseSync(store, { timeout: 1000 })
   try {
-    const header = Buffer.alloc(20)
-    readSync(fd, header, 0, 20, 0)
-    return header.readUInt32LE(16)
+    // An SQLite that does not know NOOP makes a checkpoint, which does no harm.
+    const frames = Number(db.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.['log'] ?? -1)
+    return frames < 0 ? Number.POSITIVE_INFINITY : frames
   } finally {
-    closeSync(fd)
+    db.close()
   }
 }
 

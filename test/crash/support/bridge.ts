@@ -35,6 +35,7 @@ export interface Books {
   readonly dead: number
   readonly dropped: number
   readonly refused: number
+  readonly elsewhere: number
   readonly balance: number
 }
 
@@ -61,6 +62,8 @@ export interface Bridge {
   metric(name: string, labels?: string): Promise<number>
   books(): Promise<readonly Books[]>
   readiness(): Promise<Readiness>
+  /** Process ids of the workers that run. */
+  workers(): Promise<readonly number[]>
   /** Seconds of CPU since its start. */
   cpuSeconds(): number
   /** Sends a signal and does not wait. */
@@ -79,6 +82,8 @@ export interface BridgeOptions {
   /** Limit of open files. */
   readonly openFiles?: number
   readonly env?: Readonly<Record<string, string>>
+  /** Further arguments of `serve`. */
+  readonly args?: readonly string[]
 }
 
 /** Short waits, small requests: what takes minutes in production is seen in seconds. */
@@ -130,6 +135,7 @@ const bookNames = {
   dead: 'otlp_bridge_dead_items_total',
   dropped: 'otlp_bridge_dropped_items_total',
   refused: 'otlp_bridge_refused_items_total',
+  elsewhere: 'otlp_bridge_routed_elsewhere_items_total',
 } as const
 
 const booksIn = (series: readonly Series[]): Books[] => {
@@ -150,8 +156,9 @@ const booksIn = (series: readonly Series[]): Books[] => {
         dead: of('dead'),
         dropped: of('dropped'),
         refused: of('refused'),
+        elsewhere: of('elsewhere'),
       }
-      const right = line.delivered + line.queued + line.consumed + line.dead + line.dropped + line.refused
+      const right = line.delivered + line.queued + line.consumed + line.dead + line.dropped + line.refused + line.elsewhere
       return { key, ...line, balance: line.received + line.carried - right }
     })
     .filter((line) => line.received + line.carried > 0)
@@ -170,7 +177,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     ...quickSettings.filter((one) => options.state !== undefined || !one.startsWith('queue.')),
     ...(options.settings ?? []),
   ]
-  const args = [...command, 'serve', ...settings.flatMap((one) => ['--set', one])]
+  const args = [...command, 'serve', ...(options.args ?? []), ...settings.flatMap((one) => ['--set', one])]
   const limited = options.openFiles === undefined ? args : ['sh', '-c', `ulimit -n ${options.openFiles}; exec "$@"`, 'sh', ...args]
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_')))
   const child: ChildProcess = spawn(limited[0] as string, limited.slice(1), {
@@ -207,6 +214,10 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       const answer = await fetch(`${admin}/health/ready`)
       const { reasons } = (await answer.json()) as { reasons: readonly { reason: string }[] }
       return { ready: answer.status === 200, reasons: reasons.map(({ reason }) => reason) }
+    },
+    async workers() {
+      const status = (await (await fetch(`${admin}/api/status`)).json()) as { workers?: readonly { pid?: number; state: string }[] }
+      return (status.workers ?? []).flatMap((one) => (one.state === 'running' ? (one.pid ?? []) : []))
     },
     cpuSeconds() {
       // The name in parentheses may hold spaces; user and system time are the 14th and 15th field.
