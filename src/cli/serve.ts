@@ -33,8 +33,9 @@ const once = (signal: AbortSignal): Promise<void> =>
   })
 
 const queueText = (config: Config, workers: number): string => {
-  const { type, path, ack, maxSize } = queueSettings(config.queue)
+  const { type, path, ack, maxSize, kafka } = queueSettings(config.queue)
   if (type === 'disk') return `${path} (disk, ack: ${ack})`
+  if (type === 'kafka') return `${kafka.topicPrefix}_… on ${kafka.brokers.join(', ')} (kafka, ack: ${ack})`
   return workers === 1 ? `memory, ack: ${ack}` : `memory, ack: ${ack}, ${printByteSize(Math.floor(maxSize / workers))} for each worker`
 }
 

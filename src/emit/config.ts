@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { byteSize, duration } from '../config/units.ts'
 import { defaultEndpoint, destinationFaults } from './destinations.ts'
+import { type KafkaQueueConfig, kafkaQueueConfig } from './queue/kafka-config.ts'
 
 const MiB = 2 ** 20
 const GiB = 2 ** 30
@@ -251,7 +252,10 @@ export const emitConfig = emitKeys
 
 export type EmitConfig = z.infer<typeof emitConfig>
 
-const type = z.enum(['disk', 'memory']).default('disk').describe('`disk` survives restarts and crashes; `memory` does not.')
+const type = z
+  .enum(['disk', 'memory', 'kafka'])
+  .default('disk')
+  .describe('`disk` survives restarts and crashes; `memory` does not; `kafka` keeps everything in topics that any number of bridges share.')
 
 const path = z
   .string()
@@ -262,14 +266,16 @@ const path = z
 const maxSize = byteSize
   .refine((value) => value >= MiB, { error: 'expected at least 1MiB' })
   .optional()
-  .describe('Bytes the queue may hold; then senders are told to come back. Default: 10GiB for disk, 256MiB for memory.')
+  .describe(
+    'Bytes the queue may hold; then senders are told to come back. Default: 10GiB for disk, 256MiB for memory. Not for kafka: there the topics decide.',
+  )
 
 const ack = z
   .enum(['durable', 'written', 'memory', 'forwarded'])
   .optional()
   .describe(
     'When a sender hears of success. `durable`: committed and flushed to the disk, nothing is lost by a crash or a power cut. `written`: committed, a power ' +
-      'cut may lose the last second. `memory`: at once, a crash loses what is not yet written. `forwarded`: when the endpoint has it. Default: durable for disk, memory for memory.',
+      'cut may lose the last second. `memory`: at once, a crash loses what is not yet written. `forwarded`: when the endpoint has it. Default: durable for disk, memory for memory. For kafka always `durable`: all replicas in sync have it.',
   )
 
 const memoryTail = byteSize
@@ -282,10 +288,18 @@ const ballast = byteSize
 
 /** Section `queue`, before the defaults that depend on its type: see {@link queueSettings}. */
 export const queueConfig = z
-  .strictObject({ type, path, maxSize, ack, memoryTail, ballast })
+  .strictObject({ type, path, maxSize, ack, memoryTail, ballast, kafka: kafkaQueueConfig })
   .refine((value) => value.type !== 'memory' || value.ack === undefined || value.ack === 'memory' || value.ack === 'forwarded', {
     error: 'a memory queue can only acknowledge with `memory` or `forwarded`',
     path: ['ack'],
+  })
+  .refine((value) => value.type !== 'kafka' || value.ack === undefined || value.ack === 'durable', {
+    error: 'a kafka queue can only acknowledge with `durable`',
+    path: ['ack'],
+  })
+  .refine((value) => value.type !== 'kafka' || value.maxSize === undefined, {
+    error: 'does not apply to a kafka queue: how much its topics hold is set at the brokers (retention.ms, retention.bytes)',
+    path: ['maxSize'],
   })
   .prefault({})
   .describe('What lies between the answer to a sender and the confirmation of the endpoint.')
@@ -296,23 +310,25 @@ export type Ack = NonNullable<QueueConfig['ack']>
 
 /** A {@link QueueConfig} with the defaults filled in that depend on its type. */
 export interface QueueSettings {
-  readonly type: 'disk' | 'memory'
+  readonly type: 'disk' | 'memory' | 'kafka'
   readonly path: string
   readonly maxSize: number
   readonly ack: Ack
   readonly memoryTail: number
   readonly ballast: number
+  readonly kafka: KafkaQueueConfig
 }
 
 /** Fills in `maxSize` and `ack` by the queue's type. */
 export function queueSettings(config: QueueConfig): QueueSettings {
-  const disk = config.type === 'disk'
+  const memory = config.type === 'memory'
   return {
     type: config.type,
     path: config.path,
-    maxSize: config.maxSize ?? (disk ? 10 * GiB : 256 * MiB),
-    ack: config.ack ?? (disk ? 'durable' : 'memory'),
+    maxSize: config.maxSize ?? (memory ? 256 * MiB : 10 * GiB),
+    ack: config.ack ?? (memory ? 'memory' : 'durable'),
     memoryTail: config.memoryTail,
     ballast: config.ballast,
+    kafka: config.kafka,
   }
 }

@@ -101,17 +101,18 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
 
   const lanesOf = (configs: readonly DestinationConfig[]) => configs.map(({ name, whenFull }) => ({ destination: name, whenFull }))
 
-  const openQueue = (configs: readonly DestinationConfig[]): Promise<Queue> | Queue => {
+  const openQueue = async (configs: readonly DestinationConfig[]): Promise<Queue> => {
     const queueDeps = { metrics, log, nowMs, ...(deps.recycle === undefined ? {} : { recycle: deps.recycle }) }
     const lanes = lanesOf(configs)
     if (settings.type === 'disk') return createDiskQueue({ ...settings, lanes }, queueDeps)
+    if (settings.type === 'kafka') return (await import('./queue/kafka.ts')).createKafkaQueue({ lanes, kafka: settings.kafka }, queueDeps)
     return createMemoryQueue({ lanes, maxSize: settings.maxSize, ack: settings.ack === 'forwarded' ? 'forwarded' : 'memory' }, queueDeps)
   }
 
   const start = (member: Member, lane: Lane): void => {
     const { name, concurrency, retry, batch } = member.config
     member.loop ??= startDestination(
-      { name, concurrency, retry, batch, queueSurvives: settings.type === 'disk' && settings.ack !== 'forwarded' },
+      { name, concurrency, retry, batch, queueSurvives: settings.type !== 'memory' && settings.ack !== 'forwarded' },
       { lane, transport: member.sending.transport, encode: member.sending.encode, metrics, log, random, monotonicMs },
     )
   }
@@ -185,7 +186,9 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     reconfigure,
     async stop(deadlineMs) {
       stopping = true
-      await Promise.all(members.map(({ loop }) => loop?.stop(deadlineMs)))
+      // Of topics that others write to as well there is no end: what is not under way is left to them.
+      const shared = settings.type === 'kafka'
+      await Promise.all(members.map(({ loop }) => (shared ? loop?.handOver(deadlineMs) : loop?.stop(deadlineMs))))
       await queue.close()
       await Promise.all(members.map(({ sending }) => sending.close()))
     },

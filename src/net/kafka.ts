@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises'
 import type { BaseOptions } from '@platformatic/kafka'
 import { z } from 'zod'
 import { BridgeError } from '../errors.ts'
-import { certificateTrouble, readTls } from './tls.ts'
 
 const file = (what: string) =>
   z
@@ -79,6 +78,7 @@ const connectTimeoutMs = 5000
 
 /** Reads the files. Throws OB_CONFIG that names the key. @param section `ingest.kafka` or `queue.kafka` */
 export async function kafkaConnection(config: KafkaConnectionConfig, section: string): Promise<KafkaConnection> {
+  const { certificateTrouble, readTls } = await import('./tls.ts')
   const { material, faults } = config.tls === undefined ? { material: undefined, faults: [] } : await readTls(config.tls)
   if (faults.length > 0) {
     const keys = faults.map(({ key, message }) => `${section}.tls.${key} (${config.tls?.[key] ?? ''}): ${message}`)

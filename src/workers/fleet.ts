@@ -61,7 +61,7 @@ const MiB = 2 ** 20
 /** The configuration of one worker of so many: no admin port, and its part of a queue in memory. */
 export function workerConfig(config: Config, workers: number): Config {
   const { type, maxSize } = queueSettings(config.queue)
-  const queue = type === 'disk' ? config.queue : { ...config.queue, maxSize: Math.max(MiB, Math.floor(maxSize / workers)) }
+  const queue = type !== 'memory' ? config.queue : { ...config.queue, maxSize: Math.max(MiB, Math.floor(maxSize / workers)) }
   return { ...config, queue, admin: { ...config.admin, enabled: false } }
 }
 
@@ -103,7 +103,7 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
     }),
   )
   const living = () => slots.flatMap(({ worker, report }) => (report === undefined ? [] : [{ worker, report }]))
-  const ledger = createLedger({ survives: config.queue.type === 'disk', living, nowMs })
+  const ledger = createLedger({ survives: config.queue.type !== 'memory', living, nowMs })
   const { metrics } = ledger
   const restarts = (worker: number) => metrics.counter('otlp_bridge_worker_restarts_total', { worker: String(worker) })
   const rates = createRates(nowMs)

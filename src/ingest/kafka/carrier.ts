@@ -3,7 +3,6 @@
 import { defineCarrier } from '../format.ts'
 import { decodeLimitsOf } from '../schema.ts'
 import { kafkaConfig } from './config.ts'
-import { startKafkaSource } from './source.ts'
 
 export const kafka = defineCarrier({
   config: kafkaConfig,
@@ -11,7 +10,8 @@ export const kafka = defineCarrier({
     {
       name: 'kafka',
       section: config,
-      start: () => {
+      start: async () => {
+        const { startKafkaSource } = await import('./source.ts')
         const limits = decodeLimitsOf(config.limits)
         return startKafkaSource(config, {
           ...context,

@@ -1,0 +1,73 @@
+/**
+ * A queued batch as a message, and back.
+ *
+ * value: an `Export<Signal>ServiceRequest`. Headers: `format` and `items` as in the books, `queued_at` in milliseconds, `destinations`: for
+ * whom it is, names joined by commas. Messages of others, without headers, are for all destinations.
+ */
+
+import { headersOf, type KafkaMessage } from '../../net/kafka-records.ts'
+
+export interface MessageHead {
+  readonly format: string
+  readonly items: number
+  readonly queuedAtMs: number
+  /** Undefined: all. */
+  readonly destinations: readonly string[] | undefined
+}
+
+/** Format label of what others have written. */
+export const foreignFormat = 'otlp-proto'
+
+/** Labels of messages are whatever somebody wrote: at most so many are told apart. */
+const mostFormats = 64
+
+const formatPattern = /^[a-z0-9][a-z0-9-]{0,39}$/
+
+const name = (text: string): string => encodeURIComponent(text)
+
+/** The headers of a message of ours. */
+export function encodeHead(head: MessageHead): Record<string, string> {
+  return {
+    format: head.format,
+    items: String(head.items),
+    queued_at: String(head.queuedAtMs),
+    ...(head.destinations === undefined ? {} : { destinations: head.destinations.map(name).join(',') }),
+  }
+}
+
+/** Reads heads; the formats seen are remembered, so that they do not become too many. */
+export function createHeadReader(): (message: KafkaMessage, countItems: (value: Uint8Array) => number) => MessageHead {
+  const formats = new Set<string>()
+
+  const formatOf = (text: string | undefined): string => {
+    if (text === undefined || !formatPattern.test(text)) return foreignFormat
+    if (formats.size < mostFormats) formats.add(text)
+    return formats.has(text) ? text : 'other'
+  }
+
+  return (message, countItems) => {
+    const headers = headersOf(message)
+    const textOf = (key: string): string | undefined => {
+      const value = headers.get(key)
+      return value === undefined ? undefined : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')
+    }
+    const items = Number(textOf('items') ?? Number.NaN)
+    const queuedAt = Number(textOf('queued_at') ?? Number.NaN)
+    const value = message.value ?? new Uint8Array(0)
+    return {
+      format: formatOf(textOf('format')),
+      // A span takes two bytes at the least, so no true number is larger.
+      items: Number.isSafeInteger(items) && items > 0 && items <= value.length ? items : countItems(value),
+      queuedAtMs: Number.isSafeInteger(queuedAt) && queuedAt > 0 ? queuedAt : message.timestampMs,
+      destinations: textOf('destinations')?.split(',').map(decoded),
+    }
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
