@@ -45,7 +45,7 @@ export function startZipkin(config: ZipkinConfig, translators: ZipkinTranslators
     PROTO3: receiver('zipkin-proto', translators.v2Proto),
     THRIFT: receiver('zipkin-thrift', translators.v1Thrift),
   }
-  const cors = createCors(config.cors.origins)
+  const cors = createCors(config.cors.origins, credentialHeaders(config.auth))
 
   const bodyRoute = (path: string, claimOf: (request: IncomingMessage) => Claim): BodyRoute => ({
     path,
@@ -115,7 +115,11 @@ interface Cors {
   preflight(request: IncomingMessage, response: ServerResponse): boolean
 }
 
-function createCors(origins: readonly string[]): Cors {
+/** Headers that a web page must be let send when the endpoint asks for credentials. */
+const credentialHeaders = (auth: ZipkinConfig['auth']): string[] =>
+  auth === undefined ? [] : ['authorization', ...(auth.apiKey === undefined ? [] : [auth.apiKey.header])]
+
+function createCors(origins: readonly string[], credentials: readonly string[]): Cors {
   const any = origins.includes('*')
   const allowed = new Set(origins)
   const none = {}
@@ -133,7 +137,7 @@ function createCors(origins: readonly string[]): Cors {
       response.writeHead(200, {
         ...own,
         'access-control-allow-methods': 'GET,POST',
-        'access-control-allow-headers': 'content-type,x-grpc-web',
+        'access-control-allow-headers': ['content-type', 'x-grpc-web', ...credentials].join(','),
         'access-control-max-age': '0',
         ...emptyBody,
       })

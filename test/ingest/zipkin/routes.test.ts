@@ -258,3 +258,31 @@ describe('startZipkin', () => {
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('otlp-bridge')])
   })
 })
+
+describe('startZipkin with credentials', () => {
+  const auth = { bearer: ['t'], apiKey: { header: 'x-key', keys: ['k'] } }
+
+  it('refuses strangers in its own form, also to web pages, and leaves both health paths open', async () => {
+    const address = await start({ auth })
+    const answer = await post(`${address}/api/v2/spans`, 'ss', { origin: 'http://page' })
+    expect([answer.status, await answer.text()]).toEqual([401, 'cannot take the request: it brings no credentials'])
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="otlp-bridge", ApiKey realm="otlp-bridge", header="x-key"')
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+    const open = await Promise.all(
+      ['/health', '/actuator/health', '/metrics', '/info'].map(async (path) => (await fetch(address + path)).status),
+    )
+    expect(open).toEqual([200, 200, 401, 401])
+    expect((await post(`${address}/api/v2/spans`, 'ss', { 'x-key': 'k' })).status).toBe(202)
+    expect(countsOf(deps.metrics, 'otlp_bridge_refused_requests_total', 'reason')).toEqual({ auth: 1 })
+  })
+
+  it('tells a web page which headers it may send them in, without asking for them', async () => {
+    const address = await start({ auth })
+    const headers = { origin: 'http://page', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' }
+    const answer = await fetch(`${address}/api/v2/spans`, { method: 'OPTIONS', headers })
+    expect([answer.status, answer.headers.get('access-control-allow-headers')]).toEqual([
+      200,
+      'content-type,x-grpc-web,authorization,x-key',
+    ])
+  })
+})
