@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
+import { destinationsOf } from '../emit/destinations.ts'
 import { openStoreForInspection, type Selection, type StoreInspection } from '../emit/queue/dead-letters.ts'
 import type { DeadLetter } from '../emit/queue/queue.ts'
 import { BridgeError } from '../errors.ts'
@@ -14,20 +15,36 @@ export interface QueueOptions extends ConfigOptions {
   readonly dead?: boolean
   readonly json?: boolean
   readonly all?: boolean
+  readonly destination?: string
+}
+
+export interface QueueMoveOptions extends ConfigOptions {
+  readonly from: string
+  readonly to: string
 }
 
 export interface QueueExportOptions extends ConfigOptions {
   readonly to: 'json' | 'proto'
 }
 
-async function withStore<T>(options: ConfigOptions, io: Io, use: (store: StoreInspection) => T | Promise<T>): Promise<T> {
-  const { queue } = await loadBridgeConfig(options, io.env)
+/** @param use is handed the names of the destinations too */
+async function withStore<T>(
+  options: ConfigOptions,
+  io: Io,
+  use: (store: StoreInspection, destinations: readonly string[]) => T | Promise<T>,
+): Promise<T> {
+  const { queue, emit } = await loadBridgeConfig(options, io.env)
   if (queue.type !== 'disk') {
-    throw new BridgeError('OB_CONFIG', 'cannot look into the queue: a memory queue is seen on the live page only', { place: 'queue.type' })
+    const why =
+      queue.type === 'kafka'
+        ? 'a kafka queue is looked into with the tools of Kafka; dead letters are in the topics that end in _dead'
+        : 'a memory queue is seen on the live page only'
+    throw new BridgeError('OB_CONFIG', `cannot look into the queue: ${why}`, { place: 'queue.type' })
   }
   const store = openStoreForInspection(queue.path)
   try {
-    return await use(store)
+    const names = destinationsOf(emit).map(({ name }) => name)
+    return await use(store, names)
   } finally {
     store.close()
   }
@@ -54,15 +71,33 @@ function selectionOf(ids: readonly string[], all: boolean, verb: string): Select
   return all ? 'all' : ids.map(idOf)
 }
 
-function listWaiting(store: StoreInspection, json: boolean, io: Io): void {
-  const [waiting, damaged, dead] = [store.waiting(), store.damaged(), store.list().length]
+function listWaiting(store: StoreInspection, json: boolean, io: Io, destinations: readonly string[]): void {
+  const [found, damaged, dead] = [store.waiting(), store.damaged(), store.list().length]
+  // Rows of before there were several destinations go to the first.
+  const waiting = found.map(({ destination, ...row }) => ({ destination: destination || (destinations[0] ?? ''), ...row }))
+  const strangers = [...new Set(waiting.map((row) => row.destination))].filter((name) => !destinations.includes(name))
   if (json) {
     const rows = waiting.map(({ oldestQueuedAtMs, ...row }) => ({ ...row, oldestQueuedAt: time(oldestQueuedAtMs) }))
-    io.out(print({ waiting: rows, damaged, deadLetters: dead }))
+    io.out(print({ waiting: rows, notConfigured: strangers, damaged, deadLetters: dead }))
     return
   }
-  const rows = waiting.map((row) => [row.format, row.signal, row.batches, row.items, row.bytes, time(row.oldestQueuedAtMs)])
-  io.out(rows.length === 0 ? 'Nothing waits.\n' : printTable(['format', 'signal', 'batches', 'items', 'bytes', 'oldest'], rows))
+  const rows = waiting.map((row) => [
+    row.destination,
+    row.format,
+    row.signal,
+    row.batches,
+    row.items,
+    row.bytes,
+    time(row.oldestQueuedAtMs),
+  ])
+  io.out(
+    rows.length === 0 ? 'Nothing waits.\n' : printTable(['destination', 'format', 'signal', 'batches', 'items', 'bytes', 'oldest'], rows),
+  )
+  for (const name of strangers) {
+    io.out(
+      `Destination ${name} is not configured here: see \`otlp-bridge queue move --from ${name}\` and \`queue drop --destination ${name}\`.\n`,
+    )
+  }
   if (damaged.batches > 0) io.out(`Damaged and set aside: ${damaged.batches} batches with ${damaged.items} items.\n`)
   if (dead > 0) io.out(`Dead letters: ${dead}; see \`otlp-bridge queue ls --dead\`.\n`)
 }
@@ -73,15 +108,28 @@ function listDead(store: StoreInspection, json: boolean, io: Io): void {
     io.out(print(letters.map(deadAsJson)))
     return
   }
-  const rows = letters.map((one) => [String(one.id), one.format, one.items, one.bytes, time(one.diedAtMs), one.reason, one.message])
-  io.out(rows.length === 0 ? 'No dead letters.\n' : printTable(['id', 'format', 'items', 'bytes', 'died', 'reason', 'message'], rows))
+  const rows = letters.map((one) => [
+    String(one.id),
+    one.destination,
+    one.format,
+    one.items,
+    one.bytes,
+    time(one.diedAtMs),
+    one.reason,
+    one.message,
+  ])
+  io.out(
+    rows.length === 0
+      ? 'No dead letters.\n'
+      : printTable(['id', 'destination', 'format', 'items', 'bytes', 'died', 'reason', 'message'], rows),
+  )
 }
 
-/** What waits by format, or with `dead` every dead letter. */
+/** What waits by destination and format, or with `dead` every dead letter. */
 export function queueLs(options: QueueOptions, io: Io): Promise<number> {
-  return withStore(options, io, (store) => {
+  return withStore(options, io, (store, destinations) => {
     const list = options.dead === true ? listDead : listWaiting
-    list(store, options.json === true, io)
+    list(store, options.json === true, io, destinations)
     return 0
   })
 }
@@ -120,8 +168,43 @@ export async function queueRetry(ids: readonly string[], options: QueueOptions, 
   return withStore(options, io, (store) => tell(selection, store.retry(selection), 'put back into the queue', io))
 }
 
-/** Deletes dead letters. 1 when an id is not there. */
+const batchesText = (count: number): string => `${count} ${count === 1 ? 'batch' : 'batches'}`
+
+function dropWaiting(destination: string, options: QueueOptions, io: Io): Promise<number> {
+  return withStore(options, io, (store) => {
+    const { batches, items } = store.dropWaiting(destination)
+    io.err(`${batchesText(batches)} with ${items} items for destination ${destination} deleted\n`)
+    return tellHeld(store, destination, io)
+  })
+}
+
+/** What is still there is in the hands of a running bridge. */
+function tellHeld(store: StoreInspection, destination: string, io: Io): number {
+  const held = store.waiting().reduce((sum, row) => sum + (row.destination === destination ? row.batches : 0), 0)
+  if (held === 0) return 0
+  io.err(`${batchesText(held)} for destination ${destination} stay: a running bridge holds them\n`)
+  return 1
+}
+
+/** Gives what waits for one destination to another. 1 when a running bridge holds some of it. */
+export function queueMove(options: QueueMoveOptions, io: Io): Promise<number> {
+  const { from, to } = options
+  return withStore(options, io, (store, destinations) => {
+    if (!destinations.includes(to)) {
+      const known = destinations.join(', ')
+      throw new BridgeError('OB_CONFIG', `cannot move batches to destination ${to}: it is not in the configuration (there: ${known})`)
+    }
+    io.err(`${batchesText(store.move(from, to))} moved from destination ${from} to ${to}\n`)
+    return from === to ? 0 : tellHeld(store, from, io)
+  })
+}
+
+/** Deletes dead letters, or what waits for a destination. 1 when an id is not there, or a running bridge holds some of it. */
 export async function queueDrop(ids: readonly string[], options: QueueOptions, io: Io): Promise<number> {
+  if (options.destination !== undefined) {
+    if (ids.length === 0 && options.all !== true) return dropWaiting(options.destination, options, io)
+    throw new BridgeError('OB_CONFIG', 'cannot drop: --destination is about what waits, ids and --all are about dead letters')
+  }
   const selection = selectionOf(ids, options.all === true, 'drop')
   return withStore(options, io, (store) => tell(selection, store.drop(selection), 'deleted', io))
 }

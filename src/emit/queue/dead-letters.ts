@@ -11,10 +11,14 @@ import { crc32 } from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import type { DeadLetter } from './queue.ts'
+import { prepareRows } from './rows.ts'
 import { openStore, storeFile } from './store.ts'
+import { closeEndedRuns, ownerlessText } from './tenure.ts'
 
-/** What waits in the store, of all processes, by format and signal. */
+/** What waits in the store, of all processes, by destination, format and signal. */
 export interface WaitingSummary {
+  /** Empty for rows of before there were several destinations: the first takes them. */
+  readonly destination: string
   readonly format: string
   readonly signal: Signal
   readonly batches: number
@@ -48,15 +52,23 @@ export interface StoreInspection {
   export(id: number): Uint8Array
   /** What waits or is under way. */
   waiting(): WaitingSummary[]
+  /**
+   * Gives what waits for a destination to another: a running bridge takes it within some seconds. Returns how many batches; those that a
+   * running bridge holds stay where they are.
+   */
+  move(from: string, to: string): number
+  /** Removes what waits for a destination and no running bridge holds, for good. Returns how many batches and items. */
+  dropWaiting(destination: string): { readonly batches: number; readonly items: number }
   /** Batches whose checksum did not hold, kept apart. */
   damaged(): { readonly batches: number; readonly items: number }
   close(): void
 }
 
-const columns = 'id, format, signal, items, bytes, reason, message, queued_at, died_at'
+const columns = 'id, destination, format, signal, items, bytes, reason, message, queued_at, died_at'
 
 const letterOf = (row: Record<string, unknown>): DeadLetter => ({
   id: Number(row['id']),
+  destination: String(row['destination']),
   format: String(row['format']),
   signal: String(row['signal']) as Signal,
   items: Number(row['items']),
@@ -66,6 +78,9 @@ const letterOf = (row: Record<string, unknown>): DeadLetter => ({
   queuedAtMs: Number(row['queued_at']),
   diedAtMs: Number(row['died_at']),
 })
+
+/** Owners of a destination whose rows no running bridge holds. */
+const freeOwners = `SELECT id FROM owners WHERE destination = ? AND ${ownerlessText}`
 
 const inTransaction = <T>(db: DatabaseSync, work: () => T): T => {
   db.exec('BEGIN IMMEDIATE')
@@ -79,9 +94,21 @@ const inTransaction = <T>(db: DatabaseSync, work: () => T): T => {
   }
 }
 
+const rowsPerPiece = 1000
+
+/** Removes the oldest rows of a destination that nobody holds, and the owners once they have none. */
+const dropPiece = (db: DatabaseSync, destination: string): { batches: number; items: number } => {
+  const mine = db.prepare(freeOwners).all(destination)
+  const owners = mine.map((row) => Number(row['id']))
+  const found = db.prepare(`SELECT id, items FROM batches WHERE owner IN (${owners.join(',')}) ORDER BY id LIMIT ${rowsPerPiece}`).all()
+  if (found.length === 0) db.exec(`DELETE FROM owners WHERE id IN (${owners.join(',')})`)
+  prepareRows(db, { mine: owners, ownerOf: () => -1 }).remove(found.map((row) => Number(row['id'])))
+  return { batches: found.length, items: found.reduce((sum, row) => sum + Number(row['items']), 0) }
+}
+
 /**
  * Opens the store of a state folder (`queue.path`). Throws OB_INPUT when there is none or it cannot be read; it is never
- * set aside or changed by looking at it.
+ * set aside or changed by looking at it, but that a store of an older layout becomes one of this.
  */
 export function openStoreForInspection(path: string): StoreInspection {
   const folder = resolve(path)
@@ -118,9 +145,17 @@ export function openStoreForInspection(path: string): StoreInspection {
       inTransaction(db, () => {
         const ids = idsOf(selection)
         if (ids.length === 0) return 0
-        // An owner without a lock: whichever bridge looks next adopts its rows.
+        // An owner without a lock: whichever bridge of the destination looks next adopts its rows.
         const name = `retry-${randomBytes(8).toString('hex')}`
-        const owner = db.prepare('INSERT INTO owners (born, run, mark) VALUES (?, ?, 0)').run(name, name).lastInsertRowid
+        const destinationOf = db.prepare('SELECT destination FROM dead WHERE id = ?')
+        const begin = db.prepare('INSERT INTO owners (born, run, mark, destination) VALUES (?, ?, 0, ?)')
+        const owners = new Map<string, number | bigint>()
+        const ownerOf = (id: number): number | bigint => {
+          const destination = String(destinationOf.get(id)?.['destination'] ?? '')
+          let owner = owners.get(destination)
+          if (owner === undefined) owners.set(destination, (owner = begin.run(name, name, destination).lastInsertRowid))
+          return owner
+        }
         const move = db.prepare(
           `INSERT INTO batches (owner, format, signal, items, bytes, queued_at, crc, data)
            SELECT ?, format, signal, items, bytes, queued_at, crc, data FROM dead WHERE id = ?`,
@@ -128,7 +163,7 @@ export function openStoreForInspection(path: string): StoreInspection {
         const remove = removeOne()
         let moved = 0
         for (const id of ids) {
-          move.run(owner, id)
+          move.run(ownerOf(id), id)
           moved += remove(id)
         }
         return moved
@@ -147,11 +182,13 @@ export function openStoreForInspection(path: string): StoreInspection {
     waiting: () =>
       db
         .prepare(
-          `SELECT format, signal, count(*) AS batches, sum(items) AS items, sum(bytes) AS bytes, min(queued_at) AS oldest
-           FROM batches GROUP BY format, signal ORDER BY format, signal`,
+          `SELECT coalesce((SELECT destination FROM owners WHERE owners.id = owner), '') AS destination, format, signal,
+             count(*) AS batches, sum(items) AS items, sum(bytes) AS bytes, min(queued_at) AS oldest
+           FROM batches GROUP BY destination, format, signal ORDER BY destination, format, signal`,
         )
         .all()
         .map((row) => ({
+          destination: String(row['destination']),
           format: String(row['format']),
           signal: String(row['signal']) as Signal,
           batches: Number(row['batches']),
@@ -159,6 +196,25 @@ export function openStoreForInspection(path: string): StoreInspection {
           bytes: Number(row['bytes']),
           oldestQueuedAtMs: Number(row['oldest']),
         })),
+    move(from, to) {
+      return inTransaction(db, () => {
+        closeEndedRuns(db, folder)
+        const count = db.prepare(`SELECT count(*) AS batches FROM batches WHERE owner IN (${freeOwners})`).get(from)
+        db.prepare(`UPDATE owners SET destination = ? WHERE id IN (${freeOwners})`).run(to, from)
+        return Number(count?.['batches'] ?? 0)
+      })
+    },
+    dropWaiting(destination) {
+      inTransaction(db, () => closeEndedRuns(db, folder))
+      const dropped = { batches: 0, items: 0 }
+      for (;;) {
+        // A piece at a time: a running bridge stores in between, and the log stays short.
+        const piece = inTransaction(db, () => dropPiece(db, destination))
+        if (piece.batches === 0) return dropped
+        dropped.batches += piece.batches
+        dropped.items += piece.items
+      }
+    },
     damaged() {
       const row = db.prepare('SELECT count(*) AS batches, total(items) AS items FROM damaged').get()
       return { batches: Number(row?.['batches'] ?? 0), items: Number(row?.['items'] ?? 0) }

@@ -23,6 +23,8 @@ export interface RoutedBatch {
 
 export interface DeadLetter {
   readonly id: number
+  /** Who refused it; empty for letters of before there were several destinations. */
+  readonly destination: string
   readonly format: string
   readonly signal: Signal
   readonly items: number

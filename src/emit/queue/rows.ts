@@ -16,6 +16,8 @@ export interface OwnerSums extends Held {
 export interface Rows {
   /** Carries out a round within the open transaction; with `removalsOnly` without its puts. Returns the first id given. */
   write(round: RoundRequest, slab: SharedArrayBuffer, floorId: number, removalsOnly: boolean): { firstId: number; lastId: number }
+  /** Removes rows of ours, whatever their value is, within the open transaction. */
+  remove(ids: readonly number[]): void
   page(owners: readonly OwnerMark[], afterId: number, limit: number): Row[]
   /** The value, checked; undefined when it is gone, `damaged` when its checksum does not hold. */
   read(id: number): Uint8Array | 'damaged' | undefined
@@ -88,7 +90,8 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
       const data = values.subarray(offset, offset + column('length'))
       const crc = crc32(data)
       const rows = column('sharedBy')
-      const value = rows === 1 ? data : nextId
+      // A bigint is stored as an integer, a number would be a real: the column has no type of its own.
+      const value = rows === 1 ? data : BigInt(nextId)
       if (rows > 1) share.run(nextId, data)
       for (const end = at + rows * putColumns; at < end; at += putColumns) {
         const id = column('id') === 0 ? nextId++ : column('id')
@@ -121,6 +124,7 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
       }
       return removalsOnly || round.puts.length === 0 ? { firstId: floorId + 1, lastId: floorId } : put(round, slab, floorId)
     },
+    remove: removeAllSharing,
     page(owners, afterId, limit) {
       // The value is the last column: SQLite does not touch its pages here.
       const marks = new Map(owners.map(({ id, mark }) => [id, mark]))

@@ -235,6 +235,8 @@ const salvageTable = (old: DatabaseSync, to: DatabaseSync, table: Table): { rows
   }
   const keep = (row: Record<string, unknown>): void => {
     if (open === 0) to.exec('BEGIN IMMEDIATE')
+    // A number would be bound as a real, and the id of a shared value has to stay an integer.
+    if (typeof row['data'] === 'number') row['data'] = BigInt(row['data'])
     insert.run(...(Object.values(row) as SQLInputValue[]))
     rows++
     if (++open === rowsPerCommit) commit()

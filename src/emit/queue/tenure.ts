@@ -60,7 +60,23 @@ interface Candidate extends OwnerMark {
   readonly destination: string
 }
 
-const ownerless = "(run LIKE 'closed-%' OR run LIKE 'retry-%')"
+/** SQL: the owner's run needs no lock, nobody holds its rows. As `isOwnerless` of owners.ts. */
+export const ownerlessText = "(run LIKE 'closed-%' OR run LIKE 'retry-%')"
+
+/** Within a transaction: runs that ended without a word are written down as such, so that their rows can be given to others. */
+export function closeEndedRuns(db: DatabaseSync, path: string): void {
+  const close = db.prepare('UPDATE owners SET run = ?, mark = max(mark, ?) WHERE id = ?')
+  for (const row of db.prepare(`SELECT DISTINCT run FROM owners WHERE NOT ${ownerlessText}`).all()) {
+    const run = String(row['run'])
+    const lock = isRunName(run) ? lockOwner(path, run) : undefined
+    if (lock === undefined && isRunName(run)) continue
+    for (const owner of db.prepare('SELECT id, destination FROM owners WHERE run = ?').all(run)) {
+      const mark = lock === undefined ? Number.MAX_SAFE_INTEGER : readMark(path, run, String(owner['destination']))
+      close.run(`closed-${run}`, mark, Number(owner['id']))
+    }
+    lock?.release()
+  }
+}
 
 /** Creates the tenure of one run. It knows nothing until it has entered. */
 export function createTenure({ path, run, destinations: first }: TenureOptions): Tenure {
@@ -185,7 +201,7 @@ export function createTenure({ path, run, destinations: first }: TenureOptions):
     adopt,
     stranded(db, sums) {
       const owners = db
-        .prepare(`SELECT id, destination FROM owners WHERE ${ownerless} AND destination <> ''`)
+        .prepare(`SELECT id, destination FROM owners WHERE ${ownerlessText} AND destination <> ''`)
         .all()
         .map((row) => ({ id: Number(row['id']), destination: String(row['destination']) }))
         .filter((one) => !destinations.includes(one.destination))

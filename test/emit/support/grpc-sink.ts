@@ -16,6 +16,8 @@ export interface GrpcReceived {
   readonly metadata: Metadata
   readonly body: Buffer
   readonly deadlineMs: number
+  /** Name in the client's certificate. */
+  readonly peer: string | undefined
 }
 
 export interface GrpcAnswer {
@@ -39,6 +41,11 @@ export interface GrpcSink {
 
 const identity = (bytes: Buffer): Buffer => bytes
 
+const peerOf = (call: ServerUnaryCall<Buffer, Buffer>): string | undefined => {
+  const name = call.getAuthContext().sslPeerCertificate?.subject?.CN
+  return name === undefined ? undefined : String(name)
+}
+
 const methods = ['trace.v1.TraceService', 'metrics.v1.MetricsService', 'logs.v1.LogsService'].map(
   (name) => `/opentelemetry.proto.collector.${name}/Export`,
 )
@@ -50,7 +57,7 @@ export async function startGrpcSink(
   const server = new Server({ 'grpc.max_receive_message_length': -1, ...options.settings })
   const handle = (method: string) => async (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => {
     const deadline = call.getDeadline()
-    const one = { method, metadata: call.metadata, body: call.request, deadlineMs: Number(deadline) - Date.now() }
+    const one = { method, metadata: call.metadata, body: call.request, deadlineMs: Number(deadline) - Date.now(), peer: peerOf(call) }
     received.push(one)
     const answer = await sink.answer(one)
     if (answer === undefined) return

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createDiskQueue, type DiskQueueOptions } from '../../../src/emit/queue/disk.ts'
-import type { Lane } from '../../../src/emit/queue/queue.ts'
+import type { Lane, LaneOptions, Queue } from '../../../src/emit/queue/queue.ts'
 import { silentLog } from '../../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
-import { numberOf, type OneLane, oneLane, onlyLane } from '../../crash/numbered.ts'
+import { batch, numberOf, type OneLane, oneLane, onlyLane } from '../../crash/numbered.ts'
 
 export { batch, numberOf, oneLane, onlyLane } from '../../crash/numbered.ts'
 
@@ -41,6 +41,67 @@ export async function openDisk(path: string, options: Partial<DiskQueueOptions> 
   onTestFinished(() => queue.close())
   return { queue: oneLane(queue), metrics }
 }
+
+export interface OpenLanes {
+  readonly queue: Queue
+  readonly metrics: Metrics
+  /** Lines of the log, with what stands beside them. */
+  readonly lines: string[]
+  lane(name: string): Lane
+  /** For all lanes, or for those at these places. */
+  put(number: number, bytes?: number, lanes?: readonly number[]): Promise<void>
+}
+
+/** A lane by its destination. */
+export function laneOf(queue: Queue, name: string): Lane {
+  const found = queue.lanes.find((one) => one.destination === name)
+  if (found === undefined) throw new Error(`no lane ${name}`)
+  return found
+}
+
+/** Destinations by name; a name that ends with `?` drops when it is full. */
+export const lanesNamed = (...names: readonly string[]): LaneOptions[] =>
+  names.map((name) => ({ destination: name.replace('?', ''), whenFull: name.endsWith('?') ? 'drop' : 'refuse' }))
+
+/** A disk queue with several destinations, closed when the test ends. What is put counts as received. */
+export async function openLanes(path: string, names: readonly string[], options: Partial<DiskQueueOptions> = {}): Promise<OpenLanes> {
+  const metrics = createMetrics()
+  const lines: string[] = []
+  const line = (fields: object, text: string): void => void lines.push(`${text} ${JSON.stringify(fields)}`)
+  const log = { trace: line, debug: line, info: line, warn: line, error: line }
+  const queue = await createDiskQueue(
+    { path, lanes: lanesNamed(...names), maxSize: 2 ** 30, ack: 'durable', memoryTail: 2 ** 24, ballast: 0, adoptEveryMs: 200, ...options },
+    { metrics, log, nowMs: Date.now },
+  )
+  onTestFinished(() => queue.close())
+  return { queue, metrics, lines, lane: (name) => laneOf(queue, name), put: countedPut(queue, metrics) }
+}
+
+/** Puts numbered batches as a listener does: they count as received, and as refused when they are not taken. */
+export function countedPut(queue: Queue, metrics: Metrics): OpenLanes['put'] {
+  return async (number, bytes = 1000, lanes = [...queue.lanes.keys()]) => {
+    const one = batch(number, bytes)
+    const books = metrics.books(one.format, one.signal)
+    books.received.value++
+    try {
+      await queue.put([{ batch: one, lanes }])
+    } catch (error) {
+      books.refused('queue').value++
+      throw error
+    }
+  }
+}
+
+/** The books of each destination: its name and what of it is not 0. */
+export const booksByDestination = (metrics: Metrics): Record<string, Record<string, number>> =>
+  Object.fromEntries(
+    metrics
+      .sums()
+      .map(({ format, signal, destination, ...sums }) => [
+        destination,
+        Object.fromEntries(Object.entries(sums).filter(([, value]) => value !== 0)),
+      ]),
+  )
 
 /** Takes and settles all that waits; the numbers in the order they came. */
 export async function drain(queue: Pick<Lane, 'take' | 'settle'>): Promise<number[]> {
