@@ -1,7 +1,8 @@
 /** The HTTP/2 connection to a gRPC endpoint: opened on first use, watched while it is used, replaced when it goes. */
 
-import { type ClientHttp2Session, type ClientSessionOptions, connect, type SecureClientSessionOptions } from 'node:http2'
-import type { SecureContext } from 'node:tls'
+import { type ClientHttp2Session, connect } from 'node:http2'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type SecureContext } from 'node:tls'
 
 export interface ConnectionOptions {
   /** `http://host:port` is without TLS, `https://host:port` with. */
@@ -15,7 +16,7 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly session: ClientHttp2Session
   /** The highest stream that the endpoint worked on, once it said that it takes no more; undefined before. */
-  readonly lastStreamId: number | undefined
+  lastStreamId: number | undefined
   /** Requests under way on it; kept by who sends them. */
   underWay: number
   /** Something came from the endpoint. */
@@ -40,9 +41,8 @@ const tcpKeepAliveMs = 60_000
 
 const timeoutError = (what: string): Error => Object.assign(new Error(what), { code: 'ETIMEDOUT' })
 
-/** Pings: once after a silence while requests are under way, and when a request got no answer. Gone with the session. */
-function watchLife(connection: { readonly session: ClientHttp2Session; underWay: number }, options: ConnectionOptions) {
-  const { session } = connection
+/** Pings: once after a silence while requests are under way, and when a request got no answer. Until stopped. */
+function watchLife(session: ClientHttp2Session, options: ConnectionOptions, underWay: () => number, giveUp: (error: Error) => void) {
   const { keepAlive, monotonicMs } = options
   let heardMs = monotonicMs()
   let suspectedMs = Number.NEGATIVE_INFINITY
@@ -51,7 +51,7 @@ function watchLife(connection: { readonly session: ClientHttp2Session; underWay:
   const ask = (): void => {
     if (asked !== undefined || session.closed || session.destroyed) return
     asked = setTimeout(() => {
-      session.destroy(timeoutError(`the connection is dead: no sign of life within ${keepAlive.timeoutMs} ms (emit.keepAlive.timeout)`))
+      giveUp(timeoutError(`the connection is dead: no sign of life within ${keepAlive.timeoutMs} ms (emit.keepAlive.timeout)`))
     }, keepAlive.timeoutMs)
     session.ping((error) => {
       clearTimeout(asked)
@@ -63,13 +63,14 @@ function watchLife(connection: { readonly session: ClientHttp2Session; underWay:
     keepAlive.timeMs === 0
       ? undefined
       : setInterval(() => {
-          if (connection.underWay > 0 && monotonicMs() - heardMs >= keepAlive.timeMs) ask()
+          if (underWay() > 0 && monotonicMs() - heardMs >= keepAlive.timeMs) ask()
         }, keepAlive.timeMs).unref()
-  session.once('close', () => {
+  const stop = (): void => {
     clearInterval(tick)
     clearTimeout(asked)
-  })
+  }
   return {
+    stop,
     heard: (): void => void (heardMs = monotonicMs()),
     suspect(): void {
       // Servers count pings against a client that sends many.
@@ -82,60 +83,81 @@ function watchLife(connection: { readonly session: ClientHttp2Session; underWay:
 
 interface Opened {
   readonly session: ClientHttp2Session
+  readonly socket: Socket
   readonly connection: Promise<Connection>
   /** False once no request may begin on it. */
   usable(): boolean
 }
 
+function openSocket(origin: string, secureContext: SecureContext | undefined): Socket {
+  const { hostname, port, protocol } = new URL(origin)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const common = { host, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }
+  if (protocol === 'http:') return connectTcp({ ...common, port: Number(port || 80) })
+  return connectTls({
+    ...common,
+    port: Number(port || 443),
+    ALPNProtocols: ['h2'],
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(secureContext === undefined ? {} : { secureContext }),
+  })
+}
+
 function openConnection(options: ConnectionOptions, secureContext: SecureContext | undefined): Opened {
   const { origin, connectTimeoutMs } = options
-  const socketOptions: Record<string, unknown> = { keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }
-  if (secureContext !== undefined && origin.startsWith('https:')) socketOptions['secureContext'] = secureContext
-  // What is not for HTTP/2 is handed on to the socket; the types do not know it.
-  const sessionOptions: ClientSessionOptions | SecureClientSessionOptions = {
-    ...socketOptions,
+  const socket = openSocket(origin, secureContext)
+  const session = connect(origin, {
+    createConnection: () => socket,
     settings: { enablePush: false },
     maxSessionMemory: maxSessionMegabytes,
-  }
-  const session = connect(origin, sessionOptions)
-  let lastStreamId: number | undefined
+  })
   let why: unknown = new Error('the endpoint hung up before it said a word')
-  const counts = { session, underWay: 0 }
-  const connection: Connection = Object.defineProperty(Object.assign(counts, watchLife(counts, options)), 'lastStreamId', {
-    get: () => lastStreamId,
-  }) as typeof counts & Connection
-  const timer = setTimeout(() => {
-    session.destroy(timeoutError(`no connection within ${connectTimeoutMs} ms (emit.timeout)`))
-  }, connectTimeoutMs)
-  session.on('goaway', (_code, last) => void (lastStreamId = last))
+  const giveUp = (error: Error): void => {
+    why = error
+    session.destroy(error)
+    // A session that was closed before waits for the other side, which may be gone.
+    setImmediate(() => socket.destroy())
+  }
+  const { stop, ...life } = watchLife(session, options, () => connection.underWay, giveUp)
+  const connection: Connection = { session, lastStreamId: undefined, underWay: 0, ...life }
+  const timer = setTimeout(() => giveUp(timeoutError(`no connection within ${connectTimeoutMs} ms (emit.timeout)`)), connectTimeoutMs)
+  session.on('goaway', (_code, last) => void (connection.lastStreamId = last))
   session.on('error', (error) => void (why = error))
+  socket.on('error', (error) => {
+    why = error
+    // When TLS fails after the handshake, a session waits for the end of its socket, which does not come by itself.
+    socket.destroy()
+  })
   const ready = new Promise<Connection>((resolve, reject) => {
     // Not before the endpoint's own first frame: what is written earlier may go to something that does not speak HTTP/2.
     session.once('remoteSettings', () => {
       clearTimeout(timer)
       resolve(connection)
     })
-    session.once('close', () => {
+    socket.once('close', () => {
       clearTimeout(timer)
-      reject(why)
+      stop()
+      // What the session has to say of it comes a moment later.
+      setImmediate(() => reject(why))
     })
   })
   // Nobody may be waiting any more.
   ready.catch(() => undefined)
-  return { session, connection: ready, usable: () => !session.closed && !session.destroyed && lastStreamId === undefined }
+  const usable = (): boolean => !session.closed && !session.destroyed && !socket.destroyed && connection.lastStreamId === undefined
+  return { session, socket, connection: ready, usable }
 }
 
 /** Creates them; nothing is opened yet. */
 export function createConnections(options: ConnectionOptions, firstContext: SecureContext | undefined): Connections {
   let secureContext = firstContext
   let current: Opened | undefined
-  const open = new Set<ClientHttp2Session>()
+  const open = new Set<Opened>()
   return {
     get() {
       if (current === undefined || !current.usable()) {
         const opened = openConnection(options, secureContext)
-        open.add(opened.session)
-        opened.session.once('close', () => open.delete(opened.session))
+        open.add(opened)
+        opened.socket.once('close', () => open.delete(opened))
         current = opened
       }
       return current.connection
@@ -147,11 +169,11 @@ export function createConnections(options: ConnectionOptions, firstContext: Secu
       current = undefined
     },
     async close() {
-      const all = [...open]
       await Promise.all(
-        all.map((session) => {
-          const closed = new Promise<void>((resolve) => session.once('close', resolve))
+        [...open].map(({ session, socket }) => {
+          const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
           session.destroy()
+          socket.destroy()
           return closed
         }),
       )
