@@ -133,24 +133,24 @@ export function createInspector(signal: Signal, limits: InspectLimits): (request
         case Step.Bytes: {
           const stop = reader.length()
           if (stop - reader.at > maxStringBytes)
-            over(reader, 'OB_LIMIT_LENGTH', `string of ${stop - reader.at} bytes > limit ${maxStringBytes}`)
+            over(reader, 'OB_LIMIT_LENGTH', `string of ${stop - reader.at} bytes > limit ${maxStringBytes} (limits.string)`)
           reader.at = stop
           break
         }
         case Step.Message: {
           const child = children[tag] as Plan
           if (child.counts === Counts.Attribute) {
-            if (++attributes > maxAttributes) over(reader, 'OB_LIMIT_LENGTH', `attributes > limit ${maxAttributes}`)
+            if (++attributes > maxAttributes) over(reader, 'OB_LIMIT_LENGTH', `attributes > limit ${maxAttributes} (limits.attributes)`)
           } else if (child.counts === Counts.Event) {
-            if (++events > maxEvents) over(reader, 'OB_LIMIT_LENGTH', `events, links or exemplars > limit ${maxEvents}`)
+            if (++events > maxEvents) over(reader, 'OB_LIMIT_LENGTH', `events, links or exemplars > limit ${maxEvents} (limits.events)`)
           }
           let below = depth
-          if (child.nests && ++below > maxDepth) over(reader, 'OB_LIMIT_DEPTH', `values nested deeper than the limit (${maxDepth})`)
+          if (child.nests && ++below > maxDepth) over(reader, 'OB_LIMIT_DEPTH', `values nested deeper than ${maxDepth} (limits.depth)`)
           const stop = reader.length()
           reader.end = stop
           walk(reader, child, stop, below)
           reader.end = end
-          if (child.item && ++items > maxItems) over(reader, 'OB_LIMIT_ITEMS', `items > limit ${maxItems}`)
+          if (child.item && ++items > maxItems) over(reader, 'OB_LIMIT_ITEMS', `items > limit ${maxItems} (limits.items)`)
           break
         }
         case Step.Varint:

@@ -11,6 +11,7 @@ import { BridgeError, isBridgeError } from '../../errors.ts'
 import type { Signal } from '../intake.ts'
 import { allMessages, type Field, Kind, type Message, requestOf } from '../messages.ts'
 import type { Words } from '../time.ts'
+import { writeBytes } from './bytes.ts'
 import { JsonCursor, words as jsonWords } from './cursor.ts'
 import { readDouble, readInt32, readInt64, readUint32, readUint64 } from './numbers.ts'
 import { ProtoOutput } from './proto-output.ts'
@@ -99,7 +100,7 @@ function writeObject(state: Transcoding, message: Message, depth: number): void 
   if (depth > state.maxDepth) {
     throw new BridgeError(
       'OB_LIMIT_DEPTH',
-      `cannot read JSON: values nested deeper than the limit (${state.maxDepth}) at byte ${cursor.at}`,
+      `cannot read JSON: values nested deeper than ${state.maxDepth} (limits.depth) at byte ${cursor.at}`,
     )
   }
   fields[level] = undefined
@@ -175,7 +176,7 @@ function writeScalar(state: Transcoding, field: Field, tagged: boolean, omitZero
       writeId(state, field, kind === Kind.TraceId ? 16 : 8)
       return
     case Kind.Bytes:
-      writeBytes(state, field)
+      writeBytes(cursor, out, field.tag)
       return
     case Kind.Double:
       readDouble(cursor, words)
@@ -254,40 +255,4 @@ function writeId({ cursor, out }: Transcoding, field: Field, width: number): voi
   if (seen >= 0) return
   cursor.at = at
   cursor.fail(`expected ${width * 2} hex digits`)
-}
-
-/** Values of the digits of base64, both alphabets; −1 for every other byte. */
-const base64Digits: Int8Array = (() => {
-  const table = new Int8Array(256).fill(-1)
-  Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/').forEach((byte, value) => void (table[byte] = value))
-  table[0x2d] = 62
-  table[0x5f] = 63
-  return table
-})()
-
-function writeBytes({ cursor, out }: Transcoding, field: Field): void {
-  const { at } = cursor
-  cursor.string()
-  const { source, start } = cursor
-  let { stop } = cursor
-  for (let padding = 0; padding < 2 && stop > start && source[stop - 1] === 0x3d; padding++) stop--
-  out.ensure(8 + stop - start)
-  out.tag(field.tag)
-  out.varint(((stop - start) * 3) >>> 2)
-  let bits = 0
-  let held = 0
-  let seen = (stop - start) % 4 === 1 ? -1 : 0
-  for (let i = start; i < stop; i++) {
-    const digit = base64Digits[source[i] as number] as number
-    seen |= digit
-    held = ((held << 6) | digit) & 0xffff
-    bits += 6
-    if (bits >= 8) {
-      bits -= 8
-      out.byte((held >>> bits) & 0xff)
-    }
-  }
-  if (seen >= 0) return
-  cursor.at = at
-  cursor.fail('expected base64')
 }
