@@ -2,8 +2,10 @@
 
 import type { z } from 'zod'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
+import type { Signal } from '../otlp/intake.ts'
 import type { AdapterDeps, BodyTranslator, Listener, TranslatedBody } from './adapter.ts'
 import type { DecodeLimits } from './limits.ts'
+import type { MessageEncoding, MessageTranslator } from './messages.ts'
 import type { Pages } from './pages.ts'
 import type { ThriftReader } from './thrift.ts'
 
@@ -22,6 +24,16 @@ export interface Means<Translate> {
 export interface Carried {
   /** A list of Zipkin v1 spans at a Thrift reader's place: what `emitZipkinBatch` brings to a Jaeger agent's port. */
   zipkinList(limits: DecodeLimits): (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
+  /** OTLP itself, of every signal. */
+  otlp(limits: DecodeLimits): OtlpTranslators
+  /** The messages of a topic. @param signal what they hold; only OTLP may hold others than traces */
+  messages(encoding: MessageEncoding, signal: Signal, limits: DecodeLimits): MessageTranslator
+}
+
+/** Translators of OTLP requests, or of `TracesData`, `MetricsData` and `LogsData`, which are the same bytes. */
+export interface OtlpTranslators {
+  readonly proto: Readonly<Record<Signal, BodyTranslator>>
+  readonly json: Readonly<Record<Signal, BodyTranslator>>
 }
 
 /** What a Jaeger client is told about sampling, in every form it may ask for. */
@@ -63,6 +75,24 @@ export interface Format<Ingest extends z.ZodType, Translate extends z.ZodType, F
   endpoints(config: z.output<Ingest>, context: FormatContext<z.output<Translate>>): readonly EndpointStart[]
   /** Its forms in files, as `otlp-bridge translate --from` names them. */
   readonly files: Readonly<Record<File, (means: Means<z.output<Translate>>, limits: DecodeLimits) => BodyTranslator>>
+}
+
+export interface CarrierContext extends AdapterDeps {
+  readonly carried: Carried
+  readonly pages: Pages
+}
+
+/** Endpoints that bring payloads of other formats, or OTLP: one folder below `ingest`, none below `translate`. Off unless named. */
+export interface Carrier<Ingest extends z.ZodType> {
+  /** Its section below `ingest`. */
+  readonly config: Ingest
+  /** What the section starts, in order. */
+  endpoints(config: z.output<Ingest>, context: CarrierContext): readonly EndpointStart[]
+}
+
+/** Types a carrier by its own schema. */
+export function defineCarrier<Ingest extends z.ZodType>(carrier: Carrier<Ingest>): Carrier<Ingest> {
+  return carrier
 }
 
 /** Types a format by its own schemas. */

@@ -3,11 +3,17 @@
 import { z } from 'zod'
 import type { AdapterDeps, BodyTranslator } from './adapter.ts'
 import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
-import type { Carried, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
+import type { Carried, Carrier, CarrierContext, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
 import { jaeger } from './jaeger/format.ts'
+import { createJaegerTranslators } from './jaeger/translators.ts'
+import { kafka } from './kafka/carrier.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
+import { messageTranslator } from './messages.ts'
+import { otlp } from './otlp/carrier.ts'
+import { createOtlpTranslators } from './otlp/translators.ts'
 import type { Pages } from './pages.ts'
 import { zipkin } from './zipkin/format.ts'
+import { zipkinMessageFormat } from './zipkin/message.ts'
 import { createZipkinTranslators } from './zipkin/translators.ts'
 
 const formats = {
@@ -15,11 +21,20 @@ const formats = {
   jaeger,
 } as const
 
+/** What brings payloads of these formats, or OTLP, some other way; off unless named. */
+const carriers = {
+  otlp,
+  kafka,
+} as const
+
 type Formats = typeof formats
 type Name = keyof Formats
+type Carriers = typeof carriers
 
 /** The formats with their own types forgotten: each is only ever handed what its own schema gave. */
 const entries = Object.entries(formats) as unknown as readonly (readonly [Name, Format<z.ZodType, z.ZodType, string>])[]
+
+const carrierEntries = Object.entries(carriers) as unknown as readonly (readonly [keyof Carriers, Carrier<z.ZodType>])[]
 
 /** An object with one member a format. */
 function each<Result>(make: (format: Format<z.ZodType, z.ZodType, string>, name: Name) => unknown): Result {
@@ -28,8 +43,13 @@ function each<Result>(make: (format: Format<z.ZodType, z.ZodType, string>, name:
 
 /** Section `ingest`: an absent key is an endpoint that is not started. */
 export const ingestConfig = z
-  .strictObject(each<{ [F in Name]: z.ZodOptional<Formats[F]['config']> }>((format) => format.config.optional()))
-  .describe('The legacy endpoints. Without this section all of them are started on localhost; with it only those named.')
+  .strictObject({
+    ...each<{ [F in Name]: z.ZodOptional<Formats[F]['config']> }>((format) => format.config.optional()),
+    ...(Object.fromEntries(carrierEntries.map(([name, { config }]) => [name, config.optional()])) as {
+      [C in keyof Carriers]: z.ZodOptional<Carriers[C]['config']>
+    }),
+  })
+  .describe('The endpoints. Without this section the legacy ones are started on localhost; with it only those named.')
 
 export type IngestConfig = z.output<typeof ingestConfig>
 
@@ -61,9 +81,23 @@ export interface IngestContext extends AdapterDeps {
 export const everyEndpoint = (): IngestConfig => each<IngestConfig>((format) => format.config.parse({}))
 
 /** Decoders that travel between formats are joined here, where all formats are known anyway. */
-const carriedBy = (translate: TranslateConfig, chunks: AdapterDeps['chunks']): Carried => ({
-  zipkinList: (limits) => createZipkinTranslators({ limits, translate: translate.zipkin, names: translate.semconv, chunks }).thriftList,
-})
+function carriedBy(translate: TranslateConfig, chunks: AdapterDeps['chunks']): Carried {
+  const zipkinTranslators = (limits: DecodeLimits) =>
+    createZipkinTranslators({ limits, translate: translate.zipkin, names: translate.semconv, chunks })
+  const zipkinList: Carried['zipkinList'] = (limits) => zipkinTranslators(limits).thriftList
+  const otlpTranslators: Carried['otlp'] = (limits) => createOtlpTranslators({ limits, chunks })
+  return {
+    zipkinList,
+    otlp: otlpTranslators,
+    messages: (encoding, signal, limits) =>
+      messageTranslator(encoding, signal, {
+        jaeger: createJaegerTranslators({ limits, translate: translate.jaeger, zipkinList: zipkinList(limits), chunks }),
+        zipkin: zipkinTranslators(limits),
+        zipkinFormat: zipkinMessageFormat,
+        otlp: otlpTranslators(limits),
+      }),
+  }
+}
 
 const meansOf = (name: Name, translate: TranslateConfig, chunks?: AdapterDeps['chunks']): Means<unknown> => ({
   translate: translate[name],
@@ -79,8 +113,8 @@ const placeOf = (section: object | undefined): Place | undefined =>
   isListening(section) ? { transport: 'receiveBuffer' in section ? 'udp' : 'tcp', host: section.host, port: section.port } : undefined
 
 /** What decides whether a reload concerns an endpoint; its port is in its place. */
-function settingsOf(name: Name, start: EndpointStart, section: unknown, translate: TranslateConfig): unknown {
-  const formatsTaken = start.carries === undefined ? entries.map(([one]) => one) : [name, ...start.carries]
+function settingsOf(name: Name | keyof Carriers, start: EndpointStart, section: unknown, translate: TranslateConfig): unknown {
+  const formatsTaken: readonly string[] = start.carries === undefined ? entries.map(([one]) => one) : [name, ...start.carries]
   const own = start.section === undefined ? section : { ...start.section, port: undefined }
   return {
     own,
@@ -92,14 +126,23 @@ function settingsOf(name: Name, start: EndpointStart, section: unknown, translat
 /** Every endpoint of the section, in order, not started. */
 export function planIngest(config: IngestConfig, context: IngestContext): readonly PlannedEndpoint[] {
   const plan: PlannedEndpoint[] = []
+  const add = (name: Name | keyof Carriers, section: unknown, starts: readonly EndpointStart[]): void => {
+    for (const start of starts) {
+      const settings = settingsOf(name, start, section, context.translate)
+      plan.push({ name: start.name, place: placeOf(start.section), settings, start: start.start })
+    }
+  }
   for (const [name, format] of entries) {
     const section = config[name]
     if (section === undefined) continue
     const own: FormatContext<unknown> = { ...context, ...meansOf(name, context.translate, context.chunks) }
-    for (const start of format.endpoints(section, own)) {
-      const settings = settingsOf(name, start, section, context.translate)
-      plan.push({ name: start.name, place: placeOf(start.section), settings, start: start.start })
-    }
+    add(name, section, format.endpoints(section, own))
+  }
+  for (const [name, carrier] of carrierEntries) {
+    const section = config[name]
+    if (section === undefined) continue
+    const own: CarrierContext = { ...context, carried: carriedBy(context.translate, context.chunks) }
+    add(name, section, carrier.endpoints(section, own))
   }
   return plan
 }
