@@ -3,12 +3,14 @@
 import { z } from 'zod'
 import { adminConfig } from '../admin/config.ts'
 import { emitConfig, queueConfig } from '../emit/config.ts'
+import { destinationsOf } from '../emit/destinations.ts'
 import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
 import { samplingConfig } from '../sampling/config.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
 import { listenerFileFaults } from './files.ts'
 import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
+import { type Path, printPath } from './tree.ts'
 
 const mirrorConfig = z
   .undefined({ error: () => 'dual-write comes with a later version; remove this section' })
@@ -51,10 +53,19 @@ const sourcesOf = (options: ConfigOptions, env: Sources['env']): Sources => ({
 /** The files that a configuration names: whether they are there and hold what they should. */
 const checkFiles: Check<Config> = async (config) => [...(await emitFileFaults(config)), ...(await listenerFileFaults(config))]
 
-const emitFileFaults: Check<Config> = async ({ emit: { tls } }) => {
-  if (Object.values(tls).every((file) => file === undefined)) return []
-  const { readTls } = await import('../net/tls.ts')
-  return (await readTls(tls)).faults.map(({ key, message }) => ({ path: ['emit', 'tls', key], message }))
+const emitFileFaults: Check<Config> = async ({ emit }) => {
+  const faults = new Map<string, { path: Path; message: string }>()
+  for (const [at, { tls }] of destinationsOf(emit).entries()) {
+    if (Object.values(tls).every((file) => file === undefined)) continue
+    const { readTls } = await import('../net/tls.ts')
+    const own = emit.destinations?.[at]?.tls
+    for (const { key, message } of (await readTls(tls)).faults) {
+      const path = own?.[key] === undefined ? ['emit', 'tls', key] : ['emit', 'destinations', at, 'tls', key]
+      // What several destinations share is told once.
+      faults.set(printPath(path), { path, message })
+    }
+  }
+  return [...faults.values()]
 }
 
 export interface ReadOptions {

@@ -77,6 +77,22 @@ describe('checkConfig', () => {
     expect(err).not.toContain('nothing of the kind')
   })
 
+  it('looks at the certificates of every destination, and tells of those they share once', async () => {
+    const text = [
+      'emit:',
+      '  tls: { ca: absent-ca.pem }',
+      '  destinations:',
+      '    - { name: a }',
+      '    - { name: b, tls: { ca: absent-own.pem } }',
+      '    - { name: c }',
+    ].join('\n')
+    const { code, err } = await check(text)
+    expect(code).toBe(2)
+    expect(err).toMatch(/bridge\.yaml:2:\d+ {2}emit\.tls\.ca = "absent-ca\.pem": cannot read/)
+    expect(err).toMatch(/bridge\.yaml:5:\d+ {2}emit\.destinations\[1\]\.tls\.ca = "absent-own\.pem": cannot read/)
+    expect(err.match(/absent/g)?.length).toBeLessThanOrEqual(4)
+  })
+
   it('does not print a key that stands where its path should', async () => {
     const { code, err } = await check('emit:\n  tls:\n    cert: own.pem\n    key: |\n      -----BEGIN PRIVATE KEY-----\n      swordfish\n')
     expect(code).toBe(2)
