@@ -6,8 +6,8 @@ import { destinationsOf } from '../emit/destinations.ts'
 import { openStoreForInspection, type Selection, type StoreInspection } from '../emit/queue/dead-letters.ts'
 import type { DeadLetter } from '../emit/queue/queue.ts'
 import { BridgeError } from '../errors.ts'
-import { decodeTraces } from '../otlp/decode/traces.ts'
-import { tracesToJson, tracesToPlain } from '../otlp/encode/json.ts'
+import type { Signal } from '../otlp/intake.ts'
+import { requestToJson } from '../otlp/json/to-json.ts'
 import type { Io } from './io.ts'
 import { printTable } from './table.ts'
 
@@ -134,6 +134,8 @@ export function queueLs(options: QueueOptions, io: Io): Promise<number> {
   })
 }
 
+const jsonOf = (signal: Signal, data: Uint8Array): string => Buffer.from(requestToJson(signal, data)).toString()
+
 /** One dead letter: head on stderr and its request as OTLP/JSON on stdout, or all of it as one JSON document. */
 export function queueShow(id: string, options: QueueOptions, io: Io): Promise<number> {
   return withStore(options, io, (store) => {
@@ -141,15 +143,15 @@ export function queueShow(id: string, options: QueueOptions, io: Io): Promise<nu
     if (letter === undefined) throw new BridgeError('OB_INPUT', `cannot show dead letter ${id}: there is none with this id`)
     const { data, ...head } = letter
     if (!letter.intact) io.err(`the checksum of dead letter ${id} does not hold: its bytes are not what was received\n`)
-    const traces = letter.intact ? decodeTraces(data) : undefined
+    const request: unknown = letter.intact ? JSON.parse(jsonOf(head.signal, data)) : null
     if (options.json === true) {
-      io.out(print({ ...deadAsJson(head), request: traces === undefined ? null : tracesToPlain(traces) }))
+      io.out(print({ ...deadAsJson(head), request }))
     } else {
       io.err(
-        `dead letter ${head.id}: ${head.items} items of ${head.format}, ${head.bytes} bytes\n` +
+        `dead letter ${head.id}: ${head.items} items (${head.signal}) of ${head.format}, ${head.bytes} bytes\n` +
           `  received ${time(head.queuedAtMs)}, died ${time(head.diedAtMs)}\n  ${head.reason}: ${head.message}\n`,
       )
-      if (traces !== undefined) io.out(`${tracesToJson(traces, 2)}\n`)
+      if (letter.intact) io.out(print(request))
     }
     return letter.intact ? 0 : 1
   })
@@ -212,13 +214,22 @@ export async function queueDrop(ids: readonly string[], options: QueueOptions, i
 /** Writes dead letters into a file. 1 when one of them cannot be read; the others are written. */
 export function queueExport(file: string, ids: readonly string[], options: QueueExportOptions, io: Io): Promise<number> {
   return withStore(options, io, async (store) => {
-    const wanted = ids.length === 0 ? store.list().map((one) => one.id) : ids.map(idOf)
+    const letters = store.list()
+    const wanted = ids.length === 0 ? letters.map((one) => one.id) : ids.map(idOf)
+    const signals = new Map(letters.map((one) => [one.id, one.signal]))
+    const found = new Set(wanted.map((id) => signals.get(id)).filter((one) => one !== undefined))
+    if (options.to === 'proto' && found.size > 1) {
+      throw new BridgeError(
+        'OB_INPUT',
+        `cannot export ${[...found].join(' and ')} into one request: give the ids of one signal, or --to json`,
+      )
+    }
     const pieces: Uint8Array[] = []
     let failed = 0
     for (const id of wanted) {
       try {
         const data = store.export(id)
-        pieces.push(options.to === 'proto' ? data : Buffer.from(`${tracesToJson(decodeTraces(data))}\n`))
+        pieces.push(options.to === 'proto' ? data : Buffer.from(`${jsonOf(signals.get(id) ?? 'traces', data)}\n`))
       } catch (error) {
         failed++
         io.err(`${error instanceof Error ? error.message : String(error)}\n`)

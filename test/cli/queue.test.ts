@@ -6,6 +6,7 @@ import { queueDrop, queueExport, queueLs, queueRetry, queueShow } from '../../sr
 import { createDiskQueue } from '../../src/emit/queue/disk.ts'
 import { createFileTranslator, translateConfig } from '../../src/ingest/index.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
+import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { oneLane, onlyLane } from '../crash/numbered.ts'
@@ -13,16 +14,20 @@ import { createTestIo } from './support/test-io.ts'
 
 let folder: string
 
+const openQueue = async () =>
+  oneLane(
+    await createDiskQueue(
+      { path: folder, lanes: onlyLane, maxSize: 2 ** 30, ack: 'written', memoryTail: 2 ** 20, ballast: 0 },
+      { metrics: createMetrics(), log: silentLog, nowMs: () => 1_763_712_000_000 },
+    ),
+  )
+
 /** A store with one waiting batch and two dead letters. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'queue-cli-'))
   const body = await readFile(new URL('../../fixtures/zipkin/v1-thrift/in.bin', import.meta.url))
   const { data, items } = createFileTranslator('zipkin-thrift', translateConfig.parse({}))(body, 0)
-  const opened = await createDiskQueue(
-    { path: folder, lanes: onlyLane, maxSize: 2 ** 30, ack: 'written', memoryTail: 2 ** 20, ballast: 0 },
-    { metrics: createMetrics(), log: silentLog, nowMs: () => 1_763_712_000_000 },
-  )
-  const queue = oneLane(opened)
+  const queue = await openQueue()
   const batch = () => ({ format: 'zipkin-thrift', signal: 'traces' as const, items, data: new Uint8Array(data) })
   await queue.put(batch())
   await queue.put(batch())
@@ -119,5 +124,36 @@ describe('queueExport', () => {
     expect(await queueExport(file, [], { ...set(), to: 'json' }, createTestIo())).toBe(0)
     const lines = (await readFile(file, 'utf8')).trim().split('\n')
     expect(lines.map((line) => Object.keys(JSON.parse(line)))).toEqual([['resourceSpans'], ['resourceSpans']])
+  })
+})
+
+describe('letters of other signals', () => {
+  const metrics = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [{ asInt: '-7' }] } }] }] }] }
+
+  /** One more dead letter; its id. */
+  const buryMetrics = async (): Promise<string> => {
+    await queueDrop([], { ...set(), destination: 'default' }, createTestIo())
+    const queue = await openQueue()
+    const data = jsonToRequest('metrics', Buffer.from(JSON.stringify(metrics)), 64)
+    await queue.put({ format: 'otlp-json', signal: 'metrics', items: 1, data: new Uint8Array(data) })
+    await queue.bury(await queue.take({ maxItems: 1000, maxBytes: 2 ** 20 }), 'http_400', 'cannot deliver: HTTP 400')
+    await queue.close()
+    return (await deadIds()).at(-1) ?? ''
+  }
+
+  it('are shown and exported as what they are', async () => {
+    const id = await buryMetrics()
+    const io = createTestIo()
+    expect(await queueShow(id, { ...set(), json: true }, io)).toBe(0)
+    expect(JSON.parse(io.stdout())).toMatchObject({ signal: 'metrics', request: metrics })
+    const file = createTestIo()
+    expect(await queueExport('-', [id], { ...set(), to: 'json' }, file)).toBe(0)
+    expect(JSON.parse(file.bytes().toString())).toEqual(metrics)
+  })
+
+  it('are not joined with traces into one request', async () => {
+    await buryMetrics()
+    const sent = queueExport('-', [], { ...set(), to: 'proto' }, createTestIo())
+    await expect(sent).rejects.toMatchObject({ code: 'OB_INPUT', message: expect.stringContaining('metrics') })
   })
 })
