@@ -30,3 +30,10 @@ export function oneLane(queue: Queue): OneLane {
 }
 
 export const onlyLane = [{ destination: 'default', whenFull: 'refuse' }] as const
+
+/** Which of several destinations a numbered batch is for: most for all, some for the first alone, some for all but the first. */
+export function lanesOf(number: number, lanes: number): number[] {
+  const all = [...Array(lanes).keys()]
+  if (lanes > 1 && number % 3 === 0) return [0]
+  return lanes > 1 && number % 4 === 0 ? all.slice(1) : all
+}
