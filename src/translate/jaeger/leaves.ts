@@ -74,13 +74,13 @@ export function leavesOf(span: JaegerSpan, process: JaegerProcess | undefined, b
     leaves.push({ kind, name, value, index, tag })
   }
   const tags = (kind: JaegerLeafKind, name: string, list: readonly KeyValue[], index = -1): void => {
-    list.forEach((tag, i) => add(kind, `${name}[${i}] ${tag.key.text}`, readable(tag), index, tag))
+    for (const [i, tag] of list.entries()) add(kind, `${name}[${i}] ${tag.key.text}`, readable(tag), index, tag)
   }
   add('traceId', 'traceId', traceIdToHex(span.trace0, span.trace1, span.trace2, span.trace3))
   add('spanId', 'spanId', spanIdToHex(span.span0, span.span1))
   if ((span.parent0 | span.parent1) !== 0) add('parentSpanId', 'parentSpanId', spanIdToHex(span.parent0, span.parent1))
   if (!isEmptyText(span.operationName)) add('operationName', 'operationName', textToString(span.operationName))
-  span.references.forEach((one, i) => add('reference', `references[${i}]`, referenceText(one), i))
+  for (const [i, one] of span.references.entries()) add('reference', `references[${i}]`, referenceText(one), i)
   if ((span.flags & 1) !== 0) add('sampled', 'flags bit 0', 'sampled')
   if ((span.flags & 2) !== 0) add('debug', 'flags bit 1', 'debug')
   if ((span.flags & 8) !== 0) add('firehose', 'flags bit 3', 'firehose')
@@ -93,7 +93,7 @@ export function leavesOf(span: JaegerSpan, process: JaegerProcess | undefined, b
     add('logTime', `logs[${i}].timestamp`, toSignedBigInt(log.timeHi, log.timeLo).toString(), i)
     tags('logField', `logs[${i}].fields`, log.fields, i)
   })
-  span.warnings.forEach((one, i) => add('warning', `warnings[${i}]`, textToString(one), i))
+  for (const [i, one] of span.warnings.entries()) add('warning', `warnings[${i}]`, textToString(one), i)
   if (process !== undefined) {
     if (!isEmptyText(process.serviceName)) add('serviceName', 'process.serviceName', textToString(process.serviceName))
     tags('processTag', 'process.tags', process.tags)

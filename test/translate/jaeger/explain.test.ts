@@ -127,7 +127,8 @@ describe('explainJaeger', () => {
         const paths = explained.flatMap(({ spans }) => spans.flatMap(({ fields }) => fields.map(({ path }) => path)))
         expect([...new Set(paths)].sort()).toEqual([...new Set(pathsOf(tracesToPlain(jaegerToTraces(batch, options).data)))].sort())
         for (const { spans, leftovers: more, rejected } of explained) {
-          for (const { rules } of [...spans.flatMap(({ fields }) => fields), ...more, ...leftovers]) rules.forEach((rule) => seen.add(rule))
+          for (const { rules } of [...spans.flatMap(({ fields }) => fields), ...more, ...leftovers])
+            for (const rule of rules) seen.add(rule)
           if (rejected !== undefined) seen.add(rejected.rule)
         }
       }),
