@@ -1,6 +1,7 @@
 /** Request bodies and datagrams of every legacy format, made of seeded spans with the formats' own libraries. */
 
 import { randomFrom } from '../test/crash/support/random.ts'
+import { officialEncode, type Plain } from '../test/support/official-otlp.ts'
 import {
   bool,
   double,
@@ -200,6 +201,51 @@ const jaegerBatch = (spans: readonly SeedSpan[]): Struct => {
   ])
 }
 
+// OTLP
+
+const otlpAttributes = (tags: readonly SeedTag[]): Plain[] =>
+  tags.map(([key, content]) => {
+    if (typeof content === 'string') return { key, value: { stringValue: content } }
+    if (typeof content === 'boolean') return { key, value: { boolValue: content } }
+    if (typeof content === 'number') return { key, value: { doubleValue: content } }
+    return { key, value: { intValue: String(content) } }
+  })
+
+const nanos = (micros: number): string => `${micros}000`
+
+const otlpSpan = (span: SeedSpan): Plain => ({
+  traceId: hex(span.traceHigh) + hex(span.traceLow),
+  spanId: hex(span.id),
+  ...(span.parent === 0n ? {} : { parentSpanId: hex(span.parent) }),
+  flags: 257,
+  name: span.name,
+  kind: span.kind === 'CLIENT' ? 3 : 2,
+  startTimeUnixNano: nanos(span.startMicros),
+  endTimeUnixNano: nanos(span.startMicros + span.durationMicros),
+  attributes: otlpAttributes(span.tags),
+  events: span.events.map(({ timeMicros, fields }) => ({
+    timeUnixNano: nanos(timeMicros),
+    name: eventName(fields),
+    attributes: otlpAttributes(fields.slice(1)),
+  })),
+  status: {},
+})
+
+const otlpRequest = (spans: readonly SeedSpan[]): Plain => ({
+  resourceSpans: [...new Set(spans.map((span) => span.service))].map((service) => {
+    const own = spans.filter((span) => span.service === service)
+    const tags: SeedTag[] = [
+      ['service.name', service],
+      ['telemetry.sdk.language', 'java'],
+      ['telemetry.sdk.name', 'opentelemetry'],
+      ['telemetry.sdk.version', '1.57.0'],
+      ['host.name', 'orders-7d9f6c'],
+    ]
+    const scope = { name: 'io.opentelemetry.tomcat-10.0', version: '2.22.0' }
+    return { resource: { attributes: otlpAttributes(tags) }, scopeSpans: [{ scope, spans: own.map(otlpSpan) }] }
+  }),
+})
+
 interface Recipe {
   /** A datagram holds fewer than a request: most clients keep it below 65 000 bytes. */
   readonly spans: number
@@ -218,6 +264,8 @@ const recipes = {
     services: 1,
     encode: (spans) => messageBytes('emitBatch', struct([[1, jaegerBatch(spans)]]), 'compact'),
   },
+  'otlp-proto': { spans: 100, services: 3, encode: (spans) => officialEncode(otlpRequest(spans)) },
+  'otlp-json': { spans: 100, services: 3, encode: (spans) => Buffer.from(JSON.stringify(otlpRequest(spans))) },
 } as const satisfies Readonly<Record<string, Recipe>>
 
 /** `jaeger-thrift-compact` is a datagram as an agent gets it, all others are request bodies. */

@@ -4,14 +4,18 @@ import type { BodyTranslator } from '../src/ingest/adapter.ts'
 import { createThriftBatchDecoder } from '../src/ingest/jaeger/decode-thrift.ts'
 import { createJaegerTranslators } from '../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../src/ingest/limits.ts'
+import { createOtlpTranslators } from '../src/ingest/otlp/translators.ts'
 import { BinaryReader, CompactReader } from '../src/ingest/thrift.ts'
 import { createZipkinJsonDecoder } from '../src/ingest/zipkin/decode-json.ts'
 import { createZipkinProtoDecoder } from '../src/ingest/zipkin/decode-proto.ts'
 import { createZipkinThriftDecoder } from '../src/ingest/zipkin/decode-thrift.ts'
 import { createZipkinTranslators } from '../src/ingest/zipkin/translators.ts'
+import { createInspector } from '../src/otlp/decode/inspect.ts'
 import { type ChunkPool, createChunkPool, ownsChunk } from '../src/otlp/encode/chunks.ts'
 import { encodeTraces } from '../src/otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter } from '../src/otlp/encode/writer.ts'
+import { requestToJson } from '../src/otlp/json/to-json.ts'
+import { jsonToRequest } from '../src/otlp/json/to-proto.ts'
 import { createKeyTable } from '../src/otlp/keys.ts'
 import { SpanKind, type Traces } from '../src/otlp/model.ts'
 import { jaegerTranslateConfig } from '../src/translate/jaeger/config.ts'
@@ -26,6 +30,15 @@ import type { Format } from './bodies.ts'
 
 export const stages = ['decode', 'translate', 'encode', 'whole'] as const
 export type Stage = (typeof stages)[number]
+
+/** OTLP is not translated: protobuf is looked through, JSON transcoded. */
+const otlpStages: Readonly<Record<OtlpFormat, readonly Stage[]>> = {
+  'otlp-proto': ['decode', 'whole'],
+  'otlp-json': ['decode', 'encode', 'whole'],
+}
+
+/** The stages that a format is measured in. */
+export const stagesOf = (format: Format): readonly Stage[] => (isOtlp(format) ? otlpStages[format] : stages)
 
 export interface BenchCase {
   /** `translate/zipkin-proto/100-spans` */
@@ -51,7 +64,8 @@ const limits = defaultDecodeLimits
 const receivedAtMs = 1_795_000_100_000
 
 type JaegerFormat = Extract<Format, `jaeger-${string}`>
-type ZipkinFormat = Exclude<Format, JaegerFormat>
+type OtlpFormat = Extract<Format, `otlp-${string}`>
+type ZipkinFormat = Exclude<Format, JaegerFormat | OtlpFormat>
 
 const zipkinChain = (format: ZipkinFormat, chunks: ChunkPool): Chain<ZipkinSpans> => {
   const keys = createKeyTable(createZipkinRoles())
@@ -126,13 +140,27 @@ function casesOf<Decoded>(format: Format, bodies: readonly Uint8Array[], chain: 
   const mean = (of: (one: (typeof prepared)[0]) => number): number => total(prepared.map(of)) / prepared.length
   const [spans, bytesIn, bytesOut] = [mean((one) => one.items), mean((one) => one.body.length), mean((one) => one.bytesOut)]
 
-  const runs: Readonly<Record<Stage, (one: (typeof prepared)[0]) => void>> = {
-    decode: ({ body }) => void chain.decode(body),
-    translate: ({ decoded }) => void chain.translate(decoded),
-    encode: ({ traces, body }) => release(encode(traces, body.length)),
-    whole: ({ body }) => release(chain.whole(body, receivedAtMs).data),
-  }
-  return stages.map((stage) => {
+  return stagesInTurn(
+    format,
+    prepared,
+    { spans, bytesIn, bytesOut },
+    {
+      decode: ({ body }) => void chain.decode(body),
+      translate: ({ decoded }) => void chain.translate(decoded),
+      encode: ({ traces, body }) => release(encode(traces, body.length)),
+      whole: ({ body }) => release(chain.whole(body, receivedAtMs).data),
+    },
+  )
+}
+
+/** One case a stage that has something to run; each takes the bodies in turn. */
+function stagesInTurn<Prepared>(
+  format: Format,
+  prepared: readonly Prepared[],
+  { spans, bytesIn, bytesOut }: { readonly spans: number; readonly bytesIn: number; readonly bytesOut: number },
+  runs: Readonly<Partial<Record<Stage, (one: Prepared) => void>>>,
+): BenchCase[] {
+  return stagesOf(format).map((stage) => {
     const run = runs[stage]
     let next = 0
     return {
@@ -142,19 +170,43 @@ function casesOf<Decoded>(format: Format, bodies: readonly Uint8Array[], chain: 
       bytesOut: stage === 'encode' || stage === 'whole' ? bytesOut : undefined,
       run() {
         const one = prepared[next]
-        if (one !== undefined) run(one)
+        if (one !== undefined) run?.(one)
         next = next + 1 === prepared.length ? 0 : next + 1
       },
     }
   })
 }
 
+/** Of protobuf, `decode` is the walk through the request; of JSON it is the way to protobuf, and `encode` the way back. */
+function otlpCases(format: OtlpFormat, bodies: readonly Uint8Array[], chunks: ChunkPool): BenchCase[] {
+  const translators = createOtlpTranslators({ limits, chunks })
+  const whole = format === 'otlp-json' ? translators.json.traces : translators.proto.traces
+  const inspect = createInspector('traces', limits)
+  const prepared = bodies.map((body) => {
+    const { items, data } = whole(body, receivedAtMs)
+    return { body, items, request: new Uint8Array(data) }
+  })
+  const mean = (of: (one: (typeof prepared)[0]) => number): number => total(prepared.map(of)) / prepared.length
+  const sizes = { spans: mean((one) => one.items), bytesIn: mean((one) => one.body.length), bytesOut: mean((one) => one.request.length) }
+  const cases = stagesInTurn(format, prepared, sizes, {
+    decode: format === 'otlp-json' ? ({ body }) => void jsonToRequest('traces', body, limits.maxDepth) : ({ body }) => void inspect(body),
+    encode: ({ request }) => void requestToJson('traces', request),
+    whole({ body }) {
+      const { data } = whole(body, receivedAtMs)
+      if (ownsChunk(data)) chunks.give(data.buffer)
+    },
+  })
+  return cases.map((one) => (one.name.startsWith('encode/') ? { ...one, bytesOut: sizes.bytesIn } : one))
+}
+
 const isJaeger = (format: Format): format is JaegerFormat => format.startsWith('jaeger-')
-const isZipkin = (format: Format): format is ZipkinFormat => !isJaeger(format)
+const isOtlp = (format: Format): format is OtlpFormat => format.startsWith('otlp-')
+const isZipkin = (format: Format): format is ZipkinFormat => !isJaeger(format) && !isOtlp(format)
 
 /** Every stage of a format over the bodies given, with caches and memory of its own. Throws for bodies that lose a span. */
 export function createCases(format: Format, bodies: readonly Uint8Array[]): BenchCase[] {
   const chunks = createChunkPool()
   if (isZipkin(format)) return casesOf(format, bodies, zipkinChain(format, chunks), chunks)
+  if (isOtlp(format)) return otlpCases(format, bodies, chunks)
   return casesOf(format, bodies, jaegerChain(format, chunks), chunks)
 }

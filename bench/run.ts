@@ -13,7 +13,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CellText, printTable } from '../src/cli/table.ts'
 import { type Format, formats, spansOf } from './bodies.ts'
-import { stages } from './cases.ts'
+import { stagesOf } from './cases.ts'
 import type { Answer, Task } from './child.ts'
 import type { Measured } from './measure.ts'
 import type { SelfTime } from './profile.ts'
@@ -47,7 +47,7 @@ function fail(message: string): never {
   process.exit(2)
 }
 
-const caseNames = (format: Format): string[] => stages.map((stage) => `${stage}/${format}/${spansOf(format)}-spans`)
+const caseNames = (format: Format): string[] => stagesOf(format).map((stage) => `${stage}/${format}/${spansOf(format)}-spans`)
 const wanted = (name: string): boolean => values.filter.length === 0 || values.filter.some((text) => name.includes(text))
 
 /** The flags that `bin/otlp-bridge` gives the Node.js it brings: what is measured is to run as the bridge does. */

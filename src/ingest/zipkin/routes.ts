@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BridgeError } from '../../errors.ts'
 import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
+import { type Cors, createCors } from '../cors.ts'
 import { type BodyRoute, replyText, retryAfter, startHttp } from '../http.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver, type Receipt, type Receiver } from '../receive.ts'
@@ -106,45 +107,6 @@ function refuse(
   headers: Record<string, string>,
 ): void {
   replyText(response, error.http, refusalText(claim, error, body), { ...headers, ...retryAfter(error) })
-}
-
-interface Cors {
-  /** Headers of an answer to a request from this origin. */
-  headers(origin: string | undefined): Record<string, string>
-  /** Answers a pre-flight request; false when it is none, or its origin may not post. */
-  preflight(request: IncomingMessage, response: ServerResponse): boolean
-}
-
-/** Headers that a web page must be let send when the endpoint asks for credentials. */
-const credentialHeaders = (auth: ZipkinConfig['auth']): string[] =>
-  auth === undefined ? [] : ['authorization', ...(auth.apiKey === undefined ? [] : [auth.apiKey.header])]
-
-function createCors(origins: readonly string[], credentials: readonly string[]): Cors {
-  const any = origins.includes('*')
-  const allowed = new Set(origins)
-  const none = {}
-  const headers = (origin: string | undefined): Record<string, string> => {
-    if (origin === undefined) return none
-    if (any) return { 'access-control-allow-origin': '*' }
-    return allowed.has(origin) ? { 'access-control-allow-origin': origin, vary: 'origin' } : none
-  }
-  return {
-    headers,
-    preflight(request, response) {
-      if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false
-      const own = headers(request.headers.origin)
-      if (own === none) return false
-      response.writeHead(200, {
-        ...own,
-        'access-control-allow-methods': 'GET,POST',
-        'access-control-allow-headers': ['content-type', 'x-grpc-web', ...credentials].join(','),
-        'access-control-max-age': '0',
-        ...emptyBody,
-      })
-      response.end()
-      return true
-    },
-  }
 }
 
 function addCors(app: FastifyInstance, cors: Cors): void {
