@@ -1,6 +1,7 @@
 /** Cross-origin requests of web pages. @see fetch.spec.whatwg.org/#http-cors-protocol */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ListenerAuth } from './schema.ts'
 
 export interface CorsOptions {
   /** Origins that may send; `*` is any, none is none. */
@@ -17,6 +18,11 @@ export interface Cors {
   headers(origin: string | undefined): Record<string, string>
   /** Answers a pre-flight request; false when it is none, or its origin may not post. */
   preflight(request: IncomingMessage, response: ServerResponse): boolean
+}
+
+/** Headers that a web page must be let send when the endpoint asks for credentials. */
+export function credentialHeaders(auth: ListenerAuth | undefined): string[] {
+  return auth === undefined ? [] : ['authorization', ...(auth.apiKey === undefined ? [] : [auth.apiKey.header])]
 }
 
 /** Creates the rules of one endpoint. */

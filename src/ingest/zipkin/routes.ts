@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BridgeError } from '../../errors.ts'
 import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
-import { type Cors, createCors } from '../cors.ts'
+import { type Cors, createCors, credentialHeaders } from '../cors.ts'
 import { type BodyRoute, replyText, retryAfter, startHttp } from '../http.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver, type Receipt, type Receiver } from '../receive.ts'
@@ -46,7 +46,12 @@ export function startZipkin(config: ZipkinConfig, translators: ZipkinTranslators
     PROTO3: receiver('zipkin-proto', translators.v2Proto),
     THRIFT: receiver('zipkin-thrift', translators.v1Thrift),
   }
-  const cors = createCors(config.cors.origins, credentialHeaders(config.auth))
+  const cors = createCors({
+    origins: config.cors.origins,
+    methods: 'GET,POST',
+    headers: ['content-type', 'x-grpc-web', ...credentialHeaders(config.auth)].join(','),
+    maxAgeSeconds: 0,
+  })
 
   const bodyRoute = (path: string, claimOf: (request: IncomingMessage) => Claim): BodyRoute => ({
     path,
