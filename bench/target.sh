@@ -1,5 +1,5 @@
 #!/bin/sh
-# The bridge as a target of the comparison: one endpoint for BENCH_FORMAT, OTLP/HTTP protobuf out.
+# The bridge as a target of the comparison: one endpoint for BENCH_FORMAT, OTLP/HTTP protobuf out, with BENCH_EMIT=grpc OTLP/gRPC.
 # First argument: memory (default) or disk; further arguments go to `serve`.
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
@@ -8,11 +8,16 @@ queue=${1:-memory}
 case "$BENCH_FORMAT" in
   zipkin-*) endpoint=zipkin ;;
   jaeger-thrift-http) endpoint=jaeger.http ;;
+  jaeger-grpc) endpoint=jaeger.grpc ;;
   jaeger-compact-udp) endpoint=jaeger.compact ;;
   *) echo "no endpoint for $BENCH_FORMAT" >&2; exit 1 ;;
 esac
+case "${BENCH_EMIT:-http}" in
+  grpc) protocol=grpc target="http://$BENCH_OTLP_GRPC_ENDPOINT" ;;
+  *) protocol=http/protobuf target=$BENCH_OTLP_ENDPOINT ;;
+esac
 exec "$root/bin/otlp-bridge" serve \
   --set "ingest.$endpoint.host=$BENCH_INGEST_HOST" --set "ingest.$endpoint.port=$BENCH_INGEST_PORT" \
-  --set "emit.endpoint=$BENCH_OTLP_ENDPOINT" --set emit.protocol=http/protobuf --set emit.compression=none \
+  --set "emit.endpoint=$target" --set "emit.protocol=$protocol" --set emit.compression=none \
   --set "queue.type=$queue" --set "queue.path=$BENCH_STATE_DIR/queue" \
   --set admin.enabled=false --set log.level=warn "$@"
