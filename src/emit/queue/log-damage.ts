@@ -73,14 +73,52 @@ function lostCommits(file: string, recovered: number, pageBytes: number): number
     const [header, first, second] = [read(16, 8).toString('latin1'), saltsOf(0), frames > 1 ? saltsOf(1) : '']
     const salts = first === second && first !== header ? first : header
     let commits = 0
+    let last = -1
     for (let n = recovered; n < frames; n++) {
       const bytes = frame(n)
-      if (bytes.readUInt32BE(4) !== 0 && bytes.toString('latin1', 8, 16) === salts) commits++
+      if (bytes.toString('latin1', 8, 16) !== salts) continue
+      last = n
+      if (bytes.readUInt32BE(4) !== 0) commits++
     }
-    return commits
+    return commits === 1 && isTorn(read, last, recovered, pageBytes) ? 0 : commits
   } finally {
     closeSync(fd)
   }
+}
+
+/**
+ * True when the last frame of the log is its first with a wrong checksum, and is a commit: a process killed between the two writes that
+ * make a frame leaves this. Nobody was told of that commit. (Damage to just this frame looks the same.)
+ */
+function isTorn(read: (at: number, length: number) => Buffer, last: number, recovered: number, pageBytes: number): boolean {
+  const frameAt = (n: number): number => headerBytes + n * (frameHeaderBytes + pageBytes)
+  if (read(frameAt(last) + 4, 4).readUInt32BE(0) === 0) return false
+  const littleEndian = (read(0, 4).readUInt32BE(0) & 1) === 0
+  for (let n = recovered; n < last; n++) {
+    // Each checksum goes on from the one before.
+    const before = n === 0 ? read(24, 8) : read(frameAt(n - 1) + 16, 8)
+    const bytes = read(frameAt(n), frameHeaderBytes + pageBytes)
+    const [one, two] = checksum(
+      checksum([before.readUInt32BE(0), before.readUInt32BE(4)], bytes, 0, 8, littleEndian),
+      bytes,
+      24,
+      bytes.length,
+      littleEndian,
+    )
+    if (one !== bytes.readUInt32BE(16) || two !== bytes.readUInt32BE(20)) return false
+  }
+  return true
+}
+
+/** The checksum of the log over pairs of 32-bit words. @see sqlite.org/fileformat2.html#checksum_algorithm */
+function checksum(before: readonly [number, number], bytes: Buffer, from: number, to: number, littleEndian: boolean): [number, number] {
+  let [one, two] = before
+  const word = (at: number): number => (littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at))
+  for (let at = from; at < to; at += 8) {
+    one = (one + word(at) + two) >>> 0
+    two = (two + word(at + 4) + one) >>> 0
+  }
+  return [one, two]
 }
 
 /** Counts broken logs as files set aside and their commits as damaged batches, and says so. */

@@ -1,0 +1,68 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, it } from 'vitest'
+import { findBrokenLog } from '../../../src/emit/queue/log-damage.ts'
+import { stateFolder } from '../support/queues.ts'
+
+const pageBytes = 4096
+const frameBytes = pageBytes + 24
+
+/** A store whose log holds four commits of some pages each, as a killed process leaves it; frames that are a commit. */
+const killedStore = (change: (log: Buffer, commits: readonly number[]) => void): string => {
+  const path = stateFolder()
+  const file = join(path, 'a.sqlite')
+  const db = new DatabaseSync(file)
+  db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; CREATE TABLE t (x); PRAGMA wal_checkpoint(TRUNCATE)`)
+  for (let n = 0; n < 4; n++) db.exec('BEGIN; INSERT INTO t VALUES (randomblob(3000)), (randomblob(3000)), (randomblob(3000)); COMMIT')
+  const copy = join(path, 'b.sqlite')
+  copyFileSync(file, copy)
+  const log = readFileSync(`${file}-wal`)
+  db.close()
+  const frames = Array.from({ length: (log.length - 32) / frameBytes }, (_, n) => n)
+  change(
+    log,
+    frames.filter((n) => log.readUInt32BE(32 + n * frameBytes + 4) !== 0),
+  )
+  writeFileSync(`${copy}-wal`, log)
+  return copy
+}
+
+/** Looks while another connection holds the write lock, as the queue does. */
+const look = (file: string) => {
+  const db = new DatabaseSync(file)
+  db.exec('BEGIN IMMEDIATE')
+  const found = findBrokenLog(file, pageBytes, `${file}.kept`)
+  db.close()
+  return found
+}
+
+const spoil = (log: Buffer, frame: number): void => {
+  log.fill(0xee, 32 + frame * frameBytes + 24 + 100, 32 + frame * frameBytes + 24 + 200)
+}
+
+describe('findBrokenLog', () => {
+  it('finds nothing in a log that is whole', () => {
+    const file = killedStore((_, commits) => expect(commits).toHaveLength(4))
+    expect(look(file)).toBeUndefined()
+  })
+
+  it.each([
+    [1, 3],
+    [2, 2],
+  ])('counts the commits behind frames that are damaged, from commit %i on', (commit, lost) => {
+    const file = killedStore((log, commits) => spoil(log, commits[commit] ?? 0))
+    expect(look(file)).toEqual({ commits: lost, file: `${file}.kept` })
+    expect(readFileSync(`${file}.kept`).length).toBeGreaterThan(0)
+  })
+
+  it('counts the last commit when a frame before its end is damaged', () => {
+    const file = killedStore((log, commits) => spoil(log, (commits[3] ?? 0) - 1))
+    expect(look(file)?.commits).toBe(1)
+  })
+
+  it('takes the last frame half written for what a killed process leaves: nobody was told of it', () => {
+    const file = killedStore((log, commits) => spoil(log, commits[3] ?? 0))
+    expect(look(file)).toBeUndefined()
+  })
+})
