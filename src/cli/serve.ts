@@ -4,7 +4,7 @@ import { type Config, type ConfigOptions, loadBridgeConfig, readBridgeConfig } f
 import { maskUserinfo } from '../config/mask.ts'
 import { printByteSize } from '../config/units.ts'
 import { queueSettings } from '../emit/config.ts'
-import { endpointNames } from '../emit/destinations.ts'
+import { destinationsOf } from '../emit/destinations.ts'
 import { watchFiles } from '../net/watch-files.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { createLog, type LevelledLog } from '../telemetry/log.ts'
@@ -39,11 +39,19 @@ const queueText = (config: Config, workers: number): string => {
   return workers === 1 ? `memory, ack: ${ack}` : `memory, ack: ${ack}, ${printByteSize(Math.floor(maxSize / workers))} for each worker`
 }
 
+const emitRows = ({ emit }: Config): [string, string][] => {
+  const destinations = destinationsOf(emit)
+  return destinations.map(({ name, endpoints, protocol }) => [
+    destinations.length === 1 ? 'emit' : `emit ${name}`,
+    `${endpoints.map(({ url }) => maskUserinfo(url)).join(', ')} (${protocol})`,
+  ])
+}
+
 /** The start-up table: what goes where, and every address that is listened on. */
 export function startTable(config: Config, running: Pick<Running, 'listeners'>, workers = 1): string {
   const rows: [string, string][] = running.listeners.map(({ section, addresses }) => [section, addresses.join('  ')])
   rows.push(['queue', queueText(config, workers)])
-  rows.push(['emit', `${maskUserinfo(endpointNames(config.emit))} (${config.emit.protocol})`])
+  rows.push(...emitRows(config))
   if (workers > 1) rows.push(['workers', String(workers)])
   const width = Math.max(...rows.map(([name]) => name.length))
   return `otlp-bridge ${version}\n${rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}\n`).join('')}`

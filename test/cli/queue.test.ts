@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { queueDrop, queueExport, queueLs, queueRetry, queueShow } from '../../src/cli/queue.ts'
+import { queueDrop, queueExport, queueLs, queueMove, queueRetry, queueShow } from '../../src/cli/queue.ts'
 import { createDiskQueue } from '../../src/emit/queue/disk.ts'
 import { createFileTranslator, translateConfig } from '../../src/ingest/index.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
@@ -155,5 +155,48 @@ describe('letters of other signals', () => {
     await buryMetrics()
     const sent = queueExport('-', [], { ...set(), to: 'proto' }, createTestIo())
     await expect(sent).rejects.toMatchObject({ code: 'OB_INPUT', message: expect.stringContaining('metrics') })
+  })
+})
+
+describe('queueMove and queueDrop of what waits', () => {
+  /** The store's rows are for `default`. */
+  const renamed = () => ({ set: [`queue.path=${folder}`, 'emit.destination=renamed'] })
+
+  const waiting = async (): Promise<unknown> => {
+    const io = createTestIo()
+    await queueLs({ ...renamed(), json: true }, io)
+    return JSON.parse(io.stdout())
+  }
+
+  it('say what waits for whom, and who is not configured', async () => {
+    expect(await waiting()).toMatchObject({ waiting: [{ destination: 'default', batches: 1 }], notConfigured: ['default'] })
+    const io = createTestIo()
+    await queueLs(renamed(), io)
+    expect(io.stdout()).toMatch(/default +zipkin-thrift[\s\S]*Destination default is not configured here/)
+  })
+
+  it('give it to another destination', async () => {
+    const io = createTestIo()
+    expect(await queueMove({ ...renamed(), from: 'default', to: 'renamed' }, io)).toBe(0)
+    expect(io.stderr()).toBe('1 batch moved from destination default to renamed\n')
+    expect(await waiting()).toMatchObject({ waiting: [{ destination: 'renamed', batches: 1 }], notConfigured: [] })
+  })
+
+  it('do not move to a destination that is not there', async () => {
+    const moving = queueMove({ ...renamed(), from: 'default', to: 'elsewhere' }, createTestIo())
+    await expect(moving).rejects.toMatchObject({ code: 'OB_CONFIG', message: expect.stringContaining('(there: renamed)') })
+  })
+
+  it('delete it', async () => {
+    const io = createTestIo()
+    expect(await queueDrop([], { ...renamed(), destination: 'default' }, io)).toBe(0)
+    expect(io.stderr()).toBe('1 batch with 4 items for destination default deleted\n')
+    expect(await waiting()).toMatchObject({ waiting: [] })
+    expect(await deadIds()).toHaveLength(2)
+  })
+
+  it('do not mix what waits with dead letters', async () => {
+    const mixed = queueDrop(['1'], { ...renamed(), destination: 'default' }, createTestIo())
+    await expect(mixed).rejects.toMatchObject({ code: 'OB_CONFIG' })
   })
 })
