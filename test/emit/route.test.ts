@@ -98,7 +98,12 @@ describe('createRouter', () => {
     const mixed = { items: [span('a1', text('tenant', 'a')), span('b1', text('tenant', 'b'))] }
     const { data } = batchOf('traces', [{ resource: {}, scopes: [mixed, { scope: { name: 'empty' }, items: [] }] }])
     const unknown = Buffer.from([0x9a, 0x06, 0x03, 0x66, 0x6f, 0x6f])
-    const parts = createRouter([tenant('a'), tenant('b')])({ format: 'otlp', signal: 'traces', items: 2, data: Buffer.concat([unknown, data, unknown]) })
+    const parts = createRouter([tenant('a'), tenant('b')])({
+      format: 'otlp',
+      signal: 'traces',
+      items: 2,
+      data: Buffer.concat([unknown, data, unknown]),
+    })
     expect(parts).toHaveLength(2)
     const joined = Buffer.concat(parts.map(({ batch }) => batch.data))
     expect(joined.toString('latin1').split('empty')).toHaveLength(2)
