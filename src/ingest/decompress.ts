@@ -129,6 +129,8 @@ export function createDecompressor(options: DecompressOptions): Decompressor {
   const zstdOptions = (body: Uint8Array): ZstdOptions => ({
     maxOutputLength: ceilingOf(body),
     params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog },
+    // A second frame, too, is refused: without this, node would leave it out and say nothing.
+    rejectGarbageAfterEnd: true,
   })
 
   const inflateNow = (encoding: Encoding, body: Uint8Array): Uint8Array => {

@@ -1,14 +1,14 @@
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { createDecompressor, encodingOf } from '../../src/ingest/decompress.ts'
+import { createDecompressor, type Encoding, encodingOf } from '../../src/ingest/decompress.ts'
 
 const inflater = createDecompressor({ maxBytes: 8 * 1024 * 1024, maxRatio: 100, section: 'ingest.test.limits' })
 
-const textOf = async (encoding: 'identity' | 'gzip' | 'deflate', body: Uint8Array): Promise<string> =>
+const textOf = async (encoding: Encoding, body: Uint8Array): Promise<string> =>
   Buffer.from(await inflater.decompress(encoding, body)).toString()
 
 /** The code an input is refused with, whether it throws or rejects. */
-const codeOf = async (encoding: 'gzip' | 'deflate', body: Uint8Array): Promise<unknown> => {
+const codeOf = async (encoding: Encoding, body: Uint8Array): Promise<unknown> => {
   try {
     await inflater.decompress(encoding, body)
     return 'taken'
@@ -125,5 +125,36 @@ describe('createDecompressor', () => {
       expect.objectContaining({ code: 'OB_LIMIT_BODY', message: expect.stringContaining('ingest.test.limits.body') }),
     )
     expect(await codeOf('gzip', gzipSync(Buffer.concat([noise(400_000), Buffer.alloc(9 * 1024 * 1024)])))).toBe('OB_LIMIT_BODY')
+  })
+})
+
+describe('zstd', () => {
+  it('is taken only where it is asked for', () => {
+    expect(encodingOf('zstd', true)).toBe('zstd')
+    expect(encodingOf(' ZSTD ,identity', true)).toBe('zstd')
+    expect(() => encodingOf('zstd')).toThrow('neither gzip nor deflate')
+    expect(() => encodingOf('gzip, zstd', true)).toThrow('more than once')
+  })
+
+  it('is inflated, here and on the other threads', async () => {
+    for (const size of [0, 10, 300_000]) {
+      const plain = noise(size)
+      expect(Buffer.compare(await inflater.decompress('zstd', zstdCompressSync(plain)), plain)).toBe(0)
+    }
+  })
+
+  it('is held to the same limits', async () => {
+    expect(await codeOf('zstd', zstdCompressSync(Buffer.alloc(50_000_000)))).toBe('OB_LIMIT_RATIO')
+    expect(await codeOf('zstd', zstdCompressSync(noise(9_000_000)))).toBe('OB_LIMIT_BODY')
+  })
+
+  it('is refused when it is cut off, damaged or wants a window of gigabytes', async () => {
+    const whole = zstdCompressSync(noise(1000))
+    expect(await codeOf('zstd', whole.subarray(0, whole.length - 5))).toBe('OB_DECODE_ENCODING')
+    expect(await codeOf('zstd', Buffer.from('hello'))).toBe('OB_DECODE_ENCODING')
+    expect(await codeOf('zstd', Buffer.concat([whole, Buffer.from('more')]))).toBe('OB_DECODE_ENCODING')
+    expect(await codeOf('zstd', Buffer.concat([whole, whole]))).toBe('OB_DECODE_ENCODING')
+    // Magic, a frame without a declared size, a window of 2^31 bytes, one raw block of a byte that is the last.
+    expect(await codeOf('zstd', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x09, 0x00, 0x00, 0x61))).toBe('OB_DECODE_ENCODING')
   })
 })
