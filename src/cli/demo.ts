@@ -14,6 +14,7 @@ import { type Pipeline, startPipeline } from '../pipeline.ts'
 import { createLog } from '../telemetry/log.ts'
 import { type DemoSink, startDemoSink } from './demo-sink.ts'
 import { type Fixture, readFixtures } from './fixtures.ts'
+import { createGrpcCaller, type GrpcCaller } from './grpc-caller.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { printTable } from './table.ts'
 import { version } from './version.ts'
@@ -46,7 +47,7 @@ interface DemoRow {
 
 const settings = (sink: DemoSink, folder: string): string[] => [
   'ingest.zipkin.port=0',
-  ...['http', 'compact', 'binary', 'zipkin'].map((name) => `ingest.jaeger.${name}.port=0`),
+  ...['http', 'grpc', 'compact', 'binary', 'zipkin', 'sampling', 'samplingGrpc'].map((name) => `ingest.jaeger.${name}.port=0`),
   `emit.endpoint=${sink.endpoint}`,
   'emit.batch.delay=50',
   `queue.path=${folder}`,
@@ -65,6 +66,7 @@ function createSender(pipeline: Pipeline): Sender {
   const agent = new Agent({ keepAlive: true, maxSockets: 4 })
   const refusals = new Set<string>()
   let socket: Socket | undefined
+  const callers = new Map<string, Promise<GrpcCaller>>()
 
   const addressOf = (endpoint: string): URL => {
     const found = pipeline.listeners.find((one) => one.section === `ingest.${endpoint}`)?.addresses[0]
@@ -94,14 +96,23 @@ function createSender(pipeline: Pipeline): Sender {
     })
   }
 
+  const call = async ({ host }: URL, fixture: Fixture, method: string): Promise<void> => {
+    let caller = callers.get(host)
+    if (caller === undefined) callers.set(host, (caller = createGrpcCaller(host)))
+    const refused = await (await caller).call(method, fixture.body)
+    if (refused !== undefined) refusals.add(`${fixture.name}: the bridge answered ${refused}`)
+  }
+
   return {
     refusals,
     send(fixture) {
       const url = addressOf(fixture.endpoint)
+      if (fixture.grpc !== undefined) return call(url, fixture, fixture.grpc)
       return fixture.path === undefined ? fire(url, fixture) : post(url, fixture)
     },
     close() {
       agent.destroy()
+      for (const caller of callers.values()) void caller.then((one) => one.close())
       socket?.close()
     },
   }

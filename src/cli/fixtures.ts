@@ -10,8 +10,10 @@ export interface Fixture {
   readonly format: string
   /** Name of the endpoint it goes to: `zipkin`, `jaeger.http`, `jaeger.compact`, … */
   readonly endpoint: string
-  /** For HTTP; datagrams have none. */
+  /** For HTTP; calls and datagrams have none. */
   readonly path: string | undefined
+  /** For gRPC: the method's path. */
+  readonly grpc: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
   /** `traceId/spanId` in hex of every span in `out.json`. A shared span stands there twice. */
@@ -22,6 +24,7 @@ interface RequestFile {
   readonly format: string
   readonly endpoint: string
   readonly path?: string
+  readonly grpc?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -44,6 +47,7 @@ async function readFixture(format: string, name: string): Promise<Fixture> {
     format: request.format,
     endpoint: request.endpoint,
     path: request.path,
+    grpc: request.grpc,
     headers: request.headers ?? {},
     body: await readFile(new URL(input, at)),
     spans: out.resourceSpans.flatMap((resource) =>

@@ -10,6 +10,7 @@ describe('demo', () => {
     expect(code).toBe(0)
     expect(result.ok).toBe(true)
     expect(result.formats.map((row: { format: string }) => row.format).sort()).toEqual([
+      'jaeger-proto',
       'jaeger-thrift-binary',
       'jaeger-thrift-compact',
       'zipkin-json',

@@ -19,6 +19,7 @@ const receivedAtMs = Date.UTC(2025, 10, 21)
 interface CaseRequest {
   readonly format: FileFormat
   readonly path?: string
+  readonly grpc?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -55,8 +56,9 @@ function goldenCase(format: string, name: string): GoldenCase {
       const request = JSON.parse(readFileSync(`${folder}request.json`, 'utf8')) as CaseRequest
       const body = readFileSync(`${folder}${input}`)
       const plain = request.headers?.['content-encoding'] === 'gzip' ? gunzipSync(body) : body
-      // What has no path is a datagram.
-      const translate = request.path === undefined ? agent() : createFileTranslator(request.format, translateConfig.parse({}))
+      // What has no path and no method is a datagram.
+      const translate =
+        request.path === undefined && request.grpc === undefined ? agent() : createFileTranslator(request.format, translateConfig.parse({}))
       const { data, drops } = translate(plain, receivedAtMs)
       return { out: print(tracesToPlain(decodeTraces(data))), drops: print(drops) }
     },
