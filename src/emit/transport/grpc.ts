@@ -55,6 +55,8 @@ interface Answer {
   readonly fault: unknown
   /** The endpoint did not begin to work on it. */
   readonly refused: boolean
+  /** All of the request has left. */
+  readonly whole: boolean
 }
 
 const one = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header)
@@ -137,6 +139,7 @@ function exchange(connection: Connection, stream: ClientHttp2Stream, request: Wi
           trailers,
           body: Buffer.concat(chunks),
           fault: fault ?? (stream.rstCode === 0 ? undefined : new Error(`stream closed with code ${stream.rstCode}`)),
+          whole: stream.writableFinished,
           refused: unseen || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined,
         })
       })
@@ -151,9 +154,15 @@ function exchange(connection: Connection, stream: ClientHttp2Stream, request: Wi
 }
 
 const errorOf = (answer: Answer, nowMs: number, neverAnswered: boolean): SendError | undefined => {
-  const { status, headers, trailers, fault } = answer
+  const { status, headers, fault } = answer
+  // Some proxies put the status of an answer without a message into headers that do not end it.
+  const trailers = answer.trailers['grpc-status'] === undefined ? headers : answer.trailers
   const code = one(trailers['grpc-status'])
-  // A server may answer before it has read everything, and then cut the request short: its answer counts.
+  if (code === '0' && !answer.whole) {
+    const message = 'cannot deliver to the endpoint: it confirmed a request that it did not read to its end'
+    return new SendError('transient', 'connection', message, { status, mayHaveArrived: true })
+  }
+  // A server may refuse before it has read everything, and then cut the request short: its answer counts.
   if (code !== undefined && /^\d+$/.test(code)) return classifyGrpcStatus(Number(code), saidIn(trailers), retryDelayIn(trailers))
   if (status !== 0 && (status < 200 || status >= 300)) return classifyStatus(status, '', one(headers['retry-after']), nowMs)
   if (answer.refused) {
@@ -167,7 +176,15 @@ const errorOf = (answer: Answer, nowMs: number, neverAnswered: boolean): SendErr
 }
 
 /** The answer to a request that never left. */
-const unsent = (fault: unknown): Answer => ({ status: 0, headers: {}, trailers: {}, body: Buffer.alloc(0), fault, refused: true })
+const unsent = (fault: unknown): Answer => ({
+  status: 0,
+  headers: {},
+  trailers: {},
+  body: Buffer.alloc(0),
+  fault,
+  refused: true,
+  whole: false,
+})
 
 /** Creates the transport. The connection is opened on first use and kept. Messages may be as large as gRPC allows, 4 GiB. */
 export function createGrpcTransport(options: GrpcTransportOptions): Transport {
@@ -207,7 +224,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): Transport {
       const stream = connection.session.request(headers)
       const answer = await exchange(connection, stream, request, abort)
       // Answered before everything was sent: the connection may still hold the memory.
-      if (!stream.writableFinished) request.onRepeat()
+      if (!answer.whole) request.onRepeat()
       if (answer.status !== 0) channel.answered = true
       else if (abort.aborted) connection.suspect()
       return answer

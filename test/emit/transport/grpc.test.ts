@@ -365,6 +365,25 @@ describe('createGrpcTransport', () => {
     expect(one.repeats).toBe(1)
   })
 
+  it('does not believe that a request has arrived that was not read', async () => {
+    const server = createServer({ settings: { initialWindowSize: 65_535 } })
+    server.on('stream', (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true })
+    })
+    const one = request({ body: [Buffer.alloc(4 * 2 ** 20)] })
+    await expect(open(await startRaw(server)).send(one, never)).rejects.toMatchObject({ failure: 'transient', mayHaveArrived: true })
+    expect(one.repeats).toBe(1)
+  })
+
+  it('finds the status in headers that do not end the answer', async () => {
+    const server = createServer()
+    server.on('stream', (stream) => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '16', 'grpc-message': 'no' })
+      stream.resume().on('end', () => stream.end())
+    })
+    await expect(open(await startRaw(server)).send(request(), never)).rejects.toMatchObject({ reason: 'grpc_unauthenticated' })
+  })
+
   it('hears of a message above the limit of the endpoint', async () => {
     const sink = await startGrpcSink({ settings: { 'grpc.max_receive_message_length': 1000 } })
     const sent = open(sink.url).send(request({ body: [Buffer.alloc(100_000)] }), never)
