@@ -1,5 +1,5 @@
 /**
- * Writes what is generated: docs/reference/*.md and schema/otlp-bridge.schema.json. `--write` writes, `--check` fails when a file is
+ * Writes what is generated: docs/reference/*.md, the rules in docs/mapping/*.md and schema/otlp-bridge.schema.json. `--write` writes, `--check` fails when a file is
  * not what would be written.
  */
 
@@ -8,17 +8,10 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cliPage } from './reference/cli.ts'
 import { configurationPage, configurationSchema } from './reference/configuration.ts'
+import { sentencesOf, withRules } from './reference/rules.ts'
 import { errorsPage, metricsPage } from './reference/tables.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-
-const pages: Readonly<Record<string, () => string>> = {
-  'docs/reference/configuration.md': configurationPage,
-  'docs/reference/cli.md': cliPage,
-  'docs/reference/errors.md': errorsPage,
-  'docs/reference/metrics.md': metricsPage,
-  'schema/otlp-bridge.schema.json': configurationSchema,
-}
 
 const readOr = (file: string): string => {
   try {
@@ -27,6 +20,19 @@ const readOr = (file: string): string => {
     // Not there yet: as stale as can be.
     return ''
   }
+}
+
+const mapping = (format: keyof typeof sentencesOf) => (): string =>
+  withRules(readOr(`${root}docs/mapping/${format}.md`), sentencesOf[format])
+
+const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/configuration.md': configurationPage,
+  'docs/reference/cli.md': cliPage,
+  'docs/reference/errors.md': errorsPage,
+  'docs/reference/metrics.md': metricsPage,
+  'docs/mapping/jaeger.md': mapping('jaeger'),
+  'docs/mapping/zipkin.md': mapping('zipkin'),
+  'schema/otlp-bridge.schema.json': configurationSchema,
 }
 
 const stale = Object.entries(pages)

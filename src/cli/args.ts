@@ -123,6 +123,12 @@ export function createProgram(io: Io, finish: Finish): Command {
     .description('translates one payload into one OTLP request; reads stdin without a file or with -; nothing listens')
     .requiredOption('--from <format>', 'format of the payload, such as zipkin-json or jaeger-thrift-binary')
     .addOption(new Option('--to <form>', 'form of the request').choices(['json', 'proto']).default('json'))
+    .option(
+      '--explain',
+      'prints instead, for each field of the request, the rule that made it and what it came from, and what was left out',
+    )
+    .addOption(new Option('--json', 'with --explain: one JSON record a line'))
+    .addOption(new Option('--max-size <size>', 'largest payload, decompressed; it is read whole').default('256MiB'))
     .addOption(fileOption())
     .addOption(setOption())
     .action(async (file, given) => finish(await (await import('./translate.ts')).translate(file, given, io)))

@@ -1,22 +1,28 @@
 /** `otlp-bridge translate`: one payload in, one OTLP request out; nothing listens. */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { nearest } from '../config/nearest.ts'
-import { BridgeError } from '../errors.ts'
-import { createFileTranslator, type FileFormat, fileFormats } from '../ingest/index.ts'
+import { byteSize } from '../config/units.ts'
+import { BridgeError, isBridgeError } from '../errors.ts'
+import { createFileExplainer, createFileTranslator, type FileFormat, fileFormats, type TranslateConfig } from '../ingest/index.ts'
+import { type DecodeLimits, defaultDecodeLimits } from '../ingest/limits.ts'
 import { decodeTraces } from '../otlp/decode/traces.ts'
 import { tracesToJson } from '../otlp/encode/json.ts'
+import { explainedRecords, explainedTree } from './explanation.ts'
 import type { Io } from './io.ts'
 
 export interface TranslateCommandOptions extends ConfigOptions {
   readonly from: string
   readonly to: 'json' | 'proto'
+  /** Reasons instead of the request. */
+  readonly explain?: boolean
+  /** Reasons as records. */
+  readonly json?: boolean
+  /** Largest payload, such as `256MiB`, the default. */
+  readonly maxSize?: string
 }
-
-/** Largest plain payload that a gzip file may hold: this is a debugging tool, not a way in. */
-const maxPlainBytes = 256 * 1024 * 1024
 
 const isFormat = (name: string): name is FileFormat => (fileFormats as readonly string[]).includes(name)
 
@@ -27,24 +33,46 @@ const wrongFormat = (name: string): BridgeError => {
   return new BridgeError('OB_CONFIG', `cannot translate from ${name}: ${hint}`, { place: '--from' })
 }
 
-async function readPayload(file: string | undefined, io: Io): Promise<Uint8Array> {
+/** A file is a whole day's traffic at times: more spans than one request may bring. */
+const limits: DecodeLimits = { ...defaultDecodeLimits, maxItems: 1_000_000 }
+
+function maxBytesOf(size: string): number {
+  const parsed = byteSize.safeParse(size)
+  if (parsed.success) return parsed.data
+  throw new BridgeError('OB_CONFIG', `cannot read ${size}: a size such as 256MiB is expected`, { place: '--max-size' })
+}
+
+async function readPayload(file: string | undefined, maxBytes: number, io: Io): Promise<Uint8Array> {
   const name = file === undefined || file === '-' ? 'stdin' : file
+  const tooLarge = (): BridgeError =>
+    new BridgeError('OB_INPUT', `cannot read ${name}: it is larger than ${maxBytes} bytes (--max-size)`, { place: name })
   try {
+    if (name !== 'stdin' && (await stat(name)).size > maxBytes) throw tooLarge()
     const bytes = name === 'stdin' ? await io.stdin() : await readFile(name)
+    if (bytes.length > maxBytes) throw tooLarge()
     // A recorded body may still be compressed; no format of ours begins with these two bytes.
-    return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: maxPlainBytes }) : bytes
+    return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: maxBytes }) : bytes
   } catch (cause) {
+    if (isBridgeError(cause)) throw cause
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new BridgeError('OB_INPUT', `cannot read ${name}: ${why}`, { place: name, cause })
   }
 }
 
-/** Prints the request on stdout and the rejected items on stderr. 0 all translated, 1 some rejected, 3 unreadable. */
+/**
+ * Prints the request on stdout and the rejected items on stderr; with `explain` the reasons on stdout instead.
+ * 0 all translated, 1 some rejected, 3 unreadable.
+ */
 export async function translate(file: string | undefined, options: TranslateCommandOptions, io: Io): Promise<number> {
-  if (!isFormat(options.from)) throw wrongFormat(options.from)
+  const { from, explain = false, json = false } = options
+  if (!isFormat(from)) throw wrongFormat(from)
+  if (json && !explain) throw new BridgeError('OB_CONFIG', 'cannot print JSON records: --json belongs to --explain', { place: '--json' })
+  const maxBytes = maxBytesOf(options.maxSize ?? '256MiB')
   const config = await loadBridgeConfig(options, io.env)
-  const payload = await readPayload(file, io)
-  const { data, drops, notes } = createFileTranslator(options.from, config.translate)(payload, Date.now())
+  const payload = await readPayload(file, maxBytes, io)
+  if (explain) return explainPayload(from, payload, json, config.translate, io)
+  const { data, drops, notes } = createFileTranslator(from, config.translate, limits)(payload, Date.now())
 
   if (options.to === 'proto') io.out(data)
   else io.out(`${tracesToJson(decodeTraces(data), 2)}\n`)
@@ -53,4 +81,15 @@ export async function translate(file: string | undefined, options: TranslateComm
   }
   for (const { reason, count } of notes) io.err(`noticed ${reason} ${count} ${count === 1 ? 'time' : 'times'}\n`)
   return drops.length > 0 ? 1 : 0
+}
+
+async function explainPayload(from: FileFormat, payload: Uint8Array, json: boolean, config: TranslateConfig, io: Io): Promise<number> {
+  const explain = await createFileExplainer(from, config, limits)
+  if (explain === undefined)
+    throw new BridgeError('OB_CONFIG', `cannot explain ${from}: its rules have no table yet`, { place: '--explain' })
+  const explanation = explain(payload, Date.now())
+  if (json) for (const record of explainedRecords(explanation)) io.out(`${JSON.stringify(record)}\n`)
+  else for (const piece of explainedTree(explanation)) io.out(piece)
+  if (explanation.rejected > 0) io.err(`rejected ${explanation.rejected} of ${explanation.received} spans\n`)
+  return explanation.rejected > 0 ? 1 : 0
 }

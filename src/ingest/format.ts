@@ -3,7 +3,7 @@
 import type { z } from 'zod'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Signal } from '../otlp/intake.ts'
-import type { AdapterDeps, BodyTranslator, Listener, TranslatedBody } from './adapter.ts'
+import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener, TranslatedBody } from './adapter.ts'
 import type { DecodeLimits } from './limits.ts'
 import type { MessageEncoding, MessageTranslator } from './messages.ts'
 import type { Pages } from './pages.ts'
@@ -75,6 +75,8 @@ export interface Format<Ingest extends z.ZodType, Translate extends z.ZodType, F
   endpoints(config: z.output<Ingest>, context: FormatContext<z.output<Translate>>): readonly EndpointStart[]
   /** Its forms in files, as `otlp-bridge translate --from` names them. */
   readonly files: Readonly<Record<File, (means: Means<z.output<Translate>>, limits: DecodeLimits) => BodyTranslator>>
+  /** Says why their OTLP is what it is, for each form in files. Loaded when it is asked for: endpoints do without. */
+  explainers?(means: Means<z.output<Translate>>, limits: DecodeLimits): Promise<Readonly<Record<File, BodyExplainer>>>
 }
 
 export interface CarrierContext extends AdapterDeps {

@@ -1,7 +1,7 @@
 /** The explicit list of formats. A new one is one line here; nothing registers itself. */
 
 import { z } from 'zod'
-import type { AdapterDeps, BodyTranslator } from './adapter.ts'
+import type { AdapterDeps, BodyExplainer, BodyTranslator } from './adapter.ts'
 import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
 import type { Carried, Carrier, CarrierContext, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
 import { jaeger } from './jaeger/format.ts'
@@ -171,4 +171,16 @@ export function createFileTranslator(
     if (make !== undefined) return make(meansOf(name, translate), limits)
   }
   throw new Error(`BUG: no translator for ${format}`)
+}
+
+/** What says why the OTLP of a file format is what it is; undefined for formats that have nothing to say about it. */
+export async function createFileExplainer(
+  format: FileFormat,
+  translate: TranslateConfig,
+  limits: DecodeLimits = defaultDecodeLimits,
+): Promise<BodyExplainer | undefined> {
+  for (const [name, { files, explainers }] of entries) {
+    if (files[format] !== undefined) return (await explainers?.(meansOf(name, translate), limits))?.[format]
+  }
+  return undefined
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { translate } from '../../src/cli/translate.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
@@ -50,6 +51,83 @@ describe('translate', () => {
     ['jaeger-thrift-compact', 'x'],
   ])('throws for %s that cannot be read', async (format, input) => {
     await expect(run(format, Buffer.from(input, 'latin1'))).rejects.toMatchObject({ code: expect.stringMatching(/^OB_(DECODE|LIMIT)_/) })
+  })
+
+  it('reads UI JSON and documents of Elasticsearch', async () => {
+    const trace = { spans: [{ traceID: '1', spanID: '2', processID: 'p' }], processes: { p: { serviceName: 'shop' } } }
+    const ui = await run('jaeger-json', JSON.stringify({ data: [trace] }))
+    const es = await run('jaeger-es', JSON.stringify({ _source: { traceID: '1', spanID: '2', process: { serviceName: 'shop' } } }))
+    expect([ui.code, es.code]).toEqual([0, 0])
+    expect(JSON.parse(ui.io.stdout())).toEqual(JSON.parse(es.io.stdout()))
+  })
+
+  it.each(['', '[{"traceID":"1","spanID":"2"},]', '[{"traceID":"1","spanID":"2","duration":"long"}]', '{"traceID":"1","spanID":"2"}'])(
+    'throws for %j, which is no UI JSON, and names the byte',
+    async (text) => {
+      await expect(run('jaeger-json', text)).rejects.toMatchObject({ code: 'OB_DECODE_JSON', place: expect.stringMatching(/^byte \d+$/) })
+    },
+  )
+
+  it('lists a span of several that cannot be read, with its byte, and ends with 1', async () => {
+    const { code, io } = await run('jaeger-json', '[{"traceID":"1","spanID":"2"},{"traceID":"1","spanID":"2","duration":"long"}]')
+    expect(code).toBe(1)
+    expect(io.stderr()).toBe('rejected 1 item (time_unreadable) at 1: span 1 at byte 30: duration is no number\n')
+  })
+
+  describe('with --explain', () => {
+    const explain = async (from: string, input: string, json = false) => {
+      const io = createTestIo(Buffer.from(input))
+      const code = await translate('-', { from, to: 'json', explain: true, json }, io)
+      return { code, io }
+    }
+
+    it.each([
+      ['zipkin-json', '[{"traceId":"1","id":"2"},{"traceId":"xyz","id":"3"}]', 'Z-I4'],
+      ['jaeger-json', '[{"traceID":"1","spanID":"2"},{"traceID":"xyz","spanID":"3"}]', 'J-I3'],
+    ])('prints reasons of %s instead of the request, and ends as without it', async (from, input, rule) => {
+      const { code, io } = await explain(from, input)
+      expect(code).toBe(1)
+      expect(io.stdout()).toContain(`\n  rejected  `)
+      expect(io.stdout()).toContain(`\n    ${rule}  `)
+      expect(io.stderr()).toBe('rejected 1 of 2 spans\n')
+    })
+
+    it('prints a record a line with --json', async () => {
+      const { io } = await explain('zipkin-json', '[{"traceId":"1","id":"2"}]', true)
+      const records = io
+        .stdout()
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+      expect(records).toContainEqual(
+        expect.objectContaining({ path: 'resourceSpans[0].scopeSpans[0].spans[0].spanId', rule: 'Z-I1', from: ['id'] }),
+      )
+    })
+
+    it('throws for what cannot be read, as without it', async () => {
+      await expect(explain('zipkin-json', 'hello')).rejects.toMatchObject({ code: 'OB_DECODE_JSON' })
+    })
+  })
+
+  it('refuses --json without --explain', async () => {
+    await expect(translate('-', { from: 'zipkin-json', to: 'json', json: true }, createTestIo())).rejects.toThrow(
+      '--json belongs to --explain',
+    )
+  })
+
+  it.each([
+    ['a payload', Buffer.from(' '.repeat(2000))],
+    ['a gzip file of one', gzipSync(Buffer.alloc(5000))],
+  ])('refuses %s above --max-size', async (_name, input) => {
+    const io = createTestIo(input)
+    await expect(translate('-', { from: 'zipkin-json', to: 'json', maxSize: '1KiB' }, io)).rejects.toThrow(
+      'larger than 1024 bytes (--max-size)',
+    )
+  })
+
+  it('refuses a size that is none', async () => {
+    const given = { from: 'zipkin-json', to: 'json', maxSize: 'much' } as const
+    await expect(translate('-', given, createTestIo())).rejects.toMatchObject({ code: 'OB_CONFIG', place: '--max-size' })
   })
 
   it('names the format that was probably meant', async () => {

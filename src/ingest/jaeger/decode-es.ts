@@ -12,11 +12,11 @@ import type { JaegerSpan } from '../../translate/jaeger/model.ts'
 import { isJsonList, isJsonObject, type JsonObject, JsonReader, type JsonValue } from '../exact-json.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { createJsonSpanReader } from './decode-json.ts'
-import { createJsonFindings, type JsonBatch, type JsonFindings, placeholder } from './json-findings.ts'
+import { createJsonFindings, type JsonBatch, type JsonFindings, placeholder, type TagOrigins } from './json-findings.ts'
 import { jsonLimitsOf } from './json-limits.ts'
 
 /** Throws OB_DECODE_JSON when nothing in it can be read, and OB_LIMIT_*. */
-export type EsDecoder = (body: Uint8Array) => JsonBatch
+export type EsDecoder = (body: Uint8Array, origins?: TagOrigins) => JsonBatch
 
 /** How dots were replaced in the keys of tags as fields; the stored key → the tag's key. */
 export type FieldKey = (stored: string) => string
@@ -101,8 +101,8 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     else reading.target = action.index
   }
 
-  const readLines = (body: Uint8Array): Reading => {
-    const reading: Reading = { findings: createJsonFindings(), spans: [], target: undefined }
+  const readLines = (body: Uint8Array, findings: JsonFindings): Reading => {
+    const reading: Reading = { findings, spans: [], target: undefined }
     forEachLine(body, (start, end) => {
       const reader = new JsonReader(body, jsonLimits, start, end)
       if (reader.kind() === 'end') return true
@@ -120,8 +120,8 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     return reading
   }
 
-  const readWhole = (body: Uint8Array): Reading => {
-    const reading: Reading = { findings: createJsonFindings(), spans: [], target: undefined }
+  const readWhole = (body: Uint8Array, findings: JsonFindings): Reading => {
+    const reading: Reading = { findings, spans: [], target: undefined }
     const reader = new JsonReader(body, jsonLimits)
     const add = (): void => {
       reader.kind()
@@ -150,9 +150,10 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     return found
   }
 
-  return (body) => {
+  return (body, origins) => {
     keys.renew()
-    const { findings, spans } = isLines(body) ? readLines(body) : readWhole(body)
+    const findings = createJsonFindings(origins)
+    const { spans } = isLines(body) ? readLines(body, findings) : readWhole(body, findings)
     return findings.batch(spans, 1000)
   }
 }

@@ -72,11 +72,16 @@ export function createJsonSpanReader(keys: KeyTable, limits: DecodeLimits, diale
     const read = typedTag(key, type, value, dialect.binary)
     if (read !== undefined) return read
     // Without a type it is text by rule; with one, something went wrong where it was written.
-    if (source.has('type')) findings.note('value_of_another_type')
-    return stringTag(key, text(value))
+    const asText = stringTag(key, text(value))
+    if (source.has('type')) {
+      findings.note('value_of_another_type')
+      findings.origin(asText, 'J-B6', '')
+    }
+    return asText
   }
 
-  const tags = (source: JsonObject, findings: JsonFindings, what: string): readonly KeyValue[] => {
+  /** @param fieldsOf where tags as fields stand: `tag` or `process.tag` */
+  const tags = (source: JsonObject, findings: JsonFindings, what: string, fieldsOf: string): readonly KeyValue[] => {
     const list = bounds.list(source.get('tags'), maxAttributes, what)
     const fields = dialect.fieldKey === undefined ? undefined : source.get('tag')
     if (list.length === 0 && !isJsonObject(fields)) return noAttributes
@@ -88,8 +93,12 @@ export function createJsonSpanReader(keys: KeyTable, limits: DecodeLimits, diale
     if (dialect.fieldKey !== undefined && isJsonObject(fields)) {
       for (const [stored, value] of fields) {
         const found = untypedTag(bounds.key(dialect.fieldKey(stored)), value)
-        if (found === undefined) findings.note('null_tag')
-        else read.push(found)
+        if (found === undefined) {
+          findings.note('null_tag')
+          continue
+        }
+        findings.origin(found, 'J-B8', `${fieldsOf}.${stored}`)
+        read.push(found)
       }
     }
     return read
@@ -97,7 +106,7 @@ export function createJsonSpanReader(keys: KeyTable, limits: DecodeLimits, diale
 
   const process = (source: JsonObject, findings: JsonFindings): JaegerProcess => ({
     serviceName: text(source.get('serviceName')),
-    tags: tags(source, findings, 'process tags'),
+    tags: tags(source, findings, 'process tags', 'process.tag'),
   })
 
   const reference = (source: JsonValue, findings: JsonFindings): JaegerReference | undefined => {
@@ -195,7 +204,7 @@ export function createJsonSpanReader(keys: KeyTable, limits: DecodeLimits, diale
         startLo: start.lo,
         durationHi: duration.hi,
         durationLo: duration.lo,
-        tags: tags(source, findings, 'tags'),
+        tags: tags(source, findings, 'tags', 'tag'),
         logs: logs(source, findings),
         process: isJsonObject(inline) ? process(inline, findings) : undefined,
         warnings: warnings.length === 0 ? noWarnings : warnings.map(textOfJson),

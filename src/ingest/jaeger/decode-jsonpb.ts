@@ -21,12 +21,12 @@ import { durationToNanos, timeToNanos } from '../../otlp/written-times.ts'
 import { type JaegerLog, type JaegerProcess, type JaegerReference, type JaegerSpan, ReferenceType } from '../../translate/jaeger/model.ts'
 import { isJsonObject, JsonNumber, type JsonObject, JsonReader, type JsonValue } from '../exact-json.ts'
 import type { DecodeLimits } from '../limits.ts'
-import { createJsonFindings, type JsonBatch, type JsonFindings, type JsonRejection, placeholder } from './json-findings.ts'
+import { createJsonFindings, type JsonBatch, type JsonFindings, type JsonRejection, placeholder, type TagOrigins } from './json-findings.ts'
 import { createJsonBounds, jsonLimitsOf } from './json-limits.ts'
 import { base64Id, clampInto, int64Of, stringTag, type TagType, textOfJson, typedTag, untypedTag } from './json-values.ts'
 
 /** Throws OB_DECODE_JSON and OB_LIMIT_*. */
-export type JsonpbDecoder = (body: Uint8Array) => JsonBatch
+export type JsonpbDecoder = (body: Uint8Array, origins?: TagOrigins) => JsonBatch
 
 /** Types by name and by number, in the order of the enum: not that of Thrift. */
 const types: readonly { readonly word: string; readonly type: TagType; readonly field: string }[] = [
@@ -77,7 +77,9 @@ export function createJsonpbDecoder(keys: KeyTable, limits: DecodeLimits): Jsonp
     const read = typedTag(key, named.type, value, 'base64')
     if (read !== undefined) return read
     findings.note('value_of_another_type')
-    return stringTag(key, text(value))
+    const asText = stringTag(key, text(value))
+    findings.origin(asText, 'J-B6', '')
+    return asText
   }
 
   const tags = (value: JsonValue | undefined, findings: JsonFindings, what: string): readonly KeyValue[] =>
@@ -169,14 +171,14 @@ export function createJsonpbDecoder(keys: KeyTable, limits: DecodeLimits): Jsonp
     }
   }
 
-  return (body) => {
+  return (body, origins) => {
     keys.renew()
     const reader = new JsonReader(body, jsonLimits)
     if (reader.kind() !== 'object') reader.fail('a span is expected')
     const { at } = reader
     const document = reader.value() as JsonObject
     reader.finish()
-    const findings = createJsonFindings()
+    const findings = createJsonFindings(origins)
     const inner = field(document, 'batch')
     const batch = isJsonObject(inner) ? inner : document
     if (batch === document && !document.has('spans')) return findings.batch([span(document, 0, at, findings)], 1)

@@ -11,11 +11,11 @@ import type { JaegerProcess, JaegerSpan } from '../../translate/jaeger/model.ts'
 import { isJsonObject, JsonReader } from '../exact-json.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { createJsonSpanReader, type JsonSpan } from './decode-json.ts'
-import { createJsonFindings, type JsonBatch, type JsonFindings } from './json-findings.ts'
+import { createJsonFindings, type JsonBatch, type JsonFindings, type TagOrigins } from './json-findings.ts'
 import { jsonLimitsOf } from './json-limits.ts'
 
 /** Reads a document. Throws OB_DECODE_JSON and OB_LIMIT_*; one span that cannot be read does not cost the others. */
-export type UiJsonDecoder = (body: Uint8Array) => JsonBatch
+export type UiJsonDecoder = (body: Uint8Array, origins?: TagOrigins) => JsonBatch
 
 /** What one document has given so far. */
 interface Reading {
@@ -89,10 +89,10 @@ export function createUiJsonDecoder(keys: KeyTable, limits: DecodeLimits): UiJso
     }
   }
 
-  return (body) => {
+  return (body, origins) => {
     keys.renew()
     const reader = new JsonReader(body, jsonLimits)
-    const reading: Reading = { reader, findings: createJsonFindings(), spans: [] }
+    const reading: Reading = { reader, findings: createJsonFindings(origins), spans: [] }
     if (reader.kind() === 'array') readList(reading)
     else if (reader.kind() !== 'object') reader.fail('a trace, or a list of traces or spans, is expected')
     else if (reader.has('spans')) readTrace(reading)

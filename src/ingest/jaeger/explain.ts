@@ -16,7 +16,7 @@ import { createJsonpbDecoder } from './decode-jsonpb.ts'
 import { createJaegerProtoDecoder } from './decode-proto.ts'
 import { createThriftBatchDecoder } from './decode-thrift.ts'
 import { createUiJsonDecoder } from './decode-ui-json.ts'
-import type { JsonBatch } from './json-findings.ts'
+import type { JsonBatch, TagOrigins } from './json-findings.ts'
 import { jaegerOptionsOf } from './translators.ts'
 
 export interface JaegerExplainers {
@@ -58,10 +58,11 @@ export function createJaegerExplainers(config: JaegerTranslateConfig, limits: De
       explainJaeger(decode(body), options, encoding)
 
   const json =
-    (decode: (body: Uint8Array) => JsonBatch): BodyExplainer =>
+    (decode: (body: Uint8Array, origins: TagOrigins) => JsonBatch): BodyExplainer =>
     (body) => {
-      const decoded = decode(body)
-      return withFindings(explainJaeger(decoded.batch, options, 'json'), decoded)
+      const origins: TagOrigins = new Map()
+      const decoded = decode(body, origins)
+      return withFindings(explainJaeger(decoded.batch, options, 'json', origins), decoded)
     }
 
   return {

@@ -89,4 +89,14 @@ export const jaeger = defineFormat({
     'jaeger-json': (means, limits) => translators(means, limits).uiJson,
     'jaeger-es': (means, limits) => translators(means, limits).esJson,
   },
+  async explainers(means, limits) {
+    const explain = (await import('./explain.ts')).createJaegerExplainers(means.translate, limits)
+    return {
+      'jaeger-thrift-binary': explain.httpBinary,
+      'jaeger-thrift-compact': explain.batchCompact,
+      'jaeger-proto': explain.postSpans,
+      'jaeger-json': explain.uiJson,
+      'jaeger-es': explain.esJson,
+    }
+  },
 })

@@ -1,11 +1,21 @@
 /** What was noticed while JSON was read, and how a span that cannot be read keeps its place in the batch. */
 
 import { BridgeError } from '../../errors.ts'
-import { noAttributes } from '../../otlp/model.ts'
+import { type KeyValue, noAttributes } from '../../otlp/model.ts'
 import type { JaegerBatch, JaegerSpan } from '../../translate/jaeger/model.ts'
 
 /** Why a span of a JSON form cannot be taken; label values of the drop counters, beside the translator's own. */
 export type JsonRejection = 'not_json' | 'not_a_span' | 'trace_id_unreadable' | 'span_id_unreadable' | 'time_unreadable'
+
+/** Where a tag stood, and the rule of the mapping that read it, where that is not what tags are otherwise. */
+export interface TagOrigin {
+  /** `tag.http@status_code`; '' where it stood among the tags. */
+  readonly name: string
+  readonly rule: 'J-B6' | 'J-B8'
+}
+
+/** Origins of tags, by the tag; gathered only for explanations. */
+export type TagOrigins = Map<KeyValue, TagOrigin>
 
 /** A decoded document with what its reader noticed. */
 export interface JsonBatch {
@@ -18,13 +28,14 @@ export interface JsonBatch {
 
 export interface JsonFindings {
   note(reason: string): void
+  origin(tag: KeyValue, rule: TagOrigin['rule'], name: string): void
   /** Says that the span which will stand at `index` cannot be read, and gives the word for {@link JaegerSpan.invalid}. */
   reject(reason: JsonRejection, index: number, at: number, what: string): JsonRejection
   /** The batch. Throws OB_DECODE_JSON when there are spans and not one of them could be read. */
   batch(spans: readonly JaegerSpan[], nanosPerTick: number): JsonBatch
 }
 
-export function createJsonFindings(): JsonFindings {
+export function createJsonFindings(origins?: TagOrigins): JsonFindings {
   const notes = new Map<string, number>()
   const faults = new Map<string, string>()
   let first: { readonly text: string; readonly at: number } | undefined
@@ -32,6 +43,9 @@ export function createJsonFindings(): JsonFindings {
   return {
     note(reason) {
       notes.set(reason, (notes.get(reason) ?? 0) + 1)
+    },
+    origin(tag, rule, name) {
+      origins?.set(tag, { rule, name })
     },
     reject(reason, index, at, what) {
       const text = `span ${index} at byte ${at}: ${what}`

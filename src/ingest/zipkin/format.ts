@@ -27,4 +27,8 @@ export const zipkin = defineFormat({
     'zipkin-proto': (means, limits) => translators(means, limits).v2Proto,
     'zipkin-thrift': (means, limits) => translators(means, limits).v1Thrift,
   },
+  async explainers(means, limits) {
+    const explain = (await import('./explain.ts')).createZipkinExplainers(means.translate, limits, means.semconv)
+    return { 'zipkin-json': explain.json, 'zipkin-proto': explain.v2Proto, 'zipkin-thrift': explain.v1Thrift }
+  },
 })

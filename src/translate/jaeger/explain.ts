@@ -4,13 +4,22 @@ import { textToString } from '../../otlp/attributes.ts'
 import type { KeyValue, Span } from '../../otlp/model.ts'
 import { createExplainer, type ExplainedItem, type Explanation, type Leaf, type Leftover } from '../explain.ts'
 import { type PlacedSpan, placedSpans } from '../explain-fields.ts'
-import { type JaegerEncoding, sourceOf } from './leaves.ts'
+import { type JaegerEncoding, type JaegerOrigins, sourceOf } from './leaves.ts'
 import type { JaegerBatch, JaegerSpan } from './model.ts'
-import { jaegerRejections, jaegerRules, jaegerSentences } from './rules.ts'
+import { jaegerRejections, jaegerRules } from './rules.ts'
+import { jaegerSentences } from './sentences.ts'
 import { type JaegerTranslateOptions, jaegerToTraces } from './to-otlp.ts'
 
-/** The explanation of a batch as {@link jaegerToTraces} translates it with the same options. Items are made as they are asked for. */
-export function explainJaeger(batch: JaegerBatch, options: JaegerTranslateOptions, encoding: JaegerEncoding): Explanation {
+/**
+ * The explanation of a batch as {@link jaegerToTraces} translates it with the same options. Items are made as they are asked for.
+ * @param origins of tags that a JSON form has elsewhere than among the tags
+ */
+export function explainJaeger(
+  batch: JaegerBatch,
+  options: JaegerTranslateOptions,
+  encoding: JaegerEncoding,
+  origins: JaegerOrigins = new Map(),
+): Explanation {
   const { data, drops, notes } = jaegerToTraces(batch, options)
   const explain = createExplainer(jaegerRules, data)
 
@@ -26,7 +35,7 @@ export function explainJaeger(batch: JaegerBatch, options: JaegerTranslateOption
       const rejected = { rule: jaegerRejections[reason] ?? '', reason, example: `span ${index}: ${reason}` }
       return { index, title, spans: [], leftovers: [], rejected }
     }
-    const source = sourceOf(span, batch.process, batch.nanosPerTick, encoding, options)
+    const source = sourceOf(span, batch.process, batch.nanosPerTick, encoding, options, origins)
     const ask = (tags: readonly KeyValue[]): Span => onlySpan({ ...span, tags })?.span ?? placed.span
     const pair = { source, resource: placed.resource, span: placed.span, ask }
     return explain({ source, index, title, leaves: source.leaves, results: [{ placed, pair }] })

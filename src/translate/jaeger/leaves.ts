@@ -31,6 +31,9 @@ export type JaegerLeafKind =
   | 'processTag'
   | 'batchProcess'
 
+/** Where a JSON form has a tag, and the rule by which it was read, where that is not what tags are otherwise. */
+export type JaegerOrigins = ReadonlyMap<KeyValue, { readonly name: string; readonly rule: 'J-B6' | 'J-B8' }>
+
 export interface JaegerLeaf extends Leaf {
   readonly kind: JaegerLeafKind
   /** Of references and warnings their place, of log times and fields that of their log. */
@@ -48,6 +51,7 @@ export interface JaegerSource {
   readonly leaves: readonly JaegerLeaf[]
   /** Leaves of tags, process tags and log fields by the tag's object, which the translator passes on. */
   readonly byTag: ReadonlyMap<KeyValue, JaegerLeaf>
+  readonly origins: JaegerOrigins
 }
 
 /** A span with what it became. */
@@ -68,13 +72,19 @@ const referenceText = (one: JaegerReference): string => {
 }
 
 /** Everything a span says, its process included. @param batchProcess of the batch, where the span has one of its own */
-export function leavesOf(span: JaegerSpan, process: JaegerProcess | undefined, batchProcess: JaegerProcess | undefined): JaegerLeaf[] {
+export function leavesOf(
+  span: JaegerSpan,
+  process: JaegerProcess | undefined,
+  batchProcess: JaegerProcess | undefined,
+  origins: JaegerOrigins,
+): JaegerLeaf[] {
   const leaves: JaegerLeaf[] = []
   const add = (kind: JaegerLeafKind, name: string, value: string, index = -1, tag?: KeyValue): void => {
     leaves.push({ kind, name, value, index, tag })
   }
+  const nameOf = (tag: KeyValue, place: string): string => origins.get(tag)?.name || place
   const tags = (kind: JaegerLeafKind, name: string, list: readonly KeyValue[], index = -1): void => {
-    for (const [i, tag] of list.entries()) add(kind, `${name}[${i}] ${tag.key.text}`, readable(tag), index, tag)
+    for (const [i, tag] of list.entries()) add(kind, nameOf(tag, `${name}[${i}] ${tag.key.text}`), readable(tag), index, tag)
   }
   add('traceId', 'traceId', traceIdToHex(span.trace0, span.trace1, span.trace2, span.trace3))
   add('spanId', 'spanId', spanIdToHex(span.span0, span.span1))
@@ -108,12 +118,13 @@ export function sourceOf(
   nanosPerTick: number,
   encoding: JaegerEncoding,
   options: JaegerTranslateOptions,
+  origins: JaegerOrigins,
 ): JaegerSource {
   const process = span.process ?? batchProcess
-  const leaves = leavesOf(span, process, span.process === undefined ? undefined : batchProcess)
+  const leaves = leavesOf(span, process, span.process === undefined ? undefined : batchProcess, origins)
   const byTag = new Map<KeyValue, JaegerLeaf>()
   for (const leaf of leaves) if (leaf.tag !== undefined) byTag.set(leaf.tag, leaf)
-  return { span, process, nanosPerTick, encoding, options, leaves, byTag }
+  return { span, process, nanosPerTick, encoding, options, leaves, byTag, origins }
 }
 
 /** Leaves of a kind, in order. */
@@ -137,6 +148,9 @@ export const isKept = ({ span }: JaegerPair, leaf: JaegerLeaf): boolean => span.
 
 /** Ticks in ns, exact; may be negative, or more than OTLP can say. */
 export const nanosOf = (hi: number, lo: number, { nanosPerTick }: JaegerSource): bigint => toSignedBigInt(hi, lo) * BigInt(nanosPerTick)
+
+/** Fields of a log that are the dropped counter of its event. */
+export const droppedKeys: readonly string[] = ['otel.event.dropped_attributes_count', 'otel.dropped_attributes_count']
 
 /** The largest time that OTLP can say. */
 export const latestNanos = toBigInt(-1, -1)

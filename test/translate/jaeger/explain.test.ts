@@ -8,7 +8,7 @@ import { tracesToPlain } from '../../../src/otlp/encode/json.ts'
 import { jaegerTranslateConfig } from '../../../src/translate/jaeger/config.ts'
 import { explainJaeger } from '../../../src/translate/jaeger/explain.ts'
 import type { JaegerBatch } from '../../../src/translate/jaeger/model.ts'
-import { jaegerSentences } from '../../../src/translate/jaeger/rules.ts'
+import { jaegerSentences } from '../../../src/translate/jaeger/sentences.ts'
 import { jaegerToTraces } from '../../../src/translate/jaeger/to-otlp.ts'
 import { faultsOf, pathsOf } from '../../support/explained.ts'
 import { log, reference, span, tag, traceLow } from '../../support/jaeger-model.ts'
@@ -135,7 +135,7 @@ describe('explainJaeger', () => {
       { numRuns: 2000 },
     )
     // Those that only decoders give a reason for.
-    const decoders = ['J-B1', 'J-B6']
+    const decoders = ['J-B1', 'J-B6', 'J-B8']
     expect(Object.keys(jaegerSentences).filter((rule) => !seen.has(rule) && !decoders.includes(rule))).toEqual([])
   })
 })
