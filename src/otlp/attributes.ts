@@ -125,8 +125,22 @@ export function slice(source: Uint8Array, start: number, end: number): Slice {
 /** More attributes than this are compared by a set instead of pair by pair. */
 const pairwiseLimit = 48
 
+/** Number of the list that `lastWins` is looking at. */
+let stamp = 0
+
 /** The list itself when all keys differ, else one in which only the last of each key is left, in its own place. */
 export function lastWins(list: readonly KeyValue[]): readonly KeyValue[] {
+  stamp = (stamp + 1) | 0
+  for (let i = 0; i < list.length; i++) {
+    const { key } = list[i] as KeyValue
+    if (!key.interned || key.stamp === stamp) return lastWinsCompared(list)
+    key.stamp = stamp
+  }
+  return list
+}
+
+/** The same for lists with keys that are not interned, or with one that comes twice. */
+function lastWinsCompared(list: readonly KeyValue[]): readonly KeyValue[] {
   const { length } = list
   if (length > pairwiseLimit) return lastWinsBySet(list)
   for (let i = 1; i < length; i++) {

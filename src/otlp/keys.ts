@@ -27,7 +27,7 @@ export function createKey(text: string, role = 0, interned = false): Key {
   put(rest)
   if (utf8Bytes === text.length) for (let i = 0; i < utf8Bytes; i++) put(text.charCodeAt(i))
   else for (const byte of encoder.encode(text)) put(byte)
-  return { text, words, fieldBytes, role, interned }
+  return { text, words, fieldBytes, role, interned, stamp: 0 }
 }
 
 /** True when both keys have the same text. */

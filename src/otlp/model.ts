@@ -23,6 +23,8 @@ export interface Key {
   readonly role: number
   /** True when two keys of the same text are always this same object; false for keys made beyond the table's cap. */
   readonly interned: boolean
+  /** Scratch of `lastWins`: the list in which the key was seen last. Says nothing to anybody else. */
+  stamp: number
 }
 
 /** Bytes `start` to `end` of `source`: text as it was received. */

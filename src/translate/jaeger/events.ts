@@ -16,6 +16,7 @@ export function eventOf(log: JaegerLog, nanosPerTick: number, mapExceptions: boo
   let name: Text = unnamed
   let dropped = 0
   let attributes: KeyValue[] | undefined
+  let kept = 0
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as KeyValue
     if (field.type === ValueType.Empty) continue
@@ -38,9 +39,11 @@ export function eventOf(log: JaegerLog, nanosPerTick: number, mapExceptions: boo
         break
       }
     }
-    attributes ??= []
-    attributes.push(field)
+    // A list that grows by itself gets room for 17, which few logs need.
+    attributes ??= new Array<KeyValue>(fields.length - i)
+    attributes[kept++] = field
   }
+  if (attributes !== undefined) attributes.length = kept
   if (log.timeHi < 0) {
     words.hi = 0
     words.lo = 0
