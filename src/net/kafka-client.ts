@@ -63,7 +63,7 @@ export const partitionKey = ({ topic, partition }: TopicPartition): string => `$
 /** How long `revoking` may take: well below the session's time-out, since no heartbeat is sent while it runs. */
 export const revokeLimitMs = 10_000
 
-const sessionMs = 30_000
+const sessionMs = 20_000
 const rebalanceMs = 40_000
 const heartbeatMs = 2000
 

@@ -46,7 +46,7 @@ export interface KafkaReader {
 }
 
 const firstWaitMs = 500
-const longestWaitMs = 15_000
+const longestWaitMs = 5000
 
 /** A membership that held this long was a good one: the next try comes soon again. */
 const steadyMs = 60_000

@@ -387,9 +387,16 @@ export function openSession(member: Member, options: SessionOptions, deps: Sessi
       return joined
     },
     trouble() {
-      const troubles = [...leases.values()]
-        .filter((lease) => lease.fault !== undefined)
-        .map((lease) => `cannot read ${lease.topic} partition ${lease.partition}: ${lease.fault}`)
+      const byFault = new Map<string, number[]>()
+      for (const { topic, partition, fault } of leases.values()) {
+        if (fault === undefined) continue
+        const key = `${topic}\n${fault}`
+        byFault.set(key, [...(byFault.get(key) ?? []), partition])
+      }
+      const troubles = [...byFault].map(([key, partitions]) => {
+        const [topic, fault] = key.split('\n', 2)
+        return `cannot read ${topic} (${partitions.length === 1 ? 'partition' : 'partitions'} ${partitions.join(', ')}): ${fault}`
+      })
       if (openFault !== undefined) troubles.push(`cannot find where to go on reading: ${openFault}`)
       if (commitFault !== undefined) troubles.push(`cannot commit offsets: ${commitFault}`)
       return troubles

@@ -40,7 +40,7 @@ describe('cutRequest', () => {
   it('loses, doubles and alters no span, and keeps traces together', () => {
     fc.assert(
       fc.property(arbitraryTraces, fc.integer({ min: 1, max: 7 }), fc.integer({ min: 2000, max: 20_000 }), (traces, heaps, maxBytes) => {
-        const data = encodeTraces(traces, new ReverseWriter())
+        const data = encodeTraces(traces, new ReverseWriter(), 1024)
         const { slices, tooLarge } = cutRequest('traces', data, { heaps, maxBytes })
         const before = flat([data])
         const after = flat(slices.map((slice) => slice.data))
