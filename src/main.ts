@@ -16,4 +16,6 @@ if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1]))
 
 const io = createProcessIo((code) => process.exit(code))
 const { runCommandLine } = await import('./cli/args.ts')
-process.exit(await runCommandLine(process.argv.slice(2), io))
+const code = await runCommandLine(process.argv.slice(2), io)
+await io.drained()
+process.exit(code)

@@ -8,6 +8,7 @@ const mute: Io = {
   env: {},
   out() {},
   err() {},
+  async drained() {},
   terminal: false,
   stdin: async () => new Uint8Array(0),
   takeSignals: () => AbortSignal.abort(),

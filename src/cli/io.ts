@@ -6,6 +6,8 @@ export interface Io {
   out(data: string | Uint8Array): void
   /** Everything else. */
   err(text: string): void
+  /** Resolves when all that was written has left the process: a pipe takes 64 KiB at a time, and what waits is memory. */
+  drained(): Promise<void>
   /** True when `err` is a terminal. */
   readonly terminal: boolean
   /** All of stdin. */
@@ -28,6 +30,10 @@ async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return Buffer.concat(pieces)
 }
 
+const drain = (stream: NodeJS.WriteStream): Promise<void> =>
+  // A stream that was closed by its reader calls back too, with an error that its own listener has dealt with.
+  new Promise((done) => void stream.write('', () => done()))
+
 /** The {@link Io} of this process. @param exit ends the process at once */
 export function createProcessIo(exit: (code: number) => void): Io {
   const abort = new AbortController()
@@ -47,6 +53,9 @@ export function createProcessIo(exit: (code: number) => void): Io {
     env: process.env,
     out: (data) => void process.stdout.write(data),
     err: (text) => void process.stderr.write(text),
+    drained: async () => {
+      await Promise.all([drain(process.stdout), drain(process.stderr)])
+    },
     terminal: process.stderr.isTTY === true,
     stdin: () => readAll(process.stdin),
     takeSignals: () => {

@@ -10,6 +10,7 @@ import { createFileExplainer, createFileTranslator, type FileFormat, fileFormats
 import { type DecodeLimits, defaultDecodeLimits } from '../ingest/limits.ts'
 import { decodeTraces } from '../otlp/decode/traces.ts'
 import { tracesToJson } from '../otlp/encode/json.ts'
+import type { Explanation } from '../translate/explain.ts'
 import { explainedRecords, explainedTree } from './explanation.ts'
 import type { Io } from './io.ts'
 
@@ -83,13 +84,24 @@ export async function translate(file: string | undefined, options: TranslateComm
   return drops.length > 0 ? 1 : 0
 }
 
+function* recordLines(explanation: Explanation): Generator<string> {
+  for (const record of explainedRecords(explanation)) yield `${JSON.stringify(record)}\n`
+}
+
 async function explainPayload(from: FileFormat, payload: Uint8Array, json: boolean, config: TranslateConfig, io: Io): Promise<number> {
   const explain = await createFileExplainer(from, config, limits)
   if (explain === undefined)
     throw new BridgeError('OB_CONFIG', `cannot explain ${from}: its rules have no table yet`, { place: '--explain' })
   const explanation = explain(payload, Date.now())
-  if (json) for (const record of explainedRecords(explanation)) io.out(`${JSON.stringify(record)}\n`)
-  else for (const piece of explainedTree(explanation)) io.out(piece)
+  const pieces = json ? recordLines(explanation) : explainedTree(explanation)
+  let waiting = 0
+  for (const piece of pieces) {
+    io.out(piece)
+    waiting += piece.length
+    if (waiting < 1024 * 1024) continue
+    await io.drained()
+    waiting = 0
+  }
   if (explanation.rejected > 0) io.err(`rejected ${explanation.rejected} of ${explanation.received} spans\n`)
   return explanation.rejected > 0 ? 1 : 0
 }

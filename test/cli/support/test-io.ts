@@ -22,6 +22,7 @@ export function createTestIo(input: Uint8Array = new Uint8Array(0), env: Record<
     env,
     out: (data) => void out.push(Buffer.from(data)),
     err: (text) => void err.push(text),
+    drained: async () => {},
     terminal: false,
     stdin: async () => input,
     takeSignals: () => abort.signal,
