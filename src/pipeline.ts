@@ -179,6 +179,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
 
   let stopping = false
   let reloading: Promise<unknown> = Promise.resolve()
+  let stopped: Promise<StopReport> | undefined
 
   const reload = async (wanted: Config): Promise<ReloadReport> => {
     const { config: next, changed, nextStart } = changeOf(running, pinPorts(wanted, listeners()))
@@ -194,9 +195,9 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       return { changed, endpoints: changes, nextStart }
     } catch (error) {
       running = before
-      if (changed.includes('emit')) await emit.reconfigure(before.emit)
       if (sampling !== strategies) sampling.stop()
       sampling = strategies
+      if (changed.includes('emit')) await emit.reconfigure(before.emit)
       throw error
     }
   }
@@ -244,6 +245,6 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       reloading = done.catch(() => {})
       return done
     },
-    stop,
+    stop: (deadlineMs) => (stopped ??= stop(deadlineMs)),
   }
 }

@@ -1,5 +1,6 @@
 /** What every ingest adapter is, and what it is handed. Ingest never imports emit: it awaits an injected {@link Intake}. */
 
+import type { Server } from 'node:net'
 import type { ServiceCount } from '../otlp/batch.ts'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Intake } from '../otlp/intake.ts'
@@ -18,6 +19,8 @@ export interface AdapterDeps {
   readonly chunks?: ChunkPool | undefined
   /** Several processes of one bridge share every port; the kernel spreads connections and datagrams over them. */
   readonly reusePort?: boolean | undefined
+  /** The listener that the one about to start replaces, by section: it may hand over its sockets. */
+  readonly before?: ((section: string) => Listener | undefined) | undefined
   /** The name that `emit` sends along as `x-otlp-bridge`: what comes in under it went out here. */
   readonly instanceId?: string | undefined
 }
@@ -30,6 +33,8 @@ export interface Listener {
   stop(deadlineMs: number): Promise<void>
   /** Sentences about what is not well with it, for health: an expired certificate, say. Empty when all is. */
   readonly trouble?: (() => readonly string[]) | undefined
+  /** The server that listens on an address of it, for its successor to take the socket; undefined when there is none. */
+  readonly handOver?: ((address: string, port: number) => Server | undefined) | undefined
 }
 
 /** One body after decode, translate and encode: what every listener hands on, whatever the format. */

@@ -27,7 +27,8 @@ export interface PlannedEndpoint {
   readonly place: Place | undefined
   /** Everything else of the configuration that it is made of, as plain data. */
   readonly settings: unknown
-  start(): Promise<Listener>
+  /** @param before the listener that it replaces, which may hand over its sockets */
+  start(before?: Listener): Promise<Listener>
 }
 
 /** Names of endpoints, by what a change did to them. */
@@ -95,8 +96,8 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   let running = new Map<string, Running>()
   let order: readonly string[] = []
 
-  const start = async (planned: PlannedEndpoint): Promise<Running> => {
-    const listener = await planned.start()
+  const start = async (planned: PlannedEndpoint, before?: Running): Promise<Running> => {
+    const listener = await planned.start(before?.endpoint.listener)
     const place = planned.place === undefined ? undefined : { ...planned.place, port: portOf(listener) || planned.place.port }
     return { planned, endpoint: { name: planned.name, listener }, place }
   }
@@ -125,6 +126,10 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     if (!ours) await deps.claim?.(name, place)
   }
 
+  /** Whether a listener can go on until its successor listens. */
+  const staysUntil = (planned: PlannedEndpoint, { place, endpoint }: Running): boolean =>
+    deps.reusePort || (endpoint.listener.handOver !== undefined && samePlace(planned.place, place))
+
   const change = async (plan: readonly PlannedEndpoint[]): Promise<EndpointChanges> => {
     const before = running
     const names = new Set(plan.map(({ name }) => name))
@@ -150,24 +155,33 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       const own = before.get(planned.name)
       // A consumer must be gone before its successor comes; two that speak differently must not share a port, not even for a moment.
       if (planned.place === undefined && own !== undefined) await halt(own)
-      for (const one of inTheWay) if (!deps.reusePort || one !== own) void halt(one)
+      for (const one of inTheWay) if (one !== own || !staysUntil(planned, one)) void halt(one)
       const closing = inTheWay.some((one) => halted.has(one))
-      next.set(planned.name, await (closing ? startBehind(planned) : start(planned)))
+      next.set(planned.name, await (closing ? startBehind(planned) : start(planned, own)))
     }
 
     const putBack = async (error: unknown): Promise<never> => {
-      const undone = fresh.flatMap(({ name }) => next.get(name) ?? [])
-      await Promise.all(undone.map(({ endpoint }) => endpoint.listener.stop(0)))
       const restored = new Map(before)
       const gone: string[] = []
-      for (const one of halted.keys()) {
+      const restore = async ({ planned }: Running, after?: Running): Promise<void> => {
         try {
-          restored.set(one.planned.name, await startBehind(one.planned))
+          restored.set(planned.name, await (after === undefined ? startBehind(planned) : start(planned, after)))
         } catch (cause) {
-          restored.delete(one.planned.name)
-          gone.push(`${one.planned.name} (${cause instanceof Error ? cause.message : String(cause)})`)
+          restored.delete(planned.name)
+          gone.push(`${planned.name} (${cause instanceof Error ? cause.message : String(cause)})`)
         }
       }
+      const undone = fresh.flatMap(({ name }) => next.get(name) ?? [])
+      for (const one of undone) {
+        const was = before.get(one.planned.name)
+        if (was === undefined || halted.has(was) || was.endpoint.listener.handOver === undefined || !samePlace(was.place, one.place))
+          continue
+        // It has given its sockets away; they come back the same way.
+        await restore(was, one)
+        void halt(was)
+      }
+      await Promise.all(undone.map(({ endpoint }) => endpoint.listener.stop(0)))
+      for (const one of halted.keys()) if (restored.get(one.planned.name) === one) await restore(one)
       running = restored
       await Promise.all(halted.values())
       if (gone.length === 0 || !isBridgeError(error)) throw error
@@ -184,6 +198,8 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     }
     running = next
     order = plan.map(({ name }) => name)
+    // Right after the event loop has accepted what had come: a connection that waits in a socket that is closed is reset.
+    await new Promise((resolve) => setImmediate(resolve))
     await Promise.all(leaving.map(halt))
     return {
       kept: kept.map(({ name }) => name),

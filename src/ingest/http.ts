@@ -5,10 +5,11 @@
  */
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BridgeError } from '../errors.ts'
 import { withoutSchemas } from '../net/fastify.ts'
+import { holdsSocket, listenAfter } from '../net/hand-over.ts'
 import type { ServerTls } from '../net/server-tls.ts'
 import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Cell } from '../telemetry/metrics.ts'
@@ -144,12 +145,14 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     else if (guard === undefined || mayPass(guard, direct, request, response)) routed(request, response)
   }
 
+  const before = deps.before?.(options.section)
   const bound = await bindAll(options.section, options.host, options.port, (address, port) =>
-    listen({ ...options, reusePort: deps.reusePort === true }, tls, onRequest, closed, address, port),
+    listen({ ...options, reusePort: deps.reusePort === true }, tls, onRequest, closed, address, port, before?.handOver?.(address, port)),
   )
   return {
     addresses: bound.map((one) => `${schemeOf(tls)}://${urlHost(one.address)}:${one.port}`),
     trouble: security.trouble,
+    handOver: (address, port) => bound.find((one) => one.address === address && one.port === port && holdsSocket(one.server))?.server,
     async stop(deadlineMs) {
       state.draining = true
       await Promise.all(bound.map((one) => drain(one, deadlineMs)))
@@ -187,6 +190,7 @@ async function listen(
   closed: (reason: string) => Cell,
   address: string,
   port: number,
+  previous: Server | undefined,
 ): Promise<BoundServer> {
   const { limits, timeouts } = options
   const { server, silent } = await createWebServer(
@@ -224,7 +228,7 @@ async function listen(
   })
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: address, port, reusePort: options.reusePort === true, ipv6Only: address === '::1' }, () => {
+    const onListening = (): void => {
       server.removeListener('error', reject)
       // Out of file descriptors, mostly: the connection is lost, the others go on.
       server.on('error', () => {
@@ -238,7 +242,9 @@ async function listen(
         port: at !== null && typeof at === 'object' ? at.port : port,
         close: () => new Promise((done) => server.close(() => done())),
       })
-    })
+    }
+    if (previous !== undefined) listenAfter(previous, server, onListening)
+    else server.listen({ host: address, port, reusePort: options.reusePort === true, ipv6Only: address === '::1' }, onListening)
   })
 }
 
@@ -251,6 +257,9 @@ const faults: Readonly<Record<string, readonly [reason: string, status: string]>
 
 const faultOf = (code: string): readonly [reason: string, status: string] => faults[code] ?? ['bad_request', '400 Bad Request']
 
+/** How long a connection that has not said anything yet may still begin when its listener stops. */
+const silentMs = 200
+
 /** Stops listening; answers what is under way; after the time given closes what is left. */
 function drain({ server, silent }: BoundServer, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
@@ -260,9 +269,16 @@ function drain({ server, silent }: BoundServer, deadlineMs: number): Promise<voi
     server.close(() => {
       clearTimeout(timer)
       clearInterval(sweep)
+      clearTimeout(hush)
       resolve()
     })
-    for (const socket of silent()) socket.destroy()
+    // A connection that was accepted a moment ago is about to send; one that says nothing is not waited for.
+    const hush = setTimeout(
+      () => {
+        for (const socket of silent()) socket.destroy()
+      },
+      Math.min(silentMs, deadlineMs),
+    )
   })
 }
 

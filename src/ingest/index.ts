@@ -1,7 +1,7 @@
 /** The explicit list of formats. A new one is one line here; nothing registers itself. */
 
 import { z } from 'zod'
-import type { AdapterDeps, BodyExplainer, BodyTranslator } from './adapter.ts'
+import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener } from './adapter.ts'
 import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
 import type { Carried, Carrier, CarrierContext, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
 import { jaeger } from './jaeger/format.ts'
@@ -126,22 +126,28 @@ function settingsOf(name: Name | keyof Carriers, start: EndpointStart, section: 
 /** Every endpoint of the section, in order, not started. */
 export function planIngest(config: IngestConfig, context: IngestContext): readonly PlannedEndpoint[] {
   const plan: PlannedEndpoint[] = []
+  const predecessors = new Map<string, Listener>()
+  const before = (section: string): Listener | undefined => predecessors.get(section)
   const add = (name: Name | keyof Carriers, section: unknown, starts: readonly EndpointStart[]): void => {
     for (const start of starts) {
       const settings = settingsOf(name, start, section, context.translate)
-      plan.push({ name: start.name, place: placeOf(start.section), settings, start: start.start })
+      const begin = (previous: Listener | undefined): Promise<Listener> => {
+        if (previous !== undefined) predecessors.set(`ingest.${start.name}`, previous)
+        return start.start().finally(() => predecessors.delete(`ingest.${start.name}`))
+      }
+      plan.push({ name: start.name, place: placeOf(start.section), settings, start: begin })
     }
   }
   for (const [name, format] of entries) {
     const section = config[name]
     if (section === undefined) continue
-    const own: FormatContext<unknown> = { ...context, ...meansOf(name, context.translate, context.chunks) }
+    const own: FormatContext<unknown> = { ...context, before, ...meansOf(name, context.translate, context.chunks) }
     add(name, section, format.endpoints(section, own))
   }
   for (const [name, carrier] of carrierEntries) {
     const section = config[name]
     if (section === undefined) continue
-    const own: CarrierContext = { ...context, carried: carriedBy(context.translate, context.chunks) }
+    const own: CarrierContext = { ...context, before, carried: carriedBy(context.translate, context.chunks) }
     add(name, section, carrier.endpoints(section, own))
   }
   return plan

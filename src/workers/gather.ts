@@ -36,50 +36,43 @@ const largest = <T>(list: readonly T[], pick: (one: T) => number | undefined): n
   return known.length === 0 ? undefined : Math.max(...known)
 }
 
+/** @param shared true for one store on disk: each worker sees its limit and its dead letters */
+function joinLanes<Lane extends LaneStatus>(first: Lane, lanes: readonly Lane[], shared: boolean): Lane {
+  const oldestMs = largest(lanes, (one) => one.oldestMs)
+  const { oldestMs: _, ...rest } = first
+  return {
+    ...(rest as Lane),
+    batches: total(lanes, (one) => one.batches),
+    items: total(lanes, (one) => one.items),
+    bytes: total(lanes, (one) => one.bytes),
+    maxBytes: shared ? first.maxBytes : total(lanes, (one) => one.maxBytes),
+    deadItems: shared ? Math.max(...lanes.map((one) => one.deadItems)) : total(lanes, (one) => one.deadItems),
+    ...(oldestMs === undefined ? {} : { oldestMs }),
+  }
+}
+
 /** Queues of workers: on disk they are one store with one limit, in memory each has its own. Undefined when no worker runs. */
 export function joinQueues(queues: readonly QueueStatus[]): QueueStatus | undefined {
   const [first] = queues
   if (first === undefined) return undefined
-  const shared = first.type === 'disk'
-  const oldestMs = largest(queues, (one) => one.oldestMs)
   const fault = queues.find((one) => one.fault !== undefined)?.fault
-  const { oldestMs: _, fault: __, ...rest } = first
-  return {
-    ...rest,
-    batches: total(queues, (one) => one.batches),
-    items: total(queues, (one) => one.items),
-    bytes: total(queues, (one) => one.bytes),
-    maxBytes: shared ? first.maxBytes : total(queues, (one) => one.maxBytes),
-    deadItems: shared ? Math.max(...queues.map((one) => one.deadItems)) : total(queues, (one) => one.deadItems),
-    ...(oldestMs === undefined ? {} : { oldestMs }),
-    ...(fault === undefined ? {} : { fault }),
-  }
+  return { ...joinLanes(first, queues, first.type === 'disk'), ...(fault === undefined ? {} : { fault }) }
 }
 
-const joinLanes = (lanes: readonly LaneStatus[]): LaneStatus | undefined => {
-  const [first] = lanes
-  if (first === undefined) return undefined
-  const oldestMs = largest(lanes, (one) => one.oldestMs)
-  return {
-    batches: total(lanes, (one) => one.batches),
-    items: total(lanes, (one) => one.items),
-    bytes: total(lanes, (one) => one.bytes),
-    maxBytes: first.maxBytes,
-    deadItems: Math.max(...lanes.map((one) => one.deadItems)),
-    ...(oldestMs === undefined ? {} : { oldestMs }),
-  }
-}
-
-/** Destinations by name, in the first worker's order; the first fault of each, and what waits for it in all. */
-export function joinDestinations(lists: readonly (readonly DestinationStatus[])[]): DestinationStatus[] {
-  const found = new Map<string, DestinationStatus>()
-  for (const one of lists.flat()) {
-    const same = found.get(one.name)
-    if (same === undefined || (same.fault === undefined && one.fault !== undefined)) found.set(one.name, one)
-  }
-  return [...found.values()].map((one) => {
-    const queue = joinLanes(lists.flat().flatMap((other) => (other.name === one.name ? (other.queue ?? []) : [])))
-    return queue === undefined ? one : { ...one, queue }
+/** Destinations by name, in the first worker's order, each with the first fault there is. @param shared as in {@link joinQueues} */
+export function joinDestinations(lists: readonly (readonly DestinationStatus[])[], shared: boolean): DestinationStatus[] {
+  const byName = Map.groupBy(lists.flat(), ({ name }) => name)
+  return [...byName.values()].flatMap((list) => {
+    const [first] = list
+    if (first === undefined) return []
+    const lanes = list.flatMap(({ queue }) => queue ?? [])
+    const [lane] = lanes
+    const fault = list.find((one) => one.fault !== undefined)?.fault
+    return {
+      ...first,
+      ...(lane === undefined ? {} : { queue: joinLanes(lane, lanes, shared) }),
+      ...(fault === undefined ? {} : { fault }),
+    }
   })
 }
 

@@ -41,7 +41,7 @@ export function createLedger({ survives, living, nowMs }: LedgerDeps): Ledger {
 
   const destinations = (): readonly DestinationStatus[] => {
     const lists = living().map(({ report }) => report.destinations)
-    if (lists.length > 0) lastDestinations = joinDestinations(lists)
+    if (lists.length > 0) lastDestinations = joinDestinations(lists, survives)
     return lastDestinations
   }
 

@@ -160,6 +160,25 @@ describe('createEndpoints', () => {
     expect(await endpoints.change([planned('a', { port: 1 }), planned('b', { port: 2 })])).toMatchObject({ kept: ['a'], started: ['b'] })
   })
 
+  it('lets a socket be handed over where ports cannot be shared, and back when the change fails', async () => {
+    const giving = (name: string, settings: string): PlannedEndpoint => ({
+      ...planned(name, { settings }),
+      async start(before) {
+        events.push(`start ${settings} after ${before?.addresses[0] ?? 'nobody'}`)
+        return { addresses: [`http://${settings}:1`], stop: async () => void events.push(`stop ${settings}`), handOver: () => undefined }
+      },
+    })
+    const endpoints = create({ reusePort: false })
+    await endpoints.change([giving('a', 'old')])
+    await endpoints.change([giving('a', 'new')])
+    expect(events).toEqual(['start old after nobody', 'start new after http://old:1', 'stop old'])
+    events = []
+    broken.add('bad')
+    await expect(endpoints.change([giving('a', 'newer'), planned('bad', { port: 2 })])).rejects.toMatchObject({ code: 'OB_LISTEN' })
+    expect(events).toEqual(['start newer after http://new:1', 'start new after http://newer:1', 'stop new', 'stop newer'])
+    expect(addresses(endpoints)).toEqual(['a http://new:1'])
+  })
+
   it('ends a consumer before its successor begins', async () => {
     const consumer = (settings: string): PlannedEndpoint => ({ ...planned('k', { settings, port: 9 }), place: undefined })
     const endpoints = create()
