@@ -67,7 +67,7 @@ export function doubleOf(value: JsonValue | undefined): number | undefined {
   if (text === undefined) return undefined
   const special = notNumbers.get(text)
   if (special !== undefined) return special
-  const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN
+  const number = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN
   return Number.isFinite(number) ? number : undefined
 }
 

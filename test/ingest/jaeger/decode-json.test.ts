@@ -81,6 +81,11 @@ describe('createUiJsonDecoder', () => {
     expect(tagsOf({ key: 'k', ...tag })).toEqual([['k', kind, value]])
   })
 
+  it('takes no longer for a text of digits than for any other', () => {
+    const value = `${'1'.repeat(200_000)}x`
+    expect(tagsOf({ key: 'k', type: 'float64', value }, { key: 'k', type: 'binary', value: '='.repeat(200_000) })).toHaveLength(2)
+  })
+
   it('keeps the digits of numbers that no double holds', () => {
     const text =
       '[{"traceID":"1","spanID":"2","startTime":1577934245000000,"tags":[{"key":"n","type":"int64","value":-9223372036854775808}]}]'
