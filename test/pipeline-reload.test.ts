@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -35,7 +36,10 @@ const start = async (...set: string[]): Promise<void> => {
 const reload = async (...set: string[]) => pipeline.reload(await config(...set))
 
 const portOf = (section: string): number =>
-  Number(new URL((pipeline.listeners.find((one) => one.section === `ingest.${section}`)?.addresses[0] ?? '').replace('udp', 'http')).port)
+  Number(
+    new URL((pipeline.listeners.find((one) => one.section === `ingest.${section}`)?.addresses[0] ?? '').replace(/^(udp|grpc)/, 'http'))
+      .port,
+  )
 
 /** A client that keeps its one connection open. */
 const client = (port: number) => {
@@ -130,6 +134,21 @@ describe('Pipeline.reload', () => {
     expect(endpoints).toMatchObject({ kept: ['jaeger.http'], restarted: ['zipkin', 'jaeger.compact'] })
     const again = await reload('translate.zipkin.kind.absent=unspecified', 'translate.jaeger.kind.absent=unspecified')
     expect(again.endpoints).toMatchObject({ kept: ['zipkin'], restarted: ['jaeger.http', 'jaeger.compact'] })
+  })
+
+  it('hands over the socket of a gRPC endpoint', async () => {
+    await start('ingest.jaeger.grpc.port=0')
+    const port = portOf('jaeger.grpc')
+    const settled = async (): Promise<void> => {
+      const session = connect(`http://127.0.0.1:${port}`)
+      await once(session, 'remoteSettings')
+      session.destroy()
+    }
+    await settled()
+    const { endpoints } = await reload('ingest.jaeger.grpc.port=0', 'ingest.jaeger.grpc.limits.items=7')
+    expect(endpoints).toMatchObject({ restarted: ['jaeger.grpc'] })
+    expect(portOf('jaeger.grpc')).toBe(port)
+    await settled()
   })
 
   it('moves an endpoint to another port', async () => {

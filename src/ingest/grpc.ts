@@ -6,6 +6,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { BridgeError } from '../errors.ts'
+import { holdsSocket, listenAfter } from '../net/hand-over.ts'
 import type { ServerTls } from '../net/server-tls.ts'
 import type { AdapterDeps, Listener } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
@@ -78,10 +79,17 @@ export async function startGrpc(options: GrpcOptions, deps: AdapterDeps): Promis
 async function startSecured(options: GrpcOptions, deps: AdapterDeps, security: Security): Promise<Listener> {
   const { tls } = security
   const grpc = createGrpcServer({ ...options, guard: security.guard }, deps)
-  let bound: readonly Bound[]
+  const before = deps.before?.(options.section)
+  let bound: readonly BoundServer[]
   try {
     bound = await bindAll(options.section, options.host, options.port, async (address, port) =>
-      listen(tls === undefined ? plainServer(grpc) : await tlsServer(grpc, tls, options, deps), deps, address, port),
+      listen(
+        tls === undefined ? plainServer(grpc) : await tlsServer(grpc, tls, options, deps),
+        deps,
+        address,
+        port,
+        before?.handOver?.(address, port),
+      ),
     )
   } catch (error) {
     await grpc.stop(0)
@@ -90,6 +98,7 @@ async function startSecured(options: GrpcOptions, deps: AdapterDeps, security: S
   return {
     addresses: bound.map((one) => `${tls === undefined ? 'grpc' : 'grpcs'}://${urlHost(one.address)}:${one.port}`),
     trouble: security.trouble,
+    handOver: (address, port) => bound.find((one) => one.address === address && one.port === port && holdsSocket(one.server))?.server,
     async stop(deadlineMs) {
       const closed = Promise.all(bound.map((one) => one.close()))
       await grpc.stop(deadlineMs)
@@ -151,10 +160,20 @@ async function tlsServer(grpc: GrpcServer, tls: ServerTls, { timeouts }: GrpcOpt
   }
 }
 
-function listen({ server, stopped }: Listening, deps: AdapterDeps, address: string, port: number): Promise<Bound> {
+interface BoundServer extends Bound {
+  readonly server: Server
+}
+
+function listen(
+  { server, stopped }: Listening,
+  deps: AdapterDeps,
+  address: string,
+  port: number,
+  previous: Server | undefined,
+): Promise<BoundServer> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: address, port, reusePort: deps.reusePort === true, ipv6Only: address === '::1' }, () => {
+    const onListening = (): void => {
       server.removeListener('error', reject)
       // Out of file descriptors, mostly: the connection is lost, the others go on.
       server.on('error', () => {
@@ -162,6 +181,7 @@ function listen({ server, stopped }: Listening, deps: AdapterDeps, address: stri
       })
       const at = server.address()
       resolve({
+        server,
         address,
         port: at !== null && typeof at === 'object' ? at.port : port,
         close: () =>
@@ -170,6 +190,8 @@ function listen({ server, stopped }: Listening, deps: AdapterDeps, address: stri
             stopped()
           }),
       })
-    })
+    }
+    if (previous !== undefined) listenAfter(previous, server, onListening)
+    else server.listen({ host: address, port, reusePort: deps.reusePort === true, ipv6Only: address === '::1' }, onListening)
   })
 }
