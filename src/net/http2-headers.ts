@@ -1,7 +1,7 @@
 /** Header blocks of a connection: joined out of HEADERS and CONTINUATION, decoded, and checked. @see RFC 9113, 4.3, 6.2, 8.2, 8.3 */
 
 import { HpackDecoder } from './hpack.ts'
-import { Flag, frameBytes, Http2Code } from './http2-frames.ts'
+import { Flag, frameBytes, Http2Code, largestWindow } from './http2-frames.ts'
 import { ConnectionFault, type Http2Stream, protocolFault } from './http2-stream.ts'
 
 /** CONTINUATION frames of one block; an honest block of 16 KiB needs one. */
@@ -10,7 +10,11 @@ const mostContinuations = 64
 const requestFields = new Set([':method', ':scheme', ':authority', ':path', ':protocol'])
 const connectionFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
-const ignoreField = (): void => {}
+/** Priorities say nothing to us, but must be well-formed. @see RFC 9113, 6.3 */
+export function checkPriority(id: number, bytes: Buffer, start: number, end: number): void {
+  if (end - start !== 5) throw new ConnectionFault(Http2Code.FrameSizeError, 'priority')
+  if (id === 0 || (bytes.readUInt32BE(start) & largestWindow) === id) protocolFault('priority')
+}
 
 /** Reads the blocks of one connection, all of them and in order: its table must stay in step with the client's. */
 export class HeaderBlocks {
@@ -36,7 +40,10 @@ export class HeaderBlocks {
     let start = from
     let end = to
     if ((flags & Flag.Padded) !== 0) end -= start < end ? (bytes[start++] as number) : 1
-    if ((flags & Flag.Priority) !== 0) start += 5
+    if ((flags & Flag.Priority) !== 0) {
+      start += 5
+      if (start <= end) checkPriority(id, bytes, start - 5, start)
+    }
     if (start > end) protocolFault('padding')
     const ends = (flags & Flag.EndStream) !== 0
     if ((flags & Flag.EndHeaders) !== 0) {
@@ -67,9 +74,13 @@ export class HeaderBlocks {
     this.done(id, this.ends, whole, 0, whole.length)
   }
 
-  /** Decodes a block nobody wants to know. Throws HpackError. */
-  skip(bytes: Buffer, start: number, end: number): void {
-    this.hpack.decode(bytes, start, end, ignoreField)
+  /** Decodes trailers, or a block that nobody wants to know. False when they hold what only a head may. Throws HpackError. */
+  readTrailers(bytes: Buffer, start: number, end: number): boolean {
+    let good = true
+    this.hpack.decode(bytes, start, end, (name) => {
+      good &&= name.charCodeAt(0) !== 0x3a
+    })
+    return good
   }
 
   /** Decodes the block of a request into its stream. False when the request is malformed. Throws HpackError. */
@@ -87,13 +98,20 @@ export class HeaderBlocks {
       if (name.charCodeAt(0) === 0x3a) good &&= !regular && requestFields.has(name) && !names.includes(name)
       else {
         regular = true
-        good &&= name !== '' && !connectionFields.has(name) && !hasUpperCase(name)
+        good &&= name !== '' && !connectionFields.has(name) && !hasUpperCase(name) && (name !== 'te' || value === 'trailers')
       }
       names.push(name)
       values.push(value)
     })
-    return good
+    return good && (stream.tooLarge || isComplete(stream))
   }
+}
+
+/** Every request says what it wants, of whom, over what. @see RFC 9113, 8.3.1 */
+function isComplete(stream: Http2Stream<unknown>): boolean {
+  const method = stream.field(':method')
+  if (method === undefined) return false
+  return method === 'CONNECT' || (stream.field(':scheme') !== undefined && (stream.field(':path') ?? '') !== '')
 }
 
 function hasUpperCase(name: string): boolean {

@@ -22,7 +22,7 @@ import {
   Setting,
   settingsFrame,
 } from './http2-frames.ts'
-import { HeaderBlocks } from './http2-headers.ts'
+import { checkPriority, HeaderBlocks } from './http2-headers.ts'
 import { FrameReader, type FrameSink } from './http2-reader.ts'
 import { ConnectionFault, type Http2Handler, type Http2Limits, Http2Stream, protocolFault } from './http2-stream.ts'
 
@@ -169,9 +169,11 @@ export class Http2Connection<C> implements FrameSink {
     }
     this.spend(credit.frame)
     if (type === FrameType.WindowUpdate) this.onWindowUpdate(id, bytes, start, end)
-    else if (type === FrameType.Ping) this.onPing(flags, bytes, start, end)
+    else if (type === FrameType.Ping) this.onPing(flags, id, bytes, start, end)
     else if (type === FrameType.Settings) this.onSettings(flags, id, bytes, start, end)
-    // GOAWAY: its streams are served to their end, then the client closes. PRIORITY says nothing to us. Unknown types must be ignored.
+    else if (type === FrameType.Priority) checkPriority(id, bytes, start, end)
+    // GOAWAY: its streams are served to their end, then the client closes. Unknown types must be ignored.
+    else if (type === FrameType.GoAway && id !== 0) protocolFault('go_away')
   }
 
   dataBegins(id: number, _flags: number, length: number): void {
@@ -224,10 +226,10 @@ export class Http2Connection<C> implements FrameSink {
   private onBlock(id: number, ends: boolean, bytes: Buffer, start: number, end: number): void {
     if (id <= this.lastId) {
       // Trailers, or headers of a stream that is over.
-      this.blocks.skip(bytes, start, end)
+      const good = this.blocks.readTrailers(bytes, start, end)
       const known = this.streams.get(id)
       if (known === undefined) this.spend(credit.frame)
-      else if (known.ended || !ends) protocolFault('headers_twice')
+      else if (known.ended || !ends || !good) protocolFault('headers_twice')
       else this.endStream(known)
       return
     }
@@ -247,7 +249,8 @@ export class Http2Connection<C> implements FrameSink {
 
   // The other frames
 
-  private onPing(flags: number, bytes: Buffer, start: number, end: number): void {
+  private onPing(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    if (id !== 0) protocolFault('ping')
     if (end - start !== 8) throw new ConnectionFault(Http2Code.FrameSizeError, 'ping')
     if ((flags & Flag.Ack) === 0) {
       this.send(frame(FrameType.Ping, Flag.Ack, 0, bytes.subarray(start, end)))
