@@ -157,8 +157,8 @@ export function startReader(options: ReaderOptions, deps: ReaderDeps): KafkaRead
       await current.end(stopping.signal.aborted ? stopMs : patienceMs)
     } finally {
       await session?.end(0)
+      if (session?.joined === true) unjoinedSince = performance.now()
       session = undefined
-      unjoinedSince = performance.now()
       await member.client.close()
     }
   }
