@@ -19,6 +19,10 @@ const overwritten = (source: JaegerSource, leaf: JaegerLeaf): Fate | undefined =
 const valueless = (source: JaegerSource, leaf: JaegerLeaf): Fate | undefined =>
   leaf.tag?.type === ValueType.Empty && !isOverwritten(source, leaf) ? 'lost' : undefined
 
+/** A tag that gave way to an attribute made out of a field of the span. */
+const namedAsOurs = (leaf: JaegerLeaf, key: string, made: boolean): Fate | undefined =>
+  made && leaf.tag?.key.text === key ? 'lost' : undefined
+
 const impliedTags = (rule: JaegerRule, keys: readonly string[]): Leaver<JaegerSource, JaegerLeaf> =>
   leaver(rule, 'tag', (source, leaf) => (counts(source, leaf) && keys.includes(leaf.tag?.key.text ?? '') ? 'implied' : undefined))
 
@@ -43,6 +47,8 @@ export const leavers: readonly Leaver<JaegerSource, JaegerLeaf>[] = [
   leaver('J-F4', 'otherFlags', () => 'lost'),
   leaver('J-G4', 'tag', overwritten),
   leaver('J-G4', 'processTag', overwritten),
+  leaver('J-F2', 'tag', (source, leaf) => namedAsOurs(leaf, 'jaeger.debug', (source.span.flags & 2) !== 0)),
+  leaver('J-F3', 'tag', (source, leaf) => namedAsOurs(leaf, 'jaeger.firehose', (source.span.flags & 8) !== 0)),
   leaver('J-G8', 'tag', valueless),
   leaver('J-G8', 'processTag', valueless),
   leaver('J-G8', 'logField', valueless),

@@ -152,6 +152,13 @@ function textOrEmpty(value: KeyValue | undefined): Text {
   return value === undefined ? '' : (textOf(value) ?? valueToString(value))
 }
 
+/** Adds an attribute of ours. A tag that has its name gives way: keys must be unique, and ours is what the span's own fields say. */
+function pushOwn(attributes: KeyValue[], own: KeyValue): void {
+  const at = attributes.findIndex((one) => one.key.text === own.key.text)
+  if (at >= 0) attributes.splice(at, 1)
+  attributes.push(own)
+}
+
 function spanOf(span: JaegerSpan, context: Context): Span {
   const attributes = attributesOf(span, context)
   const { options, status, start, other, outcome } = context
@@ -165,9 +172,9 @@ function spanOf(span: JaegerSpan, context: Context): Span {
   if (span.flags > Flag.Sampled) {
     if ((span.flags & Flag.Debug) !== 0) {
       flags = 1
-      attributes.push(boolValue(debugKey, true))
+      pushOwn(attributes, boolValue(debugKey, true))
     }
-    if ((span.flags & Flag.Firehose) !== 0) attributes.push(boolValue(firehoseKey, true))
+    if ((span.flags & Flag.Firehose) !== 0) pushOwn(attributes, boolValue(firehoseKey, true))
   }
 
   let startWarning: string | undefined
@@ -188,7 +195,7 @@ function spanOf(span: JaegerSpan, context: Context): Span {
     add(start.hi, start.lo, other.hi, other.lo, other)
   }
   if (startWarning !== undefined || durationWarning !== undefined || span.warnings.length > 0) {
-    attributes.push(warningsOf(span.warnings, startWarning, durationWarning))
+    pushOwn(attributes, warningsOf(span.warnings, startWarning, durationWarning))
   }
   const startHi = start.hi
   const startLo = start.lo

@@ -132,6 +132,11 @@ describe('jaegerToTraces: flags', () => {
     expect(out['flags']).toBe(expected)
     expect(out.attributes).toEqual(attributes)
   })
+
+  it("says by the flag what a tag of the flag's name says otherwise, and says it once", () => {
+    const { attributes } = translateOne({ flags: 10, tags: tags({ 'jaeger.debug': false, 'jaeger.firehose': 'x', a: 'b' }) })
+    expect(attributes).toEqual({ a: 'b', 'jaeger.debug': true, 'jaeger.firehose': true })
+  })
 })
 
 describe('jaegerToTraces: tags', () => {
