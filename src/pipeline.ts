@@ -137,6 +137,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   })
   health.watch('emit', () => emit.health().reasons)
   health.warn('emit', emit.warnings)
+  health.warn('sampling', () => sampling.trouble())
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
 
   let claims = deps.claimPorts !== false
