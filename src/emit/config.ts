@@ -267,7 +267,7 @@ const maxSize = byteSize
   .refine((value) => value >= MiB, { error: 'expected at least 1MiB' })
   .optional()
   .describe(
-    'Bytes the queue may hold; then senders are told to come back. Default: 10GiB for disk, 256MiB for memory. Not for kafka: there the topics decide.',
+    'Bytes the queue may hold for each destination; then senders are told to come back. Default: 10GiB for disk, 256MiB for memory. Not for kafka: there the topics decide.',
   )
 
 const ack = z
@@ -280,7 +280,7 @@ const ack = z
 
 const memoryTail = byteSize
   .default(16 * MiB)
-  .describe('Bytes of queued data kept in memory too, so that they need not be read from the disk again.')
+  .describe('Bytes of queued data kept in memory too, for each destination, so that they need not be read from the disk again.')
 
 const ballast = byteSize
   .default(16 * MiB)

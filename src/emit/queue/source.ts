@@ -76,6 +76,8 @@ export function createSource(owners?: readonly OwnerMark[], oldestAtMs = Number.
     },
     arrived(rows, last) {
       for (const row of rows) {
+        // Out of a damaged page ids may come twice; what is left out here is missing in the end, and counted.
+        if (row.id <= source.cursor) continue
         const entry: Entry = { ...row, data: undefined, holders: undefined, stored: true, forwarded: undefined }
         source.waiting.add(entry)
         source.cursor = row.id
