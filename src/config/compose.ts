@@ -8,6 +8,7 @@ import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
 import { samplingConfig } from '../sampling/config.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
+import { silentLog } from '../telemetry/log.ts'
 import { listenerFileFaults } from './files.ts'
 import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
 import { type Path, printPath } from './tree.ts'
@@ -51,7 +52,23 @@ const sourcesOf = (options: ConfigOptions, env: Sources['env']): Sources => ({
 })
 
 /** The files that a configuration names: whether they are there and hold what they should. */
-const checkFiles: Check<Config> = async (config) => [...(await emitFileFaults(config)), ...(await listenerFileFaults(config))]
+const checkFiles: Check<Config> = async (config) => [
+  ...(await emitFileFaults(config)),
+  ...(await listenerFileFaults(config)),
+  ...(await samplingFileFaults(config)),
+]
+
+/** A URL is not asked: whether it answers is for the start to find out. */
+const samplingFileFaults: Check<Config> = async ({ sampling: { file, defaultProbability } }) => {
+  if (file === undefined || /^https?:/i.test(file)) return []
+  const { openStrategiesFile } = await import('../sampling/file.ts')
+  try {
+    await openStrategiesFile({ file, defaultProbability, reloadIntervalMs: 0 }, silentLog)
+    return []
+  } catch (error) {
+    return [{ path: ['sampling', 'file'], message: error instanceof Error ? error.message : String(error) }]
+  }
+}
 
 const emitFileFaults: Check<Config> = async ({ emit }) => {
   const faults = new Map<string, { path: Path; message: string }>()
