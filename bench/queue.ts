@@ -1,4 +1,4 @@
-/** The queue alone: putters that wait for each answer, one taker that settles what it takes. */
+/** The queue alone: putters that wait for each answer, for each living destination one taker that settles what it takes. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Ack } from '../src/emit/config.ts'
 import { createDiskQueue } from '../src/emit/queue/disk.ts'
 import { createMemoryQueue } from '../src/emit/queue/memory.ts'
-import type { Queue } from '../src/emit/queue/queue.ts'
+import type { Lane, Queue } from '../src/emit/queue/queue.ts'
 import { silentLog } from '../src/telemetry/log.ts'
 import { createMetrics } from '../src/telemetry/metrics.ts'
 
@@ -17,6 +17,8 @@ export interface QueueCase {
   readonly mode: 'memory' | `disk-${Ack}`
   readonly bytes: number
   readonly putters: number
+  /** Of two destinations both take what they get, or only the first does; absent: there is one. */
+  readonly second?: 'alive' | 'dead'
 }
 
 export interface QueueRow {
@@ -27,51 +29,67 @@ export interface QueueRow {
   readonly cpuMsPerPut: number
   /** From the put to its answer, the mean. */
   readonly latencyMs: number
+  /** From the put until the first destination is handed the batch, the mean, to the millisecond. */
+  readonly handedOutMs: number
   /** The longest the event loop was late. */
   readonly loopLateMs: number
   readonly rssMegabytes: number
 }
 
-export const queueCases: readonly QueueCase[] = (['memory', 'disk-durable', 'disk-written', 'disk-memory'] as const).flatMap((mode) =>
+const oneDestination: readonly QueueCase[] = (['memory', 'disk-durable', 'disk-written', 'disk-memory'] as const).flatMap((mode) =>
   [80_000, 4000].flatMap((bytes) =>
     [4, 16].map((putters) => ({ name: `queue/${mode}/${bytes / 1000}-kB/${putters}-putters`, mode, bytes, putters })),
   ),
 )
 
-const lanes = [{ destination: 'bench', whenFull: 'refuse' }] as const
+const twoDestinations: readonly QueueCase[] = (['memory', 'disk-durable'] as const).flatMap((mode) =>
+  [80_000, 4000].flatMap((bytes) =>
+    (['alive', 'dead'] as const).map((second) => ({
+      name: `queue/${mode}/${bytes / 1000}-kB/4-putters/2-destinations-${second === 'alive' ? 'both-alive' : 'one-dead'}`,
+      mode,
+      bytes,
+      putters: 4,
+      second,
+    })),
+  ),
+)
 
-const openQueue = (mode: QueueCase['mode'], path: string): Promise<Queue> => {
+export const queueCases: readonly QueueCase[] = [...oneDestination, ...twoDestinations]
+
+const openQueue = (mode: QueueCase['mode'], path: string, destinations: readonly string[]): Promise<Queue> => {
+  const lanes = destinations.map((destination) => ({ destination, whenFull: 'refuse' as const }))
   const deps = { metrics: createMetrics(), log: silentLog, nowMs: Date.now }
-  if (mode === 'memory') return Promise.resolve(createMemoryQueue({ lanes, maxSize: 2 ** 30, ack: 'memory' }, deps))
+  if (mode === 'memory') return Promise.resolve(createMemoryQueue({ lanes, maxSize: 2 ** 31, ack: 'memory' }, deps))
   const ack = mode.slice('disk-'.length) as Ack
   return createDiskQueue({ path, lanes, maxSize: 2 ** 33, ack, memoryTail: 16 * 2 ** 20, ballast: 0 }, deps)
 }
 
 /** Puts for `seconds`, then drains. The state folder is below the system's temporary folder and removed. */
-export async function measureQueue({ name, mode, bytes, putters }: QueueCase, seconds: number): Promise<QueueRow> {
+export async function measureQueue({ name, mode, bytes, putters, second }: QueueCase, seconds: number): Promise<QueueRow> {
   const path = mkdtempSync(join(tmpdir(), 'otlp-bridge-bench-'))
-  const queue = await openQueue(mode, path)
+  const queue = await openQueue(mode, path, second === undefined ? ['first'] : ['first', 'second'])
+  const everyone = [...queue.lanes.keys()]
   const answeredAtOnce = mode === 'memory' || mode === 'disk-memory'
-  const [lane] = queue.lanes
-  if (lane === undefined) throw new Error('BUG: no lane')
   let stopped = false
   let puts = 0
   let waitedMs = 0
+  let ageMs = 0
   const put = async (): Promise<void> => {
     while (!stopped) {
       const before = performance.now()
       // As an encoder would hand it over: fresh bytes each time.
       const data = new Uint8Array(bytes)
       data.fill(puts & 0xff)
-      await queue.put([{ batch: { format: 'bench', signal: 'traces', items: 1, data }, lanes: [0] }])
+      await queue.put([{ batch: { format: 'bench', signal: 'traces', items: 1, data }, lanes: everyone }])
       waitedMs += performance.now() - before
       puts++
       if (answeredAtOnce && (puts & 15) === 0) await new Promise((resolve) => setImmediate(resolve))
     }
   }
-  const take = async (): Promise<void> => {
-    while (!stopped || queue.stats().batches > 0) {
+  const take = async (lane: Lane, isFirst: boolean): Promise<void> => {
+    while (!stopped || lane.stats().batches > 0) {
       const taken = await lane.take({ maxItems: 64, maxBytes: 4 * 2 ** 20 })
+      if (isFirst) for (const { queuedAtMs } of taken) ageMs += Date.now() - queuedAtMs
       if (taken.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
       else void lane.settle(taken)
     }
@@ -84,7 +102,8 @@ export async function measureQueue({ name, mode, bytes, putters }: QueueCase, se
     loopLateMs = Math.max(loopLateMs, performance.now() - tick - 5)
     tick = performance.now()
   }, 5)
-  const all = [take(), ...Array.from({ length: putters }, put)]
+  const takers = queue.lanes.filter((_, at) => at === 0 || second === 'alive').map((lane, at) => take(lane, at === 0))
+  const all = [...takers, ...Array.from({ length: putters }, put)]
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
   stopped = true
   await Promise.all(all)
@@ -99,6 +118,7 @@ export async function measureQueue({ name, mode, bytes, putters }: QueueCase, se
     megabytesPerSecond: (puts * bytes) / elapsed / 1e6,
     cpuMsPerPut: (used.user + used.system) / 1000 / puts,
     latencyMs: waitedMs / puts,
+    handedOutMs: ageMs / puts,
     loopLateMs,
     rssMegabytes: process.memoryUsage.rss() / 1e6,
   }

@@ -100,10 +100,11 @@ function queueTable(rows: readonly QueueRow[]): string {
     thousands(row.megabytesPerSecond),
     fixed(row.cpuMsPerPut, 3, 6),
     fixed(row.latencyMs, 2, 6),
+    fixed(row.handedOutMs, 2, 6),
     thousands(row.loopLateMs),
     thousands(row.rssMegabytes),
   ])
-  return printTable(['case', 'puts/s', 'MB/s', 'CPU ms/put', 'latency ms', 'loop late ms', 'RSS MB'], cells)
+  return printTable(['case', 'puts/s', 'MB/s', 'CPU ms/put', 'latency ms', 'handed out ms', 'loop late ms', 'RSS MB'], cells)
 }
 
 function profileTable(times: readonly SelfTime[]): string {

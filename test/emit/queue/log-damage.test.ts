@@ -61,6 +61,14 @@ describe('findBrokenLog', () => {
     expect(look(file)?.commits).toBe(1)
   })
 
+  it.each([0, 5, 30, 4095])('counts the last commit when byte %i of its last frame is another', (byte) => {
+    const file = killedStore((log, commits) => {
+      const at = 32 + (commits[3] ?? 0) * frameBytes + 24 + byte
+      log[at] = (log[at] ?? 0) ^ 0x55
+    })
+    expect(look(file)?.commits).toBe(1)
+  })
+
   it('takes the last frame half written for what a killed process leaves: nobody was told of it', () => {
     const file = killedStore((log, commits) => spoil(log, commits[3] ?? 0))
     expect(look(file)).toBeUndefined()
