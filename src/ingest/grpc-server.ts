@@ -123,6 +123,8 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
       accepted.destroy()
       return
     }
+    // It also sets the clock, which stands still while nobody is connected.
+    sweeper ??= startSweeper()
     const peer: Peer = {
       socket: accepted,
       connection: new Http2Connection<Call>(
@@ -132,12 +134,11 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
       openedMs: nowMs,
       heardMs: nowMs,
       pingedMs: 0,
-      headersSinceMs: 0,
+      headersSinceMs: nowMs,
       dirty: false,
       warned: false,
     }
     peers.add(peer)
-    sweeper ??= startSweeper()
     if (first !== undefined) peer.connection.feed(first, first.length)
     const socket = readShared(accepted, (bytes, length) => {
       peer.heardMs = nowMs

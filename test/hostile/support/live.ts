@@ -10,10 +10,11 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A port of the bridge: HTTP or UDP, on 127.0.0.1. */
+/** A port of the bridge: HTTP, gRPC or UDP, on 127.0.0.1. */
 export interface Ports {
   readonly zipkin: number
   readonly jaegerHttp: number
+  readonly jaegerGrpc: number
   readonly compact: number
   readonly binary: number
   readonly agentZipkin: number
@@ -52,6 +53,7 @@ export interface Live {
 const sections: readonly (readonly [keyof Ports, string, string])[] = [
   ['zipkin', 'ingest.zipkin', 'http'],
   ['jaegerHttp', 'ingest.jaeger.http', 'http'],
+  ['jaegerGrpc', 'ingest.jaeger.grpc', 'grpc'],
   ['compact', 'ingest.jaeger.compact', 'udp'],
   ['binary', 'ingest.jaeger.binary', 'udp'],
   ['agentZipkin', 'ingest.jaeger.zipkin', 'udp'],
