@@ -73,7 +73,7 @@ const endsEveryMs = 15_000
 /** A message costs this beside its bytes while it is under way. */
 const messageCostBytes = 256
 
-const fetchLimits = { maxWaitMs: 400, maxBytes: 8 * 1024 * 1024, maxPartitionBytes: 1024 * 1024 }
+const fetchLimits = { maxWaitMs: 400, maxBytes: 4 * 1024 * 1024, maxPartitionBytes: 1024 * 1024 }
 
 const now = (): number => performance.now()
 
@@ -301,6 +301,20 @@ export function openSession(member: Member, options: SessionOptions, deps: Sessi
     }
   }
 
+  const take = async (lease: Lease, fetched: FetchedPartition | undefined): Promise<void> => {
+    try {
+      if (fetched !== undefined && !closed && !lease.going) await answered(lease, fetched)
+    } catch (error) {
+      setBack(lease, kafkaReason(error))
+    } finally {
+      lease.busy = false
+    }
+  }
+
+  /**
+   * All that is handed on before the next fetch of a broker: it answers one after the other, and one that waits for data of quiet
+   * partitions would hold up the busy ones.
+   */
   const fetchFrom = async (node: number, list: readonly Lease[]): Promise<void> => {
     fetching.add(node)
     for (const lease of list) lease.busy = true
@@ -313,20 +327,10 @@ export function openSession(member: Member, options: SessionOptions, deps: Sessi
       )
     } catch (error) {
       for (const lease of list) setBack(lease, kafkaReason(error))
-    } finally {
-      fetching.delete(node)
     }
     const byKey = new Map(fetched.map((one) => [partitionKey(one), one]))
-    for (const lease of list) {
-      const one = byKey.get(lease.key)
-      const work = one === undefined || closed || lease.going ? Promise.resolve() : answered(lease, one)
-      void work
-        .catch((error: unknown) => setBack(lease, kafkaReason(error)))
-        .then(() => {
-          lease.busy = false
-          pump()
-        })
-    }
+    await Promise.all(list.map((lease) => take(lease, byKey.get(lease.key))))
+    fetching.delete(node)
     pump()
   }
 
