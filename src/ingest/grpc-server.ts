@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks'
 import { Http2Connection } from '../net/http2.ts'
 import { Http2Code } from '../net/http2-frames.ts'
 import type { Http2Handler, Http2Limits } from '../net/http2-stream.ts'
-import { readShared } from '../net/shared-reads.ts'
+import { readOn, readShared } from '../net/shared-reads.ts'
 import type { AdapterDeps } from './adapter.ts'
 import type { GrpcOptions } from './grpc.ts'
 import { type Call, createExchange } from './grpc-exchange.ts'
@@ -19,10 +19,10 @@ export interface GrpcServerOptions extends Omit<GrpcOptions, 'host' | 'port' | '
 
 export interface GrpcServer {
   /**
-   * Takes over an accepted connection: one paused by `pauseOnConnect`, or a TLS socket.
-   * @param first bytes that somebody has read from it already
+   * Takes over an accepted connection: one paused by `pauseOnConnect`, a TLS socket, or one that somebody has read from.
+   * @param first what was read from it
    */
-  accept(socket: Socket, first?: Buffer): void
+  accept(socket: Socket, first?: Buffer | undefined): void
   /** Serves the calls under way and closes all connections; after the time given, whatever they do. */
   stop(deadlineMs: number): Promise<void>
 }
@@ -117,7 +117,7 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
     },
   })
 
-  const accept = (accepted: Socket, first?: Buffer): void => {
+  const accept = (accepted: Socket, first?: Buffer | undefined): void => {
     if (stopping || peers.size >= limits.connections) {
       if (!stopping) closed('max_connections').value++
       accepted.destroy()
@@ -140,10 +140,11 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
     }
     peers.add(peer)
     if (first !== undefined) peer.connection.feed(first, first.length)
-    const socket = readShared(accepted, (bytes, length) => {
+    const onBytes = (bytes: Buffer, length: number): void => {
       peer.heardMs = nowMs
       peer.connection.feed(bytes, length)
-    })
+    }
+    const socket = first === undefined ? readShared(accepted, onBytes) : readOn(accepted, onBytes)
     peer.socket = socket
     socket.on('error', () => {})
     socket.on('close', () => {

@@ -51,6 +51,8 @@ export interface HttpOptions {
   readonly auth?: ListenerAuth | undefined
   /** Paths that need no credentials unless `auth.except` says otherwise: what an orchestrator probes. */
   readonly healthPaths?: readonly string[]
+  /** Takes over connections on this port that speak HTTP/2. */
+  readonly http2?: ((guard: Guard | undefined) => Http2Taker) | undefined
   /** Several processes share the port; the kernel spreads connections over them. */
   readonly reusePort?: boolean
   readonly bodies: readonly BodyRoute[]
@@ -58,6 +60,13 @@ export interface HttpOptions {
   routes(app: FastifyInstance): void
   /** Answers what no route matches; also what has a path that cannot be read. */
   notFound(request: FastifyRequest, reply: FastifyReply): void
+}
+
+/** What else speaks on a port of HTTP. */
+export interface Http2Taker {
+  accept(socket: Socket, first: Buffer | undefined): void
+  /** Serves what is under way and closes its connections. */
+  stop(deadlineMs: number): Promise<void>
 }
 
 /** How long, and for how many bytes, the rest of a refused body is thrown away so that its sender reads the answer. */
@@ -145,9 +154,19 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     else if (guard === undefined || mayPass(guard, direct, request, response)) routed(request, response)
   }
 
+  const http2 = options.http2?.(guard)
   const before = deps.before?.(options.section)
   const bound = await bindAll(options.section, options.host, options.port, (address, port) =>
-    listen({ ...options, reusePort: deps.reusePort === true }, tls, onRequest, closed, address, port, before?.handOver?.(address, port)),
+    listen(
+      { ...options, reusePort: deps.reusePort === true },
+      tls,
+      onRequest,
+      http2,
+      closed,
+      address,
+      port,
+      before?.handOver?.(address, port),
+    ),
   )
   return {
     addresses: bound.map((one) => `${schemeOf(tls)}://${urlHost(one.address)}:${one.port}`),
@@ -155,7 +174,7 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     handOver: (address, port) => bound.find((one) => one.address === address && one.port === port && holdsSocket(one.server))?.server,
     async stop(deadlineMs) {
       state.draining = true
-      await Promise.all(bound.map((one) => drain(one, deadlineMs)))
+      await Promise.all([...bound.map((one) => drain(one, deadlineMs)), http2?.stop(deadlineMs)])
       await app.close()
       security.close()
     },
@@ -187,6 +206,7 @@ async function listen(
   options: HttpOptions,
   tls: ServerTls | undefined,
   onRequest: RequestListener,
+  http2: Http2Taker | undefined,
   closed: (reason: string) => Cell,
   address: string,
   port: number,
@@ -206,6 +226,7 @@ async function listen(
       tls,
       handshakeTimeoutMs: timeouts.header,
       failed: (reason) => void closed(reason).value++,
+      http2: http2?.accept,
     },
     onRequest,
   )

@@ -236,15 +236,18 @@ export const grpcTimeouts = z
 
 export type GrpcTimeouts = z.infer<typeof grpcTimeouts>
 
+/** `reflection` of a listener that speaks gRPC. */
+export const reflectionKey = z
+  .boolean()
+  .default(false)
+  .describe('Answers `grpc.reflection`, so that tools such as grpcurl find the services by themselves.')
+
 /** Keys of every section of a listener that speaks gRPC. */
 export const grpcKeys = (port: number) => ({
   host: hostKey,
   port: portKey(port),
   limits: grpcLimits,
   timeouts: grpcTimeouts,
-  reflection: z
-    .boolean()
-    .default(false)
-    .describe('Answers `grpc.reflection`, so that tools such as grpcurl find the services by themselves.'),
+  reflection: reflectionKey,
   ...securityKeys,
 })

@@ -25,9 +25,7 @@ interface WithHandle {
 export function readShared(socket: Socket, onBytes: OnBytes): Socket {
   const { _handle: handle } = socket as WithHandle
   if (socket.constructor !== Socket || typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) {
-    socket.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
-    socket.resume()
-    return socket
+    return readOn(socket, onBytes)
   }
   ;(socket as WithHandle)._handle = null
   socket.destroy()
@@ -40,4 +38,11 @@ export function readShared(socket: Socket, onBytes: OnBytes): Socket {
     },
   }
   return new Socket({ handle, onread } as object)
+}
+
+/** Reads a connection that somebody has read from before. */
+export function readOn(socket: Socket, onBytes: OnBytes): Socket {
+  socket.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
+  socket.resume()
+  return socket
 }

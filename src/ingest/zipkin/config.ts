@@ -1,7 +1,25 @@
-/** `ingest.zipkin`: the Zipkin collector's HTTP endpoint. */
+/** `ingest.zipkin`: the Zipkin collector's endpoint, over HTTP and, where wanted, gRPC. */
 
 import { z } from 'zod'
-import { httpKeys } from '../schema.ts'
+import { grpcLimits, grpcTimeouts, httpKeys, reflectionKey } from '../schema.ts'
+
+const grpc = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('False switches gRPC off again.'),
+    port: z
+      .number()
+      .int()
+      .min(0)
+      .max(65535)
+      .optional()
+      .describe("A port of its own. Without it gRPC is spoken on the port of HTTP, as by Zipkin's own server."),
+    limits: grpcLimits,
+    timeouts: grpcTimeouts,
+    reflection: reflectionKey,
+  })
+  .describe('`zipkin.proto3.SpanService/Report` over gRPC, under the host, `tls` and `auth` of this section. Off unless it is named here.')
+
+export type ZipkinGrpcConfig = z.infer<typeof grpc>
 
 export const zipkinConfig = z
   .strictObject({
@@ -21,6 +39,7 @@ export const zipkinConfig = z
       })
       .prefault({})
       .describe('What browsers are told about cross-origin requests.'),
+    grpc: grpc.optional(),
     newBackend: z
       .string()
       .optional()

@@ -5,7 +5,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BridgeError } from '../../errors.ts'
 import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
 import { type Cors, createCors, credentialHeaders } from '../cors.ts'
-import { type BodyRoute, replyText, retryAfter, startHttp } from '../http.ts'
+import { grpcHealthPaths } from '../guard.ts'
+import { type BodyRoute, type HttpOptions, replyText, retryAfter, startHttp } from '../http.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver, type Receipt, type Receiver } from '../receive.ts'
 import type { ZipkinConfig } from './config.ts'
@@ -36,8 +37,14 @@ const mediaTypeOf = (header: string | undefined): string => {
 
 const emptyBody = { 'content-length': 0 }
 
-/** Starts the endpoint. Throws OB_LISTEN. */
-export function startZipkin(config: ZipkinConfig, translators: ZipkinTranslators, pages: Pages, deps: AdapterDeps): Promise<Listener> {
+/** Starts the endpoint. @param http2 takes over connections that speak HTTP/2. Throws OB_LISTEN. */
+export function startZipkin(
+  config: ZipkinConfig,
+  translators: ZipkinTranslators,
+  pages: Pages,
+  deps: AdapterDeps,
+  http2?: HttpOptions['http2'],
+): Promise<Listener> {
   const receiver = (format: string, translate: BodyTranslator): Receiver =>
     createReceiver({ format, transport: 'http', translate, strict: config.strict }, deps)
   const receivers: Readonly<Record<Claim, Receiver>> = {
@@ -77,7 +84,8 @@ export function startZipkin(config: ZipkinConfig, translators: ZipkinTranslators
       timeouts: config.timeouts,
       tls: config.tls,
       auth: config.auth,
-      healthPaths: ['/health', '/actuator/health'],
+      healthPaths: ['/health', '/actuator/health', ...grpcHealthPaths],
+      http2,
       bodies: [
         bodyRoute('/api/v2/spans', (request) => (protoTypes.has(mediaTypeOf(request.headers['content-type'])) ? 'PROTO3' : 'JSON_V2')),
         bodyRoute('/api/v1/spans', (request) => (thriftTypes.has(mediaTypeOf(request.headers['content-type'])) ? 'THRIFT' : 'JSON_V1')),
