@@ -109,6 +109,11 @@ const huffmanTree: Int16Array = (() => {
   return tree
 })()
 
+/** Where texts are put together, for all connections: decoding one never waits. Grows to the longest text there was. */
+let scratch: Buffer = Buffer.allocUnsafeSlow(4096)
+
+const noBytes: Buffer = Buffer.alloc(0)
+
 /** What an entry counts beyond its text. */
 const entryOverhead = 32
 
@@ -121,10 +126,9 @@ export class HpackDecoder {
   private tableBytes = 0
   private maxBytes: number
   private readonly allowedBytes: number
-  private bytes: Buffer = Buffer.alloc(0)
+  private bytes: Buffer = noBytes
   private at = 0
   private end = 0
-  private scratch: Buffer = Buffer.allocUnsafe(256)
 
   /** @param tableBytes SETTINGS_HEADER_TABLE_SIZE that we announce; 4096 when we announce none */
   constructor(tableBytes = 4096) {
@@ -163,6 +167,8 @@ export class HpackDecoder {
       }
       seen = true
     }
+    // A connection that is silent from here on is to keep no block in memory.
+    this.bytes = noBytes
   }
 
   private integer(mask: number): number {
@@ -191,8 +197,9 @@ export class HpackDecoder {
   private huffman(start: number, end: number): string {
     // The shortest codes have five bits.
     const most = ((end - start) * 8) / 5 + 1
-    if (this.scratch.length < most) this.scratch = Buffer.allocUnsafe(most * 2)
-    const { bytes, scratch } = this
+    if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(Math.ceil(most))
+    const { bytes } = this
+    const plain = scratch
     let filled = 0
     let node = 0
     // How many bits came since the last symbol, and whether all of them were ones: so ends are padded.
@@ -210,14 +217,14 @@ export class HpackDecoder {
           continue
         }
         if (next === -1 - endMark) throw new HpackError('the end mark in a text')
-        scratch[filled++] = -1 - next
+        plain[filled++] = -1 - next
         node = 0
         bits = 0
         ones = true
       }
     }
     if (bits > 7 || !ones) throw new HpackError('a text with wrong padding')
-    return scratch.toString('latin1', 0, filled)
+    return plain.toString('latin1', 0, filled)
   }
 
   private nameAt(index: number): string {

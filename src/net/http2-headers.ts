@@ -98,8 +98,9 @@ export class HeaderBlocks {
       if (name.charCodeAt(0) === 0x3a) good &&= !regular && requestFields.has(name) && !names.includes(name)
       else {
         regular = true
-        good &&= name !== '' && !connectionFields.has(name) && !hasUpperCase(name) && (name !== 'te' || value === 'trailers')
+        good &&= isName(name) && !connectionFields.has(name) && (name !== 'te' || value === 'trailers')
       }
+      good &&= isValue(value)
       names.push(name)
       values.push(value)
     })
@@ -114,10 +115,20 @@ function isComplete(stream: Http2Stream<unknown>): boolean {
   return method === 'CONNECT' || (stream.field(':scheme') !== undefined && (stream.field(':path') ?? '') !== '')
 }
 
-function hasUpperCase(name: string): boolean {
+/** No capitals, no blanks, no colon, ASCII alone. @see RFC 9113, 8.2.1 */
+function isName(name: string): boolean {
   for (let i = 0; i < name.length; i++) {
     const code = name.charCodeAt(i)
-    if (code >= 0x41 && code <= 0x5a) return true
+    if (code <= 0x20 || code >= 0x7f || code === 0x3a || (code >= 0x41 && code <= 0x5a)) return false
   }
-  return false
+  return name !== ''
+}
+
+/** What would end a line, or a text, wherever it is written next. @see RFC 9113, 8.2.1 */
+function isValue(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code <= 0x0d && (code === 0x0d || code === 0x0a || code === 0)) return false
+  }
+  return true
 }

@@ -7,6 +7,7 @@
  */
 
 import { HpackError } from './hpack.ts'
+import { Credit, honestPiece, price } from './http2-credit.ts'
 import {
   Flag,
   FrameType,
@@ -23,17 +24,9 @@ import {
   settingsFrame,
 } from './http2-frames.ts'
 import { checkPriority, HeaderBlocks } from './http2-headers.ts'
+import { EarlyEnds } from './http2-late.ts'
 import { FrameReader, type FrameSink } from './http2-reader.ts'
 import { ConnectionFault, type Http2Handler, type Http2Limits, Http2Stream, protocolFault } from './http2-stream.ts'
-
-/**
- * What frames that carry nothing cost a client out of its credit. The credit grows by each answered request and with time;
- * who has none left is told to be calm. A reset stream costs us some ten times what a frame does.
- */
-const credit = { most: 2000, request: 20, second: 200, frame: 1, reset: 4 } as const
-
-/** DATA of at least so many bytes is worth its frame. */
-const honestPiece = 256
 
 const noBytes: Buffer = Buffer.alloc(0)
 
@@ -58,10 +51,13 @@ export class Http2Connection<C> implements FrameSink {
   private readonly handler: Http2Handler<C>
   private readonly reader: FrameReader
   private readonly blocks: HeaderBlocks
-  private credit: number = credit.most
+  private readonly credit = new Credit()
   /** Highest stream id seen. */
   private lastId = 0
+  private readonly early = new EarlyEnds()
   private dataStream: Http2Stream<C> | undefined = undefined
+  /** Nothing but padding has come of the DATA frame at hand. */
+  private hollow = false
   private greeted = false
 
   private receiveWindow: number
@@ -131,12 +127,7 @@ export class Http2Connection<C> implements FrameSink {
 
   /** Called once in a while. @param seconds since the last call */
   refill(seconds: number): void {
-    this.credit = Math.min(credit.most, this.credit + credit.second * seconds)
-  }
-
-  private spend(cost: number): void {
-    this.credit -= cost
-    if (this.credit < 0) throw new ConnectionFault(Http2Code.EnhanceYourCalm, 'flood')
+    this.credit.refill(seconds)
   }
 
   // What the reader tells
@@ -161,13 +152,13 @@ export class Http2Connection<C> implements FrameSink {
         this.blocks.add(bytes, start, end, flags)
         return
       case FrameType.RstStream:
-        this.spend(credit.reset)
+        this.credit.spend(price.reset)
         this.onReset(id, end - start)
         return
       case FrameType.PushPromise:
         protocolFault('push_promise')
     }
-    this.spend(credit.frame)
+    this.credit.spend(price.frame)
     if (type === FrameType.WindowUpdate) this.onWindowUpdate(id, bytes, start, end)
     else if (type === FrameType.Ping) this.onPing(flags, id, bytes, start, end)
     else if (type === FrameType.Settings) this.onSettings(flags, id, bytes, start, end)
@@ -176,16 +167,18 @@ export class Http2Connection<C> implements FrameSink {
     else if (type === FrameType.GoAway && id !== 0) protocolFault('go_away')
   }
 
-  dataBegins(id: number, _flags: number, length: number): void {
+  dataBegins(id: number, flags: number, length: number): void {
     if (id === 0 || id > this.lastId) protocolFault('data_without_stream')
     this.receiveWindow -= length
     if (this.receiveWindow < 0) throw new ConnectionFault(Http2Code.FlowControlError, 'window')
     this.unacknowledged += length
     const stream = this.streams.get(id)
     this.dataStream = stream
-    if (stream === undefined || length === 0) {
-      // What comes after our answer is thrown away; small pieces of it, and of nothing, are no honest client's.
-      if (length < honestPiece) this.spend(credit.frame)
+    this.hollow = stream !== undefined
+    if (stream === undefined) {
+      this.early.frame(id, (flags & Flag.EndStream) !== 0, 'data_after_end')
+      // Small pieces of what is thrown away are no honest client's.
+      if (length < honestPiece) this.credit.spend(price.frame)
       return
     }
     if (stream.ended) throw new ConnectionFault(Http2Code.StreamClosed, 'data_after_end')
@@ -196,22 +189,22 @@ export class Http2Connection<C> implements FrameSink {
 
   data(bytes: Buffer, start: number, end: number): void {
     const stream = this.dataStream
+    this.hollow = false
     if (stream !== undefined && !stream.closed) this.handler.data(stream, bytes, start, end)
   }
 
   dataEnds(flags: number): void {
     const stream = this.dataStream
     this.dataStream = undefined
+    if (this.hollow) this.credit.spend(price.frame)
     if (this.unacknowledged * 2 >= this.limits.connectionWindow) {
       this.send(numberFrame(FrameType.WindowUpdate, 0, this.unacknowledged))
       this.receiveWindow += this.unacknowledged
       this.unacknowledged = 0
     }
     if (stream === undefined || stream.closed) return
-    if ((flags & Flag.EndStream) !== 0) {
-      if (stream.ended) throw new ConnectionFault(Http2Code.StreamClosed, 'data_after_end')
-      this.endStream(stream)
-    } else if (stream.unacknowledged * 2 >= this.limits.streamWindow) {
+    if ((flags & Flag.EndStream) !== 0) this.endStream(stream)
+    else if (stream.unacknowledged * 2 >= this.limits.streamWindow) {
       this.send(numberFrame(FrameType.WindowUpdate, stream.id, stream.unacknowledged))
       stream.receiveWindow += stream.unacknowledged
       stream.unacknowledged = 0
@@ -228,8 +221,10 @@ export class Http2Connection<C> implements FrameSink {
       // Trailers, or headers of a stream that is over.
       const good = this.blocks.readTrailers(bytes, start, end)
       const known = this.streams.get(id)
-      if (known === undefined) this.spend(credit.frame)
-      else if (known.ended || !ends || !good) protocolFault('headers_twice')
+      if (known === undefined) {
+        this.early.frame(id, ends, 'headers_after_end')
+        this.credit.spend(price.frame)
+      } else if (known.ended || !ends || !good) protocolFault('headers_twice')
       else this.endStream(known)
       return
     }
@@ -238,13 +233,16 @@ export class Http2Connection<C> implements FrameSink {
     const good = this.blocks.read(stream, bytes, start, end)
     const room = !this.closing && this.streams.size < this.limits.streams
     if (!good || !room) {
-      this.spend(credit.reset)
+      this.credit.spend(price.reset)
+      if (!ends) this.early.add(id)
       this.send(numberFrame(FrameType.RstStream, id, good ? Http2Code.RefusedStream : Http2Code.ProtocolError))
       return
     }
     this.streams.set(id, stream)
+    // Known before it is opened: what is answered at its head has no rest that would have to be reset.
+    stream.ended = ends
     this.handler.open(stream)
-    if (ends && !stream.closed) this.endStream(stream)
+    if (ends && !stream.closed) this.handler.end(stream)
   }
 
   // The other frames
@@ -272,6 +270,7 @@ export class Http2Connection<C> implements FrameSink {
     if (length !== 4) throw new ConnectionFault(Http2Code.FrameSizeError, 'reset')
     if (id === 0 || id > this.lastId) protocolFault('reset')
     const stream = this.streams.get(id)
+    this.early.delete(id)
     if (stream === undefined) return
     this.remove(stream)
     this.handler.aborted(stream)
@@ -293,8 +292,14 @@ export class Http2Connection<C> implements FrameSink {
       return
     }
     stream.sendWindow += more
-    if (stream.sendWindow > largestWindow) throw new ConnectionFault(Http2Code.FlowControlError, 'window_update')
-    this.pump(stream)
+    if (stream.sendWindow <= largestWindow) {
+      this.pump(stream)
+      return
+    }
+    // Its neighbours have no part in it.
+    this.credit.spend(price.reset)
+    this.reset(stream, Http2Code.FlowControlError)
+    this.handler.aborted(stream)
   }
 
   private onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
@@ -304,6 +309,8 @@ export class Http2Connection<C> implements FrameSink {
       return
     }
     if ((end - start) % 6 !== 0) throw new ConnectionFault(Http2Code.FrameSizeError, 'settings')
+    // One frame may hold thousands, each of which may go through all streams.
+    this.credit.spend(((end - start) / 6) * price.frame)
     for (let at = start; at < end; at += 6) this.onSetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2))
     this.established = true
     this.send(frame(FrameType.Settings, Flag.Ack, 0, noBytes))
@@ -388,8 +395,9 @@ export class Http2Connection<C> implements FrameSink {
   private pump(stream: Http2Stream<C>): void {
     while (stream.waiting !== undefined) {
       const { waiting } = stream
-      const piece = Math.min(waiting.length, this.sendWindow, stream.sendWindow, this.peerFrame)
-      if (piece <= 0 && waiting.length > 0) return
+      // A window that was made smaller may be below 0.
+      const piece = Math.max(0, Math.min(waiting.length, this.sendWindow, stream.sendWindow, this.peerFrame))
+      if (piece === 0 && waiting.length > 0) return
       this.sendWindow -= piece
       stream.sendWindow -= piece
       this.send(frame(FrameType.Data, 0, stream.id, waiting.subarray(0, piece)))
@@ -413,14 +421,18 @@ export class Http2Connection<C> implements FrameSink {
 
   private finished(stream: Http2Stream<C>): void {
     // Answered before all was said: the client need not send the rest.
-    if (!stream.ended) this.send(numberFrame(FrameType.RstStream, stream.id, Http2Code.NoError))
-    this.credit = Math.min(credit.most, this.credit + credit.request)
+    if (!stream.ended) {
+      this.early.add(stream.id)
+      this.send(numberFrame(FrameType.RstStream, stream.id, Http2Code.NoError))
+    }
+    this.credit.earn()
     this.remove(stream)
   }
 
   /** Ends a stream without an answer. */
   reset(stream: Http2Stream<C>, code: number): void {
     if (stream.closed || this.over) return
+    if (!stream.ended) this.early.add(stream.id)
     this.send(numberFrame(FrameType.RstStream, stream.id, code))
     this.remove(stream)
   }
