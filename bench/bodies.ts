@@ -1,6 +1,7 @@
 /** Request bodies and datagrams of every legacy format, made of seeded spans with the formats' own libraries. */
 
 import { randomFrom } from '../test/crash/support/random.ts'
+import { encodeJaeger } from '../test/support/jaeger-proto.ts'
 import { officialEncode, type Plain } from '../test/support/official-otlp.ts'
 import {
   bool,
@@ -184,22 +185,55 @@ const jaegerSpan = (span: SeedSpan): Struct =>
     ],
   ])
 
+const processTags: readonly SeedTag[] = [
+  ['hostname', 'orders-7d9f6c'],
+  ['ip', '10.20.1.7'],
+  ['jaeger.version', 'Java-1.8.1'],
+  ['k8s.namespace.name', 'shop'],
+]
+
 const jaegerBatch = (spans: readonly SeedSpan[]): Struct => {
-  const tags: SeedTag[] = [
-    ['hostname', 'orders-7d9f6c'],
-    ['ip', '10.20.1.7'],
-    ['jaeger.version', 'Java-1.8.1'],
-    ['k8s.namespace.name', 'shop'],
-  ]
   const process = struct([
     [1, string(spans[0]?.service ?? '')],
-    [2, jaegerTags(tags)],
+    [2, jaegerTags(processTags)],
   ])
   return struct([
     [1, process],
     [2, list('struct', spans.map(jaegerSpan))],
   ])
 }
+
+// Jaeger, api_v2
+
+const vType = (value: SeedTag[1]): object => {
+  if (typeof value === 'string') return { vStr: value }
+  if (typeof value === 'boolean') return { vType: 1, vBool: value }
+  return typeof value === 'number' ? { vType: 3, vFloat64: value } : { vType: 2, vInt64: value }
+}
+
+const protoTags = (tags: readonly SeedTag[]): object[] => tags.map(([key, value]) => ({ key, ...vType(value) }))
+
+const moment = (micros: number): object => ({ seconds: Math.floor(micros / 1_000_000), nanos: (micros % 1_000_000) * 1000 })
+
+const protoSpan = (span: SeedSpan): object => ({
+  traceId: idBytes(span.traceHigh, span.traceLow),
+  spanId: idBytes(span.id),
+  operationName: span.name,
+  references: span.parent === 0n ? [] : [{ traceId: idBytes(span.traceHigh, span.traceLow), spanId: idBytes(span.parent) }],
+  flags: 1,
+  startTime: moment(span.startMicros),
+  duration: moment(span.durationMicros),
+  tags: protoTags([...span.tags, ['span.kind', span.kind.toLowerCase()]]),
+  logs: span.events.map(({ timeMicros, fields }) => ({ timestamp: moment(timeMicros), fields: protoTags(fields) })),
+})
+
+const postSpans = (spans: readonly SeedSpan[]): Uint8Array =>
+  encodeJaeger('PostSpansRequest', {
+    batch: {
+      spans: spans.map(protoSpan),
+      process: { serviceName: spans[0]?.service ?? '', tags: protoTags(processTags) },
+    },
+  })
 
 // OTLP
 
@@ -259,6 +293,7 @@ const recipes = {
   'zipkin-proto': { spans: 100, services: 3, encode: zipkinProto },
   'zipkin-thrift': { spans: 100, services: 3, encode: zipkinThrift },
   'jaeger-thrift-binary': { spans: 100, services: 1, encode: (spans) => structBytes(jaegerBatch(spans), 'binary') },
+  'jaeger-proto': { spans: 100, services: 1, encode: postSpans },
   'jaeger-thrift-compact': {
     spans: 40,
     services: 1,

@@ -1,6 +1,7 @@
 /** What is measured: each stage between a body and its OTLP request, and all of them as a listener calls them. */
 
 import type { BodyTranslator } from '../src/ingest/adapter.ts'
+import { createJaegerProtoDecoder } from '../src/ingest/jaeger/decode-proto.ts'
 import { createThriftBatchDecoder } from '../src/ingest/jaeger/decode-thrift.ts'
 import { createJaegerTranslators } from '../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../src/ingest/limits.ts'
@@ -97,6 +98,10 @@ const jaegerChain = (format: JaegerFormat, chunks: ChunkPool): Chain<JaegerBatch
   const translate = (batch: JaegerBatch): Traces => jaegerToTraces(batch, options).data
   if (format === 'jaeger-thrift-binary')
     return { decode: (body) => decode(new BinaryReader(body)), translate, whole: translators.httpBinary }
+  if (format === 'jaeger-proto') {
+    const proto = createJaegerProtoDecoder(createKeyTable(jaegerRoleOf), limits)
+    return { decode: proto.postSpans, translate, whole: translators.postSpans }
+  }
   return {
     decode(datagram) {
       const reader = new CompactReader(datagram)
