@@ -109,7 +109,11 @@ function showTiles(status, now) {
   setText('queue', short(queue.items))
   const filled = queue.maxBytes > 0 ? queue.bytes / queue.maxBytes : 0
   const oldest = queue.oldestMs === undefined ? '' : `, oldest ${age(queue.oldestMs)}`
-  setText('queue-more', `${bytes(queue.bytes)} of ${bytes(queue.maxBytes)}${oldest}`)
+  // Topics have no size of ours.
+  setText(
+    'queue-more',
+    queue.type === 'kafka' ? `${bytes(queue.bytes)} read ahead${oldest}` : `${bytes(queue.bytes)} of ${bytes(queue.maxBytes)}${oldest}`,
+  )
   byId('queue-bar').style.width = `${Math.min(100, Math.max(queue.bytes > 0 ? 1 : 0, filled * 100))}%`
   byId('queue-tile').classList.toggle('bad-tile', filled > 0.9 || queue.fault !== undefined)
 
