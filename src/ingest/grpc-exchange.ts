@@ -63,6 +63,8 @@ export interface Exchange {
   data(stream: Http2Stream<Call>, bytes: Buffer, start: number, end: number): void
   end(stream: Http2Stream<Call>): void
   aborted(stream: Http2Stream<Call>): void
+  /** Ends a call of any number of messages: its connection is about to end. Others come to their end by themselves. */
+  leave(call: Call): void
   /** Looks whether a call takes too long. @param nowMs performance.now() */
   check(call: Call, nowMs: number): void
 }
@@ -309,6 +311,11 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
         call.route.body.receiver.refused(new BridgeError('OB_CUT_OFF', 'cannot read message: the call ended before it'))
       }
       call.reader.release()
+    },
+    leave(call) {
+      if (call.live === undefined || call.done) return
+      call.live.closed()
+      refuse(call, new BridgeError('OB_STOPPING', 'cannot go on with call: its connection is ending', { retryAfterSeconds: 1 }))
     },
     check(call, nowMs) {
       if (call.done || call.live !== undefined || nowMs - call.openedAt < timeouts.request) return

@@ -139,11 +139,17 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
       warned: false,
     }
     peers.add(peer)
-    if (first !== undefined) peer.connection.feed(first, first.length)
     const onBytes = (bytes: Buffer, length: number): void => {
       peer.heardMs = nowMs
-      peer.connection.feed(bytes, length)
+      try {
+        peer.connection.feed(bytes, length)
+      } catch (error) {
+        // A fault of ours: it costs this connection, not the others.
+        deps.log.error({ section: options.section, error }, 'a fault of the bridge in a connection; the connection was closed')
+        peer.connection.end(Http2Code.InternalError, 'internal')
+      }
     }
+    if (first !== undefined) onBytes(first, first.length)
     const socket = first === undefined ? readShared(accepted, onBytes) : readOn(accepted, onBytes)
     peer.socket = socket
     socket.on('error', () => {})
@@ -205,13 +211,19 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
       connection.close()
       return
     }
+    const close = (): void => {
+      connection.close()
+      // What has no end of its own, such as the watching of health, would hold the connection for ever.
+      for (const { context } of connection.streams.values()) if (context !== undefined) exchange.leave(context)
+    }
     // Its answer says that it has read the warning: what it opens from here on, it opens elsewhere.
-    const timer = setTimeout(() => connection.close(), farewellMs)
+    const timer = setTimeout(close, farewellMs)
     connection.warn()
     connection.onPong = () => {
       clearTimeout(timer)
-      connection.close()
+      close()
     }
+    peer.pingedMs = performance.now()
     connection.ping()
   }
 
