@@ -248,84 +248,74 @@ export function createProtoParts(keys: KeyTable, limits: DecodeLimits): ProtoPar
   }
 
   /**
-   * A tag as every serializer lays it out: key, v_type, the one value, defaults left out, and shorter than 16 KiB.
-   * Anything else: undefined, and the reader has not moved. Half of a batch's bytes are tags.
+   * A tag as every serializer lays it out: key, v_type, the one value, what is zero left out, and shorter than 16 KiB.
+   * Anything else: undefined, and the reader has not moved. Half of a batch's bytes are tags, and this reads one with two
+   * loads beside those of its key and value.
    */
   const usualTag = (reader: ProtoReader, place: number): KeyValue | undefined => {
     const { bytes, view } = reader
-    let at = reader.at
-    // Beyond the end of the body bytes are undefined, and every comparison with them is false.
-    let length = bytes[at++] as number
-    if (length > 0x7f) length = (length & 0x7f) | ((bytes[at++] as number) << 7)
-    const end = at + length
-    const keyLength = bytes[at + 1] as number
-    const keyStart = at + 2
+    // With the field's tag, which the reader is behind: tag, length, 0a, length of the key; or a length of two bytes.
+    const start = reader.at - 1
+    if (start + 8 > reader.end) return undefined
+    const head = view.getInt32(start, true)
+    let end: number
+    let keyStart: number
+    let keyLength: number
+    if ((head & 0x00ff8000) === 0x000a0000) {
+      end = start + 2 + ((head >>> 8) & 0x7f)
+      keyStart = start + 4
+      keyLength = head >>> 24
+    } else if ((head & 0xff808000) === 0x0a008000) {
+      end = start + 3 + (((head >>> 8) & 0x7f) | ((head >>> 9) & 0x3f80))
+      keyStart = start + 5
+      keyLength = bytes[start + 4] as number
+    } else return undefined
     const keyEnd = keyStart + keyLength
-    if (length > 0x3fff || !(end <= reader.end) || bytes[at] !== 0x0a || keyLength === 0 || keyLength > shortKey || !(keyEnd < end)) {
-      return undefined
+    if (end > reader.end || keyLength === 0 || keyLength > shortKey || keyEnd + 4 > bytes.length) return undefined
+    // What stands there when the tag ends with its key is another field's; then no end of a value is where it must be.
+    const header = view.getInt32(keyEnd, true)
+    if ((header & 0xff) === 0x1a) {
+      const at = (header & 0x8000) === 0 ? keyEnd + 2 : keyEnd + 3
+      const length = (header & 0x8000) === 0 ? (header >>> 8) & 0x7f : ((header >>> 8) & 0x7f) | ((header >>> 9) & 0x3f80)
+      if (at + length !== end || length > maxStringBytes || (header & 0x808000) === 0x808000) return undefined
+      reader.at = end
+      return { key: keyOf(reader, keyStart, keyEnd, place), type: ValueType.Text, a: at, b: end, ref: bytes }
     }
-    at = keyEnd + 1
-    let vType: number = VType.String
-    let header = bytes[keyEnd] as number
-    if (header === 0x10) {
-      vType = bytes[at] as number
-      header = bytes[at + 1] as number
-      at += 2
-      if (at >= end) {
-        // What is left out is the zero of its type: false, 0.
-        if (at > end + 1 || vType < VType.Bool || vType > VType.Float64) return undefined
-        reader.at = end
-        return { key: keyOf(reader, keyStart, keyEnd, place), type: valueTypes[vType] as number, a: 0, b: 0, ref: null }
-      }
-    }
-    switch (vType) {
-      case VType.String:
-      case VType.Binary: {
-        if (header !== (vType === VType.String ? 0x1a : 0x3a)) return undefined
-        let valueBytes = bytes[at++] as number
-        if (valueBytes > 0x7f) valueBytes = (valueBytes & 0x7f) | ((bytes[at++] as number) << 7)
-        if (at + valueBytes !== end || valueBytes > maxStringBytes) return undefined
-        reader.at = end
-        const key = keyOf(reader, keyStart, keyEnd, place)
-        return { key, type: vType === VType.String ? ValueType.Text : ValueType.Bytes, a: at, b: end, ref: bytes }
-      }
-      case VType.Int64: {
-        if (header !== 0x28) return undefined
-        let a = 0
-        let b = bytes[at++] as number
-        if (b > 0x7f) {
-          b = (b & 0x7f) | ((bytes[at++] as number) << 7)
-          if (b > 0x3fff) {
-            b = (b & 0x3fff) | ((bytes[at++] as number) << 14)
-            if (b > 0x1fffff) {
-              const { at: start } = reader
-              reader.at = at - 3
-              reader.varint64(words)
-              at = reader.at
-              reader.at = start
-              a = words.hi
-              b = words.lo
-            }
-          }
+    switch (header & 0xffffff) {
+      case 0x280210: {
+        const at = reader.at
+        reader.at = keyEnd + 3
+        reader.varint64(words)
+        if (reader.at !== end) {
+          reader.at = at
+          return undefined
         }
-        if (at !== end) return undefined
-        reader.at = end
-        return { key: keyOf(reader, keyStart, keyEnd, place), type: ValueType.Int, a, b, ref: null }
+        return { key: keyOf(reader, keyStart, keyEnd, place), type: ValueType.Int, a: words.hi, b: words.lo, ref: null }
       }
-      case VType.Bool: {
-        if (header !== 0x20 || at + 1 !== end || (bytes[at] as number) > 1) return undefined
+      case 0x200110: {
+        const value = header >>> 24
+        if (keyEnd + 4 !== end || value > 1) return undefined
         reader.at = end
-        return { key: keyOf(reader, keyStart, keyEnd, place), type: ValueType.Bool, a: bytes[at] as number, b: 0, ref: null }
+        return { key: keyOf(reader, keyStart, keyEnd, place), type: ValueType.Bool, a: value, b: 0, ref: null }
       }
-      case VType.Float64: {
-        if (header !== 0x31 || at + 8 !== end) return undefined
+      case 0x310310: {
+        const at = keyEnd + 3
+        if (at + 8 !== end) return undefined
         reader.at = end
         const key = keyOf(reader, keyStart, keyEnd, place)
         return { key, type: ValueType.Double, a: view.getInt32(at + 4, true), b: view.getInt32(at, true), ref: null }
       }
-      default:
-        return undefined
+      case 0x3a0410: {
+        const at = keyEnd + 4
+        if (at + (header >>> 24) !== end || end - at > shortKey) return undefined
+        reader.at = end
+        return { key: keyOf(reader, keyStart, keyEnd, place), type: ValueType.Bytes, a: at, b: end, ref: bytes }
+      }
     }
+    const vType = (header >>> 8) & 0xff
+    if (keyEnd + 2 !== end || (header & 0xff) !== 0x10 || vType < VType.Bool || vType > VType.Float64) return undefined
+    reader.at = end
+    return { key: keyOf(reader, keyStart, keyEnd, place), type: valueTypes[vType] as number, a: 0, b: 0, ref: null }
   }
 
   const tags: ProtoParts['tags'] = (reader, tag, had, place, what) => {

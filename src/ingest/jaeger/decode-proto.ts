@@ -60,6 +60,8 @@ export function createJaegerProtoDecoder(keys: KeyTable, limits: DecodeLimits): 
   const words: Words = { hi: 0, lo: 0 }
   const traceWords = new Int32Array(4)
   const spanWords = new Int32Array(2)
+  const refTraceWords = new Int32Array(4)
+  const refSpanWords = new Int32Array(2)
   const startTime: Moment = { seconds: 0, nanos: 0 }
   const duration: Moment = { seconds: 0, nanos: 0 }
   const logTime: Moment = { seconds: 0, nanos: 0 }
@@ -130,16 +132,12 @@ export function createJaegerProtoDecoder(keys: KeyTable, limits: DecodeLimits): 
     return found
   }
 
-  /** A reference, into `refTraceWords`, `refSpanWords` and `refType`. */
-  const refTraceWords = new Int32Array(4)
-  const refSpanWords = new Int32Array(2)
-  let refType = 0
-  const readReference = (reader: ProtoReader): void => {
+  const reference = (reader: ProtoReader): JaegerReference => {
     const outer = open(reader)
     const { end } = reader
+    let refType = 0
     let traceFits = true
     let spanFits = true
-    refType = 0
     refTraceWords.fill(0)
     refSpanWords.fill(0)
     while (reader.at < end) {
@@ -152,36 +150,15 @@ export function createJaegerProtoDecoder(keys: KeyTable, limits: DecodeLimits): 
     reader.end = outer
     // An id that is none is treated as absent: the reference is left out then, and counted.
     if (!traceFits || !spanFits) refTraceWords.fill(0)
-  }
-
-  const referenceRead = (): JaegerReference => ({
-    refType,
-    trace0: refTraceWords[0] as number,
-    trace1: refTraceWords[1] as number,
-    trace2: refTraceWords[2] as number,
-    trace3: refTraceWords[3] as number,
-    span0: refSpanWords[0] as number,
-    span1: refSpanWords[1] as number,
-  })
-
-  /**
-   * The reference read is one to a parent in the same trace, as nearly every span has. While it is the only one, the span
-   * says so by its parent id, as Thrift does, and nothing is made for it.
-   */
-  const isPlainParent = (trace0: number, trace1: number, trace2: number, trace3: number, span0: number, span1: number): boolean => {
-    const parent0 = refSpanWords[0] as number
-    const parent1 = refSpanWords[1] as number
-    return (
-      refType === ReferenceType.ChildOf &&
-      refTraceWords[3] === trace3 &&
-      refTraceWords[2] === trace2 &&
-      refTraceWords[1] === trace1 &&
-      refTraceWords[0] === trace0 &&
-      (trace0 | trace1 | trace2 | trace3) !== 0 &&
-      (parent0 | parent1) !== 0 &&
-      (span0 | span1) !== 0 &&
-      (parent0 !== span0 || parent1 !== span1)
-    )
+    return {
+      refType,
+      trace0: refTraceWords[0] as number,
+      trace1: refTraceWords[1] as number,
+      trace2: refTraceWords[2] as number,
+      trace3: refTraceWords[3] as number,
+      span0: refSpanWords[0] as number,
+      span1: refSpanWords[1] as number,
+    }
   }
 
   const log = (reader: ProtoReader): JaegerLog => {
@@ -244,6 +221,17 @@ export function createJaegerProtoDecoder(keys: KeyTable, limits: DecodeLimits): 
     startTime.nanos = 0
     duration.seconds = 0
     duration.nanos = 0
+    const { at: first, view } = reader
+    // Both ids first, of their usual widths: as every serializer begins.
+    if (end - first >= 28 && view.getInt16(first) === 0x0a10 && view.getInt16(first + 18) === 0x1208) {
+      trace0 = view.getInt32(first + 2)
+      trace1 = view.getInt32(first + 6)
+      trace2 = view.getInt32(first + 10)
+      trace3 = view.getInt32(first + 14)
+      span0 = view.getInt32(first + 20)
+      span1 = view.getInt32(first + 24)
+      reader.at = first + 28
+    }
     while (reader.at < end) {
       const tag = reader.varint32()
       switch (tag) {
@@ -269,20 +257,30 @@ export function createJaegerProtoDecoder(keys: KeyTable, limits: DecodeLimits): 
         case 0x1a:
           operationName = text(reader)
           break
-        case 0x22:
+        case 0x22: {
           if (references.length >= maxEvents) limit(reader, 'OB_LIMIT_LENGTH', `references > limit ${maxEvents}`)
           spend(reader, 1)
-          readReference(reader)
-          if (references !== noReferences) (references as JaegerReference[]).push(referenceRead())
-          else if ((parent0 | parent1) !== 0) {
-            references = [parentReference(trace0, trace1, trace2, trace3, parent0, parent1), referenceRead()]
+          const { at } = reader
+          if (
+            references === noReferences &&
+            (parent0 | parent1) === 0 &&
+            isUsualParent(view, at, end, trace0, trace1, trace2, trace3, span0, span1)
+          ) {
+            parent0 = view.getInt32(at + 21)
+            parent1 = view.getInt32(at + 25)
+            reader.at = at + 29
+            break
+          }
+          const one = reference(reader)
+          if (references !== noReferences) (references as JaegerReference[]).push(one)
+          else if ((parent0 | parent1) === 0) references = [one]
+          else {
+            references = [parentReference(trace0, trace1, trace2, trace3, parent0, parent1), one]
             parent0 = 0
             parent1 = 0
-          } else if (isPlainParent(trace0, trace1, trace2, trace3, span0, span1)) {
-            parent0 = refSpanWords[0] as number
-            parent1 = refSpanWords[1] as number
-          } else references = [referenceRead()]
+          }
           break
+        }
         case 0x28:
           flags = reader.varint32() | 0
           break
@@ -388,6 +386,36 @@ export function createJaegerProtoDecoder(keys: KeyTable, limits: DecodeLimits): 
   }
 }
 
+/**
+ * The message at `at` is a CHILD_OF to another span of the same trace, laid out as every serializer does: what nearly all
+ * spans have. While it is the only reference, the span says so by its parent id, as in Thrift, and nothing is made for it.
+ */
+function isUsualParent(
+  view: DataView,
+  at: number,
+  end: number,
+  trace0: number,
+  trace1: number,
+  trace2: number,
+  trace3: number,
+  span0: number,
+  span1: number,
+): boolean {
+  if (end - at < 29 || view.getInt32(at) >>> 8 !== 0x1c0a10 || view.getInt16(at + 19) !== 0x1208) return false
+  const parent0 = view.getInt32(at + 21)
+  const parent1 = view.getInt32(at + 25)
+  return (
+    view.getInt32(at + 15) === trace3 &&
+    view.getInt32(at + 11) === trace2 &&
+    view.getInt32(at + 7) === trace1 &&
+    view.getInt32(at + 3) === trace0 &&
+    (trace0 | trace1 | trace2 | trace3) !== 0 &&
+    (parent0 | parent1) !== 0 &&
+    (span0 | span1) !== 0 &&
+    (parent0 !== span0 || parent1 !== span1)
+  )
+}
+
 const parentReference = (
   trace0: number,
   trace1: number,
@@ -406,26 +434,25 @@ const parentReference = (
 })
 
 /**
- * Seconds and nanoseconds as every serializer lays them out: both there, seconds of at most 35 bits. False, and nothing
- * read, when the message is laid out otherwise.
+ * Seconds and nanoseconds as every serializer lays them out, or nanoseconds alone, of a duration below a second. False, and
+ * nothing read, when the message is laid out otherwise.
  */
 function usualTime(reader: ProtoReader, moment: Moment): boolean {
-  const { bytes } = reader
+  const { bytes, view } = reader
   let at = reader.at
   const length = bytes[at++] as number
   const end = at + length
-  // Beyond the end of the body bytes are undefined, and every comparison with them is false.
-  if (length < 4 || length > 12 || !(end <= reader.end) || bytes[at++] !== 0x08) return false
-  let seconds = bytes[at++] as number
-  if (seconds > 0x7f) {
-    seconds = (seconds & 0x7f) | ((bytes[at++] as number) << 7)
-    if (seconds > 0x3fff) seconds = (seconds & 0x3fff) | ((bytes[at++] as number) << 14)
-    if (seconds > 0x1fffff) seconds = (seconds & 0x1fffff) | ((bytes[at++] as number) << 21)
-    if (seconds > 0xfffffff) {
-      const fifth = bytes[at++] as number
-      if (fifth > 0x7f) return false
-      seconds = (seconds & 0xfffffff) + fifth * 0x10000000
-    }
+  // Seconds of five bytes, as from 1978 to 3058, have 08 in front and 10 behind them. A byte beyond the end is undefined, and no comparison with it is true.
+  if (!(end <= reader.end) || length > 12) return false
+  // Absent, they stay what an earlier message said.
+  let { seconds } = moment
+  if (length > 7 && bytes[at] === 0x08) {
+    const word = view.getInt32(at + 1, true)
+    const fifth = bytes[at + 5] as number
+    if ((word & 0x80808080) !== (0x80808080 | 0) || fifth > 0x7f) return false
+    const low = (word & 0x7f) | ((word >>> 1) & 0x3f80) | ((word >>> 2) & 0x1fc000) | ((word >>> 3) & 0xfe00000)
+    seconds = low + fifth * 0x10000000
+    at += 6
   }
   if (bytes[at++] !== 0x10) return false
   let nanos = bytes[at++] as number
