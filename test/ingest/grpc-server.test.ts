@@ -73,7 +73,7 @@ function gate(): () => void {
 describe('createGrpcServer, the end of a connection', () => {
   it('gives a client that does not answer its ping as long as any other: its call is served', async () => {
     const open = gate()
-    const address = await start({ timeouts: { age: 60, header: 80, pong: 20_000 } })
+    const address = await start({ timeouts: { age: 60, header: 80, pong: 400 } })
     const raw = await rawOf(address)
     raw.send(hello(), headers(1, callFields(path)), message(1, spans(3)))
     await raw.until((frame) => frame.type === FrameType.GoAway)

@@ -76,7 +76,7 @@ describe('Http2Connection, windows of its own', () => {
   it('never lets a client that keeps to it stand still, whatever it sends', () => {
     const piece = fc.record({ stream: fc.nat(2), bytes: fc.nat(5000), padding: fc.option(fc.nat(255)) })
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+      fc.property(fc.array(piece, { maxLength: 60, size: 'max' }), (pieces) => {
         const seen = connect()
         seen.feed(call(1), call(3), call(5))
         const windows = new Map([0, 1, 3, 5].map((id) => [id, id === 0 ? limits.connectionWindow : limits.streamWindow]))
@@ -182,7 +182,7 @@ describe('Http2Connection, windows of its client', () => {
       fc.record({ kind: fc.constant('first' as const), bytes: fc.nat(40_000) }),
     )
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
         const seen = connect({}, false)
         seen.feed(hello([[Setting.InitialWindowSize, 1000]]), call(1), call(3), call(5))
         seen.written()
@@ -251,7 +251,7 @@ describe('Http2Connection, any frames', () => {
 
   it('leave every stream either open, ended, or told of: none twice, none forgotten', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(wellFormed, act), { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(fc.tuple(wellFormed, act), { maxLength: 40, size: 'max' }), (steps) => {
         const seen = connect({ streams: 3 })
         const { connection, events, streams } = seen
         const ours = new Set<number>()
