@@ -1,7 +1,7 @@
 /** Out of section `emit`: the list of destinations, each with everything it needs, and what is wrong with them. */
 
 import type { Signal } from '../otlp/intake.ts'
-import type { DestinationEntry, EmitKeys } from './config.ts'
+import type { DestinationEntry, EmitKeys } from './keys.ts'
 
 export type Protocol = EmitKeys['protocol']
 export type Compression = EmitKeys['compression']
