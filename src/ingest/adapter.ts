@@ -3,7 +3,7 @@
 import type { Server } from 'node:net'
 import type { ServiceCount } from '../otlp/batch.ts'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
-import type { Intake } from '../otlp/intake.ts'
+import type { Intake, Signal } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Explanation } from '../translate/explain.ts'
@@ -57,6 +57,12 @@ export interface TranslatedBody {
  * Does not keep `body`. @param receivedAtMs wall clock at receipt, for spans that carry no time
  */
 export type BodyTranslator = (body: Uint8Array, receivedAtMs: number) => TranslatedBody
+
+/** Translators of OTLP requests, or of `TracesData`, `MetricsData` and `LogsData`, which are the same bytes. */
+export interface OtlpTranslators {
+  readonly proto: Readonly<Record<Signal, BodyTranslator>>
+  readonly json: Readonly<Record<Signal, BodyTranslator>>
+}
 
 /** Bytes in, reasons out: as the {@link BodyTranslator} of the same form, of which it throws the errors. */
 export type BodyExplainer = (body: Uint8Array, receivedAtMs: number) => Explanation

@@ -3,7 +3,7 @@
 import type { z } from 'zod'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Signal } from '../otlp/intake.ts'
-import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener, TranslatedBody } from './adapter.ts'
+import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener, OtlpTranslators, TranslatedBody } from './adapter.ts'
 import type { DecodeLimits } from './limits.ts'
 import type { MessageEncoding, MessageTranslator } from './messages.ts'
 import type { Pages } from './pages.ts'
@@ -28,12 +28,6 @@ export interface Carried {
   otlp(limits: DecodeLimits): OtlpTranslators
   /** The messages of a topic. @param signal what they hold; only OTLP may hold others than traces */
   messages(encoding: MessageEncoding, signal: Signal, limits: DecodeLimits): MessageTranslator
-}
-
-/** Translators of OTLP requests, or of `TracesData`, `MetricsData` and `LogsData`, which are the same bytes. */
-export interface OtlpTranslators {
-  readonly proto: Readonly<Record<Signal, BodyTranslator>>
-  readonly json: Readonly<Record<Signal, BodyTranslator>>
 }
 
 /** What a Jaeger client is told about sampling, in every form it may ask for. */

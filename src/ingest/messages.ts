@@ -1,8 +1,7 @@
 /** The values of messages of a topic, by encoding: what a carrier of messages is handed of the formats it carries. */
 
 import type { Signal } from '../otlp/intake.ts'
-import type { BodyTranslator } from './adapter.ts'
-import type { OtlpTranslators } from './format.ts'
+import type { BodyTranslator, OtlpTranslators } from './adapter.ts'
 import type { ZipkinMessageFormat } from './zipkin/message.ts'
 
 /** Encodings of one message, as the configuration names them. */

@@ -1,8 +1,7 @@
 /** OTLP over gRPC. @see opentelemetry.io/docs/specs/otlp/#otlpgrpc (1.9.0) */
 
 import type { Signal } from '../../otlp/intake.ts'
-import type { AdapterDeps, Listener } from '../adapter.ts'
-import type { OtlpTranslators } from '../format.ts'
+import type { AdapterDeps, Listener, OtlpTranslators } from '../adapter.ts'
 import { type GrpcBody, startGrpc } from '../grpc.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver } from '../receive.ts'

@@ -5,8 +5,7 @@ import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import { jsonToRequest } from '../../otlp/json/to-proto.ts'
 import type { Note } from '../../translate/outcome.ts'
-import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
-import type { OtlpTranslators } from '../format.ts'
+import type { BodyTranslator, OtlpTranslators, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
 
 export interface OtlpTranslatorOptions {
