@@ -33,6 +33,22 @@ const probeMs = 1000
 
 const adminMs = 10_000
 
+/** A sender is not kept waiting longer; what becomes of its data then is not known. */
+const writeMs = 15_000
+
+/** Rejects when it takes too long; whatever comes of it afterwards is not looked at. */
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no acknowledgement within ${writeMs / 1000} s`)), writeMs)
+  })
+  try {
+    await Promise.race([work, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Connects for real. */
 export async function connectCluster(config: KafkaQueueConfig, connection: KafkaConnection): Promise<KafkaCluster> {
   const library = await loadKafka()
@@ -153,7 +169,7 @@ export function createKafkaWriter(
     async write(messages) {
       try {
         const { producer } = await clusterNow()
-        await producer.send(messages)
+        await inTime(producer.send(messages))
       } catch (error) {
         throw failed(error)
       }
