@@ -69,9 +69,9 @@ function lostCommits(file: string, recovered: number, pageBytes: number): number
     }
     const frame = (n: number): Buffer => read(headerBytes + n * frameBytes, frameHeaderBytes)
     const saltsOf = (n: number): string => frame(n).toString('latin1', 8, 16)
-    // Frames of this log have its salts, those of an older one others. One of the three may be what is damaged.
+    // Frames of this log have its salts, those of an older one others. A header that is damaged cannot say which.
     const [header, first, second] = [read(16, 8).toString('latin1'), saltsOf(0), frames > 1 ? saltsOf(1) : '']
-    const salts = first === second && first !== header ? first : header
+    const salts = !isHeaderWhole(read(0, headerBytes)) && first === second ? first : header
     let commits = 0
     let last = -1
     for (let n = recovered; n < frames; n++) {
@@ -80,17 +80,24 @@ function lostCommits(file: string, recovered: number, pageBytes: number): number
       last = n
       if (bytes.readUInt32BE(4) !== 0) commits++
     }
-    return commits === 1 && isTorn(read, last, recovered, pageBytes) ? 0 : commits
+    return commits === 1 && isOfKilled(read, last, recovered, pageBytes) ? 0 : commits
   } finally {
     closeSync(fd)
   }
 }
 
+/** Of a log that was begun anew, header and first frame are written one after the other: frames with other salts alone mean no damage. */
+function isHeaderWhole(header: Buffer): boolean {
+  const [one, two] = checksum([0, 0], header, 0, 24, (header.readUInt32BE(0) & 1) === 0)
+  return one === header.readUInt32BE(24) && two === header.readUInt32BE(28)
+}
+
 /**
- * True when the last frame of the log is its first with a wrong checksum, is a commit, and differs from what was to be written in more than
- * one word: a process killed between the two writes that make a frame leaves this. Nobody was told of that commit.
+ * True when a killed process left this. Its last frame is half written, or another process has begun over it, since the commit was not
+ * to be seen yet: then the first frame behind does not go on from those before. Nobody was told of that commit. A frame that is
+ * one word away from what was written is damage.
  */
-function isTorn(read: (at: number, length: number) => Buffer, last: number, recovered: number, pageBytes: number): boolean {
+function isOfKilled(read: (at: number, length: number) => Buffer, last: number, recovered: number, pageBytes: number): boolean {
   const frameAt = (n: number): number => headerBytes + n * (frameHeaderBytes + pageBytes)
   if (read(frameAt(last) + 4, 4).readUInt32BE(0) === 0) return false
   const littleEndian = (read(0, 4).readUInt32BE(0) & 1) === 0
@@ -102,8 +109,7 @@ function isTorn(read: (at: number, length: number) => Buffer, last: number, reco
     const [one, two] = checksum(head, bytes, frameHeaderBytes, bytes.length, littleEndian)
     const difference = [(bytes.readUInt32BE(16) - one) | 0, (bytes.readUInt32BE(20) - two) | 0] as const
     const whole = difference[0] === 0 && difference[1] === 0
-    if (n === last) return !whole && !isOneWord(difference, (8 + pageBytes) / 8)
-    if (!whole) return false
+    if (!whole) return (n === recovered || n === last) && !isOneWord(difference, (8 + pageBytes) / 8)
   }
   return false
 }

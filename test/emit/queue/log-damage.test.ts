@@ -61,6 +61,39 @@ describe('findBrokenLog', () => {
     expect(look(file)?.commits).toBe(1)
   })
 
+  it('counts them all when the header of the log is damaged', () => {
+    const file = killedStore((log) => void (log[17] = (log[17] ?? 0) ^ 0x55))
+    expect(look(file)?.commits).toBe(4)
+  })
+
+  it('finds nothing in a log that was begun anew and has a header only, in front of what is in the store already', () => {
+    const path = stateFolder()
+    const file = join(path, 'a.sqlite')
+    const db = new DatabaseSync(file)
+    db.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; CREATE TABLE t (x)`)
+    for (let n = 0; n < 4; n++) db.exec('INSERT INTO t VALUES (randomblob(3000))')
+    const before = readFileSync(`${file}-wal`)
+    db.exec('PRAGMA wal_checkpoint(RESTART); INSERT INTO t VALUES (randomblob(3000))')
+    const anew = readFileSync(`${file}-wal`)
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    const copy = join(path, 'b.sqlite')
+    copyFileSync(file, copy)
+    db.close()
+    writeFileSync(`${copy}-wal`, Buffer.concat([anew.subarray(0, 32), before.subarray(32)]))
+    expect(look(copy)).toBeUndefined()
+  })
+
+  it('takes the rest of a commit that another process has begun over for what a killed process leaves', () => {
+    // The end of the last commit behind that of the one before, which it was never to follow.
+    const file = killedStore((log, commits) => {
+      const frame = (n: number): Buffer => log.subarray(32 + n * frameBytes, 32 + (n + 1) * frameBytes)
+      const [end, from] = [commits[3] ?? 0, (commits[2] ?? 0) + 1]
+      for (let n = from + 1; n <= end; n++) frame(n - 1).set(frame(n))
+      frame(end).fill(0)
+    })
+    expect(look(file)).toBeUndefined()
+  })
+
   it.each([0, 5, 30, 4095])('counts the last commit when byte %i of its last frame is another', (byte) => {
     const file = killedStore((log, commits) => {
       const at = 32 + (commits[3] ?? 0) * frameBytes + 24 + byte
