@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { configSchema } from '../config/compose.ts'
 import { faultsOf, printFaults } from '../config/faults.ts'
+import { readYaml } from '../config/yaml.ts'
 import { BridgeError } from '../errors.ts'
 import type { Finding, Level } from '../import-config/draft.ts'
 import { type Imported, importFile, importFlags } from '../import-config/import-config.ts'
@@ -39,11 +40,13 @@ function report(findings: readonly Finding[]): string {
     .join('\n')
 }
 
-/** What the schema says of the result: values that are read differently here. Each is a finding, not a refusal. */
-function checked({ config, findings }: Imported): { readonly faults: string; readonly findings: readonly Finding[] } {
-  const read = configSchema.safeParse(config)
+/** What the schema says of the result, each variable in it at its default: values that are read differently here. Each is a finding, not a refusal. */
+async function checked({ config, findings }: Imported): Promise<{ readonly faults: string; readonly findings: readonly Finding[] }> {
+  const { stringify } = await import('yaml')
+  const { tree } = await readYaml(stringify(config), {})
+  const read = configSchema.safeParse(tree)
   if (read.success) return { faults: '', findings }
-  return { faults: printFaults(faultsOf(configSchema, config, read.error.issues, () => undefined, 'the result')), findings }
+  return { faults: printFaults(faultsOf(configSchema, tree, read.error.issues, () => undefined, 'the result')), findings }
 }
 
 async function readInput(file: string, io: Io): Promise<string> {
@@ -66,7 +69,7 @@ export async function importConfig(words: readonly string[], options: ImportConf
   const [first] = words
   const isFile = words.length === 1 && first !== undefined && (first === '-' || !(first.startsWith('-') || isProgram(first)))
   const imported = isFile ? await importFile(await readInput(first, io), first) : importFlags(words)
-  const { faults, findings } = checked(imported)
+  const { faults, findings } = await checked(imported)
   const lost = findings.filter((one) => one.level === 'missing').length
   if (options.json === true) {
     io.out(`${JSON.stringify({ config: imported.config, findings, faults: faults === '' ? [] : faults.split('\n') }, null, 2)}\n`)

@@ -1,7 +1,7 @@
 /** Receivers of the OpenTelemetry Collector. */
 
 import { isSection, type Section } from '../config/tree.ts'
-import type { Draft } from './draft.ts'
+import { type Draft, readHostPort } from './draft.ts'
 import { clientTls, listenerTls } from './tls.ts'
 
 const sectionOf = (value: unknown): Section => (isSection(value) ? value : {})
@@ -75,11 +75,9 @@ function carryJaeger(draft: Draft, from: string, section: Section): void {
 
 function carryListener(draft: Draft, key: string, from: string, section: Section, tcp: boolean): void {
   const { endpoint } = section
-  if (typeof endpoint === 'string') draft.listen(key, endpoint.replace(/\$\{env:[^}]*\}/, '0.0.0.0'), `${from}.endpoint`)
-  else draft.start(key, from)
-  if (typeof endpoint === 'string' && endpoint.includes('${env:')) {
-    draft.imply(`${key}.host`, endpoint.slice(0, endpoint.lastIndexOf(':')))
-  }
+  if (typeof endpoint !== 'string') draft.start(key, from)
+  else if (endpoint.includes('${')) carryVariableAddress(draft, key, endpoint, `${from}.endpoint`)
+  else draft.listen(key, endpoint, `${from}.endpoint`)
   if (!tcp) {
     if (section['socket_buffer_size'] !== undefined && Number(section['socket_buffer_size']) > 0) {
       draft.set(`${key}.receiveBuffer`, Number(section['socket_buffer_size']), `${from}.socket_buffer_size`)
@@ -105,6 +103,27 @@ function carryListener(draft: Draft, key: string, from: string, section: Section
   if (size !== undefined) draft.set(`${key}.limits.body`, Number(size), `${from}.max_request_body_size`)
   const mib = section['max_recv_msg_size_mib']
   if (mib !== undefined) draft.set(`${key}.limits.message`, `${Number(mib)}MiB`, `${from}.max_recv_msg_size_mib`)
+}
+
+const wholeVariable = /^\$\{(?:env:)?(\w+)(?::-(.*))?\}$/
+const variableParts = /^(\$\{[^}]*\}|[^:[\]$]*)(?::(\$\{[^}]*\}|\d+))?$/
+
+/** An address with variables in it. Host and port are two keys here: a variable that holds both cannot be carried over, but its default can. */
+function carryVariableAddress(draft: Draft, key: string, endpoint: string, from: string): void {
+  const [, name, fallback] = wholeVariable.exec(endpoint) ?? []
+  const [, host, port] = variableParts.exec(endpoint) ?? []
+  if (name !== undefined) {
+    const read = fallback === undefined ? undefined : readHostPort(fallback)
+    const why = `host and port are two keys here: set both by hand if ${name} is ever set`
+    if (read === undefined) draft.missing(from, why)
+    else draft.start(key, from, why)
+    if (read !== undefined) draft.imply(`${key}.host`, read.host)
+    if (read?.port !== undefined) draft.imply(`${key}.port`, read.port)
+  } else if (host !== undefined) {
+    draft.start(key, from)
+    draft.imply(`${key}.host`, host === '' ? '0.0.0.0' : host)
+    if (port !== undefined) draft.imply(`${key}.port`, /^\d+$/.test(port) ? Number(port) : port)
+  } else draft.missing(from, `not a host and port: set ${key}.host and ${key}.port by hand`)
 }
 
 function carryKafka(draft: Draft, from: string, section: Section): void {

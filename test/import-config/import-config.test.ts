@@ -82,6 +82,21 @@ describe('importFlags', () => {
 })
 
 describe('importFile', () => {
+  it.each([
+    [`\${env:A:-0.0.0.0:4317}`, { host: '0.0.0.0', port: 4317 }, 'differs'],
+    [`\${env:A:-localhost:4317}`, { host: 'localhost', port: 4317 }, 'differs'],
+    [`\${env:A}`, undefined, 'missing'],
+    [`\${env:A:-0.0.0.0}:4317`, { host: `\${env:A:-0.0.0.0}`, port: 4317 }, 'carried'],
+    [`\${A}:\${env:B:-4317}`, { host: `\${A}`, port: `\${env:B:-4317}` }, 'carried'],
+    [`:\${env:B:-4317}`, { host: '0.0.0.0', port: `\${env:B:-4317}` }, 'carried'],
+    [`a:b:\${env:B}`, undefined, 'missing'],
+  ])('takes an address with variables apart: %s', async (endpoint, wanted, level) => {
+    const text = `{ receivers: { zipkin: { endpoint: "${endpoint}" } }, service: { pipelines: { traces: { receivers: [zipkin] } } } }`
+    const imported = await importFile(text, 'test')
+    expect(imported.config).toEqual(wanted === undefined ? {} : { ingest: { zipkin: wanted } })
+    expect(levels(imported, level)).toContain('receivers.zipkin.endpoint')
+  })
+
   it('reads a Collector file with two exporters into two destinations', async () => {
     const imported = await file(`
 receivers:
