@@ -16,6 +16,10 @@ export interface BridgePorts {
   readonly compact: number
   readonly binary: number
   readonly agentZipkin: number
+  readonly jaegerGrpc: number
+  /** Sampling strategies: 5778 and 5779 by default. */
+  readonly sampling: number
+  readonly samplingGrpc: number
 }
 
 export interface Bridge {
@@ -28,14 +32,20 @@ export interface Bridge {
   stop(): Promise<void>
 }
 
-/** Starts it with every endpoint of Zipkin and Jaeger on a free port, sending to `endpoint`; resolves when it says it is alive. */
-export async function startBridge(endpoint: string): Promise<Bridge> {
+/**
+ * Starts it with every endpoint of Zipkin and Jaeger on a free port, sending to `endpoint`; resolves when it says it is alive.
+ * `more` are further settings, `key=value`.
+ */
+export async function startBridge(endpoint: string, more: readonly string[] = []): Promise<Bridge> {
   const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-interop-'))
-  const tcp = await freePorts(['zipkin', 'jaegerHttp', 'admin'], freeTcpPort)
+  const tcp = await freePorts(['zipkin', 'jaegerHttp', 'jaegerGrpc', 'sampling', 'samplingGrpc', 'admin'], freeTcpPort)
   const udp = await freePorts(['compact', 'binary', 'agentZipkin'], freeUdpPort)
   const settings = [
     `ingest.zipkin.port=${tcp.zipkin}`,
     `ingest.jaeger.http.port=${tcp.jaegerHttp}`,
+    `ingest.jaeger.grpc.port=${tcp.jaegerGrpc}`,
+    `ingest.jaeger.sampling.port=${tcp.sampling}`,
+    `ingest.jaeger.samplingGrpc.port=${tcp.samplingGrpc}`,
     `ingest.jaeger.compact.port=${udp.compact}`,
     `ingest.jaeger.binary.port=${udp.binary}`,
     `ingest.jaeger.zipkin.port=${udp.agentZipkin}`,
@@ -43,6 +53,7 @@ export async function startBridge(endpoint: string): Promise<Bridge> {
     'queue.type=disk',
     `queue.path=${join(folder, 'queue')}`,
     `emit.endpoint=${endpoint}`,
+    ...more,
   ]
   const args = ['serve', ...settings.flatMap((setting) => ['--set', setting])]
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_')))

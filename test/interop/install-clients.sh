@@ -18,7 +18,7 @@ fi
 if have npm Node; then
   npm install --prefix "$to/node" --no-audit --no-fund jaeger-client@3.19 zipkin@0.22 zipkin-transport-http@0.22
 fi
-if have go Go; then (cd "$peers/clients/go" && go build -o "$to/go/emit" .); fi
+if have go Go; then (cd "$peers/clients/go" && go build -o "$to/go/emit" .) && (cd "$root/test/interop/emitters/go" && go build -o "$to/go/emitter" .); fi
 if have mvn Java; then
   cp "$peers/clients/java/pom.xml" "$to/java/pom.xml"
   chmod u+w "$to/java/pom.xml"

@@ -22,11 +22,14 @@ export const root = resolve(import.meta.dirname, '../..')
 const scripts = resolve(root, process.env['OTLP_BRIDGE_PEERS'] ?? '../shared/peers')
 const cache = process.env['PEERS_CACHE'] ?? join(homedir(), '.cache/otlp-bridge-peers')
 
+/** Where programs are that were built from source. */
+export const binaries = join(cache, 'bin')
+
 const cached = (folder: string, name: RegExp): boolean =>
   existsSync(join(cache, folder)) && readdirSync(join(cache, folder)).some((entry) => name.test(entry))
 
 /** What a test may need. */
-export type Need = 'zipkin' | 'jaeger-v2' | Language
+export type Need = 'zipkin' | 'jaeger-v1' | 'jaeger-v2' | 'go-emitter' | Language
 
 export type Language = 'python' | 'node' | 'go' | 'java'
 
@@ -34,7 +37,9 @@ const clientHome = (language: Language): string => join(cache, 'clients', langua
 
 const installed: Record<Need, () => boolean> = {
   zipkin: () => cached('zipkin', /^zipkin-server-.*-exec\.jar$/),
+  'jaeger-v1': () => cached('bin', /^jaeger-all-in-one-v/),
   'jaeger-v2': () => cached('bin', /^jaeger-v/),
+  'go-emitter': () => existsSync(join(clientHome('go'), 'emitter')),
   python: () => existsSync(join(clientHome('python'), 'bin/python')),
   node: () => existsSync(join(clientHome('node'), 'node_modules/jaeger-client')),
   go: () => existsSync(join(clientHome('go'), 'emit')),
@@ -42,7 +47,9 @@ const installed: Record<Need, () => boolean> = {
 }
 
 const remedy = (need: Need): string =>
-  need === 'zipkin' || need === 'jaeger-v2' ? `${join(scripts, `${need}.sh`)} install` : 'test/interop/install-clients.sh'
+  need === 'zipkin' || need === 'jaeger-v1' || need === 'jaeger-v2'
+    ? `${join(scripts, `${need}.sh`)} install`
+    : 'test/interop/install-clients.sh'
 
 /** True when all of `needs` are installed; else says on the console what is missing and what would bring it. */
 export function present(...needs: readonly Need[]): boolean {
@@ -61,8 +68,11 @@ export interface Peer<Ports> {
   stop(): Promise<void>
 }
 
-// Each start has a folder of its own for pids and logs, so that instances never meet those of somebody else.
-async function startScript<Ports>(name: string, environment: Record<string, string>, ports: Ports): Promise<Peer<Ports>> {
+/**
+ * Runs a start script of the peers with these variables. Each start has a folder of its own for pids and logs, so that instances never meet
+ * those of somebody else.
+ */
+export async function startScript<Ports>(name: string, environment: Record<string, string>, ports: Ports): Promise<Peer<Ports>> {
   const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-interop-'))
   const env = { ...process.env, ...environment, NAME: `interop-${name}`, PEERS_RUN: folder, PEERS_CACHE: cache }
   const script = join(scripts, `${name}.sh`)
@@ -79,16 +89,20 @@ async function startScript<Ports>(name: string, environment: Record<string, stri
   return { ports, stop }
 }
 
-/** The OpenZipkin server, in memory, on a free port. */
+/** Starts once more when it fails: some peers take ports that nobody could see to be free, and somebody else may have been quicker. */
+export const twice = <T>(start: () => Promise<T>): Promise<T> => start().catch(start)
+
+/** The OpenZipkin server, in memory, on a free port. It speaks gRPC there too. */
 export async function startZipkin(): Promise<Peer<{ readonly http: number }>> {
   const ports = { http: await freeTcpPort() }
-  return startScript('zipkin', { ZIPKIN_PORT: String(ports.http) }, ports)
+  return startScript('zipkin', { ZIPKIN_PORT: String(ports.http), COLLECTOR_GRPC_ENABLED: 'true' }, ports)
 }
 
 /** Ports of a Jaeger v2 that tests use. */
 export interface JaegerPorts {
   readonly query: number
   readonly thriftHttp: number
+  readonly grpc: number
   readonly compact: number
   readonly binary: number
   readonly zipkin: number
@@ -97,7 +111,9 @@ export interface JaegerPorts {
 }
 
 /** Jaeger v2 in memory, all of its receivers on free ports. */
-export async function startJaeger(): Promise<Peer<JaegerPorts>> {
+export const startJaeger = (): Promise<Peer<JaegerPorts>> => twice(startJaegerOnce)
+
+async function startJaegerOnce(): Promise<Peer<JaegerPorts>> {
   // The query API takes the port below its own as well; freePorts keeps neighbours apart, not the rest of the machine.
   const tcp = await freePorts(['query', 'thriftHttp', 'grpc', 'zipkin', 'otlpGrpc', 'otlpHttp', 'admin'], freeTcpPort)
   const udp = await freePorts(['compact', 'binary'], freeUdpPort)
@@ -129,21 +145,12 @@ const commands: Record<Language, () => readonly [string, ...string[]]> = {
   java: () => ['java', '-XX:TieredStopAtLevel=1', '-cp', join(clientHome('java'), 'lib/*'), join(scripts, 'clients/java/Emit.java')],
 }
 
-/**
- * Runs one language's program to its end: it sends one Zipkin span (`<prefix>-zipkin`, v2 JSON) and one Jaeger span (`<prefix>-jaeger`), each
- * named `checkout`. Throws when the program fails; its transport errors are its own affair and show as missing spans.
- */
-export async function runClient(language: Language, target: Target): Promise<void> {
-  const [command, ...args] = commands[language]()
-  const env: Record<string, string | undefined> = {
-    ...process.env,
-    NODE_PATH: join(clientHome('node'), 'node_modules'),
-    ZIPKIN_URL: target.zipkinUrl,
-    JAEGER_URL: target.jaegerUrl,
-  }
+/** Runs a client's program to its end with this environment besides our own, and gives all that it wrote. Throws when the program fails. */
+async function runProgram(language: Language, program: readonly [string, ...string[]], settings: Record<string, string>): Promise<string> {
+  const [command, ...args] = program
+  const env: Record<string, string | undefined> = { ...process.env, NODE_PATH: join(clientHome('node'), 'node_modules') }
   delete env['AGENT']
-  if (target.agent !== undefined) env['AGENT'] = target.agent
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { env: { ...env, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output: string[] = []
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => output.push(text))
   const code = await new Promise<number | null>((settle, fail) => {
@@ -151,4 +158,31 @@ export async function runClient(language: Language, target: Target): Promise<voi
     child.once('close', settle)
   })
   if (code !== 0) throw new Error(`cannot run the ${language} client: exit code ${code}\n${output.join('')}`)
+  return output.join('')
+}
+
+/**
+ * Runs one language's program of the peers: it sends one Zipkin span (`<prefix>-zipkin`, v2 JSON) and one Jaeger span (`<prefix>-jaeger`), each
+ * named `checkout`. Throws when the program fails; its transport errors are its own affair and show as missing spans.
+ */
+export async function runClient(language: Language, target: Target): Promise<void> {
+  const agent = target.agent === undefined ? {} : { AGENT: target.agent }
+  await runProgram(language, commands[language](), { ZIPKIN_URL: target.zipkinUrl, JAEGER_URL: target.jaegerUrl, ...agent })
+}
+
+const own = join(import.meta.dirname, 'emitters')
+
+const emitters: Record<Language, () => readonly [string, ...string[]]> = {
+  python: () => [join(clientHome('python'), 'bin/python'), join(own, 'python/emit.py')],
+  node: () => [process.execPath, join(own, 'node/emit.cjs')],
+  go: () => [join(clientHome('go'), 'emitter')],
+  java: () => ['java', '-XX:TieredStopAtLevel=1', '-cp', join(clientHome('java'), 'lib/*'), join(own, 'java/Emit.java')],
+}
+
+/** What {@link present} must find for {@link runEmitter}. */
+export const emitterNeeds = (language: Language): readonly Need[] => (language === 'go' ? ['go', 'go-emitter'] : [language])
+
+/** Runs this folder's own program around the same client libraries, as `emitters/README.md` says, and gives its output. */
+export function runEmitter(language: Language, settings: Record<string, string>): Promise<string> {
+  return runProgram(language, emitters[language](), settings)
 }
