@@ -36,6 +36,9 @@ export interface SamplingDeps {
 /** Services whose answers of the old collector are kept, and of which the log says what they were told. */
 const maxServices = 1000
 
+/** Questions to the old collector at once: each is a connection, and anybody can ask for any service. */
+const maxAsking = 256
+
 /** Longer names are nobody's: they are answered, but not written down. */
 const maxNamed = 256
 
@@ -99,6 +102,7 @@ export async function createSampling(config: SamplingConfig, deps: SamplingDeps)
 
   const askUpstream = async (url: string, service: string): Promise<SamplingAnswer> => {
     try {
+      if (asked.size >= maxAsking) throw new Error(`${maxAsking} questions wait for an answer already`)
       upstream ??= connectUpstream(url, config.timeout)
       const answer = answerOf(await (await upstream).ask(service))
       failure = undefined

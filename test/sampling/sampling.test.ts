@@ -140,6 +140,26 @@ describe('createSampling', () => {
     expect(countsOf(metrics, 'otlp_bridge_sampling_answers_total', 'source')).toEqual({ upstream: 3, upstream_stale: 1, none: 1 })
   })
 
+  it('asks about 256 services at once and no more', async () => {
+    const waiting: (() => void)[] = []
+    server = createServer((_request, response) => void waiting.push(() => response.end('{"strategyType":"PROBABILISTIC"}')))
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    const port = address !== null && typeof address === 'object' ? address.port : 0
+    const { lookup } = await open({ upstream: `http://127.0.0.1:${port}`, timeout: '10s' })
+    const asking = Array.from({ length: 256 }, (_, i) => lookup(`service ${i}`))
+    await expect(lookup('one more')).rejects.toThrow('256 questions wait for an answer already')
+    // Who asks for the same waits for the same answer.
+    asking.push(lookup('service 0'))
+    while (waiting.length < 256) await new Promise((resolve) => setImmediate(resolve))
+    for (const answer of waiting.splice(0)) answer()
+    expect((await Promise.allSettled(asking)).filter((one) => one.status === 'rejected')).toEqual([])
+    const again = lookup('one more')
+    while (waiting.length < 1) await new Promise((resolve) => setImmediate(resolve))
+    waiting[0]?.()
+    expect((await again).json).toContain('PROBABILISTIC')
+  })
+
   it('falls back to the file where the old collector does not answer', async () => {
     const { lookup } = await open({ upstream: 'http://127.0.0.1:9/api/sampling', file: fileOf(half), timeout: '1s' })
     expect(rateIn((await lookup('s')).json)).toBe(0.5)

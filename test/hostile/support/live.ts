@@ -15,6 +15,9 @@ export interface Ports {
   readonly zipkin: number
   readonly jaegerHttp: number
   readonly jaegerGrpc: number
+  readonly sampling: number
+  readonly otlpHttp: number
+  readonly otlpGrpc: number
   readonly compact: number
   readonly binary: number
   readonly agentZipkin: number
@@ -54,6 +57,9 @@ const sections: readonly (readonly [keyof Ports, string, string])[] = [
   ['zipkin', 'ingest.zipkin', 'http'],
   ['jaegerHttp', 'ingest.jaeger.http', 'http'],
   ['jaegerGrpc', 'ingest.jaeger.grpc', 'grpc'],
+  ['sampling', 'ingest.jaeger.sampling', 'http'],
+  ['otlpHttp', 'ingest.otlp.http', 'http'],
+  ['otlpGrpc', 'ingest.otlp.grpc', 'grpc'],
   ['compact', 'ingest.jaeger.compact', 'udp'],
   ['binary', 'ingest.jaeger.binary', 'udp'],
   ['agentZipkin', 'ingest.jaeger.zipkin', 'udp'],
