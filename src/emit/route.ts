@@ -1,8 +1,9 @@
 /** Which destination gets what, by signal and by an attribute. */
 
 import { isBridgeError } from '../errors.ts'
+import { unnamed } from '../otlp/codes.ts'
 import type { EncodedBatch, Signal } from '../otlp/intake.ts'
-import { type Classifier, createSplitter, type Part, unnamed } from '../otlp/split.ts'
+import { type Classifier, createSplitter, type Part } from '../otlp/split.ts'
 import type { DestinationConfig, Where } from './destinations.ts'
 import type { RoutedBatch } from './queue/queue.ts'
 
