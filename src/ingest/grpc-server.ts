@@ -10,6 +10,7 @@ import type { AdapterDeps } from './adapter.ts'
 import type { GrpcOptions } from './grpc.ts'
 import { type Call, createExchange } from './grpc-exchange.ts'
 import { healthMethods } from './grpc-health.ts'
+import { reflectionMethods } from './grpc-reflection.ts'
 import type { Guard } from './guard.ts'
 import { cellsByReason } from './receive.ts'
 
@@ -61,7 +62,10 @@ const http1Answer = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Ty
 export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps): GrpcServer {
   const { limits, timeouts } = options
   const services = [...options.bodies, ...(options.methods ?? [])].map(({ path }) => path.slice(1, path.lastIndexOf('/')))
-  const streams = healthMethods([...new Set(services)], options.trouble)
+  const streams = [
+    ...healthMethods(services, options.trouble),
+    ...(options.reflection === true ? reflectionMethods(services, options.files ?? []) : []),
+  ]
   const exchange = createExchange({ ...options, streams }, deps)
   const closed = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'grpc', reason }))
   const peers = new Set<Peer>()

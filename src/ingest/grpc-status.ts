@@ -2,6 +2,7 @@
 
 import { type BridgeError, errorTable } from '../errors.ts'
 import { encodeFields } from '../net/hpack.ts'
+import { lengthField, varint } from './grpc-proto.ts'
 
 /** Codes that no error of ours has. @see grpc/doc/statuscodes.md */
 export const GrpcCode = { Ok: 0, NotFound: 5, ResourceExhausted: 8, Unimplemented: 12, Internal: 13 } as const
@@ -33,15 +34,6 @@ export function encodeMessage(text: string): string {
   return encoded
 }
 
-const varint = (value: number): number[] => {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80)
-  return [...bytes, rest]
-}
-
-const field = (tag: number, bytes: Uint8Array): Uint8Array => Buffer.concat([Uint8Array.of(tag, ...varint(bytes.length)), bytes])
-
 /**
  * `google.rpc.Status` with a `RetryInfo`, for `grpc-status-details-bin`.
  *
@@ -50,9 +42,12 @@ const field = (tag: number, bytes: Uint8Array): Uint8Array => Buffer.concat([Uin
  */
 export function encodeRetryInfo(code: number, message: string, seconds: number): string {
   const delay = Uint8Array.of(0x08, ...varint(seconds))
-  const any = Buffer.concat([field(0x0a, Buffer.from('type.googleapis.com/google.rpc.RetryInfo')), field(0x12, field(0x0a, delay))])
+  const any = Buffer.concat([
+    lengthField(1, Buffer.from('type.googleapis.com/google.rpc.RetryInfo')),
+    lengthField(2, lengthField(1, delay)),
+  ])
   const text = Buffer.from(message.slice(0, longestMessage))
-  return Buffer.concat([Uint8Array.of(0x08, code), field(0x12, text), field(0x1a, any)]).toString('base64')
+  return Buffer.concat([Uint8Array.of(0x08, code), lengthField(2, text), lengthField(3, any)]).toString('base64')
 }
 
 /** The fields of a status other than OK. */

@@ -10,6 +10,7 @@ import { holdsSocket, listenAfter } from '../net/hand-over.ts'
 import type { ServerTls } from '../net/server-tls.ts'
 import type { AdapterDeps, Listener } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
+import type { ProtoFile } from './grpc-descriptors.ts'
 import { createGrpcServer, type GrpcServer } from './grpc-server.ts'
 import { grpcHealthPaths } from './guard.ts'
 import { cellsByReason, type Receipt, type Receiver } from './receive.ts'
@@ -38,15 +39,6 @@ export interface GrpcBody {
   readonly answer?: ((receipt: Receipt) => Uint8Array) | undefined
 }
 
-/** What `grpc.reflection` tells of the services here. */
-export interface GrpcDescriptor {
-  /** A serialized `FileDescriptorProto`. */
-  readonly file: Uint8Array
-  /** Its name, and the full names of all it declares. */
-  readonly name: string
-  readonly symbols: readonly string[]
-}
-
 export interface GrpcOptions {
   /** Section of the configuration, for messages: `ingest.jaeger.grpc`. */
   readonly section: string
@@ -60,9 +52,9 @@ export interface GrpcOptions {
   readonly methods?: readonly GrpcMethod[] | undefined
   /** Why the bridge is not well, for `grpc.health.v1.Health`; undefined: it is. */
   trouble(): string | undefined
-  /** Whether `grpc.reflection` is answered, and with what. */
+  /** Whether `grpc.reflection` is answered, and the files of the services here. */
   readonly reflection?: boolean | undefined
-  readonly descriptors?: readonly GrpcDescriptor[] | undefined
+  readonly files?: readonly ProtoFile[] | undefined
 }
 
 /** Starts a server on every address of the host. Throws OB_LISTEN, or OB_CONFIG for the files of `tls` and `auth`. */

@@ -4,6 +4,7 @@ import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
 import { type GrpcMethod, startGrpc } from '../grpc.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver } from '../receive.ts'
+import { collectorFiles } from './api-v2.ts'
 import type { JaegerGrpcConfig } from './config.ts'
 
 /** What the endpoint serves. */
@@ -29,6 +30,7 @@ export function startJaegerGrpc(
       bodies: [{ path: '/jaeger.api_v2.CollectorService/PostSpans', receiver }],
       methods: [services.sampling],
       trouble: pages.trouble,
+      files: collectorFiles,
     },
     deps,
   )

@@ -8,6 +8,7 @@ import type { SamplingAnswer, SamplingLookup } from '../format.ts'
 import { type GrpcMethod, startGrpc } from '../grpc.ts'
 import { replyText, startHttp } from '../http.ts'
 import type { Pages } from '../pages.ts'
+import { samplingFiles } from './api-v2.ts'
 import type { JaegerSamplingConfig, JaegerSamplingGrpcConfig } from './config.ts'
 
 /** What Go's `http.Error` sends along. */
@@ -115,5 +116,8 @@ export function startJaegerSamplingGrpc(
   deps: AdapterDeps,
 ): Promise<Listener> {
   const methods = [samplingMethod(lookup)]
-  return startGrpc({ ...config, section: 'ingest.jaeger.samplingGrpc', bodies: [], methods, trouble: pages.trouble }, deps)
+  return startGrpc(
+    { ...config, section: 'ingest.jaeger.samplingGrpc', bodies: [], methods, trouble: pages.trouble, files: samplingFiles },
+    deps,
+  )
 }

@@ -7,6 +7,7 @@ import type { Guard } from '../guard.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver } from '../receive.ts'
 import type { ZipkinConfig, ZipkinGrpcConfig } from './config.ts'
+import { zipkinFiles } from './proto3.ts'
 
 type Options = Omit<GrpcOptions, 'host' | 'port' | 'tls' | 'auth'>
 
@@ -18,6 +19,7 @@ function optionsOf(config: ZipkinConfig, grpc: ZipkinGrpcConfig, translate: Body
     section: 'ingest.zipkin.grpc',
     bodies: [{ path: '/zipkin.proto3.SpanService/Report', receiver }],
     trouble: pages.trouble,
+    files: zipkinFiles,
   }
 }
 
