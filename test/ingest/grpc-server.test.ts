@@ -1,187 +1,169 @@
-/** The connections of a gRPC listener: the last minutes of one, faults of ours, and many calls at once. */
-
+import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Listener } from '../../src/ingest/adapter.ts'
-import { type GrpcBody, startGrpc } from '../../src/ingest/grpc.ts'
-import { createReceiver } from '../../src/ingest/receive.ts'
-import { grpcLimits, grpcTimeouts } from '../../src/ingest/schema.ts'
-import { Flag, FrameType } from '../../src/net/http2-frames.ts'
+import { describe, expect, it } from 'vitest'
+import { FrameType, Http2Code } from '../../src/net/http2-frames.ts'
 import { callFields, headers, hello, message, rawFrame } from '../support/http2-frames.ts'
-import { countsOf, createFakeDeps, eventually, type FakeDeps, openBooks, sumOf, toyTranslate } from './support/fakes.ts'
-import { createClient, type GrpcClient, openHttp2, type RawHttp2 } from './support/grpc-client.ts'
+import { eventually, openBooks, openRaw, sumOf } from './support/fakes.ts'
+import type { RawHttp2 } from './support/grpc-client.ts'
+import { answered, clientOf, closedOf, closers, empty, fieldsOf, path, rawOf, refusedOf, start } from './support/grpc-toy.ts'
 
-const path = '/toy.Collector/Post'
-const watchPath = '/grpc.health.v1.Health/Watch'
-
-let deps: FakeDeps
-let listener: Listener | undefined
-const closers: (() => void)[] = []
-beforeEach(() => {
-  deps = createFakeDeps()
-})
-afterEach(async () => {
-  for (const close of closers.splice(0)) close()
-  await listener?.stop(0)
-  listener = undefined
-  expect(openBooks(deps.metrics)).toEqual([])
-})
-
-async function start(knobs: { limits?: object; timeouts?: object; checkHead?: GrpcBody['checkHead'] } = {}): Promise<string> {
-  const receiver = createReceiver({ format: 'toy', transport: 'grpc', translate: toyTranslate }, deps)
-  listener = await startGrpc(
-    {
-      section: 'ingest.toy.grpc',
-      host: '127.0.0.1',
-      port: 0,
-      limits: grpcLimits.parse(knobs.limits ?? {}),
-      timeouts: grpcTimeouts.parse(knobs.timeouts ?? {}),
-      bodies: [{ path, receiver, checkHead: knobs.checkHead }],
-      trouble: () => undefined,
-    },
-    deps,
-  )
-  return listener.addresses[0] as string
-}
-
-const clientOf = (address: string): GrpcClient => {
-  const client = createClient(address)
-  closers.push(client.close)
-  return client
-}
-
-const rawOf = async (address: string): Promise<RawHttp2> => {
-  const raw = await openHttp2(address)
-  closers.push(raw.destroy)
-  return raw
-}
-
-const received = (): number => sumOf(deps.metrics, 'otlp_bridge_received_requests_total')
-const closedBy = (): Record<string, number> => countsOf(deps.metrics, 'otlp_bridge_connections_closed_total', 'reason')
-const spans = (count: number): Buffer => Buffer.alloc(count, 's')
-
-/** Makes the intake wait until the function it gives is called. */
-function gate(): () => void {
-  let open = (): void => {}
-  deps.fake.gate = new Promise((resolve) => {
-    open = resolve
-  })
-  return open
-}
-
-describe('createGrpcServer, the end of a connection', () => {
-  it('gives a client that does not answer its ping as long as any other: its call is served', async () => {
-    const open = gate()
-    const address = await start({ timeouts: { age: 60, header: 80, pong: 400 } })
-    const raw = await rawOf(address)
-    raw.send(hello(), headers(1, callFields(path)), message(1, spans(3)))
-    await raw.until((frame) => frame.type === FrameType.GoAway)
-    // Long enough for several looks at the connection.
-    await delay(150)
-    open()
-    const frames = await raw.until((frame) => frame.id === 1 && (frame.flags & Flag.EndStream) !== 0)
-    expect(frames.some((frame) => frame.id === 1 && frame.type === FrameType.Data)).toBe(true)
-    expect(closedBy()).toEqual({})
-    expect(deps.fake.batches.map((one) => one.items)).toEqual([3])
+describe('connections', () => {
+  it('tells a client of HTTP/1 what this port speaks', async () => {
+    const { address, deps } = await start()
+    const raw = await openRaw(address)
+    raw.send('POST /api/traces HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(await raw.closed()).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n.*This port speaks gRPC/s)
+    expect(closedOf(deps)).toEqual({ not_http2: 1 })
   })
 
-  it('ends the watching of health when it stops, and does not wait out the deadline for it', async () => {
-    const address = await start()
-    const watching = clientOf(address).watch(watchPath, Buffer.alloc(0))
-    await eventually(() => watching.replies.length === 1)
-    const startedAt = Date.now()
-    await listener?.stop(10_000)
-    expect(Date.now() - startedAt).toBeLessThan(3000)
-    expect(await watching.code).toBe(status.UNAVAILABLE)
+  it('closes a connection that begins with TLS', async () => {
+    const { address, deps } = await start()
+    const raw = await openRaw(address)
+    raw.send(Buffer.from('16030102000100', 'hex'))
+    expect(await raw.closed()).toBe('')
+    expect(closedOf(deps)).toEqual({ not_plain: 1 })
+    expect(deps.lines).toContain('a client speaks TLS to a gRPC port that has none')
   })
 
-  it('ends it when the connection is old, too', async () => {
-    const address = await start({ timeouts: { age: 60, header: 80 } })
-    const watching = clientOf(address).watch(watchPath, Buffer.alloc(0))
-    expect(await watching.code).toBe(status.UNAVAILABLE)
-    expect(closedBy()).toEqual({})
+  it('closes connections beyond the limit', async () => {
+    const { address, deps } = await start({ limits: { connections: 1 } })
+    const client = clientOf(address)
+    await client.call(path, Buffer.from('s'))
+    const raw = await openRaw(address)
+    await raw.closed()
+    expect(closedOf(deps)).toEqual({ max_connections: 1 })
+    expect(await client.call(path, Buffer.from('s'))).toMatchObject({ code: status.OK })
   })
 
-  it('counts the age of a connection from its own beginning, however long nobody was there', async () => {
-    const address = await start({ timeouts: { age: 400, header: 80 } })
-    const first = await rawOf(address)
-    first.destroy()
-    await delay(500)
-    const raw = await rawOf(address)
-    raw.send(hello(), headers(1, callFields(path)), message(1, spans(1)))
-    await raw.until((frame) => frame.id === 1 && (frame.flags & Flag.EndStream) !== 0)
-    await delay(100)
-    expect(raw.frames().some((frame) => frame.type === FrameType.GoAway)).toBe(false)
-  })
-})
-
-describe('createGrpcServer, faults of ours', () => {
-  it('costs the connection and nobody else, and stands in the log', async () => {
-    const address = await start({
-      checkHead(header) {
-        if (header('x-fault') !== undefined) throw new TypeError('a fault')
-        return undefined
-      },
+  it('refuses calls beyond the limit, and honest clients wait', async () => {
+    const { address, deps } = await start({ limits: { streams: 2 } })
+    let open = (): void => {}
+    deps.fake.gate = new Promise((resolve) => {
+      open = resolve
     })
     const client = clientOf(address)
-    expect(await client.call(path, spans(1))).toMatchObject({ code: 0 })
+    const calls = Array.from({ length: 6 }, () => client.call(path, Buffer.from('s')))
+    await eventually(() => sumOf(deps.metrics, 'otlp_bridge_received_requests_total') === 2)
+    open()
+    expect((await Promise.all(calls)).map((one) => one.code)).toEqual(Array.from({ length: 6 }, () => status.OK))
+  })
+
+  it.each<[string, object, (raw: RawHttp2) => void, string]>([
+    ['says nothing', { header: 80 }, () => {}, 'header_timeout'],
+    ['stops within its greeting', { header: 80 }, (raw) => raw.send(hello().subarray(0, 20)), 'header_timeout'],
+    ['stops within its metadata', { header: 80 }, (raw) => raw.send(hello(), headers(1, callFields(path), 0)), 'header_timeout'],
+    ['does not answer a ping', { ping: 50, pong: 50, request: 80 }, (raw) => raw.send(hello()), 'ping_timeout'],
+  ])('ends one that %s', async (_name, timeouts, act, reason) => {
+    const { address, deps } = await start({ timeouts })
     const raw = await rawOf(address)
-    raw.send(hello(), headers(1, callFields(path, [['x-fault', '1']])), message(1, spans(1)))
+    act(raw)
+    await raw.closed()
+    expect(closedOf(deps)).toEqual({ [reason]: 1 })
+  })
+
+  it('refuses a message that takes too long, and keeps the connection', async () => {
+    const { address, deps } = await start({ timeouts: { request: 80 } })
+    const raw = await rawOf(address)
+    raw.send(hello(), headers(1, callFields(path)), rawFrame(FrameType.Data, 0, 1, '00000000ff73'))
+    expect(fieldsOf(await raw.until(answered(1)), 1)).toMatchObject({ 'grpc-status': '14' })
+    expect(refusedOf(deps)).toEqual({ cut_off: 1 })
+    raw.send(headers(3, callFields(path)), message(3, Buffer.from('s')))
+    expect(fieldsOf(await raw.until(answered(3)), 3)).toMatchObject({ 'grpc-status': '0' })
+  })
+
+  it('ends idle and old ones in peace', async () => {
+    const idle = await start({ timeouts: { idle: 50, header: 80 } })
+    const raw = await rawOf(idle.address)
+    raw.send(hello())
     await raw.closed()
     expect(
       raw
         .frames()
         .find((frame) => frame.type === FrameType.GoAway)
-        ?.payload.toString('latin1', 8),
-    ).toBe('internal')
-    expect(closedBy()).toEqual({ internal: 1 })
-    expect(deps.lines).toContain('a fault of the bridge in a connection; the connection was closed')
-    expect(await client.call(path, spans(1))).toMatchObject({ code: 0 })
+        ?.payload.readUInt32BE(4),
+    ).toBe(Http2Code.NoError)
+    const old = await start({ timeouts: { age: 50, header: 80 } })
+    const client = clientOf(old.address)
+    for (let i = 0; i < 10; i++) {
+      expect(await client.call(path, Buffer.from('s'))).toMatchObject({ code: status.OK })
+      await delay(20)
+    }
+    expect([closedOf(idle.deps), closedOf(old.deps)]).toEqual([{}, {}])
+  })
+
+  it('counts a message whose sender goes away', async () => {
+    const { address, deps } = await start()
+    const raw = await rawOf(address)
+    raw.send(hello(), headers(1, callFields(path)), rawFrame(FrameType.Data, 0, 1, '00000000ff73'))
+    raw.send(headers(3, callFields(path)), message(3, Buffer.from('s')))
+    await raw.until(answered(3))
+    raw.send(rawFrame(FrameType.RstStream, 0, 1, '00000008'))
+    await eventually(() => refusedOf(deps)['cut_off'] === 1)
+    expect(sumOf(deps.metrics, 'otlp_bridge_received_requests_total')).toBe(2)
+  })
+
+  it('ends one that floods it, and serves the others', async () => {
+    const { address, deps } = await start()
+    const raw = await rawOf(address)
+    raw.send(
+      hello(),
+      ...Array.from({ length: 1000 }, (_, i) =>
+        Buffer.concat([headers(2 * i + 1, callFields(path)), rawFrame(FrameType.RstStream, 0, 2 * i + 1, '00000008')]),
+      ),
+    )
+    await raw.closed()
+    expect(
+      raw
+        .frames()
+        .find((frame) => frame.type === FrameType.GoAway)
+        ?.payload.readUInt32BE(4),
+    ).toBe(Http2Code.EnhanceYourCalm)
+    expect(closedOf(deps)).toEqual({ flood: 1 })
+    expect(await clientOf(address).call(path, Buffer.from('s'))).toMatchObject({ code: status.OK })
+  })
+
+  it('drops a client that never reads', async () => {
+    const { address, deps } = await start({ methods: [{ path: '/toy.Large/Get', handle: () => Buffer.alloc(8_000_000) }] })
+    const { hostname, port } = new URL(address)
+    const socket = connect(Number(port), hostname)
+    closers.push(() => socket.destroy())
+    socket.pause()
+    socket.on('error', () => {})
+    const wide = rawFrame(FrameType.WindowUpdate, 0, 0, '7f000000')
+    socket.write(Buffer.concat([hello([[4, 0x7f000000]]), wide, headers(1, callFields('/toy.Large/Get')), message(1, empty)]))
+    await eventually(() => closedOf(deps)['slow_reader'] === 1)
   })
 })
 
-describe('createGrpcServer, many at once', () => {
-  it('takes a thousand calls over one connection, as many at once as allowed', async () => {
-    const client = clientOf(await start())
-    const outcomes = await Promise.all(Array.from({ length: 1000 }, (_, i) => client.call(path, spans(i % 7))))
-    expect(outcomes.filter(({ code }) => code !== 0)).toEqual([])
-    expect(received()).toBe(1000)
+describe('stopping', () => {
+  it('answers what is under way, tells clients to go elsewhere, takes nothing new', async () => {
+    const { address, deps, listener } = await start()
+    let open = (): void => {}
+    deps.fake.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const client = clientOf(address)
+    const call = client.call(path, Buffer.from('s'))
+    const raw = await rawOf(address)
+    raw.send(hello())
+    await eventually(() => sumOf(deps.metrics, 'otlp_bridge_received_requests_total') === 1)
+    const stopped = listener.stop(5000)
+    await raw.until((frame) => frame.type === FrameType.GoAway)
+    open()
+    expect(await call).toMatchObject({ code: status.OK })
+    raw.destroy()
+    await stopped
+    expect(await clientOf(address).call(path, Buffer.from('s'))).toMatchObject({ code: status.UNAVAILABLE })
+    expect(openBooks(deps.metrics)).toEqual([])
   })
 
-  it('puts messages together whose pieces come mixed, one byte a frame', async () => {
-    const raw = await rawOf(await start())
-    const ids = Array.from({ length: 50 }, (_, i) => 2 * i + 1)
-    const bodies = new Map(ids.map((id) => [id, message(id, spans(id)).subarray(9)]))
-    raw.send(hello(), ...ids.map((id) => headers(id, callFields(path))))
-    for (let at = 0; at < 200; at++) {
-      const frames = ids.flatMap((id) => {
-        const body = bodies.get(id)?.subarray(at, at + 1) ?? Buffer.alloc(0)
-        const last = at === id + 4
-        return body.length === 0 ? [] : [rawFrame(FrameType.Data, last ? Flag.EndStream : 0, id, body)]
-      })
-      raw.send(...frames)
-    }
-    await eventually(() => deps.fake.batches.length === 50)
-    expect(deps.fake.batches.map((one) => one.items).sort((a, b) => a - b)).toEqual(ids)
-    expect(closedBy()).toEqual({})
-  })
-
-  it('takes twenty messages of 4 MiB at once, some of them cut off, and gives all memory back', async () => {
-    const address = await start({ limits: { pending: 24 * 1024 * 1024 } })
-    const size = 4 * 1024 * 1024
-    const clients = Array.from({ length: 4 }, () => clientOf(address))
-    for (let round = 0; round < 3; round++) {
-      const raw = await rawOf(address)
-      raw.send(hello(), headers(1, callFields(path)), message(1, spans(900_000)).subarray(0, 500_000))
-      const outcomes = await Promise.all(clients.map((client) => client.call(path, spans(size))))
-      // As many as may be on their way at once are taken, the others are told to come back.
-      expect(outcomes.every(({ code }) => code === status.OK || code === status.RESOURCE_EXHAUSTED)).toBe(true)
-      raw.destroy()
-    }
-    await eventually(() => countsOf(deps.metrics, 'otlp_bridge_refused_requests_total', 'reason')['cut_off'] === 3)
-    // Nothing is held back: as much as ever fits.
-    const outcomes = await Promise.all(clients.map((client) => client.call(path, spans(size))))
-    expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0, 0])
+  it('closes what is left after the time given', async () => {
+    const { address, deps, listener } = await start()
+    deps.fake.gate = new Promise(() => {})
+    const call = clientOf(address).call(path, Buffer.from('s'))
+    await eventually(() => sumOf(deps.metrics, 'otlp_bridge_received_requests_total') === 1)
+    await listener.stop(30)
+    expect(await call).toMatchObject({ code: status.UNAVAILABLE })
   })
 })
