@@ -9,19 +9,6 @@ export interface ListenerStatus {
   readonly addresses: readonly string[]
 }
 
-export interface QueueStatus {
-  readonly type: string
-  readonly ack: string
-  readonly batches: number
-  readonly items: number
-  readonly bytes: number
-  readonly maxBytes: number
-  /** Age of the oldest batch in milliseconds; absent when nothing waits. */
-  readonly oldestMs?: number
-  readonly deadItems: number
-  readonly fault?: string
-}
-
 /** One destination's place in the queue. */
 export interface LaneStatus {
   readonly batches: number
@@ -31,6 +18,13 @@ export interface LaneStatus {
   /** Age of the oldest batch in milliseconds; absent when nothing waits. */
   readonly oldestMs?: number
   readonly deadItems: number
+}
+
+/** The whole queue. */
+export interface QueueStatus extends LaneStatus {
+  readonly type: string
+  readonly ack: string
+  readonly fault?: string
 }
 
 export interface DestinationStatus {

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { BridgeError } from '../errors.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { bodyText } from './body.ts'
 import { defaultStrategies, readStrategies, type Strategies } from './strategies.ts'
 
 export interface StrategiesFileOptions {
@@ -24,21 +25,12 @@ export interface StrategiesFile {
 const downloadTimeoutMs = 1000
 const maxFileBytes = 16 * 2 ** 20
 
-class Unreadable extends Error {}
-
 async function download(url: string): Promise<string> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(downloadTimeoutMs) })
   // Jaeger's own rule: a server that is not ready yet means "the defaults".
   if (answer.status === 503) return 'null'
-  if (answer.status !== 200) throw new Unreadable(`the server answered HTTP ${answer.status}`)
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of answer.body ?? []) {
-    bytes += piece.byteLength
-    if (bytes > maxFileBytes) throw new Unreadable(`it is larger than ${maxFileBytes} bytes`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString()
+  if (answer.status !== 200) throw new Error(`the server answered HTTP ${answer.status}`)
+  return bodyText(answer, maxFileBytes)
 }
 
 const because = (cause: unknown): string =>

@@ -1,5 +1,6 @@
 /** Asks the old collector what a service is to be told, over HTTP or gRPC. Rule J-M15. */
 
+import { bodyText } from './body.ts'
 import type { SamplingStrategy } from './strategies.ts'
 import { serviceToProto, strategyFromJson, strategyFromProto } from './wire.ts'
 
@@ -16,14 +17,7 @@ async function askHttp(base: string, service: string, timeoutMs: number): Promis
   const url = new URL(base)
   url.searchParams.set('service', service)
   const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of answer.body ?? []) {
-    bytes += piece.byteLength
-    if (bytes > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`)
-    pieces.push(piece)
-  }
-  const text = Buffer.concat(pieces).toString()
+  const text = await bodyText(answer, maxAnswerBytes)
   if (answer.status !== 200) throw new Error(`HTTP ${answer.status}: ${text.trim().slice(0, 200)}`)
   const strategy = strategyFromJson(JSON.parse(text))
   if (strategy === undefined) throw new Error('the answer is not a sampling strategy')

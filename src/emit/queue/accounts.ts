@@ -2,7 +2,7 @@
 
 import type { Signal } from '../../otlp/intake.ts'
 import type { DestinationBooks, Metrics } from '../../telemetry/metrics.ts'
-import type { Lane } from './queue.ts'
+import type { Lane, LaneStats } from './queue.ts'
 
 export interface Held {
   readonly format: string
@@ -90,6 +90,21 @@ export function createAccounts(metrics: Metrics, destination: string): Accounts 
     get bytes() {
       return bytes
     },
+  }
+}
+
+/** Sums over a queue's lanes, the oldest of all. */
+export function totalsOf(lanes: readonly Pick<Lane, 'stats'>[]): LaneStats {
+  const all = lanes.map((lane) => lane.stats())
+  const sum = (what: 'batches' | 'items' | 'bytes' | 'maxBytes' | 'deadItems'): number => all.reduce((total, one) => total + one[what], 0)
+  const oldest = all.flatMap(({ oldestMs }) => (oldestMs === undefined ? [] : [oldestMs]))
+  return {
+    batches: sum('batches'),
+    items: sum('items'),
+    bytes: sum('bytes'),
+    maxBytes: sum('maxBytes'),
+    oldestMs: oldest.length === 0 ? undefined : Math.max(...oldest),
+    deadItems: sum('deadItems'),
   }
 }
 

@@ -11,7 +11,7 @@ import { crc32 } from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import type { DeadLetter } from './queue.ts'
-import { prepareRows } from './rows.ts'
+import { contentOf, prepareRows } from './rows.ts'
 import { openStore, storeFile } from './store.ts'
 import { closeEndedRuns, ownerlessText } from './tenure.ts'
 
@@ -67,12 +67,9 @@ export interface StoreInspection {
 const columns = 'id, destination, format, signal, items, bytes, reason, message, queued_at, died_at'
 
 const letterOf = (row: Record<string, unknown>): DeadLetter => ({
+  ...contentOf(row),
   id: Number(row['id']),
   destination: String(row['destination']),
-  format: String(row['format']),
-  signal: String(row['signal']) as Signal,
-  items: Number(row['items']),
-  bytes: Number(row['bytes']),
   reason: String(row['reason']),
   message: String(row['message']),
   queuedAtMs: Number(row['queued_at']),

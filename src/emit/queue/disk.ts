@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve as resolvePath } from 'node:path'
 import type { QueueSettings } from '../config.ts'
-import { exposeGauges } from './accounts.ts'
+import { exposeGauges, totalsOf } from './accounts.ts'
 import { createDiskLane, type DiskLane, type DiskLaneDeps } from './disk-lane.ts'
 import { createFaults } from './faults.ts'
 import { reportBrokenLogs } from './log-damage.ts'
@@ -281,17 +281,9 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   }
 
   const stats = (): QueueStats => {
-    const all = lanes.map((lane) => lane.stats())
-    const sum = (what: 'batches' | 'items' | 'bytes' | 'maxBytes' | 'deadItems'): number => all.reduce((total, one) => total + one[what], 0)
-    const oldest = all.flatMap(({ oldestMs }) => (oldestMs === undefined ? [] : [oldestMs]))
     const waitedMs = link.waitedMs()
     return {
-      batches: sum('batches'),
-      items: sum('items'),
-      bytes: sum('bytes'),
-      maxBytes: sum('maxBytes'),
-      oldestMs: oldest.length === 0 ? undefined : Math.max(...oldest),
-      deadItems: sum('deadItems'),
+      ...totalsOf(lanes),
       fault:
         faults.now?.message ?? (waitedMs > stuckAfterMs ? `the store has not answered for ${Math.round(waitedMs / 1000)} s` : undefined),
       stranded,

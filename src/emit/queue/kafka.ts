@@ -21,7 +21,7 @@ import { readBatches } from '../../net/kafka-records.ts'
 import type { Member } from '../../net/kafka-session.ts'
 import { cutRequest } from '../../otlp/cut.ts'
 import { ownsChunk } from '../../otlp/encode/chunks.ts'
-import { exposeGauges } from './accounts.ts'
+import { exposeGauges, totalsOf } from './accounts.ts'
 import { type KafkaQueueConfig, signals, topicOf } from './kafka-config.ts'
 import { createKafkaLane, type KafkaLane, type StartReader } from './kafka-lane.ts'
 import { encodeHead } from './kafka-message.ts'
@@ -210,20 +210,11 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
     put,
     refusal: () => refusalOf(1),
     setLanes,
-    stats() {
-      const all = lanes.map((lane) => lane.stats())
-      const sum = (what: 'batches' | 'items' | 'bytes' | 'deadItems'): number => all.reduce((total, one) => total + one[what], 0)
-      const oldest = all.flatMap(({ oldestMs }) => (oldestMs === undefined ? [] : [oldestMs]))
-      return {
-        batches: sum('batches'),
-        items: sum('items'),
-        bytes: sum('bytes'),
-        maxBytes: Number.MAX_SAFE_INTEGER,
-        oldestMs: oldest.length === 0 ? undefined : Math.max(...oldest),
-        deadItems: sum('deadItems'),
-        fault: writer.fault ?? connection.trouble(nowMs())[0] ?? lanes.flatMap((lane) => lane.trouble())[0],
-      }
-    },
+    stats: () => ({
+      ...totalsOf(lanes),
+      maxBytes: Number.MAX_SAFE_INTEGER,
+      fault: writer.fault ?? connection.trouble(nowMs())[0] ?? lanes.flatMap((lane) => lane.trouble())[0],
+    }),
     async close() {
       closed = true
       await Promise.all(lanes.map((lane) => lane.end(endMs)))

@@ -2,11 +2,11 @@
 
 import { BridgeError } from '../../errors.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import { type Accounts, createAccounts, exposeGauges } from './accounts.ts'
+import { type Accounts, createAccounts, exposeGauges, totalsOf } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
 import { letGo, type Recycle } from './holders.ts'
 import { deal, forwardDeal, fullAtTheDoor, fullLane, type OpenLane, stoppingError } from './put.ts'
-import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, QueueStats, RoutedBatch } from './queue.ts'
+import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, RoutedBatch } from './queue.ts'
 import { asQueued, createWaiting, type Entry } from './waiting.ts'
 
 export interface MemoryQueueOptions {
@@ -150,21 +150,6 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     return done
   }
 
-  const stats = (): QueueStats => {
-    const all = lanes.map((lane) => lane.stats())
-    const sum = (what: 'batches' | 'items' | 'bytes' | 'maxBytes'): number => all.reduce((total, one) => total + one[what], 0)
-    const oldest = all.flatMap(({ oldestMs }) => (oldestMs === undefined ? [] : [oldestMs]))
-    return {
-      batches: sum('batches'),
-      items: sum('items'),
-      bytes: sum('bytes'),
-      maxBytes: sum('maxBytes'),
-      oldestMs: oldest.length === 0 ? undefined : Math.max(...oldest),
-      deadItems: 0,
-      fault: undefined,
-    }
-  }
-
   setLanes(options.lanes)
   exposeGauges(metrics, () => lanes)
   return {
@@ -174,7 +159,7 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     put,
     refusal: (which) => (closed ? stoppingError() : fullAtTheDoor(lanes, which, maxSize)),
     setLanes: async (wanted) => setLanes(wanted),
-    stats,
+    stats: () => ({ ...totalsOf(lanes), fault: undefined }),
     async close() {
       closed = true
       for (const lane of lanes) lane.end('shutdown')

@@ -30,6 +30,14 @@ export interface Rows {
   freeBytes(): number
 }
 
+/** What a row says of its batch, in the stores' words. */
+export const contentOf = (row: Readonly<Record<string, unknown>>) => ({
+  format: String(row['format']),
+  signal: String(row['signal']) as Signal,
+  items: Number(row['items']),
+  bytes: Number(row['bytes']),
+})
+
 /** The checksum covers the value alone: a count that cannot be one must not make the books unreadable. */
 const saneItems = "(CASE WHEN typeof(items) = 'integer' AND items BETWEEN 0 AND 1000000000 THEN items ELSE 0 END)"
 
@@ -135,11 +143,8 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
         )
         .all(afterId, limit)
       return found.map((row) => ({
+        ...contentOf(row),
         id: Number(row['id']),
-        format: String(row['format']),
-        signal: String(row['signal']) as Signal,
-        items: Number(row['items']),
-        bytes: Number(row['bytes']),
         queuedAtMs: Number(row['queued_at']),
         maybeSent: Number(row['id']) <= (marks.get(Number(row['owner'])) ?? Number.POSITIVE_INFINITY),
         shared: row['shared'] === 1,
@@ -165,12 +170,9 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
         )
         .all()
       return found.map((row) => ({
+        ...contentOf(row),
         owner: Number(row['owner']),
-        format: String(row['format']),
-        signal: String(row['signal']) as Signal,
         batches: Number(row['batches']),
-        items: Number(row['items']),
-        bytes: Number(row['bytes']),
         oldestAtMs: Number(row['oldest']),
       }))
     },

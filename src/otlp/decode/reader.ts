@@ -88,6 +88,17 @@ export class ProtoReader {
     return this.at + length
   }
 
+  /** Reads fields up to `end`; `take` reads the value of a tag it knows, everything else is skipped. A closure a message: not where it is hot. */
+  fields(end: number, take: (tag: number) => boolean): void {
+    const outer = this.end
+    this.end = end
+    while (this.at < end) {
+      const tag = this.varint32()
+      if (!take(tag)) this.skip(tag)
+    }
+    this.end = outer
+  }
+
   /** Skips a field's value. Groups nest at most `depth` deep. */
   skip(tag: number, depth = 32): void {
     switch (tag & 7) {
@@ -115,4 +126,18 @@ export class ProtoReader {
         this.fail(`wire type ${tag & 7}`)
     }
   }
+}
+
+/** The text of a field of a message: the last one, as protobuf has it; '' when there is none. Throws OB_DECODE_PROTO. */
+export function textField(message: Uint8Array, field: number): string {
+  const reader = new ProtoReader(message)
+  let text = ''
+  reader.fields(reader.end, (tag) => {
+    if (tag !== ((field << 3) | WireType.Bytes)) return false
+    const end = reader.length()
+    text = Buffer.from(message.subarray(reader.at, end)).toString()
+    reader.at = end
+    return true
+  })
+  return text
 }

@@ -12,7 +12,7 @@
  */
 
 import type { Words } from '../time.ts'
-import { ProtoReader, WireType } from './reader.ts'
+import { ProtoReader, textField, WireType } from './reader.ts'
 
 /** What an endpoint did not take of a request it otherwise took. `rejectedItems` is never below 0. */
 export interface PartialSuccessResponse {
@@ -25,10 +25,9 @@ const text = new TextDecoder()
 /** `Export…ServiceResponse` → its partial success; undefined when it has none. Throws OB_DECODE_PROTO. */
 export function decodePartialSuccess(body: Uint8Array): PartialSuccessResponse | undefined {
   const reader = new ProtoReader(body)
-  const outer = reader.end
   const words: Words = { hi: 0, lo: 0 }
   let found: PartialSuccessResponse | undefined
-  while (reader.at < outer) {
+  while (reader.at < reader.end) {
     const tag = reader.varint32()
     if (tag !== ((1 << 3) | WireType.Bytes)) {
       reader.skip(tag)
@@ -36,10 +35,7 @@ export function decodePartialSuccess(body: Uint8Array): PartialSuccessResponse |
     }
     let rejectedItems = 0
     let errorMessage = ''
-    const end = reader.length()
-    reader.end = end
-    while (reader.at < end) {
-      const inner = reader.varint32()
+    reader.fields(reader.length(), (inner) => {
       if (inner === ((1 << 3) | WireType.Varint)) {
         reader.varint64(words)
         rejectedItems = Math.max(0, words.hi * 4294967296 + (words.lo >>> 0))
@@ -47,9 +43,9 @@ export function decodePartialSuccess(body: Uint8Array): PartialSuccessResponse |
         const stop = reader.length()
         errorMessage = text.decode(body.subarray(reader.at, stop))
         reader.at = stop
-      } else reader.skip(inner)
-    }
-    reader.end = outer
+      } else return false
+      return true
+    })
     found = { rejectedItems, errorMessage }
   }
   return found
@@ -57,32 +53,10 @@ export function decodePartialSuccess(body: Uint8Array): PartialSuccessResponse |
 
 /** The `message` of a `google.rpc.Status`, empty when it has none. Throws OB_DECODE_PROTO. */
 export function decodeStatusMessage(body: Uint8Array): string {
-  const reader = new ProtoReader(body)
-  let message = ''
-  while (reader.at < reader.end) {
-    const tag = reader.varint32()
-    if (tag === ((2 << 3) | WireType.Bytes)) {
-      const stop = reader.length()
-      message = text.decode(body.subarray(reader.at, stop))
-      reader.at = stop
-    } else reader.skip(tag)
-  }
-  return message
+  return textField(body, 2)
 }
 
 const retryInfoType = /(^|\/)google\.rpc\.RetryInfo$/
-
-/** Calls back with the tag of every field up to the end of the length-delimited one that begins here; what is not taken is skipped. */
-function fields(reader: ProtoReader, take: (tag: number) => boolean): void {
-  const end = reader.length()
-  const outer = reader.end
-  reader.end = end
-  while (reader.at < end) {
-    const tag = reader.varint32()
-    if (!take(tag)) reader.skip(tag)
-  }
-  reader.end = outer
-}
 
 /** `RetryInfo` → its delay in seconds, never below 0. */
 function readRetryDelay(value: Uint8Array): number {
@@ -96,7 +70,7 @@ function readRetryDelay(value: Uint8Array): number {
       reader.skip(tag)
       continue
     }
-    fields(reader, (inner) => {
+    reader.fields(reader.length(), (inner) => {
       if (inner === ((1 << 3) | WireType.Varint)) {
         reader.varint64(words)
         seconds = words.hi * 4294967296 + (words.lo >>> 0)
@@ -122,7 +96,7 @@ export function decodeRetryDelay(status: Uint8Array): number | undefined {
     }
     let type = ''
     let value: Uint8Array | undefined
-    fields(reader, (inner) => {
+    reader.fields(reader.length(), (inner) => {
       if (inner !== ((1 << 3) | WireType.Bytes) && inner !== ((2 << 3) | WireType.Bytes)) return false
       const stop = reader.length()
       const bytes = status.subarray(reader.at, stop)

@@ -31,24 +31,12 @@ interface Cursor {
 export function decodeTraces(bytes: Uint8Array): Traces {
   const cursor: Cursor = { reader: new ProtoReader(bytes), keys: createKeyTable(() => 0), words: { hi: 0, lo: 0 } }
   const resourceSpans: ResourceSpans[] = []
-  message(cursor, bytes.length, (tag) => {
+  cursor.reader.fields(bytes.length, (tag) => {
     if (tag !== 0x0a) return false
     resourceSpans.push(readResourceSpans(cursor))
     return true
   })
   return { resourceSpans }
-}
-
-/** Reads fields up to `end`; `take` reads the value of a tag it knows, everything else is skipped. */
-function message(cursor: Cursor, end: number, take: (tag: number) => boolean): void {
-  const { reader } = cursor
-  const outer = reader.end
-  reader.end = end
-  while (reader.at < end) {
-    const tag = reader.varint32()
-    if (!take(tag)) reader.skip(tag)
-  }
-  reader.end = outer
 }
 
 function readText({ reader }: Cursor): Text {
@@ -71,10 +59,10 @@ function readId({ reader }: Cursor, width: number): number[] {
 function readResourceSpans(cursor: Cursor): ResourceSpans {
   const attributes: KeyValue[] = []
   const scopeSpans: ScopeSpans[] = []
-  message(cursor, cursor.reader.length(), (tag) => {
+  cursor.reader.fields(cursor.reader.length(), (tag) => {
     if (tag === 0x12) scopeSpans.push(readScopeSpans(cursor))
     else if (tag === 0x0a) {
-      message(cursor, cursor.reader.length(), (inner) => {
+      cursor.reader.fields(cursor.reader.length(), (inner) => {
         if (inner !== 0x0a) return false
         attributes.push(readKeyValue(cursor, maxDepth))
         return true
@@ -89,10 +77,10 @@ function readScopeSpans(cursor: Cursor): ScopeSpans {
   let scopeName: Text = ''
   let scopeVersion: Text = ''
   const spans: Span[] = []
-  message(cursor, cursor.reader.length(), (tag) => {
+  cursor.reader.fields(cursor.reader.length(), (tag) => {
     if (tag === 0x12) spans.push(readSpan(cursor))
     else if (tag === 0x0a) {
-      message(cursor, cursor.reader.length(), (inner) => {
+      cursor.reader.fields(cursor.reader.length(), (inner) => {
         if (inner === 0x0a) scopeName = readText(cursor)
         else if (inner === 0x12) scopeVersion = readText(cursor)
         else return false
@@ -115,7 +103,7 @@ function readSpan(cursor: Cursor): Span {
   const attributes: KeyValue[] = []
   const events: Event[] = []
   const links: Link[] = []
-  message(cursor, reader.length(), (tag) => {
+  reader.fields(reader.length(), (tag) => {
     switch (tag) {
       case 0x0a:
         trace = readId(cursor, 16)
@@ -164,7 +152,7 @@ function readSpan(cursor: Cursor): Span {
         counts.links = reader.varint32()
         return true
       case 0x7a:
-        message(cursor, reader.length(), (inner) => {
+        reader.fields(reader.length(), (inner) => {
           if (inner === 0x12) texts.statusMessage = readText(cursor)
           else if (inner === 0x18) counts.statusCode = reader.varint32()
           else return false
@@ -209,7 +197,7 @@ function readSpan(cursor: Cursor): Span {
 function readEvent(cursor: Cursor): Event {
   const { reader, words } = cursor
   const result = { timeHi: 0, timeLo: 0, name: '' as Text, attributes: [] as KeyValue[], droppedAttributesCount: 0 }
-  message(cursor, reader.length(), (tag) => {
+  reader.fields(reader.length(), (tag) => {
     if (tag === 0x09) {
       reader.fixed64(words)
       result.timeHi = words.hi
@@ -228,7 +216,7 @@ function readLink(cursor: Cursor): Link {
   let trace: number[] = [0, 0, 0, 0]
   let id: number[] = [0, 0]
   const result = { traceState: '' as Text, attributes: [] as KeyValue[], droppedAttributesCount: 0, flags: 0 }
-  message(cursor, reader.length(), (tag) => {
+  reader.fields(reader.length(), (tag) => {
     if (tag === 0x0a) trace = readId(cursor, 16)
     else if (tag === 0x12) id = readId(cursor, 8)
     else if (tag === 0x1a) result.traceState = readText(cursor)
@@ -247,7 +235,7 @@ function readKeyValue(cursor: Cursor, depth: number): KeyValue {
   const { reader, keys } = cursor
   let key = keys.ofText('')
   let value = empty
-  message(cursor, reader.length(), (tag) => {
+  reader.fields(reader.length(), (tag) => {
     if (tag === 0x0a) {
       const end = reader.length()
       key = keys.find(reader.bytes, reader.view, reader.at, end)
@@ -265,7 +253,7 @@ function readAnyValue(cursor: Cursor, depth: number): AnyValue {
   const { reader, words } = cursor
   if (depth === 0) reader.fail('values nested too deep')
   let value = empty
-  message(cursor, reader.length(), (tag) => {
+  reader.fields(reader.length(), (tag) => {
     switch (tag) {
       case 0x0a:
       case 0x3a: {
@@ -287,7 +275,7 @@ function readAnyValue(cursor: Cursor, depth: number): AnyValue {
         return true
       case 0x2a: {
         const values: AnyValue[] = []
-        message(cursor, reader.length(), (inner) => {
+        reader.fields(reader.length(), (inner) => {
           if (inner !== 0x0a) return false
           values.push(readAnyValue(cursor, depth - 1))
           return true
@@ -297,7 +285,7 @@ function readAnyValue(cursor: Cursor, depth: number): AnyValue {
       }
       case 0x32: {
         const values: KeyValue[] = []
-        message(cursor, reader.length(), (inner) => {
+        reader.fields(reader.length(), (inner) => {
           if (inner !== 0x0a) return false
           values.push(readKeyValue(cursor, depth - 1))
           return true
