@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
 import type { Guard } from '../ingest/guard.ts'
-import { openSecurity, type Security } from '../ingest/security.ts'
+import { type Security, startBehind } from '../ingest/security.ts'
 import { withoutSchemas } from '../net/fastify.ts'
 import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Exposition } from '../telemetry/exposition.ts'
@@ -112,15 +112,8 @@ function guarded(guard: Guard | undefined, pass: RequestListener): RequestListen
 }
 
 /** Starts the admin port. Throws OB_LISTEN when the port is taken, and OB_CONFIG for files of `tls` and `auth`. */
-export async function startAdmin(config: AdminConfig, deps: AdminDeps): Promise<Listener> {
-  const security = await openSecurity('admin', config, healthPaths, deps)
-  try {
-    return await startSecured(config, deps, security)
-  } catch (error) {
-    security.close()
-    throw error
-  }
-}
+export const startAdmin = (config: AdminConfig, deps: AdminDeps): Promise<Listener> =>
+  startBehind('admin', config, healthPaths, deps, (security) => startSecured(config, deps, security))
 
 async function startSecured(config: AdminConfig, deps: AdminDeps, security: Security): Promise<Listener> {
   // Fastify wants to make its server; ours are one an address, and share its router.

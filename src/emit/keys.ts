@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { byteSize, duration } from '../config/units.ts'
+import { clientTlsKeys } from '../net/tls-config.ts'
 
 const MiB = 2 ** 20
 
@@ -106,23 +107,9 @@ const keepAliveKeys = {
 
 const concurrency = z.number().int().min(1).max(256).describe('Requests under way at the same time.')
 
-const file = (what: string) =>
-  z
-    .string()
-    .min(1)
-    .refine((value) => !value.includes('-----BEGIN'), { error: 'expected the path of a PEM file, not what is in it' })
-    .optional()
-    .describe(what)
-
-const tls = z
-  .strictObject({
-    ca: file('PEM file with the authorities to trust, instead of those that Node.js knows.'),
-    cert: file('PEM file with our certificate, for endpoints that ask for one; intermediate authorities behind it.'),
-    key: file('PEM file with the private key of `cert`, not encrypted.'),
-  })
-  .refine((value) => value.key === undefined || value.cert !== undefined, { error: 'missing: key is given without it', path: ['cert'] })
-  .refine((value) => value.cert === undefined || value.key !== undefined, { error: 'missing: cert is given without it', path: ['key'] })
-  .describe('Certificates for TLS. The files are read at the start, and again when they change: new connections use what is new.')
+const tls = clientTlsKeys('endpoints').describe(
+  'Certificates for TLS. The files are read at the start, and again when they change: new connections use what is new.',
+)
 
 const destination = z.string().min(1).max(64).describe('Name of the destination in metrics and logs.')
 

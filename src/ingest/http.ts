@@ -20,7 +20,7 @@ import { createDecompressor, type Encoding, encodingOf } from './decompress.ts'
 import type { Guard } from './guard.ts'
 import { asBridgeError, cellsByReason, type Receipt, type Receiver } from './receive.ts'
 import type { HttpLimits, HttpTimeouts, ListenerAuth, ListenerTls } from './schema.ts'
-import { openSecurity, type Security } from './security.ts'
+import { type Security, startBehind } from './security.ts'
 
 /** What a protocol does with bodies posted to one path. */
 export interface BodyRoute {
@@ -94,15 +94,8 @@ const headerOf = (request: IncomingMessage, name: string): string | undefined =>
 type BoundServer = Bound & WebServer
 
 /** Starts a server on every address of the host. Throws OB_LISTEN, or OB_CONFIG for files of `tls` and `auth`. */
-export async function startHttp(options: HttpOptions, deps: AdapterDeps): Promise<Listener> {
-  const security = await openSecurity(options.section, options, options.healthPaths ?? [], deps)
-  try {
-    return await startSecured(options, deps, security)
-  } catch (error) {
-    security.close()
-    throw error
-  }
-}
+export const startHttp = (options: HttpOptions, deps: AdapterDeps): Promise<Listener> =>
+  startBehind(options.section, options, options.healthPaths ?? [], deps, (security) => startSecured(options, deps, security))
 
 async function startSecured(options: HttpOptions, deps: AdapterDeps, security: Security): Promise<Listener> {
   const { tls, guard } = security

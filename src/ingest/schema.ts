@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { byteSize, duration } from '../config/units.ts'
+import { filePath } from '../net/tls-config.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
 
 const count = (fallback: number, meaning: string) => z.number().int().positive().default(fallback).describe(meaning)
@@ -85,13 +86,6 @@ export const httpTimeouts = z
 
 export type HttpTimeouts = z.infer<typeof httpTimeouts>
 
-const file = (what: string) =>
-  z
-    .string()
-    .min(1)
-    .refine((value) => !value.includes('-----BEGIN'), { error: 'expected the path of a file, not what is in it' })
-    .describe(what)
-
 const reload = duration
   .refine((value) => value >= 100, { error: 'expected at least 100ms' })
   .default(10_000)
@@ -100,9 +94,9 @@ const reload = duration
 /** `tls` of a listener over TCP. */
 export const listenerTls = z
   .strictObject({
-    cert: file('PEM file with our certificate, intermediate authorities behind it.'),
-    key: file('PEM file with the private key of `cert`, not encrypted.'),
-    clientCa: file('PEM file with the authorities of clients: given, clients are asked for a certificate.').optional(),
+    cert: filePath('PEM file with our certificate, intermediate authorities behind it.'),
+    key: filePath('PEM file with the private key of `cert`, not encrypted.'),
+    clientCa: filePath('PEM file with the authorities of clients: given, clients are asked for a certificate.').optional(),
     clientAuth: z
       .enum(['require', 'request'])
       .optional()
@@ -136,7 +130,7 @@ const user = z
       .min(1, { error: 'expected a password, not empty; is its environment variable set?' })
       .optional()
       .describe('Password; best out of the environment.'),
-    passwordFile: file('File that holds the password and nothing else.').optional(),
+    passwordFile: filePath('File that holds the password and nothing else.').optional(),
   })
   .refine((value) => (value.password === undefined) !== (value.passwordFile === undefined), {
     error: 'expected either password or passwordFile',
@@ -152,7 +146,7 @@ const apiKey = z
       .transform((value) => value.toLowerCase())
       .describe('Header, or gRPC metadata, that holds the key.'),
     keys: z.array(token).default([]).describe('Keys; best out of the environment.'),
-    keysFile: file('File with one key a line.').optional(),
+    keysFile: filePath('File with one key a line.').optional(),
   })
   .refine((value) => value.keys.length > 0 || value.keysFile !== undefined, { error: 'expected keys or keysFile', path: ['keys'] })
 
@@ -160,9 +154,9 @@ const apiKey = z
 export const listenerAuth = z
   .strictObject({
     basic: z.array(user).default([]).describe('Users and passwords: `{ user, password }` or `{ user, passwordFile }`.'),
-    htpasswdFile: file('File with `user:password`, `user:{SHA256}digest` or `user:{SHA}digest` a line, digests in base64.').optional(),
+    htpasswdFile: filePath('File with `user:password`, `user:{SHA256}digest` or `user:{SHA}digest` a line, digests in base64.').optional(),
     bearer: z.array(token).default([]).describe('Bearer tokens; best out of the environment.'),
-    bearerFile: file('File with one bearer token a line.').optional(),
+    bearerFile: filePath('File with one bearer token a line.').optional(),
     apiKey: apiKey.optional().describe('Keys in a header of their own.'),
     except: z
       .array(z.string().regex(/^\//, { error: 'expected a path such as /health' }))

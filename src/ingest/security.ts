@@ -26,6 +26,23 @@ export interface Security {
   close(): void
 }
 
+/** Opens it as {@link openSecurity} does and starts what is behind it; when that fails, closes it again. */
+export async function startBehind<Started>(
+  section: string,
+  config: SecurityConfig,
+  healthPaths: readonly string[],
+  deps: SecurityDeps,
+  start: (security: Security) => Promise<Started>,
+): Promise<Started> {
+  const security = await openSecurity(section, config, healthPaths, deps)
+  try {
+    return await start(security)
+  } catch (error) {
+    security.close()
+    throw error
+  }
+}
+
 /**
  * Reads certificates and credentials, only where a section asks for them. @param section of the listener: `ingest.zipkin`.
  * @param healthPaths open without credentials unless `auth.except` says otherwise. Throws OB_CONFIG.

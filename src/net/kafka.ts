@@ -4,25 +4,11 @@ import { readFile } from 'node:fs/promises'
 import type { BaseOptions } from '@platformatic/kafka'
 import { z } from 'zod'
 import { BridgeError } from '../errors.ts'
-
-const file = (what: string) =>
-  z
-    .string()
-    .min(1)
-    .refine((value) => !value.includes('-----BEGIN'), { error: 'expected the path of a file, not what is in it' })
-    .optional()
-    .describe(what)
+import { clientTlsKeys, filePath } from './tls-config.ts'
 
 const broker = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/,]+)(:\d{1,5})?$/, { error: 'expected host:port' })
 
-const tls = z
-  .strictObject({
-    ca: file('PEM file with the authorities to trust, instead of those that Node.js knows.'),
-    cert: file('PEM file with our certificate, for brokers that ask for one; intermediate authorities behind it.'),
-    key: file('PEM file with the private key of `cert`, not encrypted.'),
-  })
-  .refine((value) => value.key === undefined || value.cert !== undefined, { error: 'missing: key is given without it', path: ['cert'] })
-  .refine((value) => value.cert === undefined || value.key !== undefined, { error: 'missing: cert is given without it', path: ['key'] })
+const tls = clientTlsKeys('brokers')
   .optional()
   .describe('TLS to the brokers; `{}` trusts the authorities that Node.js knows. The files are read at the start.')
 
@@ -31,7 +17,7 @@ const sasl = z
     mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('How we show who we are.'),
     username: z.string().min(1),
     password: z.string().min(1).optional().describe('Better taken from the environment, or out of `passwordFile`.'),
-    passwordFile: file('File with the password, read at each connection; blanks and line ends around it are ignored.'),
+    passwordFile: filePath('File with the password, read at each connection; blanks and line ends around it are ignored.').optional(),
   })
   .refine((value) => (value.password === undefined) !== (value.passwordFile === undefined), {
     error: 'exactly one of password and passwordFile is needed',
