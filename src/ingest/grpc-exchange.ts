@@ -8,33 +8,11 @@ import type { Http2Stream } from '../net/http2-stream.ts'
 import type { AdapterDeps } from './adapter.ts'
 import { createBufferPool } from './buffers.ts'
 import { createDecompressor } from './decompress.ts'
-import type { GrpcBody, GrpcMethod, GrpcOptions } from './grpc.ts'
 import { type MessageOptions, MessageReader } from './grpc-message.ts'
+import type { GrpcBody, GrpcMethod, GrpcOptions, GrpcStreamCall, GrpcStreamMethod } from './grpc-method.ts'
 import { answerEnd, answerHead, GrpcCode, refusalFields, statusFields, trailersOnly } from './grpc-status.ts'
 import type { Guard } from './guard.ts'
 import { asBridgeError } from './receive.ts'
-
-/** What a call with any number of messages either way is made of, on our side. */
-export interface GrpcStreamCall {
-  message(message: Uint8Array): void
-  /** The caller has said all. */
-  end(): void
-  /** The caller is gone. */
-  closed(): void
-}
-
-/** Where such a call's answers go. */
-export interface GrpcSink {
-  send(message: Uint8Array): void
-  finish(code: number, message: string): void
-}
-
-export interface GrpcStreamMethod {
-  readonly path: string
-  open(sink: GrpcSink): GrpcStreamCall
-  /** Called about once a second. */
-  readonly tick?: (() => void) | undefined
-}
 
 type Route =
   | { readonly kind: 'body'; readonly body: GrpcBody }

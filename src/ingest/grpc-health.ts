@@ -7,30 +7,16 @@
  */
 
 import { BridgeError } from '../errors.ts'
-import { ProtoReader } from '../otlp/decode/reader.ts'
-import type { GrpcStreamMethod } from './grpc-exchange.ts'
+import { textField } from '../otlp/decode/reader.ts'
+import type { GrpcStreamMethod } from './grpc-method.ts'
 import { GrpcCode } from './grpc-status.ts'
 
 const serving = Uint8Array.of(0x08, 1)
 const notServing = Uint8Array.of(0x08, 2)
 const serviceUnknown = Uint8Array.of(0x08, 3)
 
-/** The service asked about; '' is the server as a whole. Throws OB_DECODE_PROTO. */
-function serviceIn(message: Uint8Array): string {
-  const reader = new ProtoReader(message)
-  let service = ''
-  while (reader.at < reader.end) {
-    const tag = reader.varint32()
-    if (tag !== 0x0a) {
-      reader.skip(tag)
-      continue
-    }
-    const end = reader.length()
-    service = Buffer.from(message.subarray(reader.at, end)).toString()
-    reader.at = end
-  }
-  return service
-}
+/** The service asked about; '' is the server as a whole. */
+const serviceIn = (message: Uint8Array): string => textField(message, 1)
 
 /** @param services full names, such as `jaeger.api_v2.CollectorService`. @param trouble why the bridge is not well; undefined: it is */
 export function healthMethods(services: readonly string[], trouble: () => string | undefined): readonly GrpcStreamMethod[] {

@@ -10,7 +10,7 @@
 
 import { ProtoReader } from '../otlp/decode/reader.ts'
 import { describeFile, type GrpcDescriptor, healthFile, type ProtoFile } from './grpc-descriptors.ts'
-import type { GrpcStreamMethod } from './grpc-exchange.ts'
+import type { GrpcStreamMethod } from './grpc-method.ts'
 import { lengthField, numberField } from './grpc-proto.ts'
 import { GrpcCode } from './grpc-status.ts'
 

@@ -1,72 +1,23 @@
 /**
- * gRPC servers of ingest: what a listener declares, and its start. Unary methods over bytes, health, reflection.
- * The road of a call is in grpc-exchange.ts, that of a connection in grpc-server.ts, HTTP/2 itself in net/http2.ts.
+ * The start of a gRPC listener: its sockets, TLS, what a successor takes over. What it declares is in grpc-method.ts,
+ * the road of a call in grpc-exchange.ts, that of a connection in grpc-server.ts, HTTP/2 itself in net/http2.ts.
  */
 
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { BridgeError } from '../errors.ts'
 import { holdsSocket, listenAfter } from '../net/hand-over.ts'
 import type { ServerTls } from '../net/server-tls.ts'
 import type { AdapterDeps, Listener } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
-import type { ProtoFile } from './grpc-descriptors.ts'
+import type { GrpcOptions } from './grpc-method.ts'
 import { createGrpcServer, type GrpcServer } from './grpc-server.ts'
 import { grpcHealthPaths } from './guard.ts'
-import { cellsByReason, type Receipt, type Receiver } from './receive.ts'
-import type { GrpcLimits, GrpcTimeouts, ListenerAuth, ListenerTls } from './schema.ts'
-import { openSecurity, type Security } from './security.ts'
-
-/** Metadata of a call by lower-case name. */
-export type GrpcHeader = (name: string) => string | undefined
-
-/** One unary method: the bytes of the request message in, the bytes of the answer out. */
-export interface GrpcMethod {
-  /** `/jaeger.api_v2.SamplingManager/GetSamplingStrategy` */
-  readonly path: string
-  /** Throws or rejects with a BridgeError, whose row gives the gRPC status. `message` must not be kept. */
-  handle(message: Uint8Array, header: GrpcHeader): Promise<Uint8Array> | Uint8Array
-}
-
-/** A unary method whose message holds items for the intake. */
-export interface GrpcBody {
-  /** `/jaeger.api_v2.CollectorService/PostSpans` */
-  readonly path: string
-  readonly receiver: Receiver
-  /** Looks at metadata before the message is taken. */
-  readonly checkHead?: ((header: GrpcHeader) => BridgeError | undefined) | undefined
-  /** The answer's message; empty unless given. */
-  readonly answer?: ((receipt: Receipt) => Uint8Array) | undefined
-}
-
-export interface GrpcOptions {
-  /** Section of the configuration, for messages: `ingest.jaeger.grpc`. */
-  readonly section: string
-  readonly host: string
-  readonly port: number
-  readonly limits: GrpcLimits
-  readonly timeouts: GrpcTimeouts
-  readonly tls?: ListenerTls | undefined
-  readonly auth?: ListenerAuth | undefined
-  readonly bodies: readonly GrpcBody[]
-  readonly methods?: readonly GrpcMethod[] | undefined
-  /** Why the bridge is not well, for `grpc.health.v1.Health`; undefined: it is. */
-  trouble(): string | undefined
-  /** Whether `grpc.reflection` is answered, and the files of the services here. */
-  readonly reflection?: boolean | undefined
-  readonly files?: readonly ProtoFile[] | undefined
-}
+import { cellsByReason } from './receive.ts'
+import { type Security, startBehind } from './security.ts'
 
 /** Starts a server on every address of the host. Throws OB_LISTEN, or OB_CONFIG for the files of `tls` and `auth`. */
-export async function startGrpc(options: GrpcOptions, deps: AdapterDeps): Promise<Listener> {
-  const security = await openSecurity(options.section, options, grpcHealthPaths, deps)
-  try {
-    return await startSecured(options, deps, security)
-  } catch (error) {
-    security.close()
-    throw error
-  }
-}
+export const startGrpc = (options: GrpcOptions, deps: AdapterDeps): Promise<Listener> =>
+  startBehind(options.section, options, grpcHealthPaths, deps, (security) => startSecured(options, deps, security))
 
 async function startSecured(options: GrpcOptions, deps: AdapterDeps, security: Security): Promise<Listener> {
   const { tls } = security

@@ -26,28 +26,8 @@ export interface Security {
   close(): void
 }
 
-/** Opens it as {@link openSecurity} does and starts what is behind it; when that fails, closes it again. */
-export async function startBehind<Started>(
-  section: string,
-  config: SecurityConfig,
-  healthPaths: readonly string[],
-  deps: SecurityDeps,
-  start: (security: Security) => Promise<Started>,
-): Promise<Started> {
-  const security = await openSecurity(section, config, healthPaths, deps)
-  try {
-    return await start(security)
-  } catch (error) {
-    security.close()
-    throw error
-  }
-}
-
-/**
- * Reads certificates and credentials, only where a section asks for them. @param section of the listener: `ingest.zipkin`.
- * @param healthPaths open without credentials unless `auth.except` says otherwise. Throws OB_CONFIG.
- */
-export async function openSecurity(
+/** Reads certificates and credentials, only where a section asks for them. */
+async function openSecurity(
   section: string,
   config: SecurityConfig,
   healthPaths: readonly string[],
@@ -71,6 +51,27 @@ export async function openSecurity(
     }
   } catch (error) {
     tls?.close()
+    throw error
+  }
+}
+
+/**
+ * Reads certificates and credentials, only where a section asks for them, and starts what is behind them; closes them when that fails.
+ * @param section of the listener: `ingest.zipkin`. @param healthPaths open without credentials unless `auth.except` says otherwise.
+ * Throws OB_CONFIG, and whatever `start` does.
+ */
+export async function startBehind<Started>(
+  section: string,
+  config: SecurityConfig,
+  healthPaths: readonly string[],
+  deps: SecurityDeps,
+  start: (security: Security) => Promise<Started>,
+): Promise<Started> {
+  const security = await openSecurity(section, config, healthPaths, deps)
+  try {
+    return await start(security)
+  } catch (error) {
+    security.close()
     throw error
   }
 }

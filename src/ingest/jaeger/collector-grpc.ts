@@ -1,7 +1,8 @@
 /** The Jaeger collector's gRPC endpoint, 14250. Rules J-R1 to J-R7 of the mapping. */
 
 import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
-import { type GrpcMethod, startGrpc } from '../grpc.ts'
+import { startGrpc } from '../grpc.ts'
+import type { GrpcMethod } from '../grpc-method.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver } from '../receive.ts'
 import { collectorFiles } from './api-v2.ts'

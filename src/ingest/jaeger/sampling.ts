@@ -2,10 +2,11 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BridgeError } from '../../errors.ts'
-import { ProtoReader, WireType } from '../../otlp/decode/reader.ts'
+import { textField } from '../../otlp/decode/reader.ts'
 import type { AdapterDeps, Listener } from '../adapter.ts'
 import type { SamplingAnswer, SamplingLookup } from '../format.ts'
-import { type GrpcMethod, startGrpc } from '../grpc.ts'
+import { startGrpc } from '../grpc.ts'
+import type { GrpcMethod } from '../grpc-method.ts'
 import { replyText, startHttp } from '../http.ts'
 import type { Pages } from '../pages.ts'
 import { samplingFiles } from './api-v2.ts'
@@ -75,29 +76,13 @@ export function startJaegerSampling(config: JaegerSamplingConfig, lookup: Sampli
 
 // message SamplingStrategyParameters { string serviceName = 1; }
 
-/** The service asked for; '' when none is named, as Jaeger takes it. Throws OB_DECODE_PROTO. */
-function serviceIn(message: Uint8Array): string {
-  const reader = new ProtoReader(message)
-  let service = ''
-  while (reader.at < reader.end) {
-    const tag = reader.varint32()
-    if (tag !== ((1 << 3) | WireType.Bytes)) {
-      reader.skip(tag)
-      continue
-    }
-    const end = reader.length()
-    service = Buffer.from(message.subarray(reader.at, end)).toString()
-    reader.at = end
-  }
-  return service
-}
-
 /** `SamplingManager/GetSamplingStrategy`, for the ports 14250 and 5779. Rule J-R2. */
 export function samplingMethod(lookup: SamplingLookup): GrpcMethod {
   return {
     path: '/jaeger.api_v2.SamplingManager/GetSamplingStrategy',
     async handle(message) {
-      const service = serviceIn(message)
+      // '' when none is named, as Jaeger takes it.
+      const service = textField(message, 1)
       try {
         return (await lookup(service)).proto
       } catch (cause) {

@@ -2,7 +2,8 @@
 
 import type { Signal } from '../../otlp/intake.ts'
 import type { AdapterDeps, Listener, OtlpTranslators } from '../adapter.ts'
-import { type GrpcBody, startGrpc } from '../grpc.ts'
+import { startGrpc } from '../grpc.ts'
+import type { GrpcBody } from '../grpc-method.ts'
 import type { Pages } from '../pages.ts'
 import { createReceiver } from '../receive.ts'
 import type { OtlpGrpcConfig } from './config.ts'

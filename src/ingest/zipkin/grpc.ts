@@ -1,7 +1,8 @@
 /** Zipkin over gRPC: `zipkin.proto3.SpanService/Report`, on the port of HTTP or one of its own (mapping, other transports). */
 
 import type { AdapterDeps, BodyTranslator, Listener } from '../adapter.ts'
-import { type GrpcOptions, startGrpc } from '../grpc.ts'
+import { startGrpc } from '../grpc.ts'
+import type { GrpcOptions } from '../grpc-method.ts'
 import { createGrpcServer, type GrpcServer } from '../grpc-server.ts'
 import type { Guard } from '../guard.ts'
 import type { Pages } from '../pages.ts'

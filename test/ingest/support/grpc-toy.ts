@@ -2,7 +2,8 @@
 
 import { afterEach } from 'vitest'
 import type { Listener } from '../../../src/ingest/adapter.ts'
-import { type GrpcMethod, type GrpcOptions, startGrpc } from '../../../src/ingest/grpc.ts'
+import { startGrpc } from '../../../src/ingest/grpc.ts'
+import type { GrpcMethod, GrpcOptions } from '../../../src/ingest/grpc-method.ts'
 import { createReceiver } from '../../../src/ingest/receive.ts'
 import { grpcLimits, grpcTimeouts } from '../../../src/ingest/schema.ts'
 import { HpackDecoder } from '../../../src/net/hpack.ts'
