@@ -36,6 +36,8 @@ export interface PipelineDeps {
   readonly random: () => number
   /** Name of the whole bridge, the same for all of its workers; default: one made up. */
   readonly instanceId?: string
+  /** True for workers: they listen on the same ports. Alone, a listener has its port for itself, and the system says when it is taken. */
+  readonly sharePorts?: boolean
   /** False for all workers but the first: their ports are taken already, by their siblings. */
   readonly claimPorts?: boolean
   /** Called when a reload changes `log.level`. */
@@ -140,11 +142,12 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   health.warn('sampling', () => sampling.trouble())
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
 
+  const sharePorts = deps.sharePorts === true && canSharePorts
   let claims = deps.claimPorts !== false
   const endpoints = createEndpoints({
-    reusePort: canSharePorts,
+    reusePort: sharePorts,
     claim: async (name, place) => {
-      if (canSharePorts && claims) await claimPlace(name, place)
+      if (sharePorts && claims) await claimPlace(name, place)
     },
     drainMs: reloadDrainMs,
   })
@@ -171,7 +174,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     },
     sampling: (service) => sampling.lookup(service),
     chunks,
-    reusePort: canSharePorts,
+    reusePort: sharePorts,
     instanceId,
     translate,
   })

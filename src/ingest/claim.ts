@@ -1,6 +1,6 @@
 /**
- * Listeners may share their ports: with other workers, and for a moment with their successors when the configuration changes. The
- * system then no longer says that a port is taken by a stranger who shares his, too; so it is asked before.
+ * Workers share their ports. The system then no longer says that a port is taken by a stranger who shares his, too; so it is asked
+ * before. Who connects in that moment is cut off: a bridge without workers does not ask.
  */
 
 import { createSocket } from 'node:dgram'

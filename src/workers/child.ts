@@ -43,6 +43,7 @@ export async function runChild(channel: Channel, deps: ChildDeps): Promise<numbe
         nowMs: Date.now,
         random: Math.random,
         instanceId,
+        sharePorts: true,
         claimPorts,
         setLogLevel: log.setLevel,
       })
