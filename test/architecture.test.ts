@@ -119,6 +119,24 @@ describe('arrows', () => {
     expect(found).toEqual([])
   })
 
+  it('carriers know no format, and nobody but the list of formats knows them', () => {
+    const folder = `(${carriers.join('|')})`
+    const ofFormat = new RegExp(`^src/(ingest|translate)/(${formats.join('|')})/`)
+    const found = sources.filter(({ file }) => new RegExp(`^src/ingest/${folder}/`).test(file))
+    expect(found.flatMap(({ file, imports }) => imports.filter((one) => ofFormat.test(one)).map((one) => `${file} → ${one}`))).toEqual([])
+    for (const one of carriers) {
+      const config = one === 'kafka' ? [/^src\/preflight\/kafka\.ts$/] : []
+      expect(intruders(new RegExp(`^src/ingest/${one}/`), [new RegExp(`^src/ingest/(${one}/|index\\.ts$)`), ...config])).toEqual([])
+    }
+  })
+
+  it('sampling knows the wire and the leaves, and reaches listeners as a function alone', () => {
+    const allowed = [/^src\/sampling\//, /^src\/otlp\/decode\/reader\.ts$/, errors, /^src\/telemetry\//, /^src\/config\/units\.ts$/]
+    expect(strays(/^src\/sampling\//, allowed)).toEqual([])
+    const users = /^src\/(sampling\/|pipeline\.ts$|config\/compose\.ts$)/
+    expect(intruders(/^src\/sampling\//, [users])).toEqual([])
+  })
+
   it('telemetry, net and units are leaves', () => {
     expect(strays(/^src\/(telemetry|net)\//, [/^src\/(telemetry|net)\//, errors, /^src\/config\/units\.ts$/])).toEqual([])
     expect(strays(/^src\/config\/units\.ts$/, [])).toEqual([])
@@ -126,7 +144,26 @@ describe('arrows', () => {
 
   it('only the command line imports the pipeline, and the workers that it starts', () => {
     expect(intruders(/^src\/pipeline\.ts$/, [/^src\/(cli|workers)\//, /^src\/main\.ts$/])).toEqual([])
-    expect(intruders(/^src\/workers\//, [/^src\/(cli|workers)\//])).toEqual([])
+  })
+
+  it.each(['workers', 'preflight', 'import-config'])('%s are for the command line alone', (room) => {
+    expect(intruders(new RegExp(`^src/${room}/`), [new RegExp(`^src/(cli|${room})/`)])).toEqual([])
+  })
+
+  it('preflight and import-config look at a configuration and start nothing', () => {
+    const starts = [
+      /^src\/(pipeline|reload)\.ts$/,
+      /^src\/(workers|admin)\//,
+      /^src\/ingest\/(index|http|grpc|udp)\.ts$/,
+      /^src\/emit\/create\.ts$/,
+    ]
+    const found = sources.filter(({ file }) => /^src\/(preflight|import-config)\//.test(file))
+    expect(
+      found.flatMap(({ file, imports }) =>
+        imports.filter((one) => starts.some((pattern) => pattern.test(one))).map((one) => `${file} → ${one}`),
+      ),
+    ).toEqual([])
+    expect(strays(/^src\/import-config\//, [/^src\/import-config\//, /^src\/config\//, errors])).toEqual([])
   })
 
   it('only the pipeline builds emit and admin, and a bridge of several workers its one admin port', () => {
@@ -139,8 +176,26 @@ describe('arrows', () => {
     expect(intruders(/^src\/cli\//, [/^src\/cli\//, /^src\/main\.ts$/])).toEqual([])
   })
 
+  it('no file imports itself by way of others', () => {
+    const importsOf = new Map(sources.map(({ file, imports }) => [file, imports]))
+    const open: string[] = []
+    const done = new Set<string>()
+    const circles: string[] = []
+    const walk = (file: string): void => {
+      const at = open.indexOf(file)
+      if (at >= 0) circles.push([...open.slice(at), file].join(' → '))
+      if (at >= 0 || done.has(file)) return
+      open.push(file)
+      importsOf.get(file)?.forEach(walk)
+      open.pop()
+      done.add(file)
+    }
+    for (const { file } of sources) walk(file)
+    expect(circles).toEqual([])
+  })
+
   it('what takes long to load is loaded only when it is needed', () => {
-    const lazy = ['yaml', 'prom-client', '@platformatic/kafka']
+    const lazy = ['yaml', 'prom-client', '@platformatic/kafka', '@grpc/grpc-js', 'fastify', 'undici']
     const found = sources.flatMap(({ file, text }) =>
       lazy.filter((name) => new RegExp(`^import (?!type )[^'"]*['"]${name}['"]`, 'm').test(text)).map((name) => `${file} → ${name}`),
     )
