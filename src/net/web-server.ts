@@ -108,8 +108,13 @@ function divertByPreface(server: Server, take: Take, timeoutMs: number): void {
     const onError = (): void => void socket.destroy()
     socket.on('error', onError)
     socket.on('close', () => clearTimeout(timer))
-    socket.once('data', (first: Buffer) => {
+    let first: Buffer = Buffer.alloc(0)
+    const onData = (piece: Buffer): void => {
+      first = first.length === 0 ? piece : Buffer.concat([first, piece])
+      // Too little to tell: a preface may come byte by byte.
+      if (first.length < preface.length && preface.startsWith(first.toString('latin1'))) return
       clearTimeout(timer)
+      socket.removeListener('data', onData)
       socket.removeListener('error', onError)
       socket.pause()
       if (first.toString('latin1', 0, preface.length) === preface) {
@@ -120,7 +125,8 @@ function divertByPreface(server: Server, take: Take, timeoutMs: number): void {
       serve(socket)
       // Not now: the parser takes what was put back with the first read.
       process.nextTick(() => socket.resume())
-    })
+    }
+    socket.on('data', onData)
   })
 }
 

@@ -73,6 +73,18 @@ describe('ingest.zipkin.grpc', () => {
     expect(openBooks(deps.metrics)).toEqual([])
   })
 
+  it('knows HTTP/2 in whatever pieces it comes', async () => {
+    const { listeners } = await start({ grpc: {} })
+    const raw = await openRaw(listeners[0]?.addresses[0] ?? '')
+    for (const piece of ['P', 'R', 'I * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\0\0\0\x04\0\0\0\0\0']) {
+      raw.send(piece)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    // The answer to our SETTINGS: a frame of SETTINGS with the flag ACK.
+    expect(await raw.until('\x04\x01\0\0\0\0')).toContain('\x04\x01\0\0\0\0')
+    raw.destroy()
+  })
+
   it('takes HTTP/1 in whatever pieces it comes', async () => {
     const { listeners } = await start({ grpc: {} })
     const raw = await openRaw(listeners[0]?.addresses[0] ?? '')
