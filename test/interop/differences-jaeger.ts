@@ -5,13 +5,19 @@ import { appears, becomes, type Difference, type Expected, vanishes } from './di
 const both = ['jaeger-thrift', 'jaeger-proto'] as const
 const thrift = ['jaeger-thrift'] as const
 
-const languages: Readonly<Record<string, string>> = { Go: 'go', Java: 'java', Node: 'nodejs', Python: 'python' }
+const languages: Readonly<Record<string, string>> = { Go: 'go', Java: 'java', Node: 'nodejs', Python: 'python', PHP: 'php' }
 
-/** `Go-2.30.0` out of what the receiver makes of it. */
-const clientOf = ({ directSpan }: Difference): { readonly language: string; readonly version: string; readonly text: string } => {
-  const [, text = '', prefix = '', version = ''] =
-    /^string:Jaeger-((\w+)-(.*))$/.exec(directSpan.get('resource[opencensus.exporterversion]') ?? '') ?? []
-  return { text, version, language: languages[prefix] ?? '' }
+/** `Go-2.30.0` out of what the receiver makes of it; a text without a language is the version. */
+const clientOf = ({
+  directSpan,
+  bridgedSpan,
+}: Difference): { readonly language: string; readonly version: string; readonly value: string } => {
+  const text = directSpan.get('resource[opencensus.exporterversion]')?.replace(/^string:Jaeger-/, '')
+  if (text === undefined) return { value: '', language: '', version: '' }
+  // A number is lost by the receiver.
+  const value = text === '' ? (bridgedSpan.get('resource[jaeger.version]') ?? '') : `string:${text}`
+  const [, prefix = '', version = value.replace(/^\w+:/, '')] = /^(\w+)-(.*)$/.exec(text) ?? []
+  return { value, version, language: languages[prefix] ?? '' }
 }
 
 const warnings = 'attributes[@jaeger@warnings]'
@@ -32,9 +38,13 @@ export const jaegerDifferences: readonly Expected[] = [
   },
   {
     rule: 'J-K1',
-    why: 'a kind is understood in any case; the receiver takes the tag away and does not',
+    why: 'a kind is understood in any case, and an unknown word stays; the receiver takes the tag away whatever it says',
     origins: both,
-    explains: (one) => appears(one, 'kind') && ['2', '3', '4', '5'].includes(one.bridged ?? ''),
+    explains: (one) => {
+      const word = one.bridgedSpan.get('attributes[span.kind]')
+      if (word === undefined) return appears(one, 'kind') && ['2', '3', '4', '5'].includes(one.bridged ?? '')
+      return appears(one, 'kind', '1') || appears(one, 'attributes[span.kind]', word)
+    },
   },
   {
     rule: 'J-F1',
@@ -49,20 +59,36 @@ export const jaegerDifferences: readonly Expected[] = [
     explains: (one) => appears(one, 'attributes[jaeger.debug]', 'bool:true') && one.bridgedSpan.get('flags') === '1',
   },
   {
+    rule: 'J-F3',
+    why: 'the firehose bit is kept, as an attribute',
+    origins: both,
+    explains: (one) => appears(one, 'attributes[jaeger.firehose]', 'bool:true'),
+  },
+  {
     rule: 'J-I5',
     why: 'a span is never its own parent',
-    origins: thrift,
+    origins: both,
     explains: (one) => vanishes(one, 'parentSpanId', one.directSpan.get('spanId')),
   },
   {
     rule: 'J-I6',
-    why: 'only the reference that is the parent is no link; the receiver leaves out those with its span id in other traces too',
+    why: 'one reference alone is the parent; the receiver leaves out every other with its span id, in other traces too',
     origins: both,
     explains: (one) => {
       const [, link] = /^(links\[\d+\])\./.exec(one.path) ?? []
       const of = (name: string): string | undefined => one.bridgedSpan.get(`${link}.${name}`)
-      const foreign = of('traceId') !== one.bridgedSpan.get('traceId') && of('spanId') === one.bridgedSpan.get('parentSpanId')
-      return link !== undefined && foreign && appears(one, /./) && of('attributes[opentracing.ref_type]') === 'string:child_of'
+      const same = of('spanId') === one.bridgedSpan.get('parentSpanId') && of('attributes[opentracing.ref_type]') === 'string:child_of'
+      return link !== undefined && same && appears(one, /./)
+    },
+  },
+  {
+    rule: 'J-I8',
+    why: 'a reference without ids, or to the span itself, is no link',
+    origins: both,
+    explains: (one) => {
+      const [, link] = /^(links\[\d+\])\./.exec(one.path) ?? []
+      const id = one.directSpan.get(`${link}.spanId`)
+      return link !== undefined && (id === undefined || id === one.directSpan.get('spanId')) && vanishes(one, /./)
     },
   },
   {
@@ -74,6 +100,14 @@ export const jaegerDifferences: readonly Expected[] = [
       if (start < wrapped) return false
       return path === 'start' ? bridged === undefined : path === 'end' && big(bridged) === BigInt.asUintN(64, big(direct) - start)
     },
+  },
+  {
+    rule: 'J-T6',
+    why: 'a time beyond 64 bits is the last there is; the receiver wraps round, or refuses the request',
+    origins: both,
+    explains: (one, what) =>
+      /beyond 64 bits of nanoseconds/.test(what) &&
+      ((one.path === 'span' && one.direct === undefined) || ['start', 'end', warnings].includes(one.path)),
   },
   {
     rule: 'J-T3, J-T4',
@@ -124,7 +158,28 @@ export const jaegerDifferences: readonly Expected[] = [
     why: 'error=true is an error when it is text as well; its tag goes into the status',
     origins: both,
     explains: (one) =>
-      one.directSpan.get('attributes[error]') === 'string:true' && (appears(one, 'status.code', '2') || vanishes(one, 'attributes[error]')),
+      one.directSpan.get('attributes[error]')?.toLowerCase() === 'string:true' &&
+      (appears(one, 'status.code', '2') || vanishes(one, 'attributes[error]')),
+  },
+  {
+    rule: 'J-S2',
+    why: 'another text in error is an error, too, and its message',
+    origins: both,
+    explains: (one) => {
+      const error = one.directSpan.get('attributes[error]')
+      return error === 'string:timeout' && (appears(one, 'status.code', '2') || appears(one, 'status.message', 'timeout'))
+    },
+  },
+  {
+    rule: 'J-S3',
+    why: 'otel.status_code is read in each spelling, one that cannot be read stays, and UNSET has no message',
+    origins: both,
+    explains: (one, what) =>
+      (what.startsWith('status 2 as a number') && appears(one, 'status.code', '2')) ||
+      (what.startsWith('status 1 as text') && appears(one, 'status.code', '1')) ||
+      appears(one, 'attributes[otel.status_code]', 'string:PERHAPS') ||
+      (what.startsWith('status UNSET') &&
+        (vanishes(one, 'status.message', 'odd') || appears(one, 'attributes[otel.status_description]', 'string:odd'))),
   },
   {
     rule: 'J-S4',
@@ -133,10 +188,53 @@ export const jaegerDifferences: readonly Expected[] = [
     explains: (one) => one.directSpan.get('attributes[error]') === 'bool:false' && vanishes(one, 'status.code', '2'),
   },
   {
+    rule: 'J-S5',
+    why: 'an HTTP status below 400 is no error, and it is read under its new name too',
+    origins: both,
+    explains: (one) => {
+      const old = Number(one.directSpan.get('attributes[http.status_code]')?.replace('int:', ''))
+      const now = Number(one.directSpan.get('attributes[http.response.status_code]')?.replace('int:', ''))
+      return (old < 400 && vanishes(one, 'status.code', '2')) || (now >= 500 && appears(one, 'status.code', '2'))
+    },
+  },
+  {
+    rule: 'J-G7',
+    why: 'dropped counts are in their fields',
+    origins: both,
+    explains: (one) => {
+      for (const [field, word] of [
+        ['droppedAttributes', 'attributes'],
+        ['droppedEvents', 'events'],
+        ['droppedLinks', 'links'],
+      ] as const) {
+        const tag = `attributes[otel.dropped_${word}_count]`
+        const count = one.directSpan.get(tag)
+        if (count?.startsWith('int:') && (vanishes(one, tag) || appears(one, field, count.replace('int:', '')))) return true
+      }
+      return false
+    },
+  },
+  {
+    rule: 'J-G8',
+    why: 'a tag of an unknown type has the value that it has, or is left out',
+    origins: thrift,
+    explains: ({ path, direct, bridged }) =>
+      path === 'attributes[k]' &&
+      /^string:<Unknown Jaeger TagType/.test(direct ?? '') &&
+      (bridged === undefined || bridged === 'string:text'),
+  },
+  {
     rule: 'J-L2',
     why: 'an `event` that is no string is the name as text; the receiver loses it',
-    origins: ['jaeger-proto'],
-    explains: (one) => appears(one, /^events\[\d+\]\.name$/, '5'),
+    origins: both,
+    // The last is what a binary value is as text everywhere: base64.
+    explains: (one) => ['true', '0.5', '7', '5', 'cmF3'].includes(one.bridged ?? '') && appears(one, /^events\[\d+\]\.name$/),
+  },
+  {
+    rule: 'J-L3',
+    why: 'an empty `event` says nothing and stays',
+    origins: both,
+    explains: (one) => appears(one, 'events[0].attributes[event]', 'string:') && one.bridgedSpan.get('events[0].name') === 'log',
   },
   {
     rule: 'J-L3, J-L4',
@@ -150,16 +248,29 @@ export const jaegerDifferences: readonly Expected[] = [
     origins: both,
     explains: (one) => {
       const [, event] = /^(events\[\d+\])\./.exec(one.path) ?? []
-      const name = `${event}.attributes[otel.event.dropped_attributes_count]`
-      const count = one.directSpan.get(name)
-      return count !== undefined && (vanishes(one, name) || appears(one, `${event}.droppedAttributes`, count.replace('int:', '')))
+      return ['otel.event.dropped_attributes_count', 'otel.dropped_attributes_count'].some((key) => {
+        const name = `${event}.attributes[${key}]`
+        const count = one.directSpan.get(name)
+        return count !== undefined && (vanishes(one, name) || appears(one, `${event}.droppedAttributes`, count.replace('int:', '')))
+      })
     },
   },
   {
     rule: 'J-P1',
     why: 'the service name wins over a tag service.name',
-    origins: ['jaeger-proto'],
-    explains: (one) => becomes(one, 'resource[service.name]', 'string:over', 'string:svc'),
+    origins: both,
+    explains: (one) =>
+      becomes(one, 'resource[service.name]', 'string:over', 'string:svc') ||
+      becomes(one, 'resource[service.name]', 'string:tagged', 'string:corner'),
+  },
+  {
+    rule: 'J-P3',
+    why: "the Collector's mark for no service name is read as such, and the other tags stay",
+    origins: both,
+    explains: (one, what) =>
+      what.startsWith("the Collector's mark") &&
+      (becomes(one, 'resource[service.name]', 'string:OTLPResourceNoServiceName', 'string:unknown_service') ||
+        appears(one, 'resource[a]', 'string:b')),
   },
   {
     rule: 'J-P2',
@@ -172,11 +283,11 @@ export const jaegerDifferences: readonly Expected[] = [
     why: 'jaeger.version stays and names the SDK; the receiver turns it into an OpenCensus attribute',
     origins: both,
     explains: (one) => {
-      const { text, language, version } = clientOf(one)
+      const { value, language, version } = clientOf(one)
       return (
-        text !== '' &&
+        value !== '' &&
         (vanishes(one, 'resource[opencensus.exporterversion]') ||
-          appears(one, 'resource[jaeger.version]', `string:${text}`) ||
+          appears(one, 'resource[jaeger.version]', value) ||
           appears(one, 'resource[telemetry.sdk.name]', 'string:jaeger') ||
           appears(one, 'resource[telemetry.sdk.language]', `string:${language}`) ||
           appears(one, 'resource[telemetry.sdk.version]', `string:${version}`))

@@ -52,6 +52,20 @@ export const zipkinDifferences: readonly Expected[] = [
     explains: (one) => appears(one, 'kind', '1'),
   },
   {
+    rule: 'Z-K3, Z-K4, Z-K5',
+    why: 'a kind is understood in any case and out of its tag; an unknown word stays a tag, while the receiver loses it',
+    origins: ['zipkin-v2'],
+    explains: (one, what) =>
+      (/^a kind in lower case$|^no kind but a tag span\.kind$/.test(what) && appears(one, 'kind')) ||
+      (/unknown/.test(what) && appears(one, 'attributes[span.kind]')),
+  },
+  {
+    rule: 'Z-K6',
+    why: 'a tag that says what the kind says goes',
+    origins: ['zipkin-v2'],
+    explains: (one) => vanishes(one, 'attributes[span.kind]', 'string:server') && one.bridgedSpan.get('kind') === '2',
+  },
+  {
     rule: 'Z-E2',
     why: 'no service name is unknown_service',
     origins: all,
@@ -75,7 +89,7 @@ export const zipkinDifferences: readonly Expected[] = [
     rule: 'Z-E5',
     why: 'a tag peer.service wins over the name of the remote endpoint',
     origins: v2,
-    explains: (one, what) => what === 'syn_ep.json' && becomes(one, 'attributes[peer.service]', 'string:Be', 'string:explicit'),
+    explains: (one) => ['string:Be', 'string:Db'].some((name) => becomes(one, 'attributes[peer.service]', name, 'string:explicit')),
   },
   {
     rule: 'Z-E6',
@@ -97,6 +111,20 @@ export const zipkinDifferences: readonly Expected[] = [
       doubled(one, 'net.host.ip', 'network.local.address', 'local') || doubled(one, 'net.peer.ip', 'network.peer.address', 'remote'),
   },
   {
+    rule: 'Z-E11',
+    why: 'a compatible address is one of version 4',
+    origins: ['zipkin-v2'],
+    explains: (one) =>
+      vanishes(one, 'attributes[net.peer.ip]', 'string:::a00:9') || appears(one, 'attributes[network.peer.address]', 'string:10.0.0.9'),
+  },
+  {
+    rule: 'Z-E13',
+    why: 'a tag of the name that an address would have wins; the receiver has another name for it',
+    origins: ['zipkin-v2'],
+    explains: (one) =>
+      vanishes(one, 'attributes[net.peer.ip]') && one.bridgedSpan.get('attributes[network.peer.address]') === 'string:mine',
+  },
+  {
     rule: 'Z-F1',
     why: 'debug is kept, as an attribute and the sampled flag',
     origins: all,
@@ -111,10 +139,28 @@ export const zipkinDifferences: readonly Expected[] = [
     explains: (one) => appears(one, 'attributes[zipkin.shared]', 'bool:true') && one.bridgedSpan.get('kind') !== '3',
   },
   {
-    rule: 'Z-S1',
-    why: 'otel.status_code is understood as the specification writes it',
+    rule: 'Z-S1, Z-S2',
+    why: 'otel.status_code is understood in each spelling, the one of the specification too; one that cannot be read stays',
     origins: v2,
-    explains: (one, what) => what === 'real_contrib_sample3.json' && appears(one, 'status.code', '2'),
+    explains: (one, what) =>
+      (/^real_contrib_sample3\.json$|^status 2$/.test(what) && appears(one, 'status.code', '2')) ||
+      (what === 'status OK' && appears(one, 'status.code', '1')) ||
+      (what === 'status STATUS_CODE_OK beside error' && becomes(one, 'status.code', '2', '1')) ||
+      appears(one, 'attributes[otel.status_code]', 'string:PERHAPS'),
+  },
+  {
+    rule: 'Z-S3',
+    why: 'the status of OpenCensus is a status in version 2 too',
+    origins: ['zipkin-v2'],
+    explains: (one) => {
+      const code = one.directSpan.get('attributes[census.status_code]')
+      if (code === undefined) return false
+      return (
+        vanishes(one, /^attributes\[census\.status_(code|description)\]$/) ||
+        appears(one, 'status.code', code === 'string:0' ? '1' : '2') ||
+        appears(one, 'status.message', plain(one.directSpan.get('attributes[census.status_description]')))
+      )
+    },
   },
   {
     rule: 'Z-S4',
@@ -140,14 +186,31 @@ export const zipkinDifferences: readonly Expected[] = [
     explains: (one) => eventName.test(one.path) && one.direct === 'a' && one.bridged === 'a|b',
   },
   {
+    rule: 'Z-A2',
+    why: 'lists and objects in the packed form are kept',
+    origins: ['zipkin-v2'],
+    explains: (one) => {
+      const [, event] = /^(events\[\d+\])\./.exec(one.path) ?? []
+      const same = one.directSpan.get(`${event}.name`) === one.bridgedSpan.get(`${event}.name`)
+      return same && appears(one, /^events\[\d+\]\.attributes\[/) && /^array:|^string:\{/.test(one.bridged ?? '')
+    },
+  },
+  {
     rule: 'Z-A4, Z-A5, Z-A6',
     why: 'annotations packed as JSON are unpacked in each of the forms that exporters write',
     origins: ['zipkin-v2'],
     explains: (one) => {
-      const [, event = ''] = /^(events\[\d+\])\./.exec(one.path) ?? []
-      if (eventName.test(one.path)) return /[{"]/.test(one.direct ?? '') && (one.direct ?? '').includes(`"${one.bridged}"`)
-      return event !== '' && appears(one, /\.attributes\[/)
+      const [, event] = /^(events\[\d+\])\./.exec(one.path) ?? []
+      const [before, after] = [one.directSpan.get(`${event}.name`) ?? '', one.bridgedSpan.get(`${event}.name`) ?? '']
+      const unpacked = /[{"]/.test(before) && before.includes(`"${after}"`) && before !== after
+      return unpacked && (eventName.test(one.path) || appears(one, /\.attributes\[/))
     },
+  },
+  {
+    rule: 'Z-A8',
+    why: 'an annotation without text is left out',
+    origins: ['zipkin-v2'],
+    explains: (one) => vanishes(one, 'events[0].time') && !one.directSpan.has('events[0].name'),
   },
   {
     rule: 'Z-G3',
@@ -163,10 +226,54 @@ export const zipkinDifferences: readonly Expected[] = [
       /^syn_(res|noep)\.json$/.test(what) && /^resource\[(host|k8s\.pod|telemetry\.sdk)\.name\]$/.test(path) && bridged !== undefined,
   },
   {
-    rule: 'Z-G11',
-    why: 'a link that cannot be read stays a tag',
+    rule: 'Z-G8',
+    why: 'the scope is taken out of its tags, and an old name that says something else stays',
     origins: ['zipkin-v2'],
-    explains: (one) => appears(one, 'attributes[otlp.link.1]', 'string:bad'),
+    explains: (one, what) =>
+      what.startsWith('a scope') &&
+      (vanishes(one, /^attributes\[otel\.scope\.(name|version)\]$/) ||
+        appears(one, 'scope.name', 's') ||
+        appears(one, 'scope.version', '1') ||
+        becomes(one, 'scope.version', '2', '1') ||
+        appears(one, 'attributes[otel.library.version]', 'string:2')),
+  },
+  {
+    rule: 'Z-G10',
+    why: 'dropped counts are in their fields',
+    origins: ['zipkin-v2'],
+    explains: (one, what) =>
+      what === 'dropped counts' &&
+      (vanishes(one, /^attributes\[otel\.dropped_\w+_count\]$/) ||
+        appears(one, 'droppedAttributes', '3') ||
+        appears(one, 'droppedEvents', '4')),
+  },
+  {
+    rule: 'Z-G11',
+    why: 'links are read past a gap, and one that cannot be read stays a tag',
+    origins: ['zipkin-v2'],
+    explains: (one) => {
+      if (appears(one, 'attributes[otlp.link.1]', 'string:bad')) return true
+      const [trace, id] = plain(one.directSpan.get('attributes[otlp.link.2]')).split('|')
+      return vanishes(one, 'attributes[otlp.link.2]') || appears(one, 'links[1].traceId', trace) || appears(one, 'links[1].spanId', id)
+    },
+  },
+  {
+    rule: 'Z-G12',
+    why: 'tags of Jaeger clients that report Zipkin spans tell of the process',
+    origins: ['zipkin-v2', 'zipkin-thrift'],
+    explains: (one) => {
+      const client = one.directSpan.get('attributes[jaegerClient]') ?? one.directSpan.get('attributes[jaeger.version]')
+      if (client === undefined) return false
+      const [language = '', version = ''] = plain(client).split('-')
+      return (
+        vanishes(one, /^attributes\[(jaegerClient|jaeger\.(version|hostname))\]$/) ||
+        appears(one, 'resource[host.name]', one.directSpan.get('attributes[jaeger.hostname]')) ||
+        appears(one, 'resource[jaeger.version]', client) ||
+        appears(one, 'resource[telemetry.sdk.name]', 'string:jaeger') ||
+        appears(one, 'resource[telemetry.sdk.language]', `string:${language.toLowerCase()}`) ||
+        appears(one, 'resource[telemetry.sdk.version]', `string:${version}`)
+      )
+    },
   },
   {
     rule: 'Z-T4',
@@ -174,9 +281,17 @@ export const zipkinDifferences: readonly Expected[] = [
     origins: ['zipkin-v2', 'zipkin-v1', 'zipkin-thrift'],
     explains: (one) => {
       if (one.bridgedSpan.get('attributes[otel.zipkin.absentField.startTime]') !== 'bool:true') return false
-      if (one.path === 'start' || one.path === 'end') return isNow(one.bridged)
+      if (one.path === 'start') return isNow(one.bridged) || one.bridged === one.bridgedSpan.get('events[1].time')
+      if (one.path === 'end') return isNow(one.bridged) || one.bridged === one.bridgedSpan.get('events[0].time')
       const early = 'attributes[@jaeger@warnings]'
       return appears(one, 'attributes[otel.zipkin.absentField.startTime]') || (one.path === early && !(one.bridged ?? '').includes('1970'))
     },
+  },
+  {
+    rule: 'Z-T7',
+    why: 'a time beyond 64 bits is the last there is; the receiver wraps round',
+    origins: ['zipkin-v2'],
+    explains: (one, what) =>
+      what === 'a timestamp beyond 64 bits of nanoseconds' && ['start', 'end', 'attributes[@jaeger@warnings]'].includes(one.path),
   },
 ]

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clientSendings } from './client-sendings.ts'
+import { cornerSendings } from './corner-sendings.ts'
+import { zipkinCornerSendings } from './corner-sendings-zipkin.ts'
 import { createJudge, type Origin } from './differences.ts'
 import { jaegerDifferences } from './differences-jaeger.ts'
 import { zipkinDifferences } from './differences-zipkin.ts'
@@ -11,6 +13,7 @@ import { vectorSendings } from './vector-sendings.ts'
 const languages: readonly Language[] = ['java', 'go', 'python', 'node']
 const judge = createJudge([...jaegerDifferences, ...zipkinDifferences])
 const vectors = [...vectorSendings('jaeger'), ...vectorSendings('zipkin')]
+const corners = [...cornerSendings, ...zipkinCornerSendings]
 const counts = { cases: 0, spans: 0, differences: 0 }
 
 /** Lines about what no row explains; counts the rest. */
@@ -53,7 +56,7 @@ describe.skipIf(!present('jaeger-v2'))('Jaeger v2 fed directly, and through the 
     })
   })
 
-  it.each(vectors)('has the same spans, but for what the mapping says, given $name', async ({ name, origin, send }) => {
+  it.each([...vectors, ...corners])('has the same spans, but for what the mapping says, given $name', async ({ name, origin, send }) => {
     const compared = await paths.compare(() => send(paths.receivers))
     expect(unexplained(name, () => origin, compared)).toEqual([])
   })
