@@ -146,7 +146,7 @@ describe('arrows', () => {
     expect(intruders(/^src\/pipeline\.ts$/, [/^src\/(cli|workers)\//, /^src\/main\.ts$/])).toEqual([])
   })
 
-  it.each(['workers', 'preflight', 'import-config'])('%s are for the command line alone', (room) => {
+  it.each(['workers', 'preflight', 'import-config'])('the command line alone imports %s', (room) => {
     expect(intruders(new RegExp(`^src/${room}/`), [new RegExp(`^src/(cli|${room})/`)])).toEqual([])
   })
 
