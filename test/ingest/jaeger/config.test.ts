@@ -14,7 +14,11 @@ describe('jaegerEndpoints', () => {
     ['one', { compact: {} }, { compact: 6831 }],
     ['one over gRPC', { grpc: {} }, { grpc: 14250 }],
     ['one with a port', { http: { port: 1 }, compact: {} }, { http: 1, compact: 6831 }],
-    ['one switched off', { compact: { enabled: false } }, { http: 14268, grpc: 14250, binary: 6832, zipkin: 5775, sampling: 5778, samplingGrpc: 5779 }],
+    [
+      'one switched off',
+      { compact: { enabled: false } },
+      { http: 14268, grpc: 14250, binary: 6832, zipkin: 5775, sampling: 5778, samplingGrpc: 5779 },
+    ],
     ['one on and one off', { http: {}, compact: { enabled: false } }, { http: 14268 }],
     [
       'the admin port',
