@@ -1,13 +1,14 @@
 /** The admin port: live page, metrics, health, status. Read-only. */
 
 import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
 import type { Guard } from '../ingest/guard.ts'
 import { type Security, startBehind } from '../ingest/security.ts'
 import { withoutSchemas } from '../net/fastify.ts'
+import { createServer } from '../net/node-http.ts'
 import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Exposition } from '../telemetry/exposition.ts'
 import type { Health } from '../telemetry/health.ts'

@@ -18,6 +18,9 @@ const mirrorConfig = z
   .optional()
   .describe('Reserved: dual-write to the old backend comes with a later version.')
 
+// Schemas are run once or twice: functions compiled for them would only take memory.
+z.config({ jitless: true })
+
 /** The schema of a configuration file. */
 export const configSchema = z.strictObject({
   ingest: ingestConfig.default(everyEndpoint),

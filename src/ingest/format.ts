@@ -25,9 +25,9 @@ export interface Carried {
   /** A list of Zipkin v1 spans at a Thrift reader's place: what `emitZipkinBatch` brings to a Jaeger agent's port. */
   zipkinList(limits: DecodeLimits): (reader: ThriftReader, receivedAtMs: number) => TranslatedBody
   /** OTLP itself, of every signal. */
-  otlp(limits: DecodeLimits): OtlpTranslators
+  otlp(limits: DecodeLimits): Promise<OtlpTranslators>
   /** The messages of a topic. @param signal what they hold; only OTLP may hold others than traces */
-  messages(encoding: MessageEncoding, signal: Signal, limits: DecodeLimits): MessageTranslator
+  messages(encoding: MessageEncoding, signal: Signal, limits: DecodeLimits): Promise<MessageTranslator>
 }
 
 /** What a Jaeger client is told about sampling, in every form it may ask for. */

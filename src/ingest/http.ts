@@ -4,12 +4,13 @@
  * because a framework's body parsing costs about as much again as the whole exchange.
  */
 
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BridgeError } from '../errors.ts'
 import { withoutSchemas } from '../net/fastify.ts'
 import { holdsSocket, listenAfter } from '../net/hand-over.ts'
+import { createServer } from '../net/node-http.ts'
 import type { ServerTls } from '../net/server-tls.ts'
 import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Cell } from '../telemetry/metrics.ts'

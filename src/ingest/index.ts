@@ -8,12 +8,9 @@ import { jaeger } from './jaeger/format.ts'
 import { createJaegerTranslators } from './jaeger/translators.ts'
 import { kafka } from './kafka/carrier.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
-import { messageTranslator } from './messages.ts'
 import { otlp } from './otlp/carrier.ts'
-import { createOtlpTranslators } from './otlp/translators.ts'
 import type { Pages } from './pages.ts'
 import { zipkin } from './zipkin/format.ts'
-import { zipkinMessageFormat } from './zipkin/message.ts'
 import { createZipkinTranslators } from './zipkin/translators.ts'
 
 const formats = {
@@ -85,17 +82,22 @@ function carriedBy(translate: TranslateConfig, chunks: AdapterDeps['chunks']): C
   const zipkinTranslators = (limits: DecodeLimits) =>
     createZipkinTranslators({ limits, translate: translate.zipkin, names: translate.semconv, chunks })
   const zipkinList: Carried['zipkinList'] = (limits) => zipkinTranslators(limits).thriftList
-  const otlpTranslators: Carried['otlp'] = (limits) => createOtlpTranslators({ limits, chunks })
+  // Loaded where they are wanted: most bridges carry neither.
+  const otlpTranslators: Carried['otlp'] = async (limits) =>
+    (await import('./otlp/translators.ts')).createOtlpTranslators({ limits, chunks })
   return {
     zipkinList,
     otlp: otlpTranslators,
-    messages: (encoding, signal, limits) =>
-      messageTranslator(encoding, signal, {
+    async messages(encoding, signal, limits) {
+      const { messageTranslator } = await import('./messages.ts')
+      const { zipkinMessageFormat } = await import('./zipkin/message.ts')
+      return messageTranslator(encoding, signal, {
         jaeger: createJaegerTranslators({ limits, translate: translate.jaeger, zipkinList: zipkinList(limits), chunks }),
         zipkin: zipkinTranslators(limits),
         zipkinFormat: zipkinMessageFormat,
-        otlp: otlpTranslators(limits),
-      }),
+        otlp: await otlpTranslators(limits),
+      })
+    },
   }
 }
 

@@ -1,8 +1,9 @@
 /** One HTTP server, plain or over TLS; what differs between the two stands here alone. */
 
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { createServer } from './node-http.ts'
 import type { ServerTls } from './server-tls.ts'
 
 export interface WebServerOptions {

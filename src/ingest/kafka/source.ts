@@ -24,7 +24,7 @@ const section = 'ingest.kafka'
 
 export interface KafkaSourceDeps extends AdapterDeps {
   /** How the messages of a topic are read. */
-  readonly translatorOf: (topic: KafkaTopic) => MessageTranslator
+  readonly translatorOf: (topic: KafkaTopic) => MessageTranslator | Promise<MessageTranslator>
   /** Makes members of a group; given in tests. */
   readonly connect?: (group: string) => Promise<Member>
 }
@@ -111,8 +111,8 @@ export async function startKafkaSource(config: KafkaConfig, deps: KafkaSourceDep
   const sizeFault = (bytes: number): string | undefined =>
     bytes === 0 ? 'empty_value' : bytes > config.limits.message ? 'limit_message' : undefined
 
-  const read = (topics: readonly KafkaTopic[]) => {
-    const translators = new Map(topics.map((topic) => [topic.name, deps.translatorOf(topic)]))
+  const read = async (topics: readonly KafkaTopic[]) => {
+    const translators = new Map(await Promise.all(topics.map(async (topic) => [topic.name, await deps.translatorOf(topic)] as const)))
     return (place: TopicPartition, message: KafkaMessage, done: () => void): void => {
       const translator = translators.get(place.topic)
       const { value } = message
@@ -151,7 +151,7 @@ export async function startKafkaSource(config: KafkaConfig, deps: KafkaSourceDep
   }
 
   for (const [group, topics] of kafkaTopics(config)) {
-    const take = read(topics)
+    const take = await read(topics)
     const reader = startReader(
       {
         section,

@@ -3,8 +3,6 @@
 import { defineCarrier, type EndpointStart } from '../format.ts'
 import { decodeLimitsOf } from '../schema.ts'
 import { otlpConfig, otlpEndpoints } from './config.ts'
-import { startOtlpGrpc } from './grpc.ts'
-import { startOtlpHttp } from './http.ts'
 
 export const otlp = defineCarrier({
   config: otlpConfig,
@@ -12,17 +10,26 @@ export const otlp = defineCarrier({
     const { grpc, http } = otlpEndpoints(config)
     const starts: EndpointStart[] = []
     if (grpc !== undefined) {
-      const translators = context.carried.otlp(decodeLimitsOf(grpc.limits))
       starts.push({
         name: 'otlp.grpc',
         section: grpc,
         carries: [],
-        start: () => startOtlpGrpc(grpc, translators, context.pages, context),
+        async start() {
+          const { startOtlpGrpc } = await import('./grpc.ts')
+          return startOtlpGrpc(grpc, await context.carried.otlp(decodeLimitsOf(grpc.limits)), context.pages, context)
+        },
       })
     }
     if (http !== undefined) {
-      const translators = context.carried.otlp(decodeLimitsOf(http.limits))
-      starts.push({ name: 'otlp.http', section: http, carries: [], start: () => startOtlpHttp(http, translators, context) })
+      starts.push({
+        name: 'otlp.http',
+        section: http,
+        carries: [],
+        async start() {
+          const { startOtlpHttp } = await import('./http.ts')
+          return startOtlpHttp(http, await context.carried.otlp(decodeLimitsOf(http.limits)), context)
+        },
+      })
     }
     return starts
   },
