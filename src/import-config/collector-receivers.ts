@@ -51,6 +51,9 @@ export function carryReceiver(draft: Draft, name: string, section: Section): voi
       }
       return
     }
+    case 'nop':
+      draft.needless(from, 'receives nothing')
+      return
     case 'kafka':
       carryKafka(draft, from, section)
       return

@@ -13,7 +13,11 @@ export interface Imported {
   readonly findings: readonly Finding[]
 }
 
-const result = ({ tree, findings }: Draft): Imported => ({ config: tree, findings })
+/** Without a section `ingest` every endpoint would be started: what listened to nothing is to listen to nothing. */
+function result(draft: Draft): Imported {
+  if (!draft.has('ingest')) draft.imply('ingest', {})
+  return { config: draft.tree, findings: draft.findings }
+}
 
 function carryLaunch(draft: Draft, { argv, env }: Launch): void {
   const { program, flags } = readFlags(argv, draft)

@@ -93,7 +93,7 @@ describe('importFile', () => {
   ])('takes an address with variables apart: %s', async (endpoint, wanted, level) => {
     const text = `{ receivers: { zipkin: { endpoint: "${endpoint}" } }, service: { pipelines: { traces: { receivers: [zipkin] } } } }`
     const imported = await importFile(text, 'test')
-    expect(imported.config).toEqual(wanted === undefined ? {} : { ingest: { zipkin: wanted } })
+    expect(imported.config).toEqual({ ingest: wanted === undefined ? {} : { zipkin: wanted } })
     expect(levels(imported, level)).toContain('receivers.zipkin.endpoint')
   })
 
@@ -221,6 +221,12 @@ spec: { template: { spec: { containers: [ { name: a, image: "jaegertracing/jaege
   it('reads a Jaeger configuration file of nested flags', async () => {
     const imported = await file('collector:\n  zipkin:\n    host-port: ":9411"\n  http-server.host-port: ":14268"\nlog-level: info\n')
     expect(imported.config).toMatchObject({ ingest: { zipkin: { port: 9411 }, jaeger: { http: { port: 14268 } } }, log: { level: 'info' } })
+  })
+
+  it('starts nothing for a file that listens to nothing', async () => {
+    const imported = await file('receivers: { nop: {} }\nservice: { pipelines: { traces: { receivers: [nop], exporters: [nop] } } }\n')
+    expect(imported.config).toEqual({ ingest: {} })
+    expect(levels(imported, 'needless')).toEqual(['receivers.nop', 'exporters.nop'])
   })
 
   it.each(['', 'hello', '{"a":1}', '- 1\n- 2\n', 'a: &a [*a]'])('refuses %j', async (text) => {

@@ -90,6 +90,17 @@ function pushAddresses(attributes: KeyValue[], endpoint: ZipkinEndpoint, side: S
   if (second.family === Family.None && !isEmptyText(endpoint.ipv6)) pushText(attributes, taken, side.ipv6, endpoint.ipv6)
 }
 
+/** How many fields of an endpoint gave way to a tag of the same key (rule Z-E13): they are counted, because they are gone. */
+export function overruled(endpoint: ZipkinEndpoint, side: Side, taken: number): number {
+  if (taken === 0 || endpoint === noEndpoint) return 0
+  const hasAddress =
+    endpoint.ipv4Word !== 0 || !isEmptyText(endpoint.ipv4) || endpoint.ipv6Bytes !== undefined || !isEmptyText(endpoint.ipv6)
+  const address = hasAddress && (taken & (1 << side.address)) !== 0 ? 1 : 0
+  const port = endpoint.port > 0 && (taken & (1 << side.port)) !== 0 ? 1 : 0
+  const name = side === remoteSide && endpoint.serviceName !== noName && (taken & (1 << Target.PeerService)) !== 0 ? 1 : 0
+  return address + port + name
+}
+
 /** Appends the name of the other side. @param extra also under the newer name */
 export function pushPeer(attributes: KeyValue[], endpoint: ZipkinEndpoint, taken: number, extra: boolean): void {
   const { serviceName } = endpoint

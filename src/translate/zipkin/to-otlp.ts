@@ -10,7 +10,7 @@ import { add, compare, fromNumber, multiply, subtract, type Words } from '../../
 import { createOutcome, type Outcome, type Translated } from '../outcome.ts'
 import { eventOf } from './annotations.ts'
 import type { ZipkinTranslateConfig } from './config.ts'
-import { localSide, pushEndpoint, pushPeer, remoteSide } from './endpoints.ts'
+import { localSide, overruled, pushEndpoint, pushPeer, remoteSide } from './endpoints.ts'
 import { spanKindKey, Target, targetKeys } from './keys.ts'
 import { noEndpoint, type RejectedSpan, type ZipkinAnnotation, type ZipkinSpan, type ZipkinSpans, type ZipkinV1Span } from './model.ts'
 import { applyNames, type SemconvNames } from './names.ts'
@@ -94,6 +94,10 @@ function addSpan(span: ZipkinSpan, context: Context): void {
   if (remoteEndpoint !== noEndpoint) {
     pushEndpoint(attributes, remoteEndpoint, remoteSide, taken)
     pushPeer(attributes, remoteEndpoint, taken, config.semconv.extra)
+  }
+  if (taken !== 0) {
+    const gone = overruled(localEndpoint, localSide, taken) + overruled(remoteEndpoint, remoteSide, taken)
+    for (let i = 0; i < gone; i++) context.outcome.note('endpoint_overruled_by_tag')
   }
   applyNames(attributes, context.names)
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { doubleValue } from '../../../src/otlp/attributes.ts'
 import { tag, tags, translateOne } from '../../support/jaeger-model.ts'
 
 type Values = Parameters<typeof tags>[0]
@@ -109,6 +110,18 @@ describe('decideStatus', () => {
     ],
   ])('J-S5 %s', (_rule, values, expected) => {
     expect(statusOf(values)).toEqual(expected)
+  })
+
+  it.each<[number, boolean]>([
+    [500, true],
+    [404, true],
+    [200, false],
+    [500.5, false],
+    [Number.NaN, false],
+    [Number.POSITIVE_INFINITY, false],
+  ])('J-S5 reads the double %d, as the Node.js client sends every number', (code, isError) => {
+    const { key } = tag('http.status_code', 1)
+    expect(translateOne({ tags: [doubleValue(key, code)] })['status']).toEqual(isError ? { code: 2 } : {})
   })
 
   it('J-S5 leaves HTTP out of it when told so', () => {

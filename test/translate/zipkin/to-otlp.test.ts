@@ -177,6 +177,7 @@ describe('endpoints', () => {
       'network.peer.port': int(5),
     })
     const tags = { 'peer.service': 'mine', 'network.peer.address': 'here', 'network.peer.port': '9' }
+    expect(translateJson([spanOf({ remoteEndpoint, tags })]).notes).toEqual([{ reason: 'endpoint_overruled_by_tag', count: 3 }])
     expect(one({ remoteEndpoint, tags }).attributes).toEqual({
       'peer.service': text('mine'),
       'network.peer.address': text('here'),
