@@ -19,6 +19,10 @@ export function withRules(page: string, sentences: Readonly<Record<string, strin
   const from = page.indexOf(begin)
   const to = page.indexOf(end)
   if (from < 0 || to < from) throw new Error(`cannot write rules: the page has no ${begin}`)
-  const rows = Object.entries(sentences).map(([rule, sentence]) => `| ${rule} | ${cell(sentence)} |`)
-  return `${page.slice(0, from + begin.length)}\n\n| rule | says |\n|---|---|\n${rows.join('\n')}\n\n${page.slice(to)}`
+  const rows = [['rule', 'says'], ...Object.entries(sentences).map(([rule, sentence]) => [rule, cell(sentence)])]
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]): string => `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  const [head = [], ...body] = rows
+  const rule = widths.map((width) => '-'.repeat(width))
+  return `${page.slice(0, from + begin.length)}\n\n${[head, rule, ...body].map(line).join('\n')}\n\n${page.slice(to)}`
 }
