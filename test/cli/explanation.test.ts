@@ -95,7 +95,7 @@ describe('the rules that explanations name', () => {
     ['zipkin', zipkinSentences],
   ])('stand in the mapping page of %s', (format, sentences) => {
     const page = readFileSync(new URL(`../../docs/mapping/${format}.md`, import.meta.url), 'utf8')
-    const named = [...page.matchAll(/^\| ([JZ]-[\w.]+) \|/gm)].map(([, rule]) => rule)
+    const named = [...page.matchAll(/^\| ([JZ]-[\w.]+) *\|/gm)].map(([, rule]) => rule)
     expect(named).toEqual(Object.keys(sentences))
   })
 })

@@ -283,6 +283,8 @@ export function createProtoParts(keys: KeyTable, limits: DecodeLimits): ProtoPar
     }
     switch (header & 0xffffff) {
       case 0x280210: {
+        // The third byte may be the next field's; reading on from it could run into the end of all.
+        if (keyEnd + 3 >= end) break
         const at = reader.at
         reader.at = keyEnd + 3
         reader.varint64(words)

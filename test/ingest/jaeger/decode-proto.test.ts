@@ -101,6 +101,15 @@ describe('createJaegerProtoDecoder beside protobufjs', () => {
 })
 
 describe('createJaegerProtoDecoder', () => {
+  it('does not take the next field for the value of a tag that has none', () => {
+    // A log whose only tag is an int64 of 0, and behind it the flags of the span: 28 09.
+    const log = '4a 09 12 07 0a 03 6b6579 10 02 28 09'
+    const span = Buffer.concat([hex('0a 10'), trace, hex('12 08'), id, hex(log)])
+    const body = Buffer.concat([hex('0a'), Buffer.from([span.length + 2]), hex('0a'), Buffer.from([span.length]), span])
+    expect(ours('PostSpansRequest', body)).toEqual(theirs('PostSpansRequest', body))
+    expect(ours('PostSpansRequest', body)).toMatchObject({ spans: [{ flags: 9, logs: [{ fields: [['key', 'long', '0']] }] }] })
+  })
+
   it.each([
     ['8 bytes', Buffer.alloc(8, 1), '00000000000000000101010101010101', undefined],
     ['15 bytes', Buffer.alloc(15, 1), '00010101010101010101010101010101', undefined],
