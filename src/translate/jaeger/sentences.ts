@@ -37,7 +37,7 @@ export const jaegerSentences = {
   'J-S3': 'otel.status_code is the status, otel.status_description its message. What decides nothing stays; UNSET needs no field.',
   'J-S4': 'error = false, and an error that is neither text nor boolean, decides nothing and stays.',
   'J-S5':
-    'Without error and otel.status_code: HTTP status (whole, of any type) from 500 on is ERROR, and 400 to 499 but for servers; the message is http.status_message.',
+    'Without error and otel.status_code: HTTP status from 500 on is ERROR, and 400 to 499 but for servers; the message is http.status_message.',
   'J-L1': 'The field event of a log is the name of the event.',
   'J-L2': 'An event of another type is the name as text.',
   'J-L3': 'A log without event, or with an empty one, is named log.',

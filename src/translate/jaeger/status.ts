@@ -81,17 +81,11 @@ function setStatus(tags: StatusTags, code: number, otherMessage: KeyValue | unde
 function decideByHttp(tags: StatusTags, kind: number): void {
   const tag = tags.httpCode ?? tags.httpResponseCode
   if (tag === undefined) return
-  const code = tag.type === ValueType.Double ? wholeOf(tag) : toUint32(tag)
+  const code = toUint32(tag)
   if (code >= 500 || (code >= 400 && kind !== SpanKind.Server)) {
     tags.statusCode = StatusCode.Error
     tags.statusMessage = messageOf(tags.httpMessage)
   }
-}
-
-/** The Node.js client knows one kind of number: its 500 is a double. −1 for one that is not whole. */
-function wholeOf(tag: KeyValue): number {
-  const value = Number(valueToString(tag))
-  return Number.isInteger(value) ? value : -1
 }
 
 function messageOf(tag: KeyValue | undefined): Text {
