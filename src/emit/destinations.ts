@@ -1,7 +1,7 @@
 /** Out of section `emit`: the list of destinations, each with everything it needs, and what is wrong with them. */
 
 import type { Signal } from '../otlp/intake.ts'
-import type { DestinationEntry, EmitKeys } from './keys.ts'
+import { type DestinationEntry, type EmitKeys, isEndpoint } from './keys.ts'
 
 export type Protocol = EmitKeys['protocol']
 export type Compression = EmitKeys['compression']
@@ -183,6 +183,8 @@ function* headerFaults(headers: Readonly<Record<string, string>>, protocol: Prot
 }
 
 function endpointFault(text: string, protocol: Protocol): string | undefined {
+  // What is no endpoint at all is said by its own key.
+  if (!isEndpoint(text)) return undefined
   if (protocol !== 'grpc') return hasScheme(text) ? undefined : 'expected an http:// or https:// URL'
   const { pathname, search } = new URL(hasScheme(text) ? text : `http://${text}`)
   return pathname === '/' && search === '' ? undefined : 'expected host and port only: an endpoint of gRPC has no path'

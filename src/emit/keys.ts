@@ -10,7 +10,8 @@ const expectedEndpoint = 'expected an http:// or https:// URL, or host:port for 
 
 const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+):\d{1,5}$/
 
-const isEndpoint = (text: string): boolean =>
+/** True for a URL of http or https, and for `host:port`. */
+export const isEndpoint = (text: string): boolean =>
   hostAndPort.test(text) ? URL.canParse(`http://${text}`) : URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
 const endpointText = z.string({ error: () => expectedEndpoint }).refine(isEndpoint, { error: expectedEndpoint })

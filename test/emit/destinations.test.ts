@@ -113,6 +113,15 @@ describe('destinationsOf', () => {
 })
 
 describe('destinationFaults', () => {
+  it.each(['http/protobuf', 'grpc'])('leaves what is no endpoint at all to its own key, for %s', (protocol) => {
+    for (const endpoint of ['', ':::', 'a b:c', 'ftp://a']) {
+      const { error } = emitConfig.safeParse({ protocol, endpoint, endpoints: undefined })
+      expect(error?.issues.map(({ path, message }) => [path, message])).toEqual([
+        [['endpoint'], 'expected an http:// or https:// URL, or host:port for grpc'],
+      ])
+    }
+  })
+
   it.each([
     [{ endpoint: 'a:4318' }, 'endpoint: expected an http'],
     [{ protocol: 'grpc', endpoint: 'http://a:1/x' }, 'endpoint: expected host and port only'],
