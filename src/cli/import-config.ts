@@ -1,13 +1,12 @@
 /** `otlp-bridge import-config`: a bridge configuration on stdout, and on stderr what could not be carried over. */
 
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { configSchema } from '../config/compose.ts'
 import { faultsOf, printFaults } from '../config/faults.ts'
 import { readYaml } from '../config/yaml.ts'
-import { BridgeError } from '../errors.ts'
 import type { Finding, Level } from '../import-config/draft.ts'
 import { type Imported, importFile, importFlags } from '../import-config/import-config.ts'
+import { readInput } from './input.ts'
 import type { Io } from './io.ts'
 import { printTable } from './table.ts'
 
@@ -41,24 +40,11 @@ function report(findings: readonly Finding[]): string {
 }
 
 /** What the schema says of the result, each variable in it at its default: values that are read differently here. Each is a finding, not a refusal. */
-async function checked({ config, findings }: Imported): Promise<{ readonly faults: string; readonly findings: readonly Finding[] }> {
+async function faultsIn({ config }: Imported): Promise<string> {
   const { stringify } = await import('yaml')
   const { tree } = await readYaml(stringify(config), {})
   const read = configSchema.safeParse(tree)
-  if (read.success) return { faults: '', findings }
-  return { faults: printFaults(faultsOf(configSchema, tree, read.error.issues, () => undefined, 'the result')), findings }
-}
-
-async function readInput(file: string, io: Io): Promise<string> {
-  let bytes: Uint8Array
-  try {
-    bytes = file === '-' ? await io.stdin() : await readFile(file)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new BridgeError('OB_INPUT', `cannot read ${file}: ${why}`, { place: file, cause })
-  }
-  if (bytes.length > maxFileBytes) throw new BridgeError('OB_INPUT', `cannot import ${file}: it is larger than ${maxFileBytes} bytes`)
-  return Buffer.from(bytes).toString()
+  return read.success ? '' : printFaults(faultsOf(configSchema, tree, read.error.issues, () => undefined, 'the result'))
 }
 
 /** A program's name alone is a command line without flags. */
@@ -68,8 +54,9 @@ const isProgram = (word: string): boolean => /(^|\/)jaeger-(agent|collector|inge
 export async function importConfig(words: readonly string[], options: ImportConfigOptions, io: Io): Promise<number> {
   const [first] = words
   const isFile = words.length === 1 && first !== undefined && (first === '-' || !(first.startsWith('-') || isProgram(first)))
-  const imported = isFile ? await importFile(await readInput(first, io), first) : importFlags(words)
-  const { faults, findings } = await checked(imported)
+  const imported = isFile ? await importFile(Buffer.from(await readInput(first, maxFileBytes, io)).toString(), first) : importFlags(words)
+  const { findings } = imported
+  const faults = await faultsIn(imported)
   const lost = findings.filter((one) => one.level === 'missing').length
   if (options.json === true) {
     io.out(`${JSON.stringify({ config: imported.config, findings, faults: faults === '' ? [] : faults.split('\n') }, null, 2)}\n`)

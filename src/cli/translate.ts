@@ -1,17 +1,17 @@
 /** `otlp-bridge translate`: one payload in, one OTLP request out; nothing listens. */
 
-import { readFile, stat } from 'node:fs/promises'
 import { gunzipSync } from 'node:zlib'
 import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { nearest } from '../config/nearest.ts'
 import { byteSize } from '../config/units.ts'
-import { BridgeError, isBridgeError } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import { createFileExplainer, createFileTranslator, type FileFormat, fileFormats, type TranslateConfig } from '../ingest/index.ts'
 import { type DecodeLimits, defaultDecodeLimits } from '../ingest/limits.ts'
 import { decodeTraces } from '../otlp/decode/traces.ts'
 import { tracesToJson } from '../otlp/encode/json.ts'
 import type { Explanation } from '../translate/explain.ts'
 import { explainedRecords, explainedTree } from './explanation.ts'
+import { inputName, readInput, tooLarge, unreadable } from './input.ts'
 import type { Io } from './io.ts'
 
 export interface TranslateCommandOptions extends ConfigOptions {
@@ -44,20 +44,15 @@ function maxBytesOf(size: string): number {
 }
 
 async function readPayload(file: string | undefined, maxBytes: number, io: Io): Promise<Uint8Array> {
-  const name = file === undefined || file === '-' ? 'stdin' : file
-  const tooLarge = (): BridgeError =>
-    new BridgeError('OB_INPUT', `cannot read ${name}: it is larger than ${maxBytes} bytes (--max-size)`, { place: name })
+  const bytes = await readInput(file, maxBytes, io, '--max-size')
+  // A recorded body may still be compressed; no format of ours begins with these two bytes.
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
   try {
-    if (name !== 'stdin' && (await stat(name)).size > maxBytes) throw tooLarge()
-    const bytes = name === 'stdin' ? await io.stdin() : await readFile(name)
-    if (bytes.length > maxBytes) throw tooLarge()
-    // A recorded body may still be compressed; no format of ours begins with these two bytes.
-    return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: maxBytes }) : bytes
+    return gunzipSync(bytes, { maxOutputLength: maxBytes })
   } catch (cause) {
-    if (isBridgeError(cause)) throw cause
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new BridgeError('OB_INPUT', `cannot read ${name}: ${why}`, { place: name, cause })
+    const name = inputName(file)
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(name, maxBytes, '--max-size')
+    throw unreadable(name, cause)
   }
 }
 

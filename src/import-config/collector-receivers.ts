@@ -1,12 +1,9 @@
 /** Receivers of the OpenTelemetry Collector. */
 
 import { isSection, type Section } from '../config/tree.ts'
+import { sectionOf, tlsOf, typeOf } from './collector-sections.ts'
 import { type Draft, readHostPort } from './draft.ts'
 import { clientTls, listenerTls } from './tls.ts'
-
-const sectionOf = (value: unknown): Section => (isSection(value) ? value : {})
-
-const typeOf = (name: string): string => name.split('/', 1)[0] ?? name
 
 /** Protocols of the Jaeger receiver → endpoint, over TCP or not. */
 const jaegerProtocols: Readonly<Record<string, readonly [key: string, tcp: boolean]>> = {
@@ -91,12 +88,7 @@ function carryListener(draft: Draft, key: string, from: string, section: Section
     return
   }
   if (isSection(section['tls'])) {
-    const file = (one: string): string | undefined => {
-      const value = sectionOf(section['tls'])[one]
-      return typeof value === 'string' ? value : undefined
-    }
-    const [cert, own, clientCa, minVersion] = [file('cert_file'), file('key_file'), file('client_ca_file'), file('min_version')]
-    listenerTls(draft, key, { cert, key: own, clientCa, minVersion }, `${from}.tls`)
+    listenerTls(draft, key, tlsOf(section['tls']), `${from}.tls`)
   }
   if (section['auth'] !== undefined) draft.missing(`${from}.auth`, `give the same credentials in ${key}.auth`)
   const origins = sectionOf(section['cors'])['allowed_origins']
@@ -144,8 +136,7 @@ function carryKafka(draft: Draft, from: string, section: Section): void {
   draft.set('ingest.kafka.startFrom', section['initial_offset'] ?? 'latest', `${from}.initial_offset`)
   const auth = sectionOf(section['auth'])
   const tls = sectionOf(section['tls'] ?? auth['tls'])
-  const file = (one: string): string | undefined => (typeof tls[one] === 'string' ? tls[one] : undefined)
-  clientTls(draft, 'ingest.kafka', { ca: file('ca_file'), cert: file('cert_file'), key: file('key_file') }, `${from}.tls`)
+  clientTls(draft, 'ingest.kafka', tlsOf(tls), `${from}.tls`)
   const sasl = sectionOf(auth['sasl'])
   if (typeof sasl['mechanism'] === 'string') {
     const { mechanism, username, password } = sasl

@@ -3,16 +3,12 @@
 import { isSection, type Section } from '../config/tree.ts'
 import { parseDuration } from '../config/units.ts'
 import { carryReceiver } from './collector-receivers.ts'
+import { sectionOf, tlsOf, typeOf } from './collector-sections.ts'
 import type { Draft } from './draft.ts'
 import { clientTls } from './tls.ts'
 
-const sectionOf = (value: unknown): Section => (isSection(value) ? value : {})
-
 const texts = (value: unknown): string[] =>
   Array.isArray(value) ? value.map(String) : value === undefined || value === null ? [] : [String(value)]
-
-/** `otlp/2` → `otlp`. */
-const typeOf = (name: string): string => name.split('/', 1)[0] ?? name
 
 const otlpGrpc = new Set(['otlp', 'otlp_grpc'])
 const otlpHttp = new Set(['otlphttp', 'otlp_http'])
@@ -110,8 +106,7 @@ function carryExporter(draft: Draft, key: string, [name, section]: Exporter): vo
   carryCompression(draft, key, from, section['compression'])
   if (isSection(section['headers'])) draft.set(`${key}.headers`, section['headers'], `${from}.headers`)
   if (section['timeout'] !== undefined) draft.set(`${key}.timeout`, section['timeout'], `${from}.timeout`)
-  const file = (one: string): string | undefined => (typeof tls[one] === 'string' ? tls[one] : undefined)
-  clientTls(draft, key, { ca: file('ca_file'), cert: file('cert_file'), key: file('key_file') }, `${from}.tls`)
+  clientTls(draft, key, tlsOf(tls), `${from}.tls`)
   if (tls['insecure_skip_verify'] === true) {
     draft.missing(`${from}.tls.insecure_skip_verify`, `certificates are always verified: name the authority in ${key}.tls.ca`)
   }

@@ -7,7 +7,7 @@ import type { SamplingLookup } from '../format.ts'
 import { type BodyRoute, replyText, retryAfter, startHttp } from '../http.ts'
 import { createReceiver } from '../receive.ts'
 import type { JaegerHttpConfig } from './config.ts'
-import { samplingRoutes } from './sampling.ts'
+import { goHeaders, samplingRoutes } from './sampling.ts'
 
 const thriftTypes = new Set(['application/x-thrift', 'application/vnd.apache.thrift.binary'])
 
@@ -71,9 +71,6 @@ function refusalText(error: BridgeError): string {
       return `Unable to process request body: ${error.message}`
   }
 }
-
-/** What Go's `http.Error` sends along. */
-const goHeaders = { 'x-content-type-options': 'nosniff' }
 
 /** Starts the endpoint. @param translate one `Batch` struct in Thrift binary. @param lookup sampling strategies, for `/api/sampling`. Throws OB_LISTEN. */
 export function startJaegerHttp(

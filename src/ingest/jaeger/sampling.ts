@@ -12,8 +12,10 @@ import type { Pages } from '../pages.ts'
 import { samplingFiles } from './api-v2.ts'
 import type { JaegerSamplingConfig, JaegerSamplingGrpcConfig } from './config.ts'
 
-/** What Go's `http.Error` sends along. */
-const errorHeaders = { 'x-content-type-options': 'nosniff', 'content-type': 'text/plain; charset=utf-8' }
+/** What Go's `http.Error` sends along, as all of Jaeger's own answers of errors do. */
+export const goHeaders = { 'x-content-type-options': 'nosniff' }
+
+const errorHeaders = { ...goHeaders, 'content-type': 'text/plain; charset=utf-8' }
 
 /** The value of `service`, given exactly once. */
 function serviceOf(request: FastifyRequest): string | undefined {
@@ -67,7 +69,7 @@ export function startJaegerSampling(config: JaegerSamplingConfig, lookup: Sampli
         if (request.raw.method !== 'GET' && /^\/(sampling|baggageRestrictions)?(\?|$)/.test(request.raw.url ?? '')) {
           reply.raw.writeHead(405, { allow: 'GET', 'content-length': 0 })
           reply.raw.end()
-        } else replyText(reply.raw, 404, '404 page not found\n', { 'x-content-type-options': 'nosniff' })
+        } else replyText(reply.raw, 404, '404 page not found\n', goHeaders)
       },
     },
     deps,
