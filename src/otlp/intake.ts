@@ -16,6 +16,28 @@ export interface EncodedBatch {
   readonly data: Uint8Array
 }
 
+/** Something an earlier run kept and did not let go of. */
+export interface Kept {
+  readonly id: number
+  readonly data: Uint8Array
+}
+
+/**
+ * A place for what was answered but cannot be sent yet (a histogram of which members are still to come). It has the durability of the queue:
+ * what is kept with a batch is stored in the same transaction.
+ */
+export interface Holding {
+  /**
+   * As `Intake.put`, and keeps `keep` with it. @param batch undefined: nothing to send yet.
+   * Resolves with the id of what was kept, larger than every earlier one's; puts are stored in the order in which they were called.
+   */
+  put(batch: EncodedBatch | undefined, keep: Uint8Array): Promise<number>
+  /** Lets go of everything kept under `name` with ids up to this one. Never rejects; a crash shortly after it may bring some of them back. */
+  release(id: number): void
+  /** What runs that ended without letting go have kept, oldest first; it is this process' own from now on. Called once, before the first put. */
+  recover(): Promise<readonly Kept[]>
+}
+
 /** Where adapters put what they have translated. */
 export interface Intake {
   /**
@@ -25,4 +47,6 @@ export interface Intake {
   put(batch: EncodedBatch): Promise<void>
   /** Asked before a body is read or decoded: undefined when data would be taken, else the error to answer with. */
   refusal(): Error | undefined
+  /** The place to keep things under a name of one's own; undefined where the queue has none that outlives the process (memory, Kafka, `ack: forwarded`). */
+  holding?(name: string): Holding | undefined
 }
