@@ -131,6 +131,43 @@ export const metricTable = {
     'partition',
   ),
   otlp_bridge_kafka_rebalances_total: counter('Times the consumer group was joined anew.', 'group'),
+  otlp_bridge_prometheus_requests_total: counter(
+    'Remote-write requests answered, by message version and status.',
+    'message',
+    'code',
+    'tenant',
+  ),
+  otlp_bridge_prometheus_samples_total: counter(
+    'Samples and native histograms received, by kind of series and by what became of them; each ends in exactly one result.',
+    'kind',
+    'result',
+    'tenant',
+  ),
+  otlp_bridge_prometheus_type_switch_total: counter('Families whose type turned out to be another than the one in use.', 'tenant'),
+  otlp_bridge_prometheus_assembler_pending: gauge('Classic histograms and summaries of which members are still to come.', 'tenant'),
+  otlp_bridge_prometheus_assembler_emitted_total: counter(
+    'Classic histograms and summaries put together, by what ended the wait: `complete`, `window`, `evicted` or `shutdown`.',
+    'how',
+    'tenant',
+  ),
+  otlp_bridge_prometheus_assembler_incomplete_total: counter(
+    'Members of histograms and summaries that did not come whole, by what was missing.',
+    'missing',
+    'tenant',
+  ),
+  otlp_bridge_prometheus_assembler_late_total: counter('Members that came after their histogram or summary was sent; dropped.', 'tenant'),
+  otlp_bridge_prometheus_assembler_nonmonotonic_total: counter('Cumulative buckets below the one before them; raised to it.', 'tenant'),
+  otlp_bridge_prometheus_classic_shadowed_total: counter(
+    'Members of classic histograms left out because the native form is there.',
+    'tenant',
+  ),
+  otlp_bridge_prometheus_histogram_refused_total: counter('Native histograms refused, by reason.', 'reason', 'tenant'),
+  otlp_bridge_prometheus_exemplars_total: counter('Exemplars received, by what became of them.', 'result', 'tenant'),
+  otlp_bridge_prometheus_target_info_entries: gauge('Pairs of job and instance whose `target_info` is remembered.', 'tenant'),
+  otlp_bridge_prometheus_ha_dropped_total: counter('Samples of replicas that were not elected; left out.', 'tenant'),
+  otlp_bridge_prometheus_out_of_order_total: counter('Samples older than the last of their series.', 'tenant'),
+  otlp_bridge_prometheus_streams: gauge('Series that are remembered.'),
+  otlp_bridge_prometheus_streams_evicted_total: counter('Series forgotten because there were too many; costs deduplication, no data.'),
 } as const satisfies Record<string, MetricRow>
 
 export type MetricName = keyof typeof metricTable
