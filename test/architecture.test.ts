@@ -73,8 +73,10 @@ describe('arrows', () => {
     expect(strays(/^src\/otlp\//, [/^src\/otlp\//, errors])).toEqual([])
   })
 
-  it('translate imports only otlp, and errors.ts', () => {
-    expect(strays(/^src\/translate\//, [/^src\/translate\//, /^src\/otlp\//, errors])).toEqual([])
+  it('translate imports only otlp, and errors.ts; its sections of the configuration know units', () => {
+    const allowed = [/^src\/translate\//, /^src\/otlp\//, errors]
+    expect(strays(/^src\/translate\/(?!\w+\/config\.ts$)/, allowed)).toEqual([])
+    expect(strays(/^src\/translate\/\w+\/config\.ts$/, [...allowed, /^src\/config\/units\.ts$/])).toEqual([])
   })
 
   it('otlp and translate read no clock, no randomness, no environment', () => {

@@ -47,6 +47,18 @@ export function decodeLimitsOf(limits: DecodeLimitConfig): DecodeLimits {
   }
 }
 
+/** Keys of `limits` that hold for every server of HTTP, whatever is posted to it. */
+export const serverLimitKeys = {
+  connections: count(4096, 'Connections at once; further ones are closed at once.'),
+  requestsPerConnection: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Requests after which a connection is closed, so that clients spread anew over replicas; 0 is no limit.'),
+  header: byteSize.default(16 * 1024).describe('Bytes of all headers of a request.'),
+}
+
 /** `limits` of a listener that speaks HTTP. */
 export const httpLimits = z
   .strictObject({
@@ -58,14 +70,7 @@ export const httpLimits = z
       .default(100)
       .describe('How many times its size a compressed body may expand to. Bodies that stay below 1 MiB are not held to it.'),
     ...decodeLimitKeys,
-    connections: count(4096, 'Connections at once; further ones are closed at once.'),
-    requestsPerConnection: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(0)
-      .describe('Requests after which a connection is closed, so that clients spread anew over replicas; 0 is no limit.'),
-    header: byteSize.default(16 * 1024).describe('Bytes of all headers of a request.'),
+    ...serverLimitKeys,
   })
   .prefault({})
   .describe('What one sender may ask of the bridge.')
