@@ -36,7 +36,7 @@ export function metricsPage(): string {
     'Prometheus text at `http://localhost:8899/metrics`. Names and labels are public. The books, per format and signal, in items, at every moment:',
     '',
     '```',
-    'received + carried = delivered + queued + held + consumed + dead + dropped + refused',
+    'received + carried + recovered = delivered + queued + held + consumed + dead + dropped + refused + elsewhere',
     '```',
     '',
     `Labels whose values a sender chooses (\`service\`) tell at most ${cappedValues} values apart; the rest is \`other\`.`,

@@ -196,6 +196,7 @@ const noItems = (format: string): BooksSums => ({
   destination: '',
   received: 0,
   carried: 0,
+  recovered: 0,
   delivered: 0,
   queued: 0,
   consumed: 0,
@@ -203,6 +204,7 @@ const noItems = (format: string): BooksSums => ({
   dropped: 0,
   refused: 0,
   elsewhere: 0,
+  held: 0,
   balance: 0,
 })
 

@@ -41,6 +41,8 @@ interface DemoRow {
   readonly delivered: number
   readonly repeated: number
   readonly lost: number
+  /** Items that wait for others to be sent with. */
+  readonly held: number
   /** Items that the bridge's own books cannot account for. */
   readonly open: number
 }
@@ -148,6 +150,7 @@ function rowsOf(fixtures: readonly Fixture[], pipeline: Pipeline, seen: DemoSink
       received: sums?.received ?? 0,
       translated: pipeline.metrics.books(format, 'traces').translated.value,
       ...compare(own, rounds, seen),
+      held: sums?.held ?? 0,
       open: sums?.balance ?? 0,
     }
   })
@@ -170,6 +173,8 @@ function report(rows: readonly DemoRow[], seconds: number, options: DemoOptions,
   io.out(printTable(head, table))
   const open = rows.filter((row) => row.open !== 0).map((row) => `${row.format} by ${row.open}`)
   const repeated = rows.reduce((total, row) => total + row.repeated, 0)
+  const held = rows.filter((row) => row.held > 0).map((row) => `${row.held} of ${row.format}`)
+  if (held.length > 0) io.out(`\nHeld until the rest of them comes: ${held.join(', ')}.\n`)
   const books = open.length === 0 ? 'The books balance' : `The books do NOT balance: ${open.join(', ')}`
   io.out(
     `\n${well ? 'Nothing lost' : 'NOT everything arrived'} (spans, by id, in ${seconds.toFixed(1)} s; ${repeated} repeated). ${books}.\n`,

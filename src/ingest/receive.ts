@@ -45,8 +45,11 @@ export interface Receiver {
   arrived(wireBytes: number): void
   /** Counts a request that was refused whole, items unknown. */
   refused(error: BridgeError): void
-  /** Decode, translate, encode: synchronous, so that `body` may be reused as soon as it returns. Counts a refusal; throws {@link BridgeError}. */
-  translate(body: Uint8Array): TranslatedBody
+  /**
+   * Decode, translate, encode: synchronous, so that `body` may be reused as soon as it returns. Counts a refusal; throws {@link BridgeError}.
+   * @param wire the body as it came, where `body` was decompressed by the route itself; to be copied by whoever keeps it
+   */
+  translate(body: Uint8Array, wire?: Uint8Array): TranslatedBody
   /**
    * Hands the items to the intake and resolves when the sender may hear of success. Rejects with OB_ALL_REJECTED when no
    * item was good, and with what the intake says; every item is in the books then.
@@ -76,7 +79,10 @@ export function cellsByReason(make: (reason: string) => Cell): (reason: string) 
   }
 }
 
-/** The books of one body's drops and notes; where the drops go (refused or dropped) is the caller's to say. */
+/**
+ * The books of one body's drops and notes, and the cells of whoever uses items up or holds them back; where the drops go (refused or
+ * dropped) is the caller's to say. Cells count items: of n that become one, n − 1 are consumed.
+ */
 export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 'refused' | 'dropped', signal: Signal = 'traces') {
   const books: FormatBooks = deps.metrics.books(format, signal)
   const lost = cellsByReason((reason) => books[dropsAre](reason))
@@ -85,6 +91,10 @@ export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 're
   return {
     books,
     lost,
+    /** Items that became none of their own, by reason. */
+    consumed: cellsByReason((reason) => books.consumed(reason)),
+    /** Items that wait before the queue, by where: to be moved up and down. */
+    held: cellsByReason((where) => books.held(where)),
     /** Counts drops as received and lost at once. Returns how many items they were. */
     drops(drops: readonly Drop[]): number {
       let sum = 0
@@ -114,23 +124,38 @@ export function createItemBooks(format: string, deps: AdapterDeps, dropsAre: 're
   }
 }
 
+/** The books of requests, whatever is in them: those that came in and those that were refused whole, items unknown. */
+export function createRequestBooks(format: string, transport: string, { metrics }: Pick<AdapterDeps, 'metrics'>) {
+  const labels = { format, transport }
+  const requests = metrics.counter('otlp_bridge_received_requests_total', labels)
+  const bytes = metrics.counter('otlp_bridge_received_bytes_total', labels)
+  const refusals = cellsByReason((reason) => metrics.counter('otlp_bridge_refused_requests_total', { ...labels, reason }))
+  return {
+    /** @param wireBytes as they came, before decompression */
+    arrived(wireBytes: number): void {
+      requests.value++
+      bytes.value += wireBytes
+    },
+    refused(error: BridgeError): void {
+      refusals(reasonOf(error.code)).value++
+    },
+  }
+}
+
 /**
  * Creates the way in for one encoding over a transport whose sender waits for an answer. Items enter the books the moment
  * they are handed on or refused, not before.
  */
 export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Receiver {
   const { format, transport, signal = 'traces' } = options
-  const labels = { format, transport }
-  const requests = deps.metrics.counter('otlp_bridge_received_requests_total', labels)
-  const bytes = deps.metrics.counter('otlp_bridge_received_bytes_total', labels)
-  const refusedRequests = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_refused_requests_total', { ...labels, reason }))
+  const requests = createRequestBooks(format, transport, deps)
   const translateSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
   const queueSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format })
   const items = createItemBooks(format, deps, 'refused', signal)
   const totals: ReceiverTotals = { requests: 0, refusedRequests: 0, bytes: 0, items: 0, lostItems: 0 }
 
   const refused = (error: BridgeError): void => {
-    refusedRequests(reasonOf(error.code)).value++
+    requests.refused(error)
     totals.refusedRequests++
   }
 
@@ -150,8 +175,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
     format,
     totals,
     arrived(wireBytes) {
-      requests.value++
-      bytes.value += wireBytes
+      requests.arrived(wireBytes)
       totals.requests++
       totals.bytes += wireBytes
     },

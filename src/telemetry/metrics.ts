@@ -3,8 +3,8 @@
  * increments; prom-client is loaded only when somebody scrapes (`telemetry/exposition.ts`).
  *
  * The books (promise 1): per format, signal and destination, in items, at every moment
- * `received + carried = delivered + queued + dead + elsewhere + dropped + consumed + refused`.
- * What happens before the queue (received, consumed, refused, and drops there) stands in the books of every destination.
+ * `received + carried + recovered = delivered + queued + dead + elsewhere + dropped + consumed + refused + held`.
+ * What happens before the queue (received, recovered, consumed, refused, held, and drops there) stands in the books of every destination.
  */
 
 type Kind = 'counter' | 'gauge' | 'histogram'
@@ -29,6 +29,17 @@ export const metricTable = {
     'format',
     'signal',
     'destination',
+  ),
+  otlp_bridge_recovered_items_total: counter(
+    'Items found at start that an earlier run had received and held; for every destination.',
+    'format',
+    'signal',
+  ),
+  otlp_bridge_held_items: gauge(
+    'Items answered for that cannot be sent yet, by what they wait in (`assembler`); for every destination.',
+    'format',
+    'signal',
+    'where',
   ),
   otlp_bridge_translated_items_total: counter('Items translated to OTLP.', 'format', 'signal'),
   otlp_bridge_refused_items_total: counter('Items the sender was told were not taken.', 'format', 'signal', 'reason'),
@@ -77,6 +88,7 @@ export const metricTable = {
   otlp_bridge_queue_stored_bytes: gauge(
     'Bytes of the disk queue file in use, by all processes; what several destinations wait for is in it once.',
   ),
+  otlp_bridge_queue_kept_bytes: gauge('Bytes in the store of what was answered and cannot be sent yet, of this process.'),
   otlp_bridge_queue_damaged_batches_total: counter('Batches whose checksum did not hold; set aside.'),
   otlp_bridge_queue_set_aside_files_total: counter('Queue files that could not be read and were set aside at start.'),
   otlp_bridge_udp_dropped_datagrams_total: counter('Datagrams the kernel dropped because the receive buffer was full.', 'format'),
@@ -196,11 +208,15 @@ export interface FormatBooks {
   readonly format: string
   readonly signal: string
   readonly received: Cell
+  /** Found at start: an earlier run received them, and they were held. */
+  readonly recovered: Cell
   readonly translated: Cell
   refused(reason: string): Cell
   /** Lost before the queue: for every destination. */
   dropped(reason: string): Cell
   consumed(reason: string): Cell
+  /** Held back before the queue, to be sent later; moved up and down by who holds them. */
+  held(where: string): Cell
   /** The same object for the same destination, so that callers can keep it. */
   at(destination: string): DestinationBooks
 }
@@ -225,6 +241,7 @@ export interface BooksSums {
   readonly destination: string
   readonly received: number
   readonly carried: number
+  readonly recovered: number
   readonly delivered: number
   readonly queued: number
   readonly consumed: number
@@ -233,6 +250,7 @@ export interface BooksSums {
   readonly dropped: number
   readonly refused: number
   readonly elsewhere: number
+  readonly held: number
   /** left side minus right side of the equation above */
   readonly balance: number
 }
@@ -352,10 +370,15 @@ export function createMetrics(): Metrics {
       signal,
       destinations,
       received: cell('otlp_bridge_received_items_total', own),
+      // Only a format that holds has them.
+      get recovered() {
+        return cell('otlp_bridge_recovered_items_total', own)
+      },
       translated: cell('otlp_bridge_translated_items_total', own),
       refused: (reason) => cell('otlp_bridge_refused_items_total', { ...own, reason }),
       dropped: (reason) => cell('otlp_bridge_dropped_items_total', { ...own, reason }),
       consumed: (reason) => cell('otlp_bridge_consumed_items_total', { ...own, reason }),
+      held: (where) => cell('otlp_bridge_held_items', { ...own, where }),
       at(destination) {
         let found = destinations.get(destination)
         if (found === undefined) destinations.set(destination, (found = createDestinationBooks({ ...own, destination })))
@@ -380,6 +403,7 @@ export function createMetrics(): Metrics {
     const sums = {
       received: of('otlp_bridge_received_items_total'),
       carried: of('otlp_bridge_carried_items_total'),
+      recovered: of('otlp_bridge_recovered_items_total'),
       delivered: of('otlp_bridge_delivered_items_total'),
       queued: of('otlp_bridge_queue_items'),
       consumed: of('otlp_bridge_consumed_items_total'),
@@ -387,9 +411,11 @@ export function createMetrics(): Metrics {
       dropped: of('otlp_bridge_dropped_items_total'),
       refused: of('otlp_bridge_refused_items_total'),
       elsewhere: of('otlp_bridge_routed_elsewhere_items_total'),
+      held: of('otlp_bridge_held_items'),
     }
-    const right = sums.delivered + sums.queued + sums.consumed + sums.dead + sums.dropped + sums.refused + sums.elsewhere
-    return { format, signal, destination, ...sums, balance: sums.received + sums.carried - right }
+    const left = sums.received + sums.carried + sums.recovered
+    const right = sums.delivered + sums.queued + sums.consumed + sums.dead + sums.dropped + sums.refused + sums.elsewhere + sums.held
+    return { format, signal, destination, ...sums, balance: left - right }
   }
 
   const destinationsOf = (one: Books): readonly string[] => {
@@ -399,7 +425,7 @@ export function createMetrics(): Metrics {
 
   const begin = (destination: string, like: string): void => {
     for (const one of books.values()) {
-      // What is on its way to the queue now is open in the books of every destination, and comes to this one too.
+      // What is on its way to the queue now is open in the books of every destination, or held, and comes to this one too.
       const before = sumsOf(one.format, one.signal, destination).balance - sumsOf(one.format, one.signal, like).balance
       if (before !== 0) one.at(destination).elsewhere.value += before
     }

@@ -16,6 +16,11 @@ export interface Inheritance {
   correct(joined: Metrics): void
 }
 
+/** As {@link Estate}, of what was held; found by the worker that is started next. */
+interface HeldEstate extends Omit<Estate, 'destination' | 'carried'> {
+  recovered: number
+}
+
 interface Estate {
   readonly format: string
   readonly signal: string
@@ -37,6 +42,15 @@ interface Estate {
  */
 export function createInheritance(survives: boolean, nowMs: () => number): Inheritance {
   const estates = new Map<string, Estate>()
+  /** What the dead held before the queue, which is for every destination. */
+  const held = new Map<string, HeldEstate>()
+
+  const heldOf = ({ format, signal }: BooksSums): HeldEstate => {
+    const key = booksKey({ format, signal, destination: '' })
+    let found = held.get(key)
+    if (found === undefined) held.set(key, (found = { format, signal, waiting: 0, found: 0, unknown: 0, recovered: 0, sinceMs: 0 }))
+    return found
+  }
 
   const estateOf = (sums: BooksSums): Estate => {
     const key = booksKey(sums)
@@ -48,8 +62,40 @@ export function createInheritance(survives: boolean, nowMs: () => number): Inher
     return found
   }
 
+  const correctHeld = (joined: Metrics, all: readonly BooksSums[]): void => {
+    for (const sums of all) {
+      // The same in every destination's line: after the first there is no difference.
+      const known = heldOf(sums)
+      const found = Math.min(known.waiting, Math.max(0, sums.recovered - known.recovered))
+      known.found += found
+      known.waiting -= found
+      known.recovered = sums.recovered
+    }
+    for (const estate of held.values()) {
+      const { format, signal } = estate
+      if (estate.waiting > 0 && (!survives || nowMs() - estate.sinceMs > foundWithinMs)) {
+        estate.unknown += estate.waiting
+        estate.waiting = 0
+      }
+      if (estate.waiting + estate.found + estate.unknown === 0) continue
+      const books = joined.books(format, signal)
+      books.held('ended_worker').value += estate.waiting
+      books.recovered.value -= estate.found
+      if (!survives) books.dropped('worker_killed').value += estate.unknown
+      else
+        for (const sums of all)
+          if (sums.format === format && sums.signal === signal) books.at(sums.destination).elsewhere.value += estate.unknown
+    }
+  }
+
   return {
     died(sums) {
+      for (const one of new Map(sums.map((sum) => [`${sum.format}\n${sum.signal}`, sum])).values()) {
+        if (one.held <= 0) continue
+        const estate = heldOf(one)
+        estate.waiting += one.held
+        estate.sinceMs = nowMs()
+      }
       for (const one of sums) {
         const left = one.queued + one.balance
         if (left <= 0) continue
@@ -59,7 +105,9 @@ export function createInheritance(survives: boolean, nowMs: () => number): Inher
       }
     },
     correct(joined) {
-      for (const sums of joined.sums()) {
+      const all = joined.sums()
+      correctHeld(joined, all)
+      for (const sums of all) {
         const known = estates.get(booksKey(sums))
         if (known !== undefined) {
           const found = Math.min(known.waiting, Math.max(0, sums.carried - known.carried))

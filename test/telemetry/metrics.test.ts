@@ -38,6 +38,7 @@ describe('createMetrics', () => {
         destination: 'default',
         received: 10,
         carried: 2,
+        recovered: 0,
         delivered: 5,
         queued: 3,
         consumed: 0,
@@ -45,6 +46,7 @@ describe('createMetrics', () => {
         dropped: 1,
         refused: 1,
         elsewhere: 0,
+        held: 0,
         balance: 1,
       },
     ])
@@ -65,6 +67,49 @@ describe('createMetrics', () => {
       { destination: 'old', dropped: 3, elsewhere: 4, queued: 3, balance: 0 },
     ])
     expect(metrics.total('otlp_bridge_dropped_items_total')).toBe(3)
+  })
+
+  it('counts what is held, and what was found held, in the books of every destination', () => {
+    const metrics = createMetrics()
+    metrics.setDestinations(['a', 'b'])
+    const books = metrics.books('remote-write-2', 'metrics')
+    books.received.value = 10
+    books.recovered.value = 5
+    books.held('assembler').value = 12
+    books.consumed('assembled').value = 2
+    books.at('a').delivered.value = 1
+    expect(metrics.sums()).toMatchObject([
+      { destination: 'a', received: 10, recovered: 5, held: 12, balance: 0 },
+      { destination: 'b', held: 12, balance: 1 },
+    ])
+  })
+
+  it('lets what is held come to a destination that is added meanwhile', () => {
+    const metrics = createMetrics()
+    metrics.setDestinations(['a'])
+    const books = metrics.books('remote-write-2', 'metrics')
+    const held = books.held('assembler')
+    books.received.value = 10
+    books.at('a').delivered.value = 7
+    held.value = 3
+    metrics.setDestinations(['a', 'b'])
+    expect(metrics.sums()).toMatchObject([
+      { destination: 'a', held: 3, balance: 0 },
+      { destination: 'b', elsewhere: 7, held: 3, balance: 0 },
+    ])
+    // Three members become one point, which goes to both.
+    held.value = 0
+    books.consumed('assembled').value = 2
+    for (const destination of ['a', 'b']) books.at(destination).queued.value++
+    expect(metrics.sums()).toMatchObject([{ balance: 0 }, { balance: 0 }])
+  })
+
+  it('has no series of held items for a format that holds none', () => {
+    const metrics = createMetrics()
+    metrics.books('zipkin-json', 'traces').received.value = 1
+    metrics.sums()
+    const names = [...metrics.collect().keys()]
+    expect(names.filter((name) => name.includes('held') || name.includes('recovered'))).toEqual([])
   })
 
   it('has a line for a format whose items never came to a destination', () => {

@@ -8,13 +8,17 @@ interface Counts {
   readonly carried?: number
   readonly delivered?: number
   readonly queued?: number
+  readonly held?: number
+  readonly recovered?: number
 }
 
-const worker = ({ received = 0, carried = 0, delivered = 0, queued = 0 }: Counts): Metrics => {
+const worker = ({ received = 0, carried = 0, delivered = 0, queued = 0, held = 0, recovered = 0 }: Counts): Metrics => {
   const metrics = createMetrics()
   metrics.setDestinations(['default'])
   const books = metrics.books('zipkin-json', 'traces')
   books.received.value = received
+  books.held('assembler').value = held
+  books.recovered.value = recovered
   Object.assign(books.at('default').carried, { value: carried })
   Object.assign(books.at('default').delivered, { value: delivered })
   Object.assign(books.at('default').queued, { value: queued })
@@ -55,6 +59,27 @@ describe('createInheritance', () => {
     const dead = worker({ received: 100, delivered: 60, queued: 40 })
     inheritance.died(dead.sums())
     expect(read(dead, worker({ carried: 55, queued: 55 }))).toMatchObject({ carried: 15, queued: 55, balance: 0 })
+  })
+
+  it('lets what a dead worker held be held, until the worker started in its place has found it', () => {
+    const { clock, inheritance, read } = create()
+    const dead = worker({ received: 100, delivered: 60, queued: 10, held: 30 })
+    read(undefined, worker({}))
+    inheritance.died(dead.sums())
+    expect(read(dead, worker({}))).toMatchObject({ received: 100, queued: 10, held: 30, recovered: 0, balance: 0 })
+    expect(read(dead, worker({ carried: 10, delivered: 10, recovered: 25, held: 25 }))).toMatchObject({
+      held: 30,
+      recovered: 0,
+      carried: 0,
+      balance: 0,
+    })
+    clock.nowMs = 60_000
+    expect(read(dead, worker({ carried: 10, delivered: 35, recovered: 25 }))).toMatchObject({
+      held: 0,
+      elsewhere: 5,
+      dropped: 0,
+      balance: 0,
+    })
   })
 
   it('closes the books over what nobody found, which is not a loss', () => {

@@ -134,19 +134,21 @@ function showTiles(status, now) {
 
 function showTables(status) {
   document.querySelector('main').classList.toggle('one-destination', status.destinations.length < 2)
+  document.querySelector('main').classList.toggle('nothing-held', !status.formats.some((one) => one.held > 0))
   fill(
     'formats',
     status.formats.map((one) => [
       one.format,
       { text: one.destination, kind: 'several' },
       rate(status, (at) => at.formats.find((other) => other.format === one.format && other.signal === one.signal)?.received ?? 0),
-      one.received + one.carried,
+      one.received + one.carried + one.recovered,
       one.delivered,
       one.queued,
       { text: one.refused, kind: one.refused > 0 ? 'warn' : '' },
       alarming(one.dropped),
       alarming(one.dead),
       one.consumed,
+      { text: one.held, kind: 'holding' },
       { text: one.elsewhere, kind: 'several' },
       { text: one.refusedRequests, kind: one.refusedRequests > 0 ? 'warn' : '' },
       one.balance === 0 ? { text: 'balance', kind: 'good' } : { text: `${show(one.balance)} open`, kind: 'warn' },
