@@ -1,7 +1,6 @@
 /**
- * HTTP servers of ingest: limits, time-outs, drain, and the road of a body from the socket to the intake.
- * Fastify routes and answers everything but the bodies; those take the short way from node's request to the receiver,
- * because a framework's body parsing costs about as much again as the whole exchange.
+ * HTTP servers of ingest: limits, time-outs, drain. Fastify routes and answers everything but the bodies; those take the short way from node's
+ * request to the receiver (exchange.ts), because a framework's body parsing costs about as much again as the whole exchange.
  */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
@@ -14,40 +13,20 @@ import { createServer } from '../net/node-http.ts'
 import type { ServerTls } from '../net/server-tls.ts'
 import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Cell } from '../telemetry/metrics.ts'
-import type { AdapterDeps, Listener, TranslatedBody } from './adapter.ts'
+import type { AdapterDeps, Listener } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
-import { createBodyReader, isWaiting, waitsForContinue } from './body.ts'
-import { createDecompressor, type Encoding, encodingOf } from './decompress.ts'
+import { waitsForContinue } from './body.ts'
+import { type BodyRoute, createExchange, createFinder, discard, type ExchangeOptions, headerOf, pathOf } from './exchange.ts'
 import type { Guard } from './guard.ts'
-import { asBridgeError, cellsByReason, type Receipt, type Receiver } from './receive.ts'
+import { cellsByReason } from './receive.ts'
 import type { HttpLimits, HttpTimeouts, ListenerAuth, ListenerTls } from './schema.ts'
 import { type Security, startBehind } from './security.ts'
 
-/** What a protocol does with bodies posted to one path. */
-export interface BodyRoute {
-  /** Exact path. */
-  readonly path: string
-  /** The way in for this request, by its headers. */
-  choose(request: IncomingMessage): Receiver
-  /** Looks at headers before the body is read; what it gives back is answered through `refused`. */
-  readonly checkHead?: (request: IncomingMessage) => BridgeError | undefined
-  /** Looks at the plain body before it is translated. */
-  readonly checkBody?: ((request: IncomingMessage, body: Uint8Array) => BridgeError | undefined) | undefined
-  /** Answers 2xx. */
-  accepted(request: IncomingMessage, response: ServerResponse, receipt: Receipt): void
-  /** Answers an error in the protocol's own form. @param head the plain body, where it could be read; not to be kept */
-  refused(request: IncomingMessage, response: ServerResponse, error: BridgeError, head: Uint8Array | undefined): void
-}
-
-export interface HttpOptions {
-  /** Section of the configuration, for messages: `ingest.zipkin`. */
-  readonly section: string
+export interface HttpOptions extends ExchangeOptions {
   readonly host: string
   readonly port: number
-  readonly limits: HttpLimits
+  readonly limits: ExchangeOptions['limits'] & Pick<HttpLimits, 'connections' | 'requestsPerConnection' | 'header'>
   readonly timeouts: HttpTimeouts
-  /** Take bodies compressed with zstd, too. */
-  readonly zstd?: boolean
   readonly tls?: ListenerTls | undefined
   readonly auth?: ListenerAuth | undefined
   /** Paths that need no credentials unless `auth.except` says otherwise: what an orchestrator probes. */
@@ -70,10 +49,6 @@ export interface Http2Taker {
   stop(deadlineMs: number): Promise<void>
 }
 
-/** How long, and for how many bytes, the rest of a refused body is thrown away so that its sender reads the answer. */
-const lingerMs = 5000
-const lingerBytes = 64 * 1024 * 1024
-
 /** Answers with a short text. For one-line refusals and pages of protocols that have no other form. */
 export function replyText(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
   const body = Buffer.from(text)
@@ -84,12 +59,6 @@ export function replyText(response: ServerResponse, status: number, text: string
 /** `Retry-After` of errors that pass: what the error says, at least a second. Empty for the others. */
 export function retryAfter(error: BridgeError): Record<string, string> {
   return error.retry === 'later' ? { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds))) } : {}
-}
-
-/** The value of a header that may come more than once as one text. */
-const headerOf = (request: IncomingMessage, name: string): string | undefined => {
-  const value = request.headers[name]
-  return Array.isArray(value) ? value.join(', ') : value
 }
 
 type BoundServer = Bound & WebServer
@@ -103,7 +72,7 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
   const state = { draining: false }
   const closed = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'http', reason }))
   const take = createExchange(options, deps, state, guard)
-  const direct = new Map(options.bodies.map((route) => [route.path, route]))
+  const findBody = createFinder(options.bodies)
 
   // Fastify wants to make its server; ours are made below, one an address, and share its router.
   let routed: RequestListener = () => {}
@@ -125,7 +94,7 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
       return createServer()
     },
   })
-  for (const route of options.bodies) {
+  for (const route of options.bodies.filter(({ path }) => !path.includes('{'))) {
     // The hook, not the handler: a handler comes after content-type parsing, which has answers of its own.
     const onRequest = (request: FastifyRequest, reply: FastifyReply): void => {
       reply.hijack()
@@ -143,9 +112,9 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (state.draining) response.shouldKeepAlive = false
-    const route = request.method === 'POST' ? direct.get(request.url ?? '') : undefined
+    const route = request.method === 'POST' ? findBody(request.url ?? '') : undefined
     if (route !== undefined) take(request, response, route)
-    else if (guard === undefined || mayPass(guard, direct, request, response)) routed(request, response)
+    else if (guard === undefined || mayPass(guard, request, response)) routed(request, response)
   }
 
   const http2 = options.http2?.(guard)
@@ -176,9 +145,9 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
 }
 
 /** Whether a request for a page may go on; when not, it is answered. Bodies are not looked at here: their protocols have answers of their own. */
-function mayPass(guard: Guard, bodies: ReadonlyMap<string, BodyRoute>, request: IncomingMessage, response: ServerResponse): boolean {
+function mayPass(guard: Guard, request: IncomingMessage, response: ServerResponse): boolean {
   const path = pathOf(request.url ?? '/').split('?', 1)[0] ?? ''
-  if (guard.isOpen(path) || (request.method === 'POST' && bodies.has(path))) return true
+  if (guard.isOpen(path)) return true
   // A browser asks without credentials whether it may send them.
   if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) return true
   const refusal = guard.refusal((name) => headerOf(request, name))
@@ -187,13 +156,6 @@ function mayPass(guard: Guard, bodies: ReadonlyMap<string, BodyRoute>, request: 
   replyText(response, refusal.http, `${refusal.message}\n`)
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) discard(request)
   return false
-}
-
-/** `http://host/path` → `/path`: proxies may send the absolute form. @see RFC 9112, 3.2.2 */
-function pathOf(url: string): string {
-  if (url.startsWith('/') || !/^https?:\/\//i.test(url)) return url
-  const slash = url.indexOf('/', url.indexOf('//') + 2)
-  return slash < 0 ? '/' : url.slice(slash)
 }
 
 async function listen(
@@ -295,134 +257,4 @@ function drain({ server, silent }: BoundServer, deadlineMs: number): Promise<voi
       Math.min(silentMs, deadlineMs),
     )
   })
-}
-
-/** Creates the road of a body: door, reading, decompression, translation, intake, answer. */
-function createExchange(options: HttpOptions, deps: AdapterDeps, state: { draining: boolean }, guard: Guard | undefined) {
-  const { limits } = options
-  const reader = createBodyReader({ maxBytes: limits.compressedBody, limitKey: `${options.section}.limits.compressedBody` })
-  const inflater = createDecompressor({ maxBytes: limits.body, maxRatio: limits.ratio, section: `${options.section}.limits` })
-
-  const refuse = (request: IncomingMessage, response: ServerResponse, route: BodyRoute, error: BridgeError, head?: Uint8Array): void => {
-    if (response.headersSent || response.destroyed) return
-    if (state.draining || isWaiting(request)) response.shouldKeepAlive = false
-    if (guard !== undefined && error.code === 'OB_AUTH') response.setHeader('www-authenticate', guard.challenge)
-    route.refused(request, response, error, head)
-    if (!request.complete) discard(request)
-  }
-
-  const put = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    route: BodyRoute,
-    receiver: Receiver,
-    translated: TranslatedBody,
-  ): Promise<void> => {
-    try {
-      const receipt = await receiver.put(translated)
-      if (!response.destroyed) route.accepted(request, response, receipt)
-    } catch (error) {
-      refuse(request, response, route, asBridgeError(error))
-    }
-  }
-
-  const translate = (request: IncomingMessage, response: ServerResponse, route: BodyRoute, receiver: Receiver, plain: Uint8Array): void => {
-    const fault = route.checkBody?.(request, plain)
-    if (fault !== undefined) {
-      receiver.refused(fault)
-      refuse(request, response, route, fault, plain)
-      return
-    }
-    let translated: TranslatedBody
-    try {
-      translated = receiver.translate(plain)
-    } catch (error) {
-      refuse(request, response, route, asBridgeError(error), plain)
-      return
-    }
-    void put(request, response, route, receiver, translated)
-  }
-
-  const inflate = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    route: BodyRoute,
-    receiver: Receiver,
-    encoding: Encoding,
-    body: Uint8Array,
-  ): Promise<void> => {
-    let plain: Uint8Array
-    try {
-      const result = inflater.decompress(encoding, body)
-      plain = result instanceof Promise ? await result : result
-    } catch (error) {
-      const known = asBridgeError(error)
-      receiver.refused(known)
-      refuse(request, response, route, known)
-      return
-    } finally {
-      reader.release(body)
-    }
-    translate(request, response, route, receiver, plain)
-  }
-
-  return (request: IncomingMessage, response: ServerResponse, route: BodyRoute): void => {
-    const receiver = route.choose(request)
-    const fault = doorFault(request, route)
-    if (fault !== undefined) {
-      receiver.arrived(0)
-      receiver.refused(fault)
-      refuse(request, response, route, fault)
-      return
-    }
-    const encoding = encodingOf(request.headers['content-encoding'], options.zstd)
-    reader.read(request, response, {
-      done(body) {
-        receiver.arrived(body.length)
-        if (encoding !== 'identity') return void inflate(request, response, route, receiver, encoding, body)
-        translate(request, response, route, receiver, body)
-        reader.release(body)
-      },
-      failed(error, readBytes) {
-        receiver.arrived(readBytes)
-        receiver.refused(error)
-        refuse(request, response, route, error)
-      },
-    })
-  }
-
-  /** What can be said before a byte of the body is read. */
-  function doorFault(request: IncomingMessage, route: BodyRoute): BridgeError | undefined {
-    if (guard !== undefined && !guard.isOpen(route.path)) {
-      const unknown = guard.refusal((name) => headerOf(request, name))
-      if (unknown !== undefined) return unknown
-    }
-    const refusal = deps.intake.refusal()
-    if (refusal !== undefined) return asBridgeError(refusal)
-    try {
-      encodingOf(request.headers['content-encoding'], options.zstd)
-    } catch (error) {
-      return asBridgeError(error)
-    }
-    return route.checkHead?.(request) ?? reader.tooLarge(request)
-  }
-}
-
-/** Throws the rest of a refused body away for a while: closing at once would reset the connection before the answer is read. */
-function discard(request: IncomingMessage): void {
-  const socket = request.socket
-  const timer = setTimeout(() => socket.destroy(), lingerMs)
-  timer.unref()
-  // Told `Connection: close`, node destroys the socket with the answer; half of it must stay open until the sender is done.
-  socket.destroySoon = () => socket.end()
-  request.on('end', () => {
-    if (socket.writableEnded) socket.destroy()
-  })
-  let seen = 0
-  request.on('data', (piece: Buffer) => {
-    seen += piece.length
-    if (seen > lingerBytes) socket.destroy()
-  })
-  request.on('close', () => clearTimeout(timer))
-  request.resume()
 }
