@@ -151,6 +151,13 @@ export const errorTable = {
   OB_INPUT: row('fatal', 400, 3, 'An input file cannot be read.', 'Check the path and its rights.'),
   OB_LISTEN: row('fatal', 500, 14, 'A listener cannot open its port.', 'Another program holds it: stop it, or set another port.'),
   OB_NODE_VERSION: row('fatal', 500, 9, 'This Node.js is too old.', 'Use Node.js 22.22 or newer, or install with optional dependencies.'),
+  OB_DECODE_SYMBOLS: row(
+    'never',
+    400,
+    3,
+    'Labels of a remote-write 2.0 request do not fit its table of symbols.',
+    'The sender is broken: the table begins with the empty text, and labels are pairs of places in it.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

@@ -129,7 +129,8 @@ export class WriteRequest {
     this.exemplarCount = 0
     this.histograms.length = 0
     this.metadata.length = 0
-    if (this.labelName.length > largestKept || this.symbolStart.length > largestKept || this.sampleMs.length > largestKept) this.shrink()
+    const longest = Math.max(this.labelName.length, this.symbolStart.length, this.sampleMs.length, this.exemplarMs.length)
+    if (longest > largestKept) this.shrink()
   }
 
   ensureSymbols(count: number): void {
