@@ -15,7 +15,7 @@ export const noRecordedValue = 1
 /** A resource: the content of its `Resource` message. It may be exchanged between two requests (`target_info` came). */
 export interface EncodedResource {
   bytes: Uint8Array
-  /** Scratch of the encoder. */
+  /** Scratch of the encoder, here and below: 0 to begin with. */
   stamp: number
   place: number
 }
@@ -100,6 +100,12 @@ export interface EncodedExemplar {
 export const attributeTag = 0x3a
 
 const initial = 1024
+/** Points whose columns stay allocated between requests. */
+const largestKept = 262_144
+const noBytes = new Uint8Array(0)
+const noResource: EncodedResource = { bytes: noBytes, stamp: 0, place: 0 }
+const noScope: EncodedScope = { bytes: noBytes, schemaUrl: noBytes, stamp: 0, place: 0 }
+const noMetric: EncodedMetric = { head: noBytes, data: 0, monotonic: false, stamp: 0, place: 0 }
 const none = new DataView(new ArrayBuffer(0))
 
 /** Points of one request, in columns; used again for the next. */
@@ -147,15 +153,18 @@ export class MetricPoints {
     return at
   }
 
-  /** Empties it; nothing of the last request is kept alive but the memory of the columns. */
+  /** Empties it; nothing of the last request is kept alive but the memory of the columns, up to what an ordinary request needs. */
   clear(): void {
+    const { count } = this
+    // Filled, not cut to nothing: arrays that grow anew with each request cost more than all the rest of this.
+    this.resources.fill(noResource, 0, count)
+    this.scopes.fill(noScope, 0, count)
+    this.metrics.fill(noMetric, 0, count)
+    this.attributes.fill(none, 0, count)
+    this.bodies.fill(undefined, 0, count)
+    this.exemplars.fill(undefined, 0, count)
     this.count = 0
-    this.resources.length = 0
-    this.scopes.length = 0
-    this.metrics.length = 0
-    this.attributes.length = 0
-    this.bodies.length = 0
-    this.exemplars.length = 0
+    if (this.flags.length > largestKept) Object.assign(this, new MetricPoints())
   }
 
   private grow(): void {

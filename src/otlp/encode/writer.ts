@@ -11,6 +11,8 @@ import { type ChunkPool, createChunkPool, ownsChunk } from './chunks.ts'
 
 const sharedChunkBytes = 64 * 1024
 const ownChunkFrom = 16 * 1024
+/** Up to here a copy word by word is faster than one by a view, which has to be made first. */
+const copiedByWords = 320
 const replacement = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class ReverseWriter {
@@ -151,6 +153,12 @@ export class ReverseWriter {
     this.view.setInt32(at + 4, hi, true)
   }
 
+  /** The 8 bytes of a double, little-endian. Room must have been ensured. */
+  double(value: number): void {
+    this.at -= 8
+    this.view.setFloat64(this.at, value, true)
+  }
+
   /** 4 bytes, little-endian. Room must have been ensured. */
   fixed32(value: number): void {
     this.at -= 4
@@ -218,6 +226,39 @@ export class ReverseWriter {
     this.ensure(end - start)
     this.at -= end - start
     this.bytes.set(source.subarray(start, end), this.at)
+  }
+
+  /** All bytes of an array that is mostly short. Ensures its own room. */
+  block(source: Uint8Array): void {
+    this.ensure(source.length)
+    this.at -= source.length
+    this.bytes.set(source, this.at)
+  }
+
+  /** Copies bytes `start` to `end` of what `source` views. Room must have been ensured. */
+  copy(source: DataView, start: number, end: number): void {
+    const { view } = this
+    let at = this.at
+    this.at = at - (end - start)
+    if (end - start > copiedByWords) {
+      this.bytes.set(new Uint8Array(source.buffer, source.byteOffset + start, end - start), this.at)
+      return
+    }
+    let from = end
+    for (const whole = start + 15; from > whole; ) {
+      from -= 16
+      at -= 16
+      view.setInt32(at, source.getInt32(from, true), true)
+      view.setInt32(at + 4, source.getInt32(from + 4, true), true)
+      view.setInt32(at + 8, source.getInt32(from + 8, true), true)
+      view.setInt32(at + 12, source.getInt32(from + 12, true), true)
+    }
+    for (const whole = start + 3; from > whole; ) {
+      from -= 4
+      at -= 4
+      view.setInt32(at, source.getInt32(from, true), true)
+    }
+    while (from > start) view.setUint8(--at, source.getUint8(--from))
   }
 
   /** UTF-8 of a string (lone surrogates become U+FFFD). Ensures its own room; returns the bytes written. */
