@@ -99,12 +99,12 @@ function fault(side: Side, reason: SpanFault, why: string): SpanFault {
   return reason
 }
 
-/** How {@link spread} ended. `Wide`: counts reach 2^53, {@link spreadWide} has to do it; `Negative`: a bucket has less than none. */
+/** How {@link spread} ended. `Negative`: a bucket has less than none; `Wide`: it seems so, but digits were lost, {@link spreadWide} has to do it. */
 export const Spread = { Done: 0, Wide: 1, Negative: 2 } as const
 
 /**
  * Makes the dense list of a measured side: whole numbers, `values` being deltas, or counts as floats have them. Observations of buckets that
- * are not kept are in `total`, not in `kept`.
+ * are not kept are in `total`, not in `kept`. A `total` of 2^53 or more says that counts may have lost digits.
  */
 export function spread(spans: ArrayLike<number>, values: readonly number[], deltas: boolean, side: Side): number {
   const { first, size, merge } = side
@@ -130,7 +130,6 @@ export function spread(spans: ArrayLike<number>, values: readonly number[], delt
       }
     }
   }
-  if (total > Number.MAX_SAFE_INTEGER) return Spread.Wide
   side.counts = counts
   side.total = total
   side.kept = kept

@@ -144,6 +144,7 @@ describe('nativeToBody of floats', () => {
     const body = exponential(convert(floats([2, -0, 3], { zeroCount: 1, count: 6 })))
     expect([body.count, body.zeroCount, body.positiveCounts]).toEqual([6, 1, [2, 0, 3]])
     expect(exponential(convert(floats([2 ** 53 - 1]))).count).toBe(2 ** 53 - 1)
+    expect(exponential(convert(floats([1], { zeroCount: -0, count: 1 }))).zeroCount).toBe(0)
   })
 
   it.each<[string, Parts, string]>([
@@ -170,6 +171,8 @@ describe('nativeToBody of floats', () => {
   it('rounds counts beyond 2^53 to the integer that the double is', () => {
     const body = exponential(nativeToBody(nativeOf(floats([2 ** 60, 1.5])), round))
     expect([body.count, body.positiveCounts]).toEqual([2n ** 60n + 2n, [2n ** 60n, 2n]])
+    const upwards = nativeToBody(nativeOf(floats([2 ** 53 - 2, 0.5, 0.5])), round)
+    expect(exponential(upwards)).toMatchObject({ count: 2n ** 53n, positiveCounts: [2 ** 53 - 2, 1, 1] })
     expect(nativeToBody(nativeOf(floats([2 ** 64])), round)).toMatchObject({ refused: 'count_too_large' })
     expect(nativeToBody(nativeOf(floats([1e308, 1e308], { count: 1e308 })), round)).toMatchObject({ body: undefined })
   })
@@ -259,6 +262,12 @@ describe('nativeToBody of what contradicts itself', () => {
     ['a negative zero threshold', { ...one, zeroThreshold: -1 }, 'zero_threshold'],
   ])('refuses %s', (_name, parts, refused) => {
     expect(convert(parts)).toMatchObject({ body: undefined, refused, dropped: false })
+  })
+
+  it('takes 16,384 buckets from the first to the last', () => {
+    const spans = (gap: number): Parts => ({ schema: 8, positiveSpans: [[0, 1], [gap, 1]], positiveDeltas: [1, 0], count: 2 }) // biome-ignore format: spans
+    expect(exponential(convert(spans(16_382))).positiveCounts).toHaveLength(16_384)
+    expect(convert(spans(16_383))).toMatchObject({ refused: 'too_many_buckets' })
   })
 
   it('refuses integers beside floats', () => {
