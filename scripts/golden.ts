@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { goldenCases } from '../test/support/golden.ts'
 
 for (const { name, folder, expected, run } of goldenCases()) {
-  const now = run()
+  const now = await run()
   if (now.out === expected.out && now.drops === expected.drops) continue
   if (!process.argv.includes('--write')) {
     console.error(`differs: ${name}`)

@@ -158,6 +158,13 @@ export const errorTable = {
     'Labels of a remote-write 2.0 request do not fit its table of symbols.',
     'The sender is broken: the table begins with the empty text, and labels are pairs of places in it.',
   ),
+  OB_TENANT: row(
+    'never',
+    400,
+    3,
+    'The name of the tenant cannot be used.',
+    'X-Scope-OrgID, or the part of the path, holds up to 150 visible ASCII characters.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

@@ -8,13 +8,14 @@ import { startAdmin } from './admin/routes.ts'
 import type { DestinationStatus, ListenerStatus, StatusSource } from './admin/status.ts'
 import type { Config } from './config/compose.ts'
 import { maskUserinfo } from './config/mask.ts'
+import { loadUserMapping } from './config/user-mapping.ts'
 import { queueSettings } from './emit/config.ts'
 import { createEmit, type Emit, type EmitDestination } from './emit/create.ts'
 import { destinationsOf, endpointNames } from './emit/destinations.ts'
 import { BridgeError } from './errors.ts'
 import type { Listener } from './ingest/adapter.ts'
 import { canSharePorts, claimPlace } from './ingest/claim.ts'
-import { createEndpoints } from './ingest/endpoints.ts'
+import { createEndpoints, type Endpoints } from './ingest/endpoints.ts'
 import { type IngestContext, planIngest } from './ingest/index.ts'
 import { findLoop, plannedAddresses } from './loop.ts'
 import { createChunkPool } from './otlp/encode/chunks.ts'
@@ -40,6 +41,8 @@ export interface PipelineDeps {
   readonly sharePorts?: boolean
   /** False for all workers but the first: their ports are taken already, by their siblings. */
   readonly claimPorts?: boolean
+  /** False for all workers but one: that one alone has the endpoints of which there can be one only. */
+  readonly leads?: boolean
   /** Called when a reload changes `log.level`. */
   readonly setLogLevel?: (level: LogLevel) => void
 }
@@ -84,7 +87,13 @@ async function refuseLoop(config: Config, addresses: Parameters<typeof findLoop>
   }
 }
 
-function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, listeners: () => readonly ListenerStatus[]): StatusSource {
+function createStatus(
+  config: () => Config,
+  deps: PipelineDeps,
+  emit: Emit,
+  listeners: () => readonly ListenerStatus[],
+  endpoints: Endpoints,
+): StatusSource {
   const settings = queueSettings(config().queue)
   const destination = ({ config: { name, endpoints, protocol }, reasons, lane }: EmitDestination): DestinationStatus => {
     const { oldestMs, ...queue } = lane
@@ -111,6 +120,13 @@ function createStatus(config: () => Config, deps: PipelineDeps, emit: Emit, list
       }
     },
     destinations: () => emit.destinations().map(destination),
+    async page(path, query) {
+      for (const { listener } of endpoints.list()) {
+        const page = listener.pages !== undefined && Object.hasOwn(listener.pages, path) ? listener.pages[path] : undefined
+        if (page !== undefined) return { content: await page(query) }
+      }
+      return undefined
+    },
   }
 }
 
@@ -142,6 +158,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   health.warn('sampling', () => sampling.trouble())
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
 
+  const settings = queueSettings(config.queue)
   const sharePorts = deps.sharePorts === true && canSharePorts
   let claims = deps.claimPorts !== false
   const endpoints = createEndpoints({
@@ -176,10 +193,13 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     chunks,
     reusePort: sharePorts,
     instanceId,
+    ...(settings.type === 'disk' ? { dataPath: settings.path } : {}),
+    leads: deps.leads,
     translate,
+    userMapping: loadUserMapping,
   })
   const change = (to: Config) => endpoints.change(planIngest(to.ingest, context(to)))
-  const status = createStatus(() => running, deps, emit, listeners)
+  const status = createStatus(() => running, deps, emit, listeners, endpoints)
 
   let stopping = false
   let reloading: Promise<unknown> = Promise.resolve()

@@ -43,6 +43,15 @@ const pageHeaders = {
   'cache-control': 'no-cache',
 }
 
+/** Pages that only some endpoints have. */
+const owners: Readonly<Record<string, string>> = { 'metrics/types': 'ingest.prometheus' }
+
+/** Of a key that comes more than once, the last value. */
+function queryOf(query: unknown): Record<string, string> {
+  const entries = Object.entries(query as Readonly<Record<string, string | readonly string[]>>)
+  return Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'string' ? value : (value.at(-1) ?? '')]))
+}
+
 function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
   const refresh = deps.refresh ?? (async () => {})
   app.get('/metrics', async (_request, reply) => {
@@ -62,6 +71,18 @@ function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
   app.get('/api/status', async (_request, reply) => {
     await refresh()
     return reply.header('cache-control', 'no-store').send(readStatus(deps.status, deps.metrics, deps.health, deps.nowMs()))
+  })
+  app.get('/api/*', async (request, reply) => {
+    const path = (request.params as { readonly '*': string })['*']
+    const found = await deps.status.page?.(path, queryOf(request.query))
+    if (found !== undefined)
+      return reply
+        .header('cache-control', 'no-store')
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify(found.content ?? null))
+    const owner = owners[path]
+    const why = owner === undefined ? 'there is no such page' : `it comes with ${owner}, and no such endpoint is running`
+    return reply.code(404).send({ error: `cannot show /api/${path}: ${why}` })
   })
   for (const [path, [file, type]] of Object.entries(pages)) {
     app.get(path, async (_request, reply): Promise<FastifyReply> => {

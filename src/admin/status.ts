@@ -59,6 +59,11 @@ export interface StatusSource {
   listeners(): readonly ListenerStatus[]
   queue(): QueueStatus
   destinations(): readonly DestinationStatus[]
+  /**
+   * A page of a listener, by its path below `/api/`; undefined when no listener that runs has it. Rejects when it cannot be had now.
+   * @param query the last value of each key
+   */
+  page?(path: string, query: Readonly<Record<string, string>>): Promise<{ readonly content: unknown } | undefined>
   /** Only of a bridge with several workers. */
   readonly workers?: () => readonly WorkerStatus[]
 }

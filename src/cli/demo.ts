@@ -49,6 +49,7 @@ interface DemoRow {
 
 const settings = (sink: DemoSink, folder: string): string[] => [
   'ingest.zipkin.port=0',
+  'ingest.prometheus.port=0',
   ...['http', 'grpc', 'compact', 'binary', 'zipkin', 'sampling', 'samplingGrpc'].map((name) => `ingest.jaeger.${name}.port=0`),
   `emit.endpoint=${sink.endpoint}`,
   'emit.batch.delay=50',

@@ -34,6 +34,7 @@ const endpointsOf = (config: Config) =>
       throw new Error('BUG: preflight serves nothing')
     },
     translate: config.translate,
+    userMapping: () => Promise.reject(new Error('BUG: preflight translates nothing')),
   })
 
 const marks: Readonly<Record<Level, string>> = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' }

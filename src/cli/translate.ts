@@ -4,11 +4,21 @@ import { gunzipSync } from 'node:zlib'
 import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { nearest } from '../config/nearest.ts'
 import { byteSize } from '../config/units.ts'
+import { loadUserMapping } from '../config/user-mapping.ts'
 import { BridgeError } from '../errors.ts'
-import { createFileExplainer, createFileTranslator, type FileFormat, fileFormats, type TranslateConfig } from '../ingest/index.ts'
+import {
+  createFileExplainer,
+  createFileTranslator,
+  type FileFormat,
+  fileFormats,
+  signalOfFile,
+  type TranslateConfig,
+} from '../ingest/index.ts'
 import { type DecodeLimits, defaultDecodeLimits } from '../ingest/limits.ts'
 import { decodeTraces } from '../otlp/decode/traces.ts'
 import { tracesToJson } from '../otlp/encode/json.ts'
+import type { Signal } from '../otlp/intake.ts'
+import { requestToJson } from '../otlp/json/to-json.ts'
 import type { Explanation } from '../translate/explain.ts'
 import { explainedRecords, explainedTree } from './explanation.ts'
 import { inputName, readInput, tooLarge, unreadable } from './input.ts'
@@ -56,6 +66,28 @@ async function readPayload(file: string | undefined, maxBytes: number, io: Io): 
   }
 }
 
+/** A request as JSON over several lines. */
+function printRequest(signal: Signal, request: Uint8Array): string {
+  if (signal === 'traces') return `${tracesToJson(decodeTraces(request), 2)}\n`
+  return `${indented(Buffer.from(requestToJson(signal, request)).toString())}\n`
+}
+
+/** JSON of one line over several, each number as it is written: one that was read and printed again might lose a sign or a digit. */
+function indented(json: string): string {
+  let depth = 0
+  const line = (change: number): string => {
+    depth += change
+    return `\n${'  '.repeat(depth)}`
+  }
+  // Texts first, so that nothing in them is taken for structure; empty lists and sections stay on their line.
+  return json.replace(/"(?:[^"\\]|\\.)*"|\[\]|\{\}|[[\]{},:]/g, (token) => {
+    if (token === '{' || token === '[') return token + line(1)
+    if (token === '}' || token === ']') return line(-1) + token
+    if (token === ',') return token + line(0)
+    return token === ':' ? ': ' : token
+  })
+}
+
 /**
  * Prints the request on stdout and the rejected items on stderr; with `explain` the reasons on stdout instead.
  * 0 all translated, 1 some rejected, 3 unreadable.
@@ -68,10 +100,11 @@ export async function translate(file: string | undefined, options: TranslateComm
   const config = await loadBridgeConfig(options, io.env)
   const payload = await readPayload(file, maxBytes, io)
   if (explain) return explainPayload(from, payload, json, config.translate, io)
-  const { data, drops, notes } = createFileTranslator(from, config.translate, limits)(payload, Date.now())
+  const translateBody = await createFileTranslator(from, config.translate, limits, loadUserMapping)
+  const { data, drops, notes } = translateBody(payload, Date.now())
 
   if (options.to === 'proto') io.out(data)
-  else io.out(`${tracesToJson(decodeTraces(data), 2)}\n`)
+  else io.out(printRequest(signalOfFile(from), data))
   for (const { reason, count, example, indexes } of drops) {
     io.err(`rejected ${count} ${count === 1 ? 'item' : 'items'} (${reason}) at ${indexes.slice(0, 20).join(', ')}: ${example}\n`)
   }

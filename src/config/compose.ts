@@ -12,6 +12,7 @@ import { silentLog } from '../telemetry/log.ts'
 import { listenerFileFaults } from './files.ts'
 import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
 import { type Path, printPath } from './tree.ts'
+import { userMappingFaults } from './user-mapping.ts'
 
 const mirrorConfig = z
   .undefined({ error: () => 'dual-write comes with a later version; remove this section' })
@@ -59,6 +60,7 @@ const checkFiles: Check<Config> = async (config) => [
   ...(await emitFileFaults(config)),
   ...(await listenerFileFaults(config)),
   ...(await samplingFileFaults(config)),
+  ...(await userMappingFaults(config.translate.prometheus.mapping)),
 ]
 
 /** A URL is not asked: whether it answers is for the start to find out. */

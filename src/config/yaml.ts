@@ -22,10 +22,14 @@ export interface YamlFile {
 }
 
 /** More than any configuration has; stops aliases that unfold without end. */
-const maxNodes = 20_000
+const configurationNodes = 20_000
 
-/** Parses, follows aliases and fills in `${env:…}`. All faults are gathered; never throws for what is in the text. */
-export async function readYaml(text: string, env: Readonly<Record<string, string | undefined>>): Promise<YamlFile> {
+/** Parses, follows aliases and fills in `${env:…}`. All faults are gathered; never throws for what is in the text. @param maxNodes values that it may hold, aliases unfolded */
+export async function readYaml(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+  maxNodes = configurationNodes,
+): Promise<YamlFile> {
   const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml')
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
@@ -77,7 +81,7 @@ export async function readYaml(text: string, env: Readonly<Record<string, string
   const tree = read(document.contents, [])
   if (tree === null) return { tree: emptySection(), places, faults }
   if (typeof tree !== 'object' || Array.isArray(tree)) {
-    faults.push({ path: [], message: 'cannot read the file: expected sections such as ingest and emit', line: 1, column: 1 })
+    faults.push({ path: [], message: 'cannot read the file: expected sections (key: value)', line: 1, column: 1 })
     return { tree: emptySection(), places, faults }
   }
   return { tree: tree as Section, places, faults }

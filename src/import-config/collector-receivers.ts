@@ -39,6 +39,9 @@ export function carryReceiver(draft: Draft, name: string, section: Section): voi
       carryListener(draft, 'ingest.zipkin', from, section, true)
       if (section['parse_string_tags'] === true) draft.set('translate.zipkin.tags.parseTypes', true, `${from}.parse_string_tags`)
       return
+    case 'prometheusremotewrite':
+      carryListener(draft, 'ingest.prometheus', from, section, true)
+      return
     case 'otlp': {
       const protocols = sectionOf(section['protocols'])
       for (const protocol of ['grpc', 'http'] as const) {
@@ -60,7 +63,7 @@ export function carryReceiver(draft: Draft, name: string, section: Section): voi
   }
 }
 
-const keyOf = (type: string): string => (type === 'jaeger' ? 'ingest.jaeger' : `ingest.${type}`)
+const keyOf = (type: string): string => `ingest.${type === 'prometheusremotewrite' ? 'prometheus' : type}`
 
 function carryJaeger(draft: Draft, from: string, section: Section): void {
   const protocols = sectionOf(section['protocols'])

@@ -21,9 +21,14 @@ export interface AdapterDeps {
   readonly reusePort?: boolean | undefined
   /** The listener that the one about to start replaces, by section: it may hand over its sockets. */
   readonly before?: ((section: string) => Listener | undefined) | undefined
+  /** Folder of the disk queue; undefined with another queue, which leaves nothing on this machine. */
+  readonly dataPath?: string | undefined
   /** The name that `emit` sends along as `x-otlp-bridge`: what comes in under it went out here. */
   readonly instanceId?: string | undefined
 }
+
+/** Pages of a listener, by path below `/api/`. @param query the last value of each key. */
+export type ListenerPages = Readonly<Record<string, (query: Readonly<Record<string, string>>) => unknown>>
 
 /** A started listener. */
 export interface Listener {
@@ -33,6 +38,8 @@ export interface Listener {
   stop(deadlineMs: number): Promise<void>
   /** Sentences about what is not well with it, for health: an expired certificate, say. Empty when all is. */
   readonly trouble?: (() => readonly string[]) | undefined
+  /** What it shows on the admin port, as JSON below `/api/`, by path: `metrics/types`. Asked with the query of the request. */
+  readonly pages?: ListenerPages | undefined
   /** The server that listens on an address of it, for its successor to take the socket; undefined when there is none. */
   readonly handOver?: ((address: string, port: number) => Server | undefined) | undefined
 }

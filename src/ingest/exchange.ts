@@ -17,9 +17,9 @@ export interface BodyRoute {
    * Asked first: what has to be there before a request can be looked at, such as a translator that is loaded when it is first needed; undefined
    * when all of it is. What it rejects with is answered through `refused`, and counted by whoever made the promise.
    */
-  readonly ready?: (() => Promise<void> | undefined) | undefined
-  /** The way in for this request, by its headers. */
-  choose(request: IncomingMessage): Receiver
+  readonly ready?: ((request: IncomingMessage) => Promise<void> | undefined) | undefined
+  /** The way in for this request, by its headers. @param refused true when it is only to count a request that was refused for its head */
+  choose(request: IncomingMessage, refused: boolean): Receiver
   /** Looks at headers before the body is read; what it gives back is answered through `refused`. */
   readonly checkHead?: (request: IncomingMessage) => BridgeError | undefined
   /**
@@ -189,8 +189,8 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps, stat
   }
 
   const exchange = (request: IncomingMessage, response: ServerResponse, route: BodyRoute): void => {
-    const receiver = route.choose(request)
     const fault = doorFault(request, route)
+    const receiver = route.choose(request, fault !== undefined)
     if (fault !== undefined) {
       receiver.arrived(0)
       receiver.refused(fault)
@@ -226,7 +226,7 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps, stat
   }
 
   return (request: IncomingMessage, response: ServerResponse, route: BodyRoute): void => {
-    const ready = route.ready?.()
+    const ready = route.ready?.(request)
     if (ready === undefined) exchange(request, response, route)
     else void wait(request, response, route, ready)
   }

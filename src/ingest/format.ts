@@ -3,6 +3,7 @@
 import type { z } from 'zod'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Signal } from '../otlp/intake.ts'
+import type { UserMapping } from '../translate/prometheus/user-mapping.ts'
 import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener, OtlpTranslators, TranslatedBody } from './adapter.ts'
 import type { DecodeLimits } from './limits.ts'
 import type { MessageEncoding, MessageTranslator } from './messages.ts'
@@ -18,7 +19,11 @@ export interface Means<Translate> {
   /** Where encoded requests get their memory; files have no pool. */
   readonly chunks?: ChunkPool | undefined
   readonly carried: Carried
+  /** Reads the user's own mapping file. Rejects with OB_CONFIG that lists what is wrong with it. */
+  readonly userMapping: UserMappingReader
 }
+
+export type UserMappingReader = (file: string) => Promise<UserMapping>
 
 /** Decoders of one format that another one's protocol carries; handed round, so that no format imports a sibling. */
 export interface Carried {
@@ -56,6 +61,8 @@ export interface EndpointStart {
   readonly section?: object | undefined
   /** Formats whose payloads it takes beside its own: a change of how those are translated concerns it, too. Absent: all formats. */
   readonly carries?: readonly string[] | undefined
+  /** Of several workers one alone opens it: what belongs together comes over several connections, and must meet in one process. */
+  readonly alone?: boolean
   start(): Promise<Listener>
 }
 
@@ -65,10 +72,14 @@ export interface Format<Ingest extends z.ZodType, Translate extends z.ZodType, F
   readonly config: Ingest
   /** Its section below `translate`. */
   readonly translate: Translate
+  /** What its items are; default: traces. */
+  readonly signal?: Signal
   /** What the section starts, in order. */
   endpoints(config: z.output<Ingest>, context: FormatContext<z.output<Translate>>): readonly EndpointStart[]
   /** Its forms in files, as `otlp-bridge translate --from` names them. */
-  readonly files: Readonly<Record<File, (means: Means<z.output<Translate>>, limits: DecodeLimits) => BodyTranslator>>
+  readonly files: Readonly<
+    Record<File, (means: Means<z.output<Translate>>, limits: DecodeLimits) => BodyTranslator | Promise<BodyTranslator>>
+  >
   /** Says why their OTLP is what it is, for each form in files. Loaded when it is asked for: endpoints do without. */
   explainers?(means: Means<z.output<Translate>>, limits: DecodeLimits): Promise<Readonly<Record<File, BodyExplainer>>>
 }

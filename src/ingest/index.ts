@@ -1,21 +1,34 @@
 /** The explicit list of formats. A new one is one line here; nothing registers itself. */
 
 import { z } from 'zod'
+import type { Signal } from '../otlp/intake.ts'
 import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener } from './adapter.ts'
 import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
-import type { Carried, Carrier, CarrierContext, EndpointStart, Format, FormatContext, Means, SamplingLookup } from './format.ts'
+import type {
+  Carried,
+  Carrier,
+  CarrierContext,
+  EndpointStart,
+  Format,
+  FormatContext,
+  Means,
+  SamplingLookup,
+  UserMappingReader,
+} from './format.ts'
 import { jaeger } from './jaeger/format.ts'
 import { createJaegerTranslators } from './jaeger/translators.ts'
 import { kafka } from './kafka/carrier.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
 import { otlp } from './otlp/carrier.ts'
 import type { Pages } from './pages.ts'
+import { prometheus } from './prometheus/format.ts'
 import { zipkin } from './zipkin/format.ts'
 import { createZipkinTranslators } from './zipkin/translators.ts'
 
 const formats = {
   zipkin,
   jaeger,
+  prometheus,
 } as const
 
 /** What brings payloads of these formats, or OTLP, some other way; off unless named. */
@@ -72,6 +85,9 @@ export interface IngestContext extends AdapterDeps {
   /** Sampling strategies, for Jaeger clients that ask for theirs. */
   readonly sampling: SamplingLookup
   readonly translate: TranslateConfig
+  readonly userMapping: UserMappingReader
+  /** False for all workers but the first: endpoints that must be alone are not theirs. */
+  readonly leads?: boolean | undefined
 }
 
 /** Everything `ingest` means when the file does not have it. */
@@ -101,11 +117,17 @@ function carriedBy(translate: TranslateConfig, chunks: AdapterDeps['chunks']): C
   }
 }
 
-const meansOf = (name: Name, translate: TranslateConfig, chunks?: AdapterDeps['chunks']): Means<unknown> => ({
+const meansOf = (
+  name: Name,
+  translate: TranslateConfig,
+  userMapping: UserMappingReader,
+  chunks?: AdapterDeps['chunks'],
+): Means<unknown> => ({
   translate: translate[name],
   semconv: translate.semconv,
   chunks,
   carried: carriedBy(translate, chunks),
+  userMapping,
 })
 
 const isListening = (section: object | undefined): section is { readonly host: string; readonly port: number } =>
@@ -132,6 +154,7 @@ export function planIngest(config: IngestConfig, context: IngestContext): readon
   const before = (section: string): Listener | undefined => predecessors.get(section)
   const add = (name: Name | keyof Carriers, section: unknown, starts: readonly EndpointStart[]): void => {
     for (const start of starts) {
+      if (start.alone === true && context.leads === false) continue
       const settings = settingsOf(name, start, section, context.translate)
       const begin = (previous: Listener | undefined): Promise<Listener> => {
         if (previous !== undefined) predecessors.set(`ingest.${start.name}`, previous)
@@ -143,7 +166,7 @@ export function planIngest(config: IngestConfig, context: IngestContext): readon
   for (const [name, format] of entries) {
     const section = config[name]
     if (section === undefined) continue
-    const own: FormatContext<unknown> = { ...context, before, ...meansOf(name, context.translate, context.chunks) }
+    const own: FormatContext<unknown> = { ...context, before, ...meansOf(name, context.translate, context.userMapping, context.chunks) }
     add(name, section, format.endpoints(section, own))
   }
   for (const [name, carrier] of carrierEntries) {
@@ -168,15 +191,23 @@ export type FileFormat = { [F in Name]: keyof Formats[F]['files'] }[Name]
 /** Every {@link FileFormat}. */
 export const fileFormats: readonly FileFormat[] = entries.flatMap(([, format]) => Object.keys(format.files) as FileFormat[])
 
+/** What a file format holds. */
+export function signalOfFile(format: FileFormat): Signal {
+  return entries.find(([, { files }]) => files[format] !== undefined)?.[1].signal ?? 'traces'
+}
+
+const noMapping: UserMappingReader = (file) => Promise.reject(new Error(`BUG: nothing was given that reads ${file}`))
+
 /** The translator of one file format. @param limits the defaults of the endpoints unless given */
-export function createFileTranslator(
+export async function createFileTranslator(
   format: FileFormat,
   translate: TranslateConfig,
   limits: DecodeLimits = defaultDecodeLimits,
-): BodyTranslator {
+  userMapping: UserMappingReader = noMapping,
+): Promise<BodyTranslator> {
   for (const [name, { files }] of entries) {
     const make = files[format]
-    if (make !== undefined) return make(meansOf(name, translate), limits)
+    if (make !== undefined) return make(meansOf(name, translate, userMapping), limits)
   }
   throw new Error(`BUG: no translator for ${format}`)
 }
@@ -188,7 +219,7 @@ export async function createFileExplainer(
   limits: DecodeLimits = defaultDecodeLimits,
 ): Promise<BodyExplainer | undefined> {
   for (const [name, { files, explainers }] of entries) {
-    if (files[format] !== undefined) return (await explainers?.(meansOf(name, translate), limits))?.[format]
+    if (files[format] !== undefined) return (await explainers?.(meansOf(name, translate, noMapping), limits))?.[format]
   }
   return undefined
 }

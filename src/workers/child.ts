@@ -45,6 +45,7 @@ export async function runChild(channel: Channel, deps: ChildDeps): Promise<numbe
         instanceId,
         sharePorts: true,
         claimPorts,
+        leads: worker === 1,
         setLogLevel: log.setLevel,
       })
       pipeline = started
@@ -52,6 +53,16 @@ export async function runChild(channel: Channel, deps: ChildDeps): Promise<numbe
     } catch (error) {
       await channel.send({ kind: 'failed', error: plainError(error) })
       end.resolve(2)
+    }
+  }
+
+  /** As JSON, made here: the parent only hands it on. */
+  const pageOf = async (path: string, query: Readonly<Record<string, string>>): Promise<string | undefined> => {
+    try {
+      const found = await pipeline?.status.page?.(path, query)
+      return found === undefined ? undefined : JSON.stringify(found.content ?? null)
+    } catch (error) {
+      return JSON.stringify({ error: plainError(error).message })
     }
   }
 
@@ -80,6 +91,9 @@ export async function runChild(channel: Channel, deps: ChildDeps): Promise<numbe
           (outcome) => channel.send({ kind: 'reloaded', call: message.call, outcome }),
           (error) => channel.send({ kind: 'reloaded', call: message.call, outcome: plainError(error) }),
         )
+        break
+      case 'page':
+        void pageOf(message.path, message.query).then((json) => channel.send({ kind: 'page', call: message.call, json }))
         break
       case 'stop':
         void stop(message.deadlineMs)

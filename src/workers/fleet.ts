@@ -51,6 +51,8 @@ export interface Fleet {
 const everyMs = 1000
 /** How long a reader of the admin port waits for a worker that is busy; then what it said before counts. */
 const patienceMs = 1000
+/** For a page that one worker makes: it may have to load what it shows. */
+const pageMs = 10_000
 /** A worker silent for this long is unwell. */
 const silentMs = 5000
 /** For listeners that drain, and for starting the new ones. */
@@ -135,7 +137,8 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
 
   let known: readonly ListenerStatus[] = []
   const listeners = (): readonly ListenerStatus[] => {
-    known = living()[0]?.report.listeners ?? known
+    // The first one has all of them, the others not those of which there is one only: while it is down, what it said last holds.
+    known = slots[0]?.report?.listeners ?? known
     return [...known, ...(admin === undefined ? [] : [{ section: 'admin', addresses: admin.addresses }])]
   }
   const status: StatusSource = {
@@ -144,6 +147,7 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
     listeners,
     queue: ledger.queue,
     destinations: ledger.destinations,
+    page: async (path, query) => slots[0]?.page(path, query, pageMs),
     workers: () =>
       slots.map(
         ({ worker, pid, state, sinceMs, restarts: times, report }): WorkerStatus => ({

@@ -31,6 +31,7 @@ export type ToWorker =
   | WorkerStart
   | { readonly kind: 'report'; readonly call: number }
   | { readonly kind: 'reload'; readonly call: number; readonly config: Config; readonly claimPorts: boolean }
+  | { readonly kind: 'page'; readonly call: number; readonly path: string; readonly query: Readonly<Record<string, string>> }
   | { readonly kind: 'stop'; readonly deadlineMs: number }
 
 /** An error as it travels. */
@@ -65,4 +66,6 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'report'; readonly call: number; readonly report: WorkerReport }
   | { readonly kind: 'reloaded'; readonly call: number; readonly outcome: ReloadReport | PlainError }
+  /** `json` is undefined when it has no such page. */
+  | { readonly kind: 'page'; readonly call: number; readonly json: string | undefined }
   | { readonly kind: 'stopped'; readonly outcome: StopReport; readonly report: WorkerReport }

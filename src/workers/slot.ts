@@ -44,6 +44,8 @@ export interface Slot {
    * ended meanwhile. @param claimPorts as in {@link WorkerStart}
    */
   reload(config: WorkerStart['config'], claimPorts: boolean, waitMs: number): Promise<ReloadReport | undefined>
+  /** A page of one of its listeners; undefined when it has none, or does not answer. */
+  page(path: string, query: Readonly<Record<string, string>>, waitMs: number): Promise<{ readonly content: unknown } | undefined>
   /** Resolves when the process has ended, whatever that takes. Undefined: it did not say how. */
   stop(deadlineMs: number): Promise<StopReport | undefined>
 }
@@ -60,7 +62,7 @@ export function restartWaitMs(quickDeaths: number): number {
   return quickDeaths <= 1 ? 0 : Math.min(longestWaitMs, firstWaitMs * 2 ** (quickDeaths - 2))
 }
 
-type Answer = Extract<FromWorker, { kind: 'report' | 'reloaded' }>
+type Answer = Extract<FromWorker, { kind: 'report' | 'reloaded' | 'page' }>
 
 const isError = (outcome: ReloadReport | PlainError): outcome is PlainError => 'message' in outcome
 
@@ -113,6 +115,7 @@ export function createSlot(worker: number, deps: SlotDeps): Slot {
           answered(message)
           break
         case 'reloaded':
+        case 'page':
           answered(message)
       }
     })
@@ -214,6 +217,10 @@ export function createSlot(worker: number, deps: SlotDeps): Slot {
       }
       if (isError(answer.outcome)) throw revived(answer.outcome)
       return answer.outcome
+    },
+    async page(path, query, waitMs) {
+      const answer = await call((number) => ({ kind: 'page', call: number, path, query }), waitMs)
+      return answer?.kind === 'page' && answer.json !== undefined ? { content: JSON.parse(answer.json) } : undefined
     },
     async stop(deadlineMs) {
       state = 'stopping'

@@ -26,7 +26,7 @@ const openQueue = async () =>
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'queue-cli-'))
   const body = await readFile(new URL('../../fixtures/zipkin/v1-thrift/in.bin', import.meta.url))
-  const { data, items } = createFileTranslator('zipkin-thrift', translateConfig.parse({}))(body, 0)
+  const { data, items } = (await createFileTranslator('zipkin-thrift', translateConfig.parse({})))(body, 0)
   const queue = await openQueue()
   const batch = () => ({ format: 'zipkin-thrift', signal: 'traces' as const, items, data: new Uint8Array(data) })
   await queue.put(batch())

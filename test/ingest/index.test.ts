@@ -4,7 +4,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../../src/ingest/endpoints.ts'
 import { createFileTranslator, everyEndpoint, fileFormats, ingestConfig, startIngest, translateConfig } from '../../src/ingest/index.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
-import { countsOf, createFakeDeps, eventually, type FakeDeps, openBooks, quietPages, quietSampling, sumOf } from './support/fakes.ts'
+import {
+  countsOf,
+  createFakeDeps,
+  eventually,
+  type FakeDeps,
+  noUserMapping,
+  openBooks,
+  quietPages,
+  quietSampling,
+  sumOf,
+} from './support/fakes.ts'
 
 let deps: FakeDeps
 let endpoints: readonly Endpoint[] = []
@@ -27,6 +37,7 @@ async function start(section: object): Promise<Record<string, string>> {
     pages: quietPages,
     sampling: quietSampling,
     translate: translateConfig.parse({}),
+    userMapping: noUserMapping,
   })
   return Object.fromEntries(endpoints.map(({ name, listener }) => [name, listener.addresses[0] as string]))
 }
@@ -81,6 +92,7 @@ describe('startIngest', () => {
       pages: quietPages,
       sampling: quietSampling,
       translate: translateConfig.parse({}),
+      userMapping: noUserMapping,
     })
     await expect(failed).rejects.toMatchObject({ code: 'OB_LISTEN', place: 'ingest.jaeger.http.port' })
   })
@@ -178,14 +190,14 @@ describe('startIngest', () => {
 })
 
 describe('createFileTranslator', () => {
-  it('makes a translator of every format in the list', () => {
+  it('makes a translator of every format in the list', async () => {
     for (const format of fileFormats) {
-      expect(createFileTranslator(format, translateConfig.parse({}))).toBeTypeOf('function')
+      expect(await createFileTranslator(format, translateConfig.parse({}))).toBeTypeOf('function')
     }
   })
 
-  it('tells v1 and v2 JSON apart', () => {
-    const translate = createFileTranslator('zipkin-json', translateConfig.parse({}))
+  it('tells v1 and v2 JSON apart', async () => {
+    const translate = await createFileTranslator('zipkin-json', translateConfig.parse({}))
     const v1 = [{ traceId: '1', id: '2', name: 'a', annotations: [], binaryAnnotations: [{ key: 'k', value: 'v' }] }]
     for (const spans of [v1, [span('3')]]) expect(translate(Buffer.from(JSON.stringify(spans)), 0).items).toBe(1)
   })

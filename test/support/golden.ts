@@ -4,12 +4,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { BodyTranslator } from '../../src/ingest/adapter.ts'
-import { createFileTranslator, type FileFormat, translateConfig } from '../../src/ingest/index.ts'
+import { createFileTranslator, type FileFormat, signalOfFile, translateConfig } from '../../src/ingest/index.ts'
 import { createJaegerTranslators } from '../../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../../src/ingest/limits.ts'
 import { createZipkinTranslators } from '../../src/ingest/zipkin/translators.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { tracesToPlain } from '../../src/otlp/encode/json.ts'
+import { requestToJson } from '../../src/otlp/json/to-json.ts'
 
 const root = fileURLToPath(new URL('../../fixtures/', import.meta.url))
 
@@ -31,7 +32,7 @@ export interface GoldenCase {
   /** Texts of `out.json` and `drops.json` as they stand; undefined when missing. */
   readonly expected: { readonly out: string | undefined; readonly drops: string | undefined }
   /** The same texts as the code gives them now. */
-  run(): { readonly out: string; readonly drops: string }
+  run(): Promise<{ readonly out: string; readonly drops: string }>
 }
 
 const agent = (): BodyTranslator => {
@@ -52,15 +53,19 @@ function goldenCase(format: string, name: string): GoldenCase {
     folder,
     hasOrigin: existsSync(`${folder}origin.md`),
     expected: { out: textOf(`${folder}out.json`), drops: textOf(`${folder}drops.json`) },
-    run() {
+    async run() {
       const request = JSON.parse(readFileSync(`${folder}request.json`, 'utf8')) as CaseRequest
       const body = readFileSync(`${folder}${input}`)
       const plain = request.headers?.['content-encoding'] === 'gzip' ? gunzipSync(body) : body
       // What has no path and no method is a datagram.
       const translate =
-        request.path === undefined && request.grpc === undefined ? agent() : createFileTranslator(request.format, translateConfig.parse({}))
+        request.path === undefined && request.grpc === undefined
+          ? agent()
+          : await createFileTranslator(request.format, translateConfig.parse({}))
       const { data, drops } = translate(plain, receivedAtMs)
-      return { out: print(tracesToPlain(decodeTraces(data))), drops: print(drops) }
+      const signal = signalOfFile(request.format)
+      const out = signal === 'traces' ? tracesToPlain(decodeTraces(data)) : JSON.parse(Buffer.from(requestToJson(signal, data)).toString())
+      return { out: print(out), drops: print(drops) }
     },
   }
 }

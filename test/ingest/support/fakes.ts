@@ -84,6 +84,9 @@ export const quietPages: Pages = {
 /** A lookup that gives every service the same. */
 export const quietSampling: SamplingLookup = async () => ({ json: '{}', legacyJson: '{}', proto: new Uint8Array() })
 
+/** No test of listeners has a mapping file. */
+export const noUserMapping = (): Promise<never> => Promise.reject(new Error('no mapping file'))
+
 /** Counts of a metric by its labels, those at zero left out: `{ 'reason=bad_id': 2 }` with only the labels asked for. */
 export function countsOf(metrics: Metrics, name: string, label: string): Record<string, number> {
   const counts: Record<string, number> = {}
