@@ -72,13 +72,14 @@ function selectionOf(ids: readonly string[], all: boolean, verb: string): Select
 }
 
 function listWaiting(store: StoreInspection, json: boolean, io: Io, destinations: readonly string[]): void {
-  const [found, damaged, dead] = [store.waiting(), store.damaged(), store.list().length]
+  const [found, kept, damaged, dead] = [store.waiting(), store.kept(), store.damaged(), store.list().length]
   // Rows of before there were several destinations go to the first.
   const waiting = found.map(({ destination, ...row }) => ({ destination: destination || (destinations[0] ?? ''), ...row }))
   const strangers = [...new Set(waiting.map((row) => row.destination))].filter((name) => !destinations.includes(name))
   if (json) {
     const rows = waiting.map(({ oldestQueuedAtMs, ...row }) => ({ ...row, oldestQueuedAt: time(oldestQueuedAtMs) }))
-    io.out(print({ waiting: rows, notConfigured: strangers, damaged, deadLetters: dead }))
+    const held = kept.map(({ oldestQueuedAtMs, ...row }) => ({ ...row, oldestQueuedAt: time(oldestQueuedAtMs) }))
+    io.out(print({ waiting: rows, kept: held, notConfigured: strangers, damaged, deadLetters: dead }))
     return
   }
   const rows = waiting.map((row) => [
@@ -97,6 +98,11 @@ function listWaiting(store: StoreInspection, json: boolean, io: Io, destinations
     io.out(
       `Destination ${name} is not configured here: see \`otlp-bridge queue move --from ${name}\` and \`queue drop --destination ${name}\`.\n`,
     )
+  }
+  for (const { name, running, values, bytes, oldestQueuedAtMs } of kept) {
+    const whose = running ? 'of a running bridge' : 'of a bridge that has ended; the next start takes it over'
+    const what = `${values} ${values === 1 ? 'request' : 'requests'} with ${bytes} bytes, the oldest of ${time(oldestQueuedAtMs)}`
+    io.out(`Kept for ${name} until the rest comes: ${what} (${whose}).\n`)
   }
   if (damaged.batches > 0) io.out(`Damaged and set aside: ${damaged.batches} batches with ${damaged.items} items.\n`)
   if (dead > 0) io.out(`Dead letters: ${dead}; see \`otlp-bridge queue ls --dead\`.\n`)

@@ -28,13 +28,17 @@ export interface Kept {
  */
 export interface Holding {
   /**
-   * As `Intake.put`, and keeps `keep` with it. @param batch undefined: nothing to send yet.
+   * As `Intake.put`, and keeps `keep` with it: both are stored or none. Rejects as it does, and with `OB_QUEUE_FULL` when all that is kept is at a
+   * quarter of `queue.maxSize`. @param batch undefined: nothing to send yet. @param keep the holding's own from now on, not to be written to any more
    * Resolves with the id of what was kept, larger than every earlier one's; puts are stored in the order in which they were called.
    */
   put(batch: EncodedBatch | undefined, keep: Uint8Array): Promise<number>
   /** Lets go of everything kept under `name` with ids up to this one. Never rejects; a crash shortly after it may bring some of them back. */
   release(id: number): void
-  /** What runs that ended without letting go have kept, oldest first; it is this process' own from now on. Called once, before the first put. */
+  /**
+   * What runs that ended without letting go have kept, oldest first and some 16 MiB at a time: to be called until it gives nothing, before the first
+   * put, and before anything is released. It is this process' own from now on. Waits while the store cannot be read; rejects with `OB_STOPPING` only.
+   */
   recover(): Promise<readonly Kept[]>
 }
 

@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { storeFile } from '../../src/emit/queue/store.ts'
-import { batch, drain, numberOf, openDisk, stateFolder, until } from '../emit/support/queues.ts'
+import { batch, drain, numberOf, openDisk, openLanes, stateFolder, until } from '../emit/support/queues.ts'
 
 const MiB = 2 ** 20
 
@@ -58,6 +59,36 @@ describe('a full disk', () => {
     await queue.put(batch(9999, 80_000))
     expect(await drain(queue)).toEqual([9999])
     expect(metrics.sums()).toMatchObject([{ queued: 0, dropped: 0, dead: 0 }])
+  })
+
+  it('with something kept: refuses the batch and what is kept with it, makes room by letting go, and takes again by itself', async () => {
+    const disk = smallDisk(48)
+    if (disk === undefined) return
+    const path = join(disk, 'queue')
+    const { queue, lane } = await openLanes(path, ['default'], { ballast: 4 * MiB, memoryTail: MiB })
+    await until(() => (statSync(join(path, 'ballast'), { throwIfNoEntry: false })?.size ?? 0) > 0)
+    const holding = queue.holding?.('assembler')
+    const ids: number[] = []
+    const { taken, error } = await putUntilRefused(async (number) => {
+      const id = await holding?.put([{ batch: batch(number, 40_000), lanes: [0] }], batch(number, 40_000).data)
+      if (id !== undefined) ids.push(id)
+    })
+    expect(error).toMatchObject({ code: 'OB_QUEUE_BROKEN', retry: 'later' })
+    expect([ids.length, queue.stats().batches]).toEqual([taken, taken])
+    const kept = (): number => {
+      const store = new DatabaseSync(storeFile(path))
+      try {
+        return Number(store.prepare('SELECT count(*) AS n FROM kept').get()?.['n'])
+      } finally {
+        store.close()
+      }
+    }
+    expect(kept()).toBe(taken)
+    holding?.release(ids.at(-1) ?? 0)
+    await until(() => queue.stats().fault === undefined, 30_000)
+    await holding?.put([{ batch: batch(9999, 40_000), lanes: [0] }], batch(9999, 40_000).data)
+    expect(kept()).toBe(1)
+    expect(await drain(lane('default'))).toEqual([...Array(taken).keys(), 9999])
   })
 
   it('filled by somebody else: waits, and goes on when the room is back', async () => {

@@ -10,9 +10,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
 import type { Signal } from '../../otlp/intake.ts'
+import { isRunning } from './owners.ts'
 import type { DeadLetter } from './queue.ts'
 import { contentOf, prepareRows } from './rows.ts'
-import { openStore, storeFile } from './store.ts'
+import { hasKeptTables, openStore, storeFile } from './store.ts'
 import { closeEndedRuns, ownerlessText } from './tenure.ts'
 
 /** What waits in the store, of all processes, by destination, format and signal. */
@@ -23,6 +24,16 @@ export interface WaitingSummary {
   readonly signal: Signal
   readonly batches: number
   readonly items: number
+  readonly bytes: number
+  readonly oldestQueuedAtMs: number
+}
+
+/** What is kept in the store beside the batches, of one name. */
+export interface KeptSummary {
+  readonly name: string
+  /** False: of runs that have ended; the next start takes it over. */
+  readonly running: boolean
+  readonly values: number
   readonly bytes: number
   readonly oldestQueuedAtMs: number
 }
@@ -59,6 +70,8 @@ export interface StoreInspection {
   move(from: string, to: string): number
   /** Removes what waits for a destination and no running bridge holds, for good. Returns how many batches and items. */
   dropWaiting(destination: string): { readonly batches: number; readonly items: number }
+  /** What was answered and cannot be sent yet. */
+  kept(): KeptSummary[]
   /** Batches whose checksum did not hold, kept apart. */
   damaged(): { readonly batches: number; readonly items: number }
   close(): void
@@ -101,6 +114,30 @@ const dropPiece = (db: DatabaseSync, destination: string): { batches: number; it
   if (found.length === 0) db.exec(`DELETE FROM owners WHERE id IN (${owners.join(',')})`)
   prepareRows(db, { mine: owners, ownerOf: () => -1 }).remove(found.map((row) => Number(row['id'])))
   return { batches: found.length, items: found.reduce((sum, row) => sum + Number(row['items']), 0) }
+}
+
+const readKept = (db: DatabaseSync, folder: string): KeptSummary[] => {
+  if (!hasKeptTables(db)) return []
+  const found = db
+    .prepare(
+      `SELECT kept.name AS name, coalesce(run, 'retry-lost') AS run, count(*) AS values_, sum(length(data)) AS bytes, min(queued_at) AS oldest
+       FROM kept LEFT JOIN keepers ON keepers.id = keeper GROUP BY 1, 2`,
+    )
+    .all()
+  const sums = new Map<string, KeptSummary>()
+  for (const row of found) {
+    const [name, running] = [String(row['name']), isRunning(folder, String(row['run']))]
+    const key = `${name}\n${running}`
+    const known = sums.get(key)
+    sums.set(key, {
+      name,
+      running,
+      values: (known?.values ?? 0) + Number(row['values_']),
+      bytes: (known?.bytes ?? 0) + Number(row['bytes']),
+      oldestQueuedAtMs: Math.min(known?.oldestQueuedAtMs ?? Number.POSITIVE_INFINITY, Number(row['oldest'])),
+    })
+  }
+  return [...sums.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : Number(b.running) - Number(a.running)))
 }
 
 /**
@@ -212,6 +249,7 @@ export function openStoreForInspection(path: string): StoreInspection {
         dropped.items += piece.items
       }
     },
+    kept: () => readKept(db, folder),
     damaged() {
       const row = db.prepare('SELECT count(*) AS batches, total(items) AS items FROM damaged').get()
       return { batches: Number(row?.['batches'] ?? 0), items: Number(row?.['items'] ?? 0) }

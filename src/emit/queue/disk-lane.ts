@@ -174,7 +174,7 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
   const again = (entry: Entry, data: Uint8Array): PendingPut => {
     repairing.add(entry)
     const values = [{ data, places: [{ lane, entry }] }]
-    return { values, bytes: entry.bytes, undo: undefined, waiter: undefined }
+    return { values, keep: undefined, bytes: entry.bytes, undo: undefined, waiter: undefined }
   }
 
   const lane: DiskLane = {

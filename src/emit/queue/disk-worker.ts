@@ -3,9 +3,23 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createBallast } from './ballast.ts'
+import { createKeptRows, type KeptRows } from './kept.ts'
 import type { BrokenLog } from './log-damage.ts'
 import { alone, lockOwner, type OwnerLock } from './owners.ts'
-import type { AdoptAnswer, Answer, PageRequest, Replaced, Reply, Request, RoundAnswer, RoundRequest, WorkerOptions } from './protocol.ts'
+import {
+  type AdoptAnswer,
+  type Answer,
+  keepColumn,
+  keepColumns,
+  type PageRequest,
+  type RecoverRequest,
+  type Replaced,
+  type Reply,
+  type Request,
+  type RoundAnswer,
+  type RoundRequest,
+  type WorkerOptions,
+} from './protocol.ts'
 import { prepareRows, type Rows } from './rows.ts'
 import { fileIdentity, openStore, salvageStore, setAsideStore, storeFaultOf } from './store.ts'
 import { createTenure } from './tenure.ts'
@@ -14,6 +28,7 @@ import { createTenure } from './tenure.ts'
 interface Open {
   readonly db: DatabaseSync
   readonly identity: number
+  readonly kept: KeptRows
   rows: Rows
 }
 
@@ -75,7 +90,7 @@ const createSession = (options: WorkerOptions) => {
   }
 
   /** Makes sure that our owners stand in the store, and removes what a commit in doubt may have left. */
-  const enter = (db: DatabaseSync): void => {
+  const enter = (db: DatabaseSync, kept: KeptRows): void => {
     const entered = transaction(db, () => {
       const entering = tenure.enter(db)
       // Batches of an owner that nobody knows, as a damaged row may name one, are adopted like those of any ended run.
@@ -88,6 +103,7 @@ const createSession = (options: WorkerOptions) => {
           "DELETE FROM shared WHERE id > ? AND NOT EXISTS (SELECT 1 FROM batches WHERE typeof(data) = 'integer' AND data = shared.id)",
         ).run(lastId)
       }
+      if (lastId >= 0) kept.removeAbove(lastId)
       return entering
     })
     entered.done()
@@ -115,10 +131,11 @@ const createSession = (options: WorkerOptions) => {
     const db = openStore(path, options.synchronous, (broken) => brokenLogs.push(broken))
     try {
       triedIdentity = fileIdentity(path)
-      enter(db)
+      const kept = createKeptRows(db, { path, run })
+      enter(db, kept)
       const rows = prepare(db)
       dead = rows.deadItems()
-      open = { db, identity: triedIdentity, rows }
+      open = { db, identity: triedIdentity, kept, rows }
     } catch (error) {
       db.close()
       throw error
@@ -166,7 +183,14 @@ const createSession = (options: WorkerOptions) => {
 
   const writeRound = (round: RoundRequest): RoundAnswer => {
     const at = ensureOpen()
-    const written = transaction(at.db, () => at.rows.write(round, slab, lastId, false))
+    const { names, keeps, releases } = round
+    if (keeps !== undefined) at.kept.begin(keptNames(keeps, names))
+    const written = transaction(at.db, () => {
+      if (releases !== undefined) at.kept.release(releases)
+      if (keeps === undefined) return at.rows.write(round, slab, lastId, false)
+      const { firstId, lastId: last } = at.rows.write(round, slab, Math.max(lastId, at.kept.highest()), false)
+      return { firstId, lastId: at.kept.write(round, new Uint8Array(round.large ?? slab), last + 1) }
+    })
     checkIdentity(at)
     if (written.lastId >= written.firstId) lastId = written.lastId
     if (round.buries.length > 0) dead = at.rows.deadItems()
@@ -186,6 +210,9 @@ const createSession = (options: WorkerOptions) => {
         const sharedDeletes = round.sharedDeletes.subarray(from, from + removalsPerCommit)
         transaction(at.db, () => at.rows.write({ ...round, deletes, sharedDeletes, buries: [] }, slab, lastId, true))
         checkpoint(at)
+      }
+      for (const release of round.releases ?? []) {
+        while (transaction(at.db, () => at.kept.release([release], removalsPerCommit)) > 0) checkpoint(at)
       }
       const nothing = new Float64Array()
       transaction(at.db, () => at.rows.write({ ...round, deletes: nothing, sharedDeletes: nothing }, slab, lastId, true))
@@ -221,7 +248,7 @@ const createSession = (options: WorkerOptions) => {
     tenure.setDestinations(destinations)
     if (open !== undefined) {
       const at = open
-      enter(at.db)
+      enter(at.db, at.kept)
       at.rows = prepare(at.db)
     } else ensureOpen()
     return { kind: 'done' }
@@ -271,6 +298,12 @@ const createSession = (options: WorkerOptions) => {
     return { kind: 'read', values }
   }
 
+  const recover = (request: RecoverRequest): Answer => {
+    const at = ensureOpen()
+    checkIdentity(at)
+    return at.kept.recover(request)
+  }
+
   const page = ({ destination, owners, afterId, limit }: PageRequest): Answer => {
     const { rows } = ensureOpen()
     // What is put by this run and paged in again was not handed out yet: mark 0.
@@ -279,8 +312,11 @@ const createSession = (options: WorkerOptions) => {
 
   const end = (empty: readonly string[]): Answer => {
     if (open !== undefined) {
-      const { db } = open
-      transaction(db, () => tenure.leave(db, empty))
+      const { db, kept } = open
+      transaction(db, () => {
+        tenure.leave(db, empty)
+        kept.leave()
+      })
     }
     close()
     lock?.release()
@@ -298,6 +334,8 @@ const createSession = (options: WorkerOptions) => {
         return page(request)
       case 'read':
         return read(request.ids)
+      case 'recover':
+        return recover(request)
       case 'adopt':
         return adopt()
       case 'probe':
@@ -340,9 +378,17 @@ const createSession = (options: WorkerOptions) => {
   }
 }
 
+/** Under which names a round keeps something. */
+function keptNames(keeps: Float64Array, names: readonly string[]): Set<string> {
+  const found = new Set<string>()
+  for (let at = 0; at < keeps.length; at += keepColumns) found.add(names[keeps[at + keepColumn.name] as number] as string)
+  return found
+}
+
 const transfersOf = (reply: Reply): ArrayBuffer[] => {
-  if (reply.answer?.kind !== 'read') return []
-  return reply.answer.values.flatMap((value) => (value !== undefined && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
+  const { answer } = reply
+  const values = answer?.kind === 'read' ? answer.values : answer?.kind === 'kept' ? answer.kept.map(({ data }) => data) : []
+  return values.flatMap((value) => (value !== undefined && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
 }
 
 const port = parentPort

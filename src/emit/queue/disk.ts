@@ -6,12 +6,13 @@ import type { QueueSettings } from '../config.ts'
 import { exposeGauges, totalsOf } from './accounts.ts'
 import { createDiskLane, type DiskLane, type DiskLaneDeps } from './disk-lane.ts'
 import { createFaults } from './faults.ts'
+import { createKeeping } from './keeping.ts'
 import { reportBrokenLogs } from './log-damage.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { AdoptAnswer, DeadItems, Replaced, RoundAnswer } from './protocol.ts'
-import { deal, forwardDeal, fullAtTheDoor, fullLane, stoppingError } from './put.ts'
-import type { LaneOptions, Queue, QueueDeps, QueueStats, RoutedBatch, Stranded } from './queue.ts'
-import type { PendingPut, Round } from './round.ts'
+import { deal, forwardDeal, fullAtTheDoor, fullLane, stoppingError, storeFullError } from './put.ts'
+import type { LaneOptions, Queue, QueueDeps, QueueHolding, QueueStats, RoutedBatch, Stranded } from './queue.ts'
+import type { PendingKeep, PendingPut, Round } from './round.ts'
 import { createWorkerLink } from './worker-link.ts'
 import { createSlab, createWriter } from './writer.ts'
 
@@ -26,6 +27,8 @@ const defaultAdoptEveryMs = 5000
 /** `ack: forwarded` batches are never on disk; their ids come after every row's. */
 const firstForwardedId = 2 ** 52
 const forwardedMaxBytes = 256 * 2 ** 20
+/** What is kept beside the batches may be this part of `maxSize`. */
+const keptShare = 1 / 4
 /** A worker silent for this long is a fault to be told. */
 const stuckAfterMs = 15_000
 const closeWaitMs = 5000
@@ -85,11 +88,22 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     onOver() {
       if (!adopted) adopt()
       writer.schedule()
+      keeping.resume()
       for (const lane of lanes) lane.ring()
     },
   })
 
-  const withdraw = ({ values }: PendingPut): void => {
+  const keeping = createKeeping({
+    link,
+    metrics,
+    log,
+    maxBytes: Math.floor(maxSize * keptShare),
+    letGo: writer.letGo,
+    onFault: (fault) => faults.raise(fault),
+  })
+
+  const withdraw = ({ values, keep }: PendingPut): void => {
+    if (keep !== undefined) keeping.withdrawn(keep)
     for (const { places } of values) for (const { lane, entry } of places) lane.withdrawn(entry)
   }
 
@@ -125,6 +139,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
       if (waiter === undefined && !again) writeBehindBytes -= bytes
       waiter?.resolve()
     }
+    for (const { keep } of round.puts) if (keep !== undefined) keeping.stored(keep, id++)
     if (id > answer.firstId) lastId = id - 1
     readUse(answer.usedBytes, answer.dead)
     if (round.puts.length > 0) for (const lane of lanes) lane.ring()
@@ -170,10 +185,12 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   // --- lanes -------------------------------------------------------------------------------------------------------
 
+  const isFileFull = (): boolean => usedBytes > maxSize * lanes.length
+
   const isFull: DiskLaneDeps['isFull'] = ({ accounts, forwardedBytes }, bytes) => {
     if (ack === 'forwarded') return forwardedBytes + bytes > Math.min(maxSize, forwardedMaxBytes)
     if (accounts.bytes + bytes > maxSize) return true
-    if (usedBytes <= maxSize * lanes.length) return false
+    if (!isFileFull()) return false
     // The file is full: who holds the most of it is to blame, not who passes through.
     let largest = 0
     for (const lane of lanes) largest = Math.max(largest, lane.accounts.bytes)
@@ -253,6 +270,9 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     return broken ? faults.error() : undefined
   }
 
+  /** For what no lane is to blame. */
+  const fileFull = (): Error | undefined => (isFileFull() ? storeFullError(maxSize * lanes.length) : undefined)
+
   const sizeOf = (parts: readonly RoutedBatch[]): number => {
     let bytes = 0
     for (const { batch } of parts) bytes += batch.data.byteLength
@@ -263,10 +283,14 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const put = (parts: readonly RoutedBatch[]): Promise<void> => {
     const refused = refusalFor(sizeOf(parts)) ?? fullLane(lanes, parts, maxSize)
-    if (refused !== undefined) return Promise.reject(refused)
+    return refused === undefined ? store(parts, undefined) : Promise.reject(refused)
+  }
+
+  const store = (parts: readonly RoutedBatch[], keep: PendingKeep | undefined): Promise<void> => {
     const dealt = deal(lanes, parts, { metrics, nowMs: deps.nowMs(), stored: ack !== 'forwarded', nextId })
-    const { batches, bytes, undo } = dealt
-    if (batches.length === 0) return Promise.resolve()
+    const { batches, undo } = dealt
+    const bytes = dealt.bytes + (keep?.data.byteLength ?? 0)
+    if (batches.length === 0 && keep === undefined) return Promise.resolve()
     if (ack === 'forwarded') {
       const done = forwardDeal(dealt)
       for (const { places } of batches) for (const { lane, entry } of places) lane.forward(entry)
@@ -274,11 +298,23 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     }
     if (ack === 'memory' && writeBehindBytes + bytes <= memoryTail) {
       writeBehindBytes += bytes
-      writer.put({ values: batches, bytes, undo, waiter: undefined })
+      writer.put({ values: batches, keep, bytes, undo, waiter: undefined })
       return Promise.resolve()
     }
-    return new Promise<void>((resolve, reject) => writer.put({ values: batches, bytes, undo, waiter: { resolve, reject } }))
+    return new Promise<void>((resolve, reject) => writer.put({ values: batches, keep, bytes, undo, waiter: { resolve, reject } }))
   }
+
+  const holding = (name: string): QueueHolding => ({
+    put(parts, data) {
+      const refused =
+        refusalFor(sizeOf(parts) + data.byteLength) ?? keeping.refusal(data.byteLength) ?? fileFull() ?? fullLane(lanes, parts, maxSize)
+      if (refused !== undefined) return Promise.reject(refused)
+      const keep = keeping.begin(name, data, deps.nowMs())
+      return store(parts, keep).then(() => keep.piece.number)
+    },
+    release: (number) => keeping.release(name, number),
+    recover: () => keeping.recover(name),
+  })
 
   const stats = (): QueueStats => {
     const waitedMs = link.waitedMs()
@@ -302,8 +338,11 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     }
     clearTimeout(deadline)
     faults.end()
+    keeping.end()
     for (const put of writer.end()) {
-      if (put.values[0]?.places[0]?.entry.id !== 0) continue
+      const entry = put.values[0]?.places[0]?.entry
+      // Put back after a fault: its lane still has it.
+      if (entry !== undefined && entry.id !== 0) continue
       if (put.waiter === undefined) dropAtShutdown(put)
       else reject(put)
     }
@@ -336,6 +375,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
       return lanes
     },
     put,
+    ...(ack === 'forwarded' ? {} : { holding }),
     refusal: (which) => refusalFor(1) ?? fullAtTheDoor(lanes, which, maxSize),
     setLanes,
     stats,

@@ -8,14 +8,15 @@
  * for all.
  */
 
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 
 /** The lock of one run; `release` ends it and removes its files. */
 export interface OwnerLock {
-  release(): void
+  /** @param keepFiles the mark is wanted by whoever comes next */
+  release(keepFiles?: boolean): void
 }
 
 /**
@@ -58,12 +59,20 @@ export function lockOwner(path: string, run: string, waitMs = 0): OwnerLock | un
     throw error
   }
   return {
-    release() {
+    release(keepFiles = false) {
       // Removed while still held: nobody can come to hold a lock on a file that is about to vanish.
-      for (const one of [file, `${file}-journal`, markFile(path, run)]) rmSync(one, { force: true })
+      for (const one of keepFiles ? [] : [file, `${file}-journal`, markFile(path, run)]) rmSync(one, { force: true })
       database.close()
     },
   }
+}
+
+/** True while the process of a run lives. A look that may find the lock held by one who looks too: for what is shown, not for what is done. */
+export function isRunning(path: string, run: string): boolean {
+  if (isOwnerless(run) || !isRunName(run) || !existsSync(lockFile(path, run))) return false
+  const lock = lockOwner(path, run)
+  lock?.release(true)
+  return lock === undefined
 }
 
 /** Runs that ended in order, and dead letters sent back: they need no lock, and their mark stands in the store. */

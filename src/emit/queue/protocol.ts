@@ -1,6 +1,6 @@
 /** What the two sides of the disk queue say to each other: ./disk.ts on the main thread, ./disk-worker.ts beside it. */
 
-import type { Signal } from '../../otlp/intake.ts'
+import type { Kept, Signal } from '../../otlp/intake.ts'
 import type { Held } from './accounts.ts'
 import type { BrokenLog } from './log-damage.ts'
 import type { Stranded } from './queue.ts'
@@ -37,6 +37,16 @@ export const putColumn = {
   sharedBy: 8,
 } as const
 
+/** Columns of {@link RoundRequest.keeps}: one row of numbers for each value. */
+export const keepColumns = 4
+export const keepColumn = { name: 0, queuedAtMs: 1, offset: 2, length: 3 } as const
+
+/** What is kept under a name is let go of, up to an id. */
+export interface Release {
+  readonly name: string
+  readonly id: number
+}
+
 /** One transaction: removals, burials, puts. */
 export interface RoundRequest {
   readonly kind: 'round'
@@ -49,6 +59,9 @@ export interface RoundRequest {
   /** Rows whose value others may have too. */
   readonly sharedDeletes: Float64Array
   readonly buries: readonly Burial[]
+  /** Values beside the batches; `name` is a place in `names`. */
+  readonly keeps: Float64Array | undefined
+  readonly releases: readonly Release[] | undefined
 }
 
 export interface Burial {
@@ -84,6 +97,17 @@ export interface ReadRequest {
   readonly ids: readonly number[]
 }
 
+/** What ended runs have kept under a name and is between these ids, some of it. */
+export interface RecoverRequest {
+  readonly kind: 'recover'
+  readonly name: string
+  /** Look for runs that have ended since. */
+  readonly adopt: boolean
+  readonly afterId: number
+  readonly belowId: number
+  readonly maxBytes: number
+}
+
 export interface AdoptRequest {
   readonly kind: 'adopt'
 }
@@ -99,7 +123,15 @@ export interface CloseRequest {
   readonly empty: readonly string[]
 }
 
-export type Request = RoundRequest | DestinationsRequest | PageRequest | ReadRequest | AdoptRequest | ProbeRequest | CloseRequest
+export type Request =
+  | RoundRequest
+  | DestinationsRequest
+  | PageRequest
+  | ReadRequest
+  | RecoverRequest
+  | AdoptRequest
+  | ProbeRequest
+  | CloseRequest
 
 /** A row without its value. */
 export interface Row {
@@ -148,7 +180,7 @@ export interface Replaced {
 
 export interface RoundAnswer {
   readonly kind: 'round'
-  /** The puts without an id have this and the following ones, in order. */
+  /** The puts without an id have this and the following ones, in order; then what is kept. */
   readonly firstId: number
   /** Bytes of the file that are in use, by all processes. */
   readonly usedBytes: number
@@ -166,6 +198,14 @@ export interface ReadAnswer {
   readonly values: readonly (Uint8Array | undefined)[]
 }
 
+export interface KeptAnswer {
+  readonly kind: 'kept'
+  /** Oldest first; empty: there is no more. */
+  readonly kept: readonly Kept[]
+  /** Values whose checksum did not hold; set aside. */
+  readonly damaged: number
+}
+
 export interface AdoptAnswer {
   readonly kind: 'adopt'
   readonly found: readonly FoundSource[]
@@ -179,6 +219,6 @@ export interface DoneAnswer {
   readonly kind: 'done'
 }
 
-export type Answer = RoundAnswer | PageAnswer | ReadAnswer | AdoptAnswer | DoneAnswer
+export type Answer = RoundAnswer | PageAnswer | ReadAnswer | KeptAnswer | AdoptAnswer | DoneAnswer
 
 export type Reply = { readonly answer: Answer; readonly fault: undefined } | { readonly answer: undefined; readonly fault: Fault }

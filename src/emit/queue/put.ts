@@ -51,6 +51,13 @@ const fullError = (lanes: number, { destination }: LaneOptions, maxSize: number)
   })
 }
 
+/** What a sender is told when no lane is full but the file is. */
+export function storeFullError(maxBytes: number): BridgeError {
+  return new BridgeError('OB_QUEUE_FULL', `cannot queue data: the store is at its limit (${maxBytes} bytes)`, {
+    retryAfterSeconds: fullRetryAfterSeconds,
+  })
+}
+
 /** Why the lanes cannot take these parts; undefined when they can. Lanes that drop when they are full do not stand in the way. */
 export function fullLane(lanes: readonly OpenLane[], parts: readonly RoutedBatch[], maxSize: number): BridgeError | undefined {
   for (let at = 0; at < lanes.length; at++) {

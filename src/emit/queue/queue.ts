@@ -3,7 +3,7 @@
  * place: waiting here, taken (under way) or among the dead letters. See README.md beside this file for the layouts.
  */
 
-import type { EncodedBatch, Signal } from '../../otlp/intake.ts'
+import type { EncodedBatch, Holding, Signal } from '../../otlp/intake.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 
@@ -115,6 +115,12 @@ export interface Lane {
   stats(): LaneStats
 }
 
+/** As {@link Holding}, of what is routed already. */
+export interface QueueHolding extends Pick<Holding, 'release' | 'recover'> {
+  /** As `Queue.put` and `Holding.put`. @param parts empty: nothing to send yet */
+  put(parts: readonly RoutedBatch[], keep: Uint8Array): Promise<number>
+}
+
 export interface Queue {
   /** In the order of the destinations; {@link RoutedBatch.lanes} are places in it. */
   readonly lanes: readonly Lane[]
@@ -124,6 +130,8 @@ export interface Queue {
    * (`no_route`). The parts own their memory: no two share a buffer.
    */
   put(parts: readonly RoutedBatch[]): Promise<void>
+  /** A place to keep things beside the batches, the same one for the same name; undefined where nothing outlives the process. */
+  holding?(name: string): QueueHolding
   /** What `put` would reject with now, asked at the door; undefined when it would take. @param lanes those that get everything; default all */
   refusal(lanes?: readonly number[]): Error | undefined
   /**

@@ -1,7 +1,7 @@
 /** What goes into one transaction: gathered while the one before is under way. */
 
-import type { Burial, RoundRequest } from './protocol.ts'
-import { putColumns } from './protocol.ts'
+import type { Burial, Release, RoundRequest } from './protocol.ts'
+import { keepColumns, putColumns } from './protocol.ts'
 import type { Entry } from './waiting.ts'
 
 /** Where a batch goes once it is stored. */
@@ -25,9 +25,20 @@ export interface PendingValue {
   readonly places: readonly Place[]
 }
 
+/** Bytes on their way to the disk that are not for a lane. */
+export interface PendingKeep {
+  readonly name: string
+  readonly data: Uint8Array
+  readonly queuedAtMs: number
+  /** How who keeps it knows it. */
+  readonly piece: { readonly number: number; readonly bytes: number; id: number; released: boolean }
+}
+
 /** What is stored together or not at all. */
 export interface PendingPut {
   readonly values: readonly PendingValue[]
+  readonly keep: PendingKeep | undefined
+  /** Of all of it. */
   readonly bytes: number
   /** Takes back what was counted of it beside its entries. */
   readonly undo: (() => void) | undefined
@@ -41,6 +52,7 @@ export interface Round {
   readonly deletes: number[]
   readonly sharedDeletes: number[]
   readonly buries: Burial[]
+  readonly releases: readonly Release[]
   /** Those who wait for the removals. */
   readonly waiters: (() => void)[]
 }
@@ -50,6 +62,8 @@ export interface Pending {
   deletes: number[]
   sharedDeletes: number[]
   buries: Burial[]
+  /** By name, up to which id. */
+  readonly releases: Map<string, number>
   waiters: (() => void)[]
 }
 
@@ -69,15 +83,18 @@ const align = 8
  */
 export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts: boolean): { round: Round; request: RoundRequest } {
   const { deletes, sharedDeletes, buries, waiters } = pending
-  const round: Round = { puts: [], deletes, sharedDeletes, buries, waiters }
+  const releases = pending.releases.size === 0 ? none : [...pending.releases].map(([name, id]) => ({ name, id }))
+  const round: Round = { puts: [], deletes, sharedDeletes, buries, releases, waiters }
   pending.deletes = []
   pending.sharedDeletes = []
   pending.buries = []
+  pending.releases.clear()
   pending.waiters = []
   if (pending.puts.some(isSettled)) pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => !isSettled(put)))
   let large: SharedArrayBuffer | undefined
   let size = 0
   let rows = 0
+  let keeps = 0
   let count = 0
   if (withPuts) {
     for (const put of pending.puts) {
@@ -88,31 +105,35 @@ export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts:
       }
       size += room
       for (const { places } of put.values) rows += places.length
+      if (put.keep !== undefined) keeps++
       count++
     }
     for (const put of count === pending.puts.length ? pending.puts.splice(0) : pending.puts.splice(0, count)) round.puts.push(put)
   }
-  const { puts, names } = layOut(round.puts, rows, new Uint8Array(large ?? slab))
+  const laidOut = layOut(round.puts, rows, keeps, new Uint8Array(large ?? slab))
   const request: RoundRequest = {
     kind: 'round',
-    puts,
+    ...laidOut,
     large,
-    names,
     deletes: Float64Array.from(deletes),
     sharedDeletes: Float64Array.from(sharedDeletes),
     buries,
+    releases: releases.length === 0 ? undefined : releases,
   }
   return { round, request }
 }
 
-const roomOf = ({ values }: PendingPut): number => {
-  let room = 0
+const none: readonly Release[] = []
+
+const roomOf = ({ values, keep }: PendingPut): number => {
+  let room = keep === undefined ? 0 : Math.ceil(keep.data.byteLength / align) * align
   for (const { data } of values) room += Math.ceil(data.byteLength / align) * align
   return room
 }
 
-const layOut = (round: readonly PendingPut[], rows: number, into: Uint8Array): { puts: Float64Array; names: string[] } => {
+const layOut = (round: readonly PendingPut[], rows: number, kept: number, into: Uint8Array) => {
   const puts = new Float64Array(rows * putColumns)
+  const keeps = kept === 0 ? undefined : new Float64Array(kept * keepColumns)
   const names: string[] = []
   const place = (name: string): number => {
     const at = names.indexOf(name)
@@ -120,7 +141,8 @@ const layOut = (round: readonly PendingPut[], rows: number, into: Uint8Array): {
   }
   let offset = 0
   let at = 0
-  for (const { values } of round) {
+  let keptAt = 0
+  for (const { values, keep } of round) {
     for (const { data, places } of values) {
       into.set(data, offset)
       for (const { lane, entry } of places) {
@@ -136,6 +158,13 @@ const layOut = (round: readonly PendingPut[], rows: number, into: Uint8Array): {
       }
       offset += Math.ceil(data.byteLength / align) * align
     }
+    if (keep === undefined || keeps === undefined) continue
+    into.set(keep.data, offset)
+    keeps[keptAt++] = place(keep.name)
+    keeps[keptAt++] = keep.queuedAtMs
+    keeps[keptAt++] = offset
+    keeps[keptAt++] = keep.data.byteLength
+    offset += Math.ceil(keep.data.byteLength / align) * align
   }
-  return { puts, names }
+  return { puts, keeps, names }
 }

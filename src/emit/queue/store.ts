@@ -47,7 +47,18 @@ const columnsOf = {
   batches: 'id, owner, format, signal, items, bytes, queued_at, crc, data',
   dead: 'id, destination, format, signal, items, bytes, queued_at, crc, died_at, reason, message, data',
   damaged: 'id, format, signal, items, bytes, queued_at, crc, data',
+  keepers: 'id, born, run, name',
+  kept: 'id, keeper, name, queued_at, crc, data',
 } as const
+
+/** Made by the first who keeps something: a file may have them or not, in version 2. */
+const keeping = `
+CREATE TABLE IF NOT EXISTS keepers (id INTEGER PRIMARY KEY AUTOINCREMENT, born TEXT NOT NULL, run TEXT NOT NULL, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, keeper INTEGER NOT NULL, name TEXT NOT NULL, queued_at INTEGER NOT NULL,
+  crc INTEGER NOT NULL, data BLOB NOT NULL);
+`
+
+const keepingTables: readonly string[] = ['keepers', 'kept']
 
 type Table = keyof typeof columnsOf
 
@@ -105,7 +116,9 @@ export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBroken
       requireColumns(db, 'owners', 'id, born, run, mark')
       db.exec(fromVersion1 + sharing)
     }
-    for (const [table, columns] of Object.entries(columnsOf)) requireColumns(db, table, columns)
+    const keeps = hasKeptTables(db)
+    for (const [table, columns] of Object.entries(columnsOf))
+      if (keeps || !keepingTables.includes(table)) requireColumns(db, table, columns)
     db.exec('COMMIT')
     syncFolder(path)
     return db
@@ -113,6 +126,22 @@ export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBroken
     db.close()
     throw error
   }
+}
+
+/** True when something was kept in this store once. */
+export function hasKeptTables(db: DatabaseSync): boolean {
+  return db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'kept'").get() !== undefined
+}
+
+/** Makes the tables for what is kept, where they are not there. */
+export function addKeptTables(db: DatabaseSync): void {
+  db.exec(keeping)
+}
+
+/** Within a transaction: what a keeper has that nobody knows, because its row was lost, is for whoever comes next. */
+export function adoptLostKeepers(db: DatabaseSync): void {
+  db.exec(`INSERT OR IGNORE INTO keepers (id, born, run, name)
+    SELECT DISTINCT keeper, 'lost', 'retry-lost', name FROM kept WHERE keeper NOT IN (SELECT id FROM keepers)`)
 }
 
 const requireColumns = (db: DatabaseSync, table: string, columns: string): void => {
@@ -185,10 +214,26 @@ export function salvageStore(from: string, to: DatabaseSync): Salvage {
       counts.faults += faults
     }
     removeOrphans(to)
+    counts.faults += salvageKept(old, to)
   } finally {
     old.close()
   }
   return counts
+}
+
+/** What was kept; how often reading failed. */
+const salvageKept = (old: DatabaseSync, to: DatabaseSync): number => {
+  let faults = 0
+  try {
+    if (!hasKeptTables(old)) return faults
+    addKeptTables(to)
+    for (const table of ['keepers', 'kept'] as const) faults += salvageTable(old, to, table).faults
+    adoptLostKeepers(to)
+  } catch {
+    // A schema that cannot be read, or a full disk: who kept it and lives still has it in memory.
+    faults++
+  }
+  return faults
 }
 
 /** Values whose every row was lost. */

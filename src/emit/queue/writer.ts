@@ -21,6 +21,8 @@ export interface Writer {
   /** Removes a row with the next round. */
   remove(entry: Entry): void
   bury(burial: Burial): void
+  /** Removes what is kept under a name up to this id with the next round. */
+  letGo(name: string, id: number): void
   /** Resolves when the removals and burials until now are stored. */
   removed(): Promise<void>
   hasRemovals(): boolean
@@ -57,14 +59,16 @@ export function createSlab(): SharedArrayBuffer {
 /** Creates the writing side of a disk queue. */
 export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer {
   const { link } = deps
-  const pending: Pending = { puts: [], deletes: [], sharedDeletes: [], buries: [], waiters: [] }
+  const pending: Pending = { puts: [], deletes: [], sharedDeletes: [], buries: [], releases: new Map(), waiters: [] }
   let underWay: Round | undefined
   let scheduled: NodeJS.Immediate | undefined
   let removalTimer: NodeJS.Timeout | undefined
   let hurrying = false
   let ended = false
 
-  const removals = (): number => pending.deletes.length + pending.sharedDeletes.length
+  const removals = (): number => pending.deletes.length + pending.sharedDeletes.length + pending.releases.size
+
+  const letGo = (name: string, id: number): void => void pending.releases.set(name, Math.max(id, pending.releases.get(name) ?? 0))
   const hasRemovals = (): boolean => removals() > 0 || pending.buries.length > 0
 
   const schedule = (): void => {
@@ -105,6 +109,7 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
       pending.deletes = round.deletes.concat(pending.deletes)
       pending.sharedDeletes = round.sharedDeletes.concat(pending.sharedDeletes)
       pending.buries = round.buries.concat(pending.buries)
+      for (const { name, id } of round.releases) letGo(name, id)
       pending.waiters = round.waiters.concat(pending.waiters)
     } else for (const wake of round.waiters) wake()
     pending.puts.unshift(...round.puts)
@@ -127,6 +132,10 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
     },
     bury(burial) {
       pending.buries.push(burial)
+    },
+    letGo(name, id) {
+      letGo(name, id)
+      schedule()
     },
     removed() {
       const stored = new Promise<void>((resolve) => pending.waiters.push(resolve))
