@@ -15,7 +15,7 @@
 import type { ProtoReader } from '../../otlp/decode/reader.ts'
 import { toSignedBigInt, type Words } from '../../otlp/time.ts'
 import { type NativeHistogram, SeriesFault, type WriteRequest } from '../../translate/prometheus/model.ts'
-import { tooMany, type WriteLimits } from './decode-limits.ts'
+import { tooMany } from './decode-limits.ts'
 import { countItem, readMillis, skipUnknown, type Tally } from './decode-wire.ts'
 
 type Draft = { -readonly [Name in keyof NativeHistogram]: NativeHistogram[Name] }
@@ -26,21 +26,22 @@ const known = 0x3fffe
 const knownOfSpan = 0b110
 
 /** Appends the histogram that begins at the reader. Returns a {@link SeriesFault}: one with too many entries holds the first of them only. */
-export function readHistogram(reader: ProtoReader, tally: Tally, limits: WriteLimits, into: WriteRequest): number {
-  countItem(reader, limits, into)
+export function readHistogram(reader: ProtoReader, tally: Tally, into: WriteRequest): number {
+  const { limits } = tally
+  countItem(reader, tally, into)
   if (into.histograms.length >= limits.maxHistograms) tooMany('native histograms', limits.maxHistograms, reader.at)
   const outer = reader.end
   const end = reader.length()
   reader.end = end
   tally.room = limits.maxBuckets
   const draft: Draft = emptyHistogram()
-  const negativeSpans: number[] = []
-  const positiveSpans: number[] = []
-  const negativeCounts: number[] = []
-  const positiveCounts: number[] = []
-  const customValues: number[] = []
-  let negativeDeltas: Deltas = []
-  let positiveDeltas: Deltas = []
+  let negativeSpans: number[] | undefined
+  let positiveSpans: number[] | undefined
+  let negativeCounts: number[] | undefined
+  let positiveCounts: number[] | undefined
+  let customValues: number[] | undefined
+  let negativeDeltas: Deltas | undefined
+  let positiveDeltas: Deltas | undefined
   while (reader.at < end) {
     const tag = reader.varint32()
     switch (tag) {
@@ -76,34 +77,34 @@ export function readHistogram(reader: ProtoReader, tally: Tally, limits: WriteLi
         draft.hasFloats = true
         break
       case 0x42:
-        readSpan(reader, tally, negativeSpans)
+        readSpan(reader, tally, (negativeSpans ??= []))
         break
       case 0x48:
-        negativeDeltas = readDelta(reader, tally, negativeDeltas)
+        negativeDeltas = readDelta(reader, tally, negativeDeltas ?? [])
         break
       case 0x4a:
-        negativeDeltas = readPackedDeltas(reader, tally, negativeDeltas)
+        negativeDeltas = readPackedDeltas(reader, tally, negativeDeltas ?? [])
         break
       case 0x51:
-        readCount(reader, tally, negativeCounts)
+        readCount(reader, tally, (negativeCounts ??= []))
         break
       case 0x52:
-        readPackedCounts(reader, tally, negativeCounts)
+        readPackedCounts(reader, tally, (negativeCounts ??= []))
         break
       case 0x5a:
-        readSpan(reader, tally, positiveSpans)
+        readSpan(reader, tally, (positiveSpans ??= []))
         break
       case 0x60:
-        positiveDeltas = readDelta(reader, tally, positiveDeltas)
+        positiveDeltas = readDelta(reader, tally, positiveDeltas ?? [])
         break
       case 0x62:
-        positiveDeltas = readPackedDeltas(reader, tally, positiveDeltas)
+        positiveDeltas = readPackedDeltas(reader, tally, positiveDeltas ?? [])
         break
       case 0x69:
-        readCount(reader, tally, positiveCounts)
+        readCount(reader, tally, (positiveCounts ??= []))
         break
       case 0x6a:
-        readPackedCounts(reader, tally, positiveCounts)
+        readPackedCounts(reader, tally, (positiveCounts ??= []))
         break
       case 0x70:
         draft.resetHint = reader.varint32() | 0
@@ -112,16 +113,16 @@ export function readHistogram(reader: ProtoReader, tally: Tally, limits: WriteLi
         draft.timeMs = readMillis(reader)
         break
       case 0x81:
-        readCount(reader, tally, customValues)
+        readCount(reader, tally, (customValues ??= []))
         break
       case 0x82:
-        readPackedCounts(reader, tally, customValues)
+        readPackedCounts(reader, tally, (customValues ??= []))
         break
       case 0x88:
         draft.startMs = readMillis(reader)
         break
       default:
-        skipUnknown(reader, tag, known)
+        skipUnknown(reader, tag, known, tally)
     }
   }
   reader.end = outer
@@ -129,15 +130,15 @@ export function readHistogram(reader: ProtoReader, tally: Tally, limits: WriteLi
   if (tally.buckets > limits.maxRequestBuckets) {
     tooMany('spans, buckets and bounds of native histograms', limits.maxRequestBuckets, reader.at)
   }
-  draft.negativeSpans = negativeSpans
-  draft.positiveSpans = positiveSpans
-  draft.negativeDeltas = negativeDeltas
-  draft.positiveDeltas = positiveDeltas
-  draft.negativeCounts = negativeCounts
-  draft.positiveCounts = positiveCounts
-  draft.customValues = customValues
-  if (negativeDeltas.length + positiveDeltas.length > 0) draft.hasInts = true
-  if (negativeCounts.length + positiveCounts.length > 0) draft.hasFloats = true
+  if (negativeSpans !== undefined) draft.negativeSpans = negativeSpans
+  if (positiveSpans !== undefined) draft.positiveSpans = positiveSpans
+  if (negativeDeltas !== undefined) draft.negativeDeltas = negativeDeltas
+  if (positiveDeltas !== undefined) draft.positiveDeltas = positiveDeltas
+  if (negativeCounts !== undefined) draft.negativeCounts = negativeCounts
+  if (positiveCounts !== undefined) draft.positiveCounts = positiveCounts
+  if (customValues !== undefined) draft.customValues = customValues
+  if (draft.negativeDeltas.length + draft.positiveDeltas.length > 0) draft.hasInts = true
+  if (draft.negativeCounts.length + draft.positiveCounts.length > 0) draft.hasFloats = true
   into.histograms.push(draft)
   return tally.room < 0 ? SeriesFault.TooManyBuckets : SeriesFault.None
 }
@@ -189,7 +190,7 @@ function readSpan(reader: ProtoReader, tally: Tally, spans: number[]): void {
     const tag = reader.varint32()
     if (tag === 0x08) offset = zigzag(reader.varint32())
     else if (tag === 0x10) length = reader.varint32()
-    else skipUnknown(reader, tag, knownOfSpan)
+    else skipUnknown(reader, tag, knownOfSpan, tally)
   }
   reader.end = outer
   if (--tally.room >= 0) spans.push(offset, length)

@@ -22,9 +22,11 @@ export interface WriteLimits {
   readonly maxBuckets: number
   /** The same over all native histograms. */
   readonly maxRequestBuckets: number
+  /** Fields that are skipped because the messages do not have them: they take time, not memory. */
+  readonly maxUnknownFields: number
 }
 
-/** Some 100 times what a sender puts into one request; the columns of a request that is at every bound take about 200 MiB. */
+/** Some 100 times what a sender puts into one request; the columns of a request that is at every bound take some 150 MiB. */
 export const defaultWriteLimits: WriteLimits = {
   maxSeries: 200_000,
   maxSamples: 500_000,
@@ -33,7 +35,8 @@ export const defaultWriteLimits: WriteLimits = {
   maxRequestLabels: 2_000_000,
   maxSymbols: 1_000_000,
   maxBuckets: 16_384,
-  maxRequestBuckets: 4_000_000,
+  maxRequestBuckets: 2_000_000,
+  maxUnknownFields: 1_000_000,
 }
 
 /** @param at byte at which the first one too many stands */

@@ -14,7 +14,7 @@ import { ProtoReader } from '../../otlp/decode/reader.ts'
 import { SeriesFault, type WriteRequest } from '../../translate/prometheus/model.ts'
 import { readHistogram } from './decode-histogram.ts'
 import { tooMany, type WriteLimits } from './decode-limits.ts'
-import { checkLabels, countItem, noteExemplar, readExemplars, readSample, skipUnknown, Tally } from './decode-wire.ts'
+import { checkLabels, countItem, leaveOut, noteExemplar, readExemplars, readSample, skipUnknown, Tally } from './decode-wire.ts'
 
 const knownOfRequest = 0b1010
 const knownOfSeries = 0b11110
@@ -29,20 +29,21 @@ const knownOfMetadata = 0b110110
 export function decodeWriteV1(body: Uint8Array, limits: WriteLimits, into: WriteRequest): void {
   into.clear(1, body)
   const reader = new ProtoReader(body)
-  const tally = new Tally()
+  const tally = new Tally(limits)
   into.symbolStart[0] = into.symbolEnd[0] = 0
   into.symbolCount = 1
   into.seriesLabels[0] = into.seriesSamples[0] = into.seriesHistograms[0] = into.seriesExemplars[0] = 0
   while (reader.at < reader.end) {
     const tag = reader.varint32()
-    if (tag === 0x0a) readSeries(reader, tally, limits, into)
-    else if (tag === 0x1a) readMetadata(reader, limits, into)
-    else skipUnknown(reader, tag, knownOfRequest)
+    if (tag === 0x0a) readSeries(reader, tally, into)
+    else if (tag === 0x1a) readMetadata(reader, tally, into)
+    else skipUnknown(reader, tag, knownOfRequest, tally)
   }
-  if (into.exemplarCount > 0) readExemplars(reader, readExemplarLabel, tally, limits, into)
+  if (into.exemplarCount > 0) readExemplars(reader, readExemplarLabel, tally, into)
 }
 
-function readSeries(reader: ProtoReader, tally: Tally, limits: WriteLimits, into: WriteRequest): void {
+function readSeries(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
+  const { limits } = tally
   const series = into.seriesCount
   if (series >= limits.maxSeries) tooMany('series', limits.maxSeries, reader.at)
   const outer = reader.end
@@ -59,21 +60,21 @@ function readSeries(reader: ProtoReader, tally: Tally, limits: WriteLimits, into
         readLabel(reader, mostLabels, tally, into)
         break
       case 0x12:
-        readSample(reader, false, limits, into)
+        readSample(reader, false, tally, into)
         break
       case 0x1a:
-        noteExemplar(reader, limits, into)
+        noteExemplar(reader, tally, into)
         break
       case 0x22:
-        fault = readHistogram(reader, tally, limits, into) || fault
+        fault = readHistogram(reader, tally, into) || fault
         break
       default:
-        skipUnknown(reader, tag, knownOfSeries)
+        skipUnknown(reader, tag, knownOfSeries, tally)
     }
   }
   reader.end = outer
   if (tally.leftOut > leftOut) fault = SeriesFault.TooManyLabels
-  checkLabels(reader, tally, limits, into)
+  checkLabels(reader, tally, into)
   into.seriesFault[series] = fault
   into.seriesType[series] = 0
   into.seriesHelp[series] = 0
@@ -91,9 +92,9 @@ function readSeries(reader: ProtoReader, tally: Tally, limits: WriteLimits, into
 function readLabel(reader: ProtoReader, mostLabels: number, tally: Tally, into: WriteRequest): void {
   const end = reader.length()
   if (into.labelCount >= mostLabels) {
-    tally.leftOut++
+    leaveOut(reader, tally)
     reader.at = end
-  } else if (!readUsualLabel(reader, end, into)) readAnyLabel(reader, end, into)
+  } else if (!readUsualLabel(reader, end, into)) readAnyLabel(reader, end, tally, into)
 }
 
 /** A label as every serializer writes it: name, then value, neither empty, of less than 128 bytes. False, and nothing read, for others. */
@@ -118,7 +119,7 @@ function readUsualLabel(reader: ProtoReader, end: number, into: WriteRequest): b
   return true
 }
 
-function readAnyLabel(reader: ProtoReader, end: number, into: WriteRequest): void {
+function readAnyLabel(reader: ProtoReader, end: number, tally: Tally, into: WriteRequest): void {
   const outer = reader.end
   reader.end = end
   let name = 0
@@ -127,7 +128,7 @@ function readAnyLabel(reader: ProtoReader, end: number, into: WriteRequest): voi
     const tag = reader.varint32()
     if (tag === 0x0a) name = readSymbol(reader, name, into)
     else if (tag === 0x12) value = readSymbol(reader, value, into)
-    else skipUnknown(reader, tag, knownOfLabel)
+    else skipUnknown(reader, tag, knownOfLabel, tally)
   }
   reader.end = outer
   appendLabel(into, name, value)
@@ -167,8 +168,8 @@ function readExemplarLabel(reader: ProtoReader, tag: number, most: number, tally
   return true
 }
 
-function readMetadata(reader: ProtoReader, limits: WriteLimits, into: WriteRequest): void {
-  countItem(reader, limits, into)
+function readMetadata(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
+  countItem(reader, tally, into)
   const outer = reader.end
   const end = reader.length()
   reader.end = end
@@ -182,7 +183,7 @@ function readMetadata(reader: ProtoReader, limits: WriteLimits, into: WriteReque
     else if (tag === 0x12) family = readSymbol(reader, family, into)
     else if (tag === 0x22) help = readSymbol(reader, help, into)
     else if (tag === 0x2a) unit = readSymbol(reader, unit, into)
-    else skipUnknown(reader, tag, knownOfMetadata)
+    else skipUnknown(reader, tag, knownOfMetadata, tally)
   }
   reader.end = outer
   into.metadata.push({ type, family, help, unit })

@@ -15,7 +15,17 @@ import { ProtoReader } from '../../otlp/decode/reader.ts'
 import { SeriesFault, type WriteRequest } from '../../translate/prometheus/model.ts'
 import { readHistogram } from './decode-histogram.ts'
 import { tooMany, type WriteLimits } from './decode-limits.ts'
-import { badSymbols, checkLabels, noteExemplar, readExemplars, readMillis, readSample, skipUnknown, Tally } from './decode-wire.ts'
+import {
+  badSymbols,
+  checkLabels,
+  leaveOut,
+  noteExemplar,
+  readExemplars,
+  readMillis,
+  readSample,
+  skipUnknown,
+  Tally,
+} from './decode-wire.ts'
 
 const knownOfRequest = 0b110000
 const knownOfSeries = 0b1111110
@@ -30,11 +40,11 @@ const knownOfMetadata = 0b11010
 export function decodeWriteV2(body: Uint8Array, limits: WriteLimits, into: WriteRequest): void {
   into.clear(2, body)
   const reader = new ProtoReader(body)
-  const tally = new Tally()
+  const tally = new Tally(limits)
   into.seriesLabels[0] = into.seriesSamples[0] = into.seriesHistograms[0] = into.seriesExemplars[0] = 0
   while (reader.at < reader.end) {
     const tag = reader.varint32()
-    if (tag === 0x2a) readSeries(reader, tally, limits, into)
+    if (tag === 0x2a) readSeries(reader, tally, into)
     else if (tag === 0x22) {
       const end = reader.length()
       const symbol = into.symbolCount
@@ -44,13 +54,14 @@ export function decodeWriteV2(body: Uint8Array, limits: WriteLimits, into: Write
       into.symbolEnd[symbol] = end
       into.symbolCount = symbol + 1
       reader.at = end
-    } else skipUnknown(reader, tag, knownOfRequest)
+    } else skipUnknown(reader, tag, knownOfRequest, tally)
   }
-  if (into.exemplarCount > 0) readExemplars(reader, readExemplarLabels, tally, limits, into)
+  if (into.exemplarCount > 0) readExemplars(reader, readExemplarLabels, tally, into)
   checkSymbols(tally, into)
 }
 
-function readSeries(reader: ProtoReader, tally: Tally, limits: WriteLimits, into: WriteRequest): void {
+function readSeries(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
+  const { limits } = tally
   const series = into.seriesCount
   if (series >= limits.maxSeries) tooMany('series', limits.maxSeries, reader.at)
   const outer = reader.end
@@ -71,16 +82,16 @@ function readSeries(reader: ProtoReader, tally: Tally, limits: WriteLimits, into
         readReferences(reader, reader.length(), mostLabels, tally, into)
         break
       case 0x08:
-        addReference(reader.varint32(), mostLabels, tally, into)
+        addReference(reader, mostLabels, tally, into)
         break
       case 0x12:
-        readSample(reader, true, limits, into)
+        readSample(reader, true, tally, into)
         break
       case 0x1a:
-        fault = readHistogram(reader, tally, limits, into) || fault
+        fault = readHistogram(reader, tally, into) || fault
         break
       case 0x22:
-        noteExemplar(reader, limits, into)
+        noteExemplar(reader, tally, into)
         break
       case 0x2a:
         readMetadata(reader, series, tally, into)
@@ -89,13 +100,13 @@ function readSeries(reader: ProtoReader, tally: Tally, limits: WriteLimits, into
         createdMs = readMillis(reader)
         break
       default:
-        skipUnknown(reader, tag, knownOfSeries)
+        skipUnknown(reader, tag, knownOfSeries, tally)
     }
   }
   reader.end = outer
   if (tally.name >= 0) throw badSymbols(`series ${series} has a label without a value`)
   if (tally.leftOut > leftOut) fault = SeriesFault.TooManyLabels
-  checkLabels(reader, tally, limits, into)
+  checkLabels(reader, tally, into)
   into.seriesFault[series] = fault
   into.seriesCreatedMs[series] = createdMs
   const next = series + 1
@@ -116,7 +127,7 @@ function readMetadata(reader: ProtoReader, series: number, tally: Tally, into: W
     if (tag === 0x08) into.seriesType[series] = Math.min(255, reader.varint32())
     else if (tag === 0x18) into.seriesHelp[series] = readReference(reader, tally)
     else if (tag === 0x20) into.seriesUnit[series] = readReference(reader, tally)
-    else skipUnknown(reader, tag, knownOfMetadata)
+    else skipUnknown(reader, tag, knownOfMetadata, tally)
   }
   reader.end = outer
 }
@@ -129,7 +140,8 @@ function readReference(reader: ProtoReader, tally: Tally): number {
 }
 
 /** One reference: of a name, or of the value to the name before it. References of 2^31 and above are stored negative, and never in range. */
-function addReference(reference: number, mostLabels: number, tally: Tally, into: WriteRequest): void {
+function addReference(reader: ProtoReader, mostLabels: number, tally: Tally, into: WriteRequest): void {
+  const reference = reader.varint32()
   if (reference > tally.highest) tally.highest = reference
   if (tally.name < 0) {
     tally.name = reference
@@ -141,7 +153,7 @@ function addReference(reference: number, mostLabels: number, tally: Tally, into:
     into.labelName[label] = tally.name
     into.labelValue[label] = reference
     into.labelCount = label + 1
-  } else tally.leftOut++
+  } else leaveOut(reader, tally)
   tally.name = -1
 }
 
@@ -173,7 +185,7 @@ function readReferences(reader: ProtoReader, end: number, mostLabels: number, ta
       if (label < mostLabels) {
         labelName[label] = name
         labelValue[label++] = reference
-      } else tally.leftOut++
+      } else leaveOut(reader, tally)
       name = -1
     }
   }
@@ -186,7 +198,7 @@ function readReferences(reader: ProtoReader, end: number, mostLabels: number, ta
 
 function readExemplarLabels(reader: ProtoReader, tag: number, most: number, tally: Tally, into: WriteRequest): boolean {
   if (tag === 0x0a) readReferences(reader, reader.length(), most, tally, into)
-  else if (tag === 0x08) addReference(reader.varint32(), most, tally, into)
+  else if (tag === 0x08) addReference(reader, most, tally, into)
   else return false
   return true
 }

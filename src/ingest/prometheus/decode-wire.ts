@@ -8,17 +8,41 @@ import { tooMany, type WriteLimits } from './decode-limits.ts'
 
 const words: Words = { hi: 0, lo: 0 }
 
+/** What is counted over a whole request, and what passes between the parts of a decoder. One a request. */
+export class Tally {
+  readonly limits: WriteLimits
+  /** Labels that were in the body and are not stored, their series having too many. */
+  leftOut = 0
+  unknownFields = 0
+  /** Entries of the lists of all native histograms. */
+  buckets = 0
+  /** Entries the native histogram at hand may yet have; below 0 when it had more. */
+  room = 0
+  /** 2.0: the highest reference to a symbol; −1: none. */
+  highest = -1
+  /** 2.0: reference to the name of a label whose value is still to come; −1: none. */
+  name = -1
+
+  constructor(limits: WriteLimits) {
+    this.limits = limits
+  }
+}
+
 /**
  * Skips a field that the message does not have. One that it has, of another wire type, is refused as Prometheus does: skipping it would lose
- * data without a word.
+ * data without a word. So are groups, which no version of these messages can have.
  * @param known bit `n` set: the message has a field `n`
  */
-export function skipUnknown(reader: ProtoReader, tag: number, known: number): void {
+export function skipUnknown(reader: ProtoReader, tag: number, known: number, tally: Tally): void {
   const field = tag >>> 3
+  const wireType = tag & 7
   if (field === 0) reader.fail('field number 0')
-  if (field < 32 && (known & (1 << field)) !== 0) reader.fail(`wire type ${tag & 7} for field ${field}`)
-  if ((tag & 7) === WireType.EndGroup) reader.fail('end of a group that did not begin')
-  reader.skip(tag)
+  if (field < 32 && (known & (1 << field)) !== 0) reader.fail(`wire type ${wireType} for field ${field}`)
+  if (wireType === WireType.StartGroup || wireType === WireType.EndGroup) reader.fail('a group')
+  const { maxUnknownFields } = tally.limits
+  if (++tally.unknownFields > maxUnknownFields) tooMany('unknown fields', maxUnknownFields, reader.at)
+  if (wireType === WireType.Varint) reader.varint64(words)
+  else reader.skip(tag)
 }
 
 /** An int64 of milliseconds: exact below 2^53, and ±(2^53 − 1) from there on, so that it is refused for being out of range. */
@@ -55,9 +79,9 @@ export const badSymbols = (cause: string): BridgeError =>
   new BridgeError('OB_DECODE_SYMBOLS', `cannot read a remote-write request: ${cause}`)
 
 /** Room for one thing more that counts as a sample. */
-export function countItem(reader: ProtoReader, limits: WriteLimits, into: WriteRequest): void {
+export function countItem(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
   const count = into.sampleCount + into.exemplarCount + into.histograms.length + into.metadata.length
-  if (count >= limits.maxSamples) tooMany('samples', limits.maxSamples, reader.at)
+  if (count >= tally.limits.maxSamples) tooMany('samples', tally.limits.maxSamples, reader.at)
 }
 
 /** Value 1, timestamp 2; `start_timestamp` 3 in rc.4 of 2.0. */
@@ -69,8 +93,8 @@ const sampleFieldsWithStart = 0b1110
  *
  *     Sample  double value 1  int64 timestamp 2  int64 start_timestamp 3 (rc.4 of 2.0)
  */
-export function readSample(reader: ProtoReader, withStart: boolean, limits: WriteLimits, into: WriteRequest): void {
-  countItem(reader, limits, into)
+export function readSample(reader: ProtoReader, withStart: boolean, tally: Tally, into: WriteRequest): void {
+  countItem(reader, tally, into)
   const outer = reader.end
   const end = reader.length()
   reader.end = end
@@ -88,7 +112,7 @@ export function readSample(reader: ProtoReader, withStart: boolean, limits: Writ
       reader.at = at + 8
     } else if (tag === 0x10) timeMs = readMillis(reader)
     else if (tag === 0x18 && withStart) startMs = readMillis(reader)
-    else skipUnknown(reader, tag, withStart ? sampleFieldsWithStart : sampleFields)
+    else skipUnknown(reader, tag, withStart ? sampleFieldsWithStart : sampleFields, tally)
   }
   reader.end = outer
   const sample = into.sampleCount
@@ -100,30 +124,24 @@ export function readSample(reader: ProtoReader, withStart: boolean, limits: Writ
   into.sampleCount = sample + 1
 }
 
-/** What is counted over a whole request, and what passes between the parts of a decoder. One a request. */
-export class Tally {
-  /** Labels that were in the body and are not stored, their series having too many. */
-  leftOut = 0
-  /** Entries of the lists of all native histograms. */
-  buckets = 0
-  /** Entries the native histogram at hand may yet have; below 0 when it had more. */
-  room = 0
-  /** 2.0: the highest reference to a symbol; −1: none. */
-  highest = -1
-  /** 2.0: reference to the name of a label whose value is still to come; −1: none. */
-  name = -1
+/** Counts a label that is not stored. */
+export function leaveOut(reader: ProtoReader, tally: Tally): void {
+  const { maxRequestLabels } = tally.limits
+  if (++tally.leftOut > maxRequestLabels) tooMany('labels', maxRequestLabels, reader.at)
 }
 
-export function checkLabels(reader: ProtoReader, tally: Tally, limits: WriteLimits, into: WriteRequest): void {
-  if (into.labelCount + tally.leftOut > limits.maxRequestLabels) tooMany('labels', limits.maxRequestLabels, reader.at)
+/** Looks at the labels of a request after those of a series or an exemplar, which are no more than `maxLabels`. */
+export function checkLabels(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
+  const { maxRequestLabels } = tally.limits
+  if (into.labelCount + tally.leftOut > maxRequestLabels) tooMany('labels', maxRequestLabels, reader.at)
 }
 
 /**
  * Notes where an exemplar stands. {@link readExemplars} reads it when all series are known: its labels go behind those of the series, which
  * have to stand one after another.
  */
-export function noteExemplar(reader: ProtoReader, limits: WriteLimits, into: WriteRequest): void {
-  countItem(reader, limits, into)
+export function noteExemplar(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
+  countItem(reader, tally, into)
   const end = reader.length()
   const exemplar = into.exemplarCount
   into.ensureExemplars(exemplar + 1)
@@ -143,7 +161,7 @@ const exemplarFields = 0b1110
  *
  *     Exemplar  labels 1  double value 2  int64 timestamp 3
  */
-export function readExemplars(reader: ProtoReader, readLabels: LabelsReader, tally: Tally, limits: WriteLimits, into: WriteRequest): void {
+export function readExemplars(reader: ProtoReader, readLabels: LabelsReader, tally: Tally, into: WriteRequest): void {
   const bodyEnd = reader.end
   let series = 0
   for (let exemplar = 0; exemplar < into.exemplarCount; exemplar++) {
@@ -162,11 +180,11 @@ export function readExemplars(reader: ProtoReader, readLabels: LabelsReader, tal
         hi = words.hi
         lo = words.lo
       } else if (tag === 0x18) timeMs = readMillis(reader)
-      else if (!readLabels(reader, tag, first + limits.maxLabels, tally, into)) skipUnknown(reader, tag, exemplarFields)
+      else if (!readLabels(reader, tag, first + tally.limits.maxLabels, tally, into)) skipUnknown(reader, tag, exemplarFields, tally)
     }
     if (tally.name >= 0) throw badSymbols(`an exemplar of series ${series} has a label without a value`)
     if (tally.leftOut > before) into.seriesFault[series] = SeriesFault.TooManyLabels
-    checkLabels(reader, tally, limits, into)
+    checkLabels(reader, tally, into)
     into.exemplarLabels[exemplar] = first
     into.exemplarLabelsEnd[exemplar] = into.labelCount
     into.exemplarHi[exemplar] = hi

@@ -94,7 +94,7 @@ export class WriteRequest {
   seriesExemplars = new Int32Array(initial)
   /** One of {@link SeriesFault}; labels of such a series are not all there. */
   seriesFault = new Uint8Array(initial)
-  /** 2.0 only, else 0: {@link MetricType}, symbols of help and unit, and `created_timestamp` of rc.0 to rc.3 in ms (0: not set). */
+  /** 2.0 only, else 0: {@link MetricType} (255: one beyond), symbols of help and unit, and `created_timestamp` of rc.0 to rc.3 in ms (0: not set). */
   seriesType = new Uint8Array(initial)
   seriesHelp = new Int32Array(initial)
   seriesUnit = new Int32Array(initial)
@@ -107,7 +107,7 @@ export class WriteRequest {
   /** 0: not set. rc.4 of 2.0 only. */
   sampleStartMs = new Float64Array(initial)
 
-  /** Exemplars; labels of exemplar `i` from `exemplarLabels[i]` up to `exemplarLabelsEnd[i]`, in the list of labels. */
+  /** Exemplars; labels of exemplar `i` from `exemplarLabels[i]` up to `exemplarLabelsEnd[i]`, in the list of labels behind those of all series. */
   exemplarCount = 0
   exemplarLabels = new Int32Array(initial)
   exemplarLabelsEnd = new Int32Array(initial)
@@ -129,7 +129,8 @@ export class WriteRequest {
     this.exemplarCount = 0
     this.histograms.length = 0
     this.metadata.length = 0
-    const longest = Math.max(this.labelName.length, this.symbolStart.length, this.sampleMs.length, this.exemplarMs.length)
+    const { symbolStart, labelName, seriesLabels, sampleMs, exemplarMs } = this
+    const longest = Math.max(symbolStart.length, labelName.length, seriesLabels.length, sampleMs.length, exemplarMs.length)
     if (longest > largestKept) this.shrink()
   }
 
