@@ -177,14 +177,14 @@ export function createStreams(options: StreamsOptions): Streams {
 
   /**
    * Removes the rows that were seen longest ago: `wanted` of them, or with attributes of so many bytes. Those seen now go only when there are no
-   * others. @param kept the place of a row that stays
+   * others.
    */
-  const evict = (now: number, wanted: number, byBytes: boolean, kept: number): void => {
+  const evict = (now: number, wanted: number, byBytes: boolean): void => {
     const weightOf = (at: number): number => (byBytes ? roundedBytes(words[at + Row.AttributesBytes] as number) : 1)
     ages.fill(0)
     for (let at = 0; at < top; at += rowWords) {
       const seen = words[at + Row.Seen] as number
-      if (seen === free || at === kept) continue
+      if (seen === free) continue
       const bucket = ageBucketOf(now - (seen >>> 0))
       ages[bucket] = (ages[bucket] as number) + weightOf(at)
     }
@@ -198,7 +198,7 @@ export function createStreams(options: StreamsOptions): Streams {
     for (let looked = 0; looked < top && due > 0; looked += rowWords) {
       hand = hand + rowWords < top ? hand + rowWords : 0
       const seen = words[hand + Row.Seen] as number
-      if (seen === free || hand === kept) continue
+      if (seen === free) continue
       const bucket = ageBucketOf(now - (seen >>> 0))
       const weight = weightOf(hand)
       if (bucket < oldest || weight === 0) continue
@@ -257,7 +257,7 @@ export function createStreams(options: StreamsOptions): Streams {
     },
 
     insert(a: number, b: number, c: number, nowSeconds: number): number {
-      if (streams.count >= max) evict(nowSeconds, Math.ceil(max * evictedShare), false, -1)
+      if (streams.count >= max) evict(nowSeconds, Math.ceil(max * evictedShare), false)
       if (streams.count + 1 > index.length * fullIndex) growIndex()
       let at = firstFree
       if (at >= 0) {
@@ -285,9 +285,9 @@ export function createStreams(options: StreamsOptions): Streams {
       const rounded = roundedBytes(length)
       if (length > maxEntryBytes || rounded > options.maxBytes) return false
       const over = arena.usedBytes + rounded - options.maxBytes
-      if (over > 0) evict(newestSeen(), Math.max(over, options.maxBytes * evictedShare), true, at)
+      if (over > 0) evict(newestSeen(), Math.max(over, options.maxBytes * evictedShare), true)
       // Those seen now are kept as long as others go; when that was too little they go as well.
-      if (arena.usedBytes + rounded > options.maxBytes) evict(newestSeen(), arena.usedBytes + rounded - options.maxBytes, true, at)
+      if (arena.usedBytes + rounded > options.maxBytes) evict(newestSeen(), arena.usedBytes + rounded - options.maxBytes, true)
       if (arena.isDirty) cleanArena()
       const place = arena.add(bytes, start, end)
       if (place < 0) return false

@@ -32,7 +32,7 @@ const createOwner = (arena: Arena) => {
       })
     },
     check() {
-      for (const { at, content } of entries) expect(readAt(arena, at, content.length)).toEqual(content)
+      for (const { at, content } of entries) expect(Buffer.compare(readAt(arena, at, content.length), content)).toBe(0)
     },
   }
 }
@@ -77,7 +77,7 @@ describe('createArena', () => {
     for (let at = owner.entries.length - 1; at >= 0; at -= 2) owner.remove(at)
     owner.clean()
     for (let at = 0; at < 3000; at++) owner.add(filled(1000, 255))
-    for (const { out, content } of seen) expect(bytesOf(out)).toEqual(content)
+    for (const { out, content } of seen) expect(Buffer.compare(bytesOf(out), content)).toBe(0)
     owner.check()
   })
 
@@ -99,7 +99,7 @@ describe('createArena', () => {
         owner.entries.pop()
       }
       if (arena.isDirty) owner.clean()
-      expect(arena.isDirty).toBe(false)
+      if (arena.isDirty) expect.fail('a cleaning was in vain')
     }
     owner.check()
     const used = owner.entries.reduce((sum, { content }) => sum + roundedBytes(content.length), 0)
@@ -114,7 +114,7 @@ describe('createArena', () => {
         { weight: 4, arbitrary: fc.nat(1000).map((index) => ({ kind: 'remove' as const, index })) },
         { weight: 1, arbitrary: fc.constant({ kind: 'clean' as const }) },
       ),
-      { maxLength: 120 },
+      { maxLength: 120, size: 'max' },
     )
     fc.assert(
       fc.property(steps, (list) => {
@@ -129,7 +129,7 @@ describe('createArena', () => {
         expect(arena.usedBytes).toBe(owner.entries.reduce((sum, { content }) => sum + roundedBytes(content.length), 0))
         expect(arena.heldBytes).toBeGreaterThanOrEqual(arena.usedBytes)
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 })

@@ -116,8 +116,7 @@ describe('createStreams', () => {
       const streams = open({ max })
       for (let number = 0; number < 4000; number++) {
         streams.insert(...hashOf(number), number >> 4)
-        expect(streams.count).toBeLessThanOrEqual(max)
-        expect(has(streams, number)).toBe(true)
+        if (streams.count > max || !has(streams, number)) expect.fail(`${streams.count} rows, ${number} was added`)
       }
     }
   })
@@ -196,7 +195,7 @@ describe('createStreams', () => {
         { weight: 2, arbitrary: fc.tuple(fc.constant('remove' as const), number, fc.constant(0)) },
         { weight: 4, arbitrary: fc.tuple(fc.constant('set' as const), number, fc.nat(400)) },
       ),
-      { maxLength: 200 },
+      { maxLength: 300, size: 'max' },
     )
     fc.assert(
       fc.property(
@@ -254,11 +253,11 @@ describe('createStreams', () => {
           for (const [of, { at, seen, attributes }] of model) {
             expect(streams.find(...hash(of))).toBe(at)
             expect(streams.words[at + Row.Seen]).toBe(seen)
-            expect(attributesOf(streams, at)).toEqual(attributes)
+            expect(Buffer.compare(attributesOf(streams, at), attributes)).toBe(0)
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 120 },
     )
   })
 })
