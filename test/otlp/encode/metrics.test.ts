@@ -161,6 +161,47 @@ describe('encodeMetrics', () => {
     expect(pointIn(onePoint(MetricData.Sum, undefined, put), 'sum')['attributes']).toEqual(attributes)
   })
 
+  it('writes the same wherever in the message its chunk ends', () => {
+    const [hi, lo] = [-1, -1]
+    const list = encodeTextAttributes([['key', 'value']], attributeTag)
+    const exemplar = {
+      timeHi: hi,
+      timeLo: lo,
+      valueHi: hi,
+      valueLo: lo,
+      traceId: new Uint8Array(16).fill(1),
+      spanId: new Uint8Array(8).fill(2),
+      attributes: list,
+    }
+    const large = 2n ** 64n - 1n
+    const points = new MetricPoints()
+    const add = (data: number, body: PointBody | undefined): void => {
+      const at = points.add(resource, encodeScope('s', '', [], 'https://schema'), metricOf(data), body)
+      points.attributes[at] = new DataView(list.buffer)
+      points.attributesEnd[at] = list.length
+      for (const column of [points.timeHi, points.timeLo, points.startHi, points.startLo, points.valueHi, points.valueLo]) column[at] = -1
+      points.flags[at] = 0xfe
+      points.exemplars[at] = [exemplar]
+    }
+    const sum = { count: large, hasSum: true, sumHi: hi, sumLo: lo }
+    const sides = { positiveOffset: hi, positiveCounts: [large, large], negativeOffset: -0x80000000, negativeCounts: [large] }
+    add(MetricData.Sum, undefined)
+    add(MetricData.Histogram, { kind: 'explicit', ...sum, bounds: [1], counts: [large, large] })
+    add(MetricData.ExponentialHistogram, { kind: 'exponential', ...sum, scale: -0x80000000, zeroCount: large, zeroThreshold: 1, ...sides })
+    add(MetricData.Summary, { kind: 'summary', count: large, sum: 1, quantiles: [0.5], values: [2] })
+    const whole = Buffer.from(encodeMetrics(points, new ReverseWriter(), 10_000))
+    for (let left = 0; left <= whole.length; left++) {
+      const writer = new ReverseWriter()
+      for (const used of [30_000, 30_000, 65_536 - 60_000 - left]) {
+        writer.begin(0)
+        writer.block(new Uint8Array(used))
+        writer.finish()
+      }
+      expect(writer.at).toBe(left)
+      expect(Buffer.compare(encodeMetrics(points, writer, 0), whole), `${left}`).toBe(0)
+    }
+  })
+
   it('grows past its chunk for many points', () => {
     const points = new MetricPoints()
     const metrics = Array.from({ length: 1500 }, (_, i) =>
