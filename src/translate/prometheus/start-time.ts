@@ -76,7 +76,7 @@ export function tellStart(stream: StreamStart, startMs: number): void {
  *
  * - A value that falls, or a reset hint, is a new beginning. A start that was known up to then is over, unless it is later than the point
  *   before (`X_created` overtook its sample). `true_reset` and `first_seen` then say the point's time less 1 ms; the others nothing.
- * - `first_seen` leaves out points that are not later than the start it gave.
+ * - `first_seen` leaves out points that are not later than the start it gave, and those that subtracting would make negative.
  * - Points older than the newest one get the start that is known, when it is not later than they, and change nothing.
  */
 export function decideStart(stream: StreamStart, point: CumulativePoint, options: StartOptions, out: StartDecision): void {
@@ -105,6 +105,7 @@ export function decideStart(stream: StreamStart, point: CumulativePoint, options
   if (options.startTime === 'first_seen' && !stream.told && ms <= stream.startMs) out.fate = StartFate.LeaveOut
   out.startMs = stream.startMs <= ms ? stream.startMs : 0
   out.base = out.startMs === 0 ? 0 : stream.base
+  if (value < out.base) out.fate = StartFate.LeaveOut
 }
 
 function beginAgain(stream: StreamStart): void {
