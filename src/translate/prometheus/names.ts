@@ -24,7 +24,7 @@ export interface MetricQuery {
   readonly type: number
   /** As metadata says it: a word, or empty. */
   readonly unit: string
-  /** Its points are native histograms with exponential buckets, which cannot be multiplied. */
+  /** Its points are native histograms, whose buckets cannot be multiplied: what the user's mapping says of a metric with a factor does not hold for it. */
   readonly exponential?: boolean | undefined
 }
 

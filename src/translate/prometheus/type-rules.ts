@@ -1,6 +1,6 @@
 /** What a series is by its type, or by its name where nobody says one: the rules of section 4 of the mapping. Nothing is remembered here. */
 
-import { Member } from './assemble.ts'
+import { Member } from './assembler.ts'
 import { MetricType } from './model.ts'
 import { boundOf } from './series-labels.ts'
 
@@ -48,7 +48,7 @@ export interface TypeQuery {
 export interface Placed {
   /** Name of the OTLP metric before renaming: of the family for members, else of the series. */
   readonly family: string
-  /** One of `Member` of assemble.ts; 0: a metric of its own. */
+  /** One of `Member` of assembler.ts; 0: a metric of its own. */
   readonly member: number
   /** One of {@link MetricType}. Unknown: a gauge, and for members `Sum` and `Count` that only time can tell. */
   readonly type: number

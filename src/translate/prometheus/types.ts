@@ -3,7 +3,7 @@
  * was decided is remembered by tenant and family, bounded. Time is an argument.
  */
 
-import { FamilyKind, Member } from './assemble.ts'
+import { FamilyKind, Member } from './assembler.ts'
 import { MetricType } from './model.ts'
 import { matches } from './patterns.ts'
 import { createTypeMemory, cutHelp, decide, longest, rowOf, Seen, type TypedFamily, type TypeRow } from './type-memory.ts'
@@ -83,6 +83,8 @@ export interface Types {
   learnSeries(tenant: string, query: SeriesQuery, nowMs: number): boolean
   /** What a series is. Learns its own metadata by the way. Never throws. */
   resolve(tenant: string, query: SeriesQuery, nowMs: number): Resolved
+  /** The type that the user or metadata says of a family; 0: nobody does. */
+  said(tenant: string, family: string): number
   /** The assembler found out what a family without metadata is: `FamilyKind`. */
   decided(tenant: string, family: string, kind: number, nowMs: number): void
   /**
@@ -311,6 +313,10 @@ export function createTypes(options: TypesOptions): Types {
       const [settled, reason, switched] = note(family, query, placed, why, nowMs)
       const untilMs = policy === 'hold' && provisional.has(reason) ? family.sinceMs + metadataWaitMs : 0
       return { ...settled, why: reason, ...text, holdUntilMs: untilMs > nowMs ? untilMs : 0, switched }
+    },
+    said(tenant, name) {
+      const override = overrides.find(({ pattern }) => matches(pattern, name))
+      return override?.type ?? families.find(tenant, name)?.metaType ?? MetricType.Unknown
     },
     decided(tenant, name, kind, nowMs) {
       const family = families.find(tenant, name)

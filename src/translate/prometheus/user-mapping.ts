@@ -38,7 +38,7 @@ const metric = z
       .positive()
       .default(1)
       .describe(
-        'Values are multiplied by it: 0.001 makes seconds of milliseconds. Bounds, sums and quantiles of histograms and summaries are, too; counts are not. Native histograms with exponential buckets cannot be multiplied: they keep name and unit.',
+        'Values are multiplied by it: 0.001 makes seconds of milliseconds. Bounds, sums and quantiles of histograms and summaries are, too; counts are not. Native histograms cannot be multiplied: they keep name, unit and labels.',
       ),
     labels: labels
       .default({})
