@@ -22,7 +22,6 @@ export interface MapOptions {
   /** Resource attribute of the tenant; undefined: it gets none. */
   readonly tenantAttribute?: string | undefined
 }
-}
 
 /** What is known of a series beside its labels: `Resolved` of types.ts is one. */
 export interface SeriesMetadata {
