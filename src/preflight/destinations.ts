@@ -15,10 +15,13 @@ import { type Backend, backendAt, backendsBeside } from './query.ts'
 
 const signals: readonly Signal[] = ['traces', 'metrics', 'logs']
 
-/** Signals that can come in: legacy formats bring traces, OTLP brings all. */
-function expected({ ingest: { otlp, kafka } }: Config): ReadonlySet<Signal> {
+/** Signals that can come in: remote-write brings metrics, other legacy formats traces, OTLP brings all. */
+function expected({ ingest: { zipkin, jaeger, prometheus, otlp, kafka } }: Config): ReadonlySet<Signal> {
   if (otlp !== undefined) return new Set(signals)
-  return new Set<Signal>(['traces', ...(kafka?.topics.map(({ signal }) => signal) ?? [])])
+  const found = new Set<Signal>(kafka?.topics.map(({ signal }) => signal) ?? [])
+  if (prometheus !== undefined) found.add('metrics')
+  if (prometheus === undefined || zipkin !== undefined || jaeger !== undefined) found.add('traces')
+  return found
 }
 
 async function openTransport(destination: DestinationConfig, endpoint: EndpointConfig, nowMs: () => number): Promise<Transport> {

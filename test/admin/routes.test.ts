@@ -2,6 +2,7 @@ import { get } from 'node:https'
 import { afterEach, describe, expect, it } from 'vitest'
 import { adminConfig } from '../../src/admin/config.ts'
 import { startAdmin } from '../../src/admin/routes.ts'
+import type { StatusSource } from '../../src/admin/status.ts'
 import type { Listener } from '../../src/ingest/adapter.ts'
 import { createExposition } from '../../src/telemetry/exposition.ts'
 import { createHealth } from '../../src/telemetry/health.ts'
@@ -12,7 +13,7 @@ import { createCertificates, hasOpenssl } from '../support/certificates.ts'
 let started: Listener | undefined
 afterEach(() => started?.stop(0))
 
-const start = async () => {
+const start = async (page?: StatusSource['page']) => {
   const metrics = createMetrics()
   const health = createHealth()
   const status = {
@@ -21,6 +22,7 @@ const start = async () => {
     listeners: () => [{ section: 'ingest.zipkin', addresses: ['http://127.0.0.1:9411'] }],
     queue: () => ({ type: 'disk', ack: 'durable', batches: 1, items: 7, bytes: 100, maxBytes: 1000, deadItems: 0 }),
     destinations: () => [{ name: 'default', endpoint: 'http://localhost:4318', protocol: 'http/protobuf' }],
+    ...(page === undefined ? {} : { page }),
   }
   const config = adminConfig.parse({ port: 0 })
   started = await startAdmin(config, { metrics, health, status, nowMs: () => 61_000, expose: createExposition(metrics), log: silentLog })
@@ -74,6 +76,38 @@ describe('startAdmin', () => {
       losses: { refused: [{ reason: 'zero_id', value: 2 }], refusedRequests: [{ reason: 'decode_proto', value: 1 }] },
       destinations: [{ name: 'default', delivered: 8 }],
     })
+  })
+
+  it('hands on the pages of listeners, and says where one would come from', async () => {
+    const asked: unknown[] = []
+    const { get } = await start(async (path, query) => {
+      asked.push([path, query])
+      if (path === 'metrics/types') return { content: query['none'] === undefined ? { types: [1] } : undefined }
+      if (path === 'broken') throw new Error('cannot read it now')
+      return undefined
+    })
+    const types = await get('/api/metrics/types?family=up&limit=1&limit=2')
+    expect([types.status, types.headers.get('content-type'), types.headers.get('cache-control'), await types.json()]).toEqual([
+      200,
+      'application/json; charset=utf-8',
+      'no-store',
+      { types: [1] },
+    ])
+    expect(asked).toEqual([['metrics/types', { family: 'up', limit: '2' }]])
+    expect(await (await get('/api/metrics/types?none=')).json()).toBeNull()
+    const other = await get('/api/other')
+    expect([other.status, await other.json()]).toEqual([404, { error: 'cannot show /api/other: there is no such page' }])
+    expect((await get('/api/broken')).status).toBe(500)
+    expect((await get('/api/status')).status).toBe(200)
+  })
+
+  it('names the endpoint that a page comes with, while none runs', async () => {
+    const { get } = await start()
+    const answer = await get('/api/metrics/types')
+    expect([answer.status, await answer.json()]).toEqual([
+      404,
+      { error: 'cannot show /api/metrics/types: it comes with ingest.prometheus, and no such endpoint is running' },
+    ])
   })
 
   it('serves the metrics', async () => {

@@ -97,6 +97,20 @@ describe('importFile', () => {
     expect(levels(imported, level)).toContain('receivers.zipkin.endpoint')
   })
 
+  it('carries a receiver of remote-write over', async () => {
+    const imported = await file(`
+receivers:
+  prometheusremotewrite: { endpoint: "0.0.0.0:19291", max_request_body_size: 1048576, tls: { cert_file: /c.pem, key_file: /k.pem } }
+  prometheusremotewrite/second: { endpoint: "0.0.0.0:19292" }
+exporters: { otlphttp: { endpoint: "http://backend:4318", compression: none } }
+service: { pipelines: { metrics: { receivers: [prometheusremotewrite, prometheusremotewrite/second], exporters: [otlphttp] } } }
+`)
+    expect(imported.config).toMatchObject({
+      ingest: { prometheus: { host: '0.0.0.0', port: 19291, limits: { body: 1_048_576 }, tls: { cert: '/c.pem', key: '/k.pem' } } },
+    })
+    expect(levels(imported, 'missing')).toEqual(['receivers.prometheusremotewrite/second'])
+  })
+
   it('reads a Collector file with two exporters into two destinations', async () => {
     const imported = await file(`
 receivers:

@@ -2,7 +2,15 @@ import { createSocket } from 'node:dgram'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../../src/ingest/endpoints.ts'
-import { createFileTranslator, everyEndpoint, fileFormats, ingestConfig, startIngest, translateConfig } from '../../src/ingest/index.ts'
+import {
+  createFileTranslator,
+  everyEndpoint,
+  fileFormats,
+  ingestConfig,
+  planIngest,
+  startIngest,
+  translateConfig,
+} from '../../src/ingest/index.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import {
   countsOf,
@@ -186,6 +194,24 @@ describe('startIngest', () => {
     await eventually(() => sumOf(deps.metrics, 'otlp_bridge_received_requests_total') === 3)
     expect(countsOf(deps.metrics, 'otlp_bridge_refused_requests_total', 'reason')['internal']).toBe(undefined)
     expect(deps.fake.batches).toEqual([])
+  })
+})
+
+describe('planIngest', () => {
+  const namesOf = (leads?: boolean): string[] =>
+    planIngest(everyEndpoint(), {
+      ...deps,
+      pages: quietPages,
+      sampling: quietSampling,
+      translate: translateConfig.parse({}),
+      userMapping: noUserMapping,
+      leads,
+    }).map(({ name }) => name)
+
+  it('leaves endpoints that must be alone to the worker that leads', () => {
+    expect(namesOf()).toContain('prometheus')
+    expect(namesOf(true)).toEqual(namesOf())
+    expect(namesOf(false)).toEqual(namesOf().filter((name) => name !== 'prometheus'))
   })
 })
 

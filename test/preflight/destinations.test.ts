@@ -138,6 +138,7 @@ describe('checkDestinations', () => {
     const levels = async (ingest: object) =>
       (await checkDestinations(subjectOf({ emit: { endpoint: url }, ingest }), worldOf())).map(({ level, about }) => `${level} ${about}`)
     expect(await levels({})).toEqual(['ok default, traces', 'ok default, traces', 'warn default, metrics', 'warn default, logs'])
+    expect(await levels({ prometheus: {} })).toEqual(['fail default, metrics'])
     expect(await levels({ otlp: {} })).toEqual(['ok default, traces', 'ok default, traces', 'fail default, metrics', 'fail default, logs'])
   })
 

@@ -172,6 +172,20 @@ describe('createSlot', () => {
     expect(slot.report?.listeners[0]?.section).toBe('second')
   })
 
+  it('asks for a page of its listeners', async () => {
+    const slot = await started()
+    const has = slot.page('metrics/types', { family: 'up' }, 100)
+    expect(newest().told.at(-1)).toEqual({ kind: 'page', call: 1, path: 'metrics/types', query: { family: 'up' } })
+    newest().says({ kind: 'page', call: 1, json: '{"types":[]}' })
+    expect(await has).toEqual({ content: { types: [] } })
+    const hasNot = slot.page('other', {}, 100)
+    newest().says({ kind: 'page', call: 2, json: undefined })
+    expect(await hasNot).toBeUndefined()
+    const silent = slot.page('metrics/types', {}, 100)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await silent).toBeUndefined()
+  })
+
   it('hands back what a reload did, and what it failed of', async () => {
     const slot = await started()
     const outcome = { changed: [], nextStart: [], endpoints: { kept: ['zipkin'], started: [], restarted: [], stopped: [] } }
