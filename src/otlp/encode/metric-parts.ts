@@ -48,7 +48,7 @@ function writeAttribute(key: string, value: string, tag: number): void {
   const before = writer.written()
   writeText(value, 0x0a)
   writer.field(0x12, before)
-  writeText(key, 0x0a)
+  writeName(key, 0x0a)
   writer.field(tag, before)
 }
 

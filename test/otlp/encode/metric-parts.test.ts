@@ -52,7 +52,7 @@ const pairs: readonly TextAttribute[] = [
   ['größe 📏', 'ß'.repeat(100)],
   ['long', 'x'.repeat(70_000)],
 ]
-const plainPairs = pairs.map(([key, value]) => ({ key, value: { stringValue: value } }))
+const plainPairs = pairs.map(([key, value]) => ({ ...(key === '' ? {} : { key }), value: { stringValue: value } }))
 
 describe('encodeTextAttributes', () => {
   it('writes attributes in their order, empty and long ones too', () => {
