@@ -1,7 +1,7 @@
 /** Whether an earlier run left something that must not wait for a request: looked up without loading what would send it. */
 
 import { readdir } from 'node:fs/promises'
-import type { Intake, Kept } from '../../otlp/intake.ts'
+import type { Holding, Intake, Kept } from '../../otlp/intake.ts'
 
 /** The name under which samples are kept that wait for others. */
 export const holdingName = 'prometheus'
@@ -16,6 +16,8 @@ export interface Peek {
 /** @param folder of the saved state; undefined: there is none */
 export function createPeek(intake: Intake, folder: string | undefined): Peek {
   let seen: Promise<readonly Kept[]> | undefined
+  /** Another holding would begin with what is seen already. */
+  let place: Holding | undefined
 
   const isSaved = async (): Promise<boolean> => {
     if (folder === undefined) return false
@@ -31,8 +33,10 @@ export function createPeek(intake: Intake, folder: string | undefined): Peek {
     intake: {
       ...intake,
       holding(name) {
-        const own = intake.holding?.(name)
-        if (own === undefined || name !== holdingName) return own
+        if (name !== holdingName) return intake.holding?.(name)
+        place ??= intake.holding?.(holdingName)
+        const own = place
+        if (own === undefined) return own
         const recover = (): Promise<readonly Kept[]> => {
           const first = seen ?? own.recover()
           seen = undefined
@@ -42,7 +46,8 @@ export function createPeek(intake: Intake, folder: string | undefined): Peek {
       },
     },
     async waits() {
-      seen ??= intake.holding?.(holdingName)?.recover()
+      place ??= intake.holding?.(holdingName)
+      seen ??= place?.recover()
       return ((await seen)?.length ?? 0) > 0 || (await isSaved())
     },
   }

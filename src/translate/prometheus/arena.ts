@@ -45,6 +45,8 @@ export interface Arena {
   /** Lets go of an entry. */
   free(place: number, bytes: number): void
   at(place: number, bytes: number, out: Place): void
+  /** True when an entry of the same length is the same bytes. */
+  equals(place: number, bytes: Uint8Array, start: number, end: number): boolean
   /** Empties the chunks with the most holes. @param relocate calls the function it is given for each entry there is, and notes its new place */
   clean(relocate: (move: Move) => void): void
 }
@@ -173,6 +175,12 @@ export function createArena(): Arena {
       out.view = chunkOf(place).view
       out.start = start
       out.end = start + bytes
+    },
+    equals(place, bytes, start, end) {
+      const own = chunkOf(place).bytes
+      const first = (place & unitMask) * 8 - start
+      for (let at = start; at < end; at++) if (own[first + at] !== bytes[at]) return false
+      return true
     },
     clean(relocate) {
       if (choose() === 0) return

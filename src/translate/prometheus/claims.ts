@@ -21,6 +21,8 @@ export interface Claims {
   readonly unclaimed: number
   /** True when the metric may have the name; false when it keeps its own. Ask with the same claim as often as you like. */
   take(claim: Claim): boolean
+  /** As `take`, of a metric whose shape shows only in time: nothing is claimed for it. */
+  peek(claim: Omit<Claim, 'shape'>): boolean
 }
 
 interface Target {
@@ -120,6 +122,12 @@ export function createClaims(max: number = defaultMax): Claims {
       join(owner, shape)
       owners.set(owner, [first, { target: owner, shape }])
       return false
+    },
+    peek({ tenant, name, target }) {
+      if (target === name) return true
+      const prefix = `${tenant.length}:${tenant}`
+      const isKnown = owners.has(prefix + name) || owners.size < max
+      return isKnown && targets.get(prefix + target)?.contested !== true
     },
   }
 }

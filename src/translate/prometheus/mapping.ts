@@ -5,6 +5,7 @@
 
 import { Member } from './assembler.ts'
 import type { Claims } from './claims.ts'
+import { MetricType } from './model.ts'
 import type { Names } from './names.ts'
 import type { Label } from './series-labels.ts'
 import type { LabelMap } from './user-mapping.ts'
@@ -154,7 +155,8 @@ function placesOf(labels: readonly Label[], renamed: LabelMap, moved: ReadonlyMa
  */
 export function mapSeries(labels: readonly Label[], metadata: SeriesMetadata, options: MapOptions): Mapped {
   const { family, member, type, tenant = '', exponential } = metadata
-  const query = { tenant, name: family, type, unit: metadata.unit, exponential }
+  const undecided = member !== 0 && type === MetricType.Unknown
+  const query = { tenant, name: family, type, undecided, unit: metadata.unit, exponential }
   const { name, unit, factor, labels: renamed } = options.names.metric(query, options.claims)
   const consumed: string[] = []
   const dropped: string[] = []

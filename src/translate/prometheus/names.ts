@@ -22,6 +22,8 @@ export interface MetricQuery {
   readonly name: string
   /** One of {@link MetricType}. */
   readonly type: number
+  /** Only time can tell whether it is a histogram, a summary or a gauge: `type` says nothing yet. */
+  readonly undecided?: boolean | undefined
   /** As metadata says it: a word, or empty. */
   readonly unit: string
   /** Its points are native histograms, whose buckets cannot be multiplied: what the user's mapping says of a metric with a factor does not hold for it. */
@@ -78,6 +80,7 @@ export function createNames({ names, unitFromSuffix: readsSuffix, mapping }: Nam
   const mayHave = (query: MetricQuery, target: string, unit: string, claims: Claims | undefined): boolean => {
     if (claims === undefined) return true
     const { tenant = '', name, type } = query
+    if (query.undecided === true) return claims.peek({ tenant, name, target })
     const shape = names === 'strip' ? `${shapeOf(type)} ${unit} ${name}` : `${shapeOf(type)} ${unit}`
     return claims.take({ tenant, name, target, shape })
   }

@@ -279,8 +279,11 @@ export function createStreams(options: StreamsOptions): Streams {
     },
 
     setAttributes(at: number, bytes: Uint8Array, start: number, end: number): boolean {
-      freeAttributes(at)
       const length = end - start
+      // A series that is looked at again mostly has what it had.
+      const isKnown = length > 0 && words[at + Row.AttributesBytes] === length
+      if (isKnown && arena.equals(words[at + Row.Attributes] as number, bytes, start, end)) return true
+      freeAttributes(at)
       if (length === 0) return true
       const rounded = roundedBytes(length)
       if (length > maxEntryBytes || rounded > options.maxBytes) return false

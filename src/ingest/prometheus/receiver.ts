@@ -1,0 +1,185 @@
+/** Everything behind the endpoint of remote-write: the state and its files, the engine, and the clock that sends what is due. */
+
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { Holding, Kept } from '../../otlp/intake.ts'
+import { cappedValues } from '../../telemetry/metrics.ts'
+import type { Seed } from '../../translate/prometheus/hash.ts'
+import { createState } from '../../translate/prometheus/state.ts'
+import { asBridgeError, createRequestBooks } from '../receive.ts'
+import { writeLimitsOf } from './config.ts'
+import { createEngine, type Engine, formatName } from './engine.ts'
+import { decodeKeep } from './keep.ts'
+import type { Version } from './negotiate.ts'
+import type { CreateRemoteWrite, WriteReceiver } from './remote-write.ts'
+import { createSnappy } from './snappy.ts'
+import { createStateFiles, type StateFiles } from './state-files.ts'
+import { createSections } from './state-sections.ts'
+import { holdingName } from './waiting.ts'
+import type { WriteBody } from './write-body.ts'
+
+/** How often it is looked at what is due. */
+const tickMs = 250
+/** After a put that failed. */
+const backOffMs = 1000
+
+const randomSeed = (): Seed => {
+  const bytes = randomBytes(16)
+  return [bytes.readInt32LE(0), bytes.readInt32LE(4), bytes.readInt32LE(8), bytes.readInt32LE(12)]
+}
+
+/** All that earlier runs kept: what was sent may be said in the last of it only. */
+async function recoverAll(holding: Holding | undefined): Promise<readonly Kept[]> {
+  const all: Kept[] = []
+  if (holding === undefined) return all
+  for (let some = await holding.recover(); some.length > 0; some = await holding.recover()) all.push(...some)
+  return all
+}
+
+/** The seed that what was kept was hashed with: that of the last run, or of none. */
+const seedOf = (kept: readonly Kept[]): Seed | undefined => {
+  for (const { data } of kept) {
+    const seed = decodeKeep(data)?.seed
+    if (seed !== undefined) return seed
+  }
+  return undefined
+}
+
+/** Loads the state, takes in what an earlier run kept, and starts the clock. */
+export const createRemoteWrite: CreateRemoteWrite = async (config, translate, context) => {
+  const { log, metrics, intake, nowMs } = context
+  const { path, every } = config.state
+  const holding = intake.holding?.(holdingName)
+  const kept = await recoverAll(holding)
+  const keptSeed = seedOf(kept)
+  const { name: nameBytes, value: valueBytes, labels } = config.limits
+  const state = createState({
+    translate,
+    mapping: context.mapping,
+    limits: { labels, nameBytes, valueBytes },
+    version: context.pages.version,
+    seed: keptSeed ?? randomSeed(),
+  })
+  const files: StateFiles | undefined =
+    path === undefined
+      ? undefined
+      : createStateFiles({ path, sections: createSections(state, keptSeed !== undefined, nowMs), log, metrics, intervalMs: every })
+  await files?.open()
+  const snappy = await createSnappy({ maxBytes: config.limits.body, limitKey: 'ingest.prometheus.limits.body' })
+  const engine = createEngine({
+    intake,
+    metrics,
+    log,
+    nowMs,
+    chunks: context.chunks,
+    state,
+    limits: writeLimitsOf(config),
+    holding,
+    uncompress: snappy.uncompress,
+  })
+  await engine.recover(kept)
+  const clock = createClock(engine, () => intake.refusal() === undefined)
+  const receivers = createReceivers(engine, context)
+
+  return {
+    receiver: receivers,
+    async stop(deadlineMs) {
+      await clock.stop()
+      await engine.finish(deadlineMs)
+      await files?.close()
+    },
+    trouble: () => clock.trouble(),
+    types: ({ tenant, family, limit }) => {
+      const all = state.types.list(limit === undefined ? undefined : Number(limit))
+      const wanted = all.filter((one) => (tenant === undefined || one.tenant === tenant) && (family === undefined || one.family === family))
+      return { families: state.types.families, types: wanted.toReversed() }
+    },
+  }
+}
+
+/** Sends what is due, every so often. */
+function createClock(engine: Engine, mayPut: () => boolean) {
+  let fault: string | undefined
+  let stopped = false
+  let underWay: Promise<void> = Promise.resolve()
+  let timer: NodeJS.Timeout | undefined
+
+  const tick = async (): Promise<void> => {
+    let pauseMs = tickMs
+    try {
+      if (mayPut()) await engine.flush()
+      fault = undefined
+    } catch (error) {
+      fault = `histograms that are put together cannot be queued: ${asBridgeError(error).message}`
+      pauseMs = backOffMs
+    }
+    plan(pauseMs)
+  }
+
+  const plan = (pauseMs: number): void => {
+    if (stopped) return
+    timer = setTimeout(() => {
+      underWay = tick()
+    }, pauseMs)
+    timer.unref()
+  }
+
+  plan(tickMs)
+  return {
+    trouble: (): readonly string[] => (fault === undefined ? [] : [fault]),
+    async stop(): Promise<void> {
+      stopped = true
+      clearTimeout(timer)
+      await underWay
+    },
+  }
+}
+
+/** Ways in, one for each version and tenant. */
+function createReceivers(engine: Engine, context: Parameters<CreateRemoteWrite>[2]): (version: Version, tenant: string) => WriteReceiver {
+  const { metrics, log } = context
+  const known = new Map<string, WriteReceiver>()
+  const translateSeconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format: formatName })
+  const queueSeconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format: formatName })
+
+  const create = (version: Version, tenant: string): WriteReceiver => {
+    const requests = createRequestBooks(`remote-write-${version}`, 'http', { metrics })
+    const totals = { requests: 0, refusedRequests: 0, bytes: 0, items: 0, lostItems: 0 }
+    return {
+      format: formatName,
+      totals,
+      arrived: requests.arrived,
+      refused: requests.refused,
+      translate(body, wire = body) {
+        const startedAt = performance.now()
+        try {
+          const translated = engine.translate(version, body, wire, tenant)
+          translateSeconds.observe((performance.now() - startedAt) / 1000)
+          return translated
+        } catch (error) {
+          const known = asBridgeError(error)
+          requests.refused(known)
+          if (known.code === 'OB_INTERNAL') log.error({ format: formatName, error }, 'a translator failed on a body; the body was refused')
+          throw known
+        }
+      },
+      async put(body) {
+        const startedAt = performance.now()
+        const receipt = await engine.put(body as WriteBody)
+        queueSeconds.observe((performance.now() - startedAt) / 1000)
+        return receipt
+      },
+    }
+  }
+
+  return (version, tenant) => {
+    const key = `${version}${tenant}`
+    let found = known.get(key)
+    if (found === undefined) {
+      // Tenants are names that senders make up.
+      if (known.size > 2 * cappedValues) known.clear()
+      known.set(key, (found = create(version, tenant)))
+    }
+    return found
+  }
+}

@@ -1,0 +1,126 @@
+/** How points of classic histograms and summaries are written. There are many of them, so that what families share is made once. */
+
+import { type EncodedMetric, MetricData } from '../../otlp/metrics.ts'
+import { FamilyKind, type FamilyOutput, Member } from './assembler.ts'
+import { MetricType } from './model.ts'
+import { createMetric, type Source } from './outputs.ts'
+
+/** The metric of families of one name, in all shapes that points of them may need. */
+export interface FamilyMetric {
+  readonly name: string
+  readonly unit: string
+  readonly description: string
+}
+
+const suffixes: Readonly<Record<number, string>> = {
+  [Member.Bucket]: '_bucket',
+  [Member.Sum]: '_sum',
+  [Member.Count]: '_count',
+  [Member.Quantile]: '',
+}
+
+class Shapes {
+  private readonly parts: FamilyMetric
+  private readonly made = new Map<string, EncodedMetric>()
+
+  constructor(parts: FamilyMetric) {
+    this.parts = parts
+  }
+
+  shape(suffix: string, type: number, data: number): EncodedMetric {
+    const key = `${suffix} ${type} ${data}`
+    let found = this.made.get(key)
+    if (found === undefined) {
+      const { name, unit, description } = this.parts
+      found = createMetric({ name: name + suffix, unit, description, type, factor: 1 }).as(data)
+      this.made.set(key, found)
+    }
+    return found
+  }
+}
+
+class Output implements FamilyOutput {
+  readonly resource
+  readonly scope
+  readonly attributes: DataView
+  readonly attributesStart: number
+  readonly attributesEnd: number
+  private readonly shapes: Shapes
+
+  constructor(source: Source, shapes: Shapes, attributes: DataView, start: number, end: number) {
+    this.resource = source.resource
+    this.scope = source.scope
+    this.shapes = shapes
+    this.attributes = attributes
+    this.attributesStart = start
+    this.attributesEnd = end
+  }
+
+  metric(kind: number): EncodedMetric {
+    return kind === FamilyKind.Summary
+      ? this.shapes.shape('', MetricType.Summary, MetricData.Summary)
+      : this.shapes.shape('', MetricType.Histogram, MetricData.Histogram)
+  }
+
+  memberMetric(member: number, as: 'gauge' | 'sum'): EncodedMetric {
+    const suffix = suffixes[member] ?? ''
+    return as === 'gauge'
+      ? this.shapes.shape(suffix, MetricType.Unknown, MetricData.Gauge)
+      : this.shapes.shape(suffix, MetricType.Histogram, MetricData.Sum)
+  }
+}
+
+/** Names of families whose shapes are remembered. Beyond it they are made anew, which costs memory and no more. */
+const maxShapes = 10_000
+const slabBytes = 16 * 1024
+
+export interface FamilyOutputs {
+  /** The source of a family, acquired for its first member; every `use` wants a `release`. */
+  use(family: number, acquire: () => number): number
+  release(family: number): void
+  /** @param attributes without `le` and `quantile`, as `encodeTextAttributes` makes them; copied */
+  create(source: Source, metric: FamilyMetric, attributes: Uint8Array): FamilyOutput
+}
+
+/** @param releaseSource called with the source of a family that has no members any more */
+export function createFamilyOutputs(releaseSource: (source: number) => void): FamilyOutputs {
+  const sources = new Map<number, { readonly source: number; uses: number }>()
+  const known = new Map<string, Shapes>()
+  let slab = new DataView(new ArrayBuffer(0))
+  let used = 0
+
+  const shapesOf = (metric: FamilyMetric): Shapes => {
+    const key = JSON.stringify([metric.name, metric.unit, metric.description])
+    let found = known.get(key)
+    if (found === undefined) {
+      if (known.size >= maxShapes) known.clear()
+      known.set(key, (found = new Shapes(metric)))
+    }
+    return found
+  }
+
+  return {
+    use(family, acquire) {
+      let found = sources.get(family)
+      if (found === undefined) sources.set(family, (found = { source: acquire(), uses: 0 }))
+      found.uses++
+      return found.source
+    },
+    release(family) {
+      const found = sources.get(family)
+      if (found === undefined || --found.uses > 0) return
+      sources.delete(family)
+      releaseSource(found.source)
+    },
+    create(source, metric, attributes) {
+      if (used + attributes.length > slab.byteLength) {
+        slab = new DataView(new ArrayBuffer(Math.max(slabBytes, attributes.length)))
+        used = 0
+      }
+      const start = used
+      used += attributes.length
+      new Uint8Array(slab.buffer).set(attributes, start)
+      return new Output(source, shapesOf(metric), slab, start, used)
+    },
+  }
+}

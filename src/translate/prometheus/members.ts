@@ -1,0 +1,110 @@
+/** Samples of members of classic histograms and summaries: to the assembler. Section 5 of the mapping. */
+
+import { fromDouble, toDouble, type Words } from '../../otlp/time.ts'
+import type { ExemplarPlaces } from './exemplar-places.ts'
+import { staleHi, staleLo, type WriteRequest } from './model.ts'
+import { Order, type PlainWriter } from './plain.ts'
+import { describeSeries } from './series-labels.ts'
+import { hasFactor, Kind, kindMask, type PrometheusState } from './state.ts'
+import { Row } from './streams.ts'
+import type { WriteContext } from './write-context.ts'
+import type { WriteOutcome } from './write-outcome.ts'
+
+export interface MemberWriter {
+  /** Returns false when the series has turned out to be no member; nothing of it was taken then. */
+  series(request: WriteRequest, series: number, place: number, context: WriteContext): boolean
+}
+
+const two32 = 4294967296
+
+export function createMemberWriter(
+  state: PrometheusState,
+  outcome: WriteOutcome,
+  exemplars: ExemplarPlaces,
+  plain: PlainWriter,
+): MemberWriter {
+  const { streams, assembler } = state
+  const words: Words = { hi: 0, lo: 0 }
+
+  const refuse = (request: WriteRequest, series: number): void =>
+    outcome.refuse(
+      { reason: 'histogram_member', why: 'its histogram has too many bounds, or too many times of it are incomplete at once' },
+      1,
+      () => `series ${series} ${describeSeries(request, series)}`,
+    )
+
+  /** Returns false when the series is no member any more. */
+  const sample = (request: WriteRequest, series: number, place: number, at: number, context: WriteContext): boolean => {
+    const ms = request.sampleMs[at] as number
+    let hi = request.sampleHi[at] as number
+    let lo = request.sampleLo[at] as number
+    const found = plain.order(request, series, place, ms, hi, lo, context)
+    if (found === Order.Refused) return true
+    if (found === Order.Duplicate) {
+      outcome.samples++
+      outcome.consume('duplicate')
+      return true
+    }
+    const rows = streams.words
+    const kind = rows[place + Row.Kind] as number
+    const family = rows[place + Row.First] as number
+    if ((kind & hasFactor) !== 0 && !(hi === staleHi && lo === staleLo)) {
+      fromDouble(toDouble(hi, lo) * (state.factors.get(family) ?? 1), words)
+      hi = words.hi
+      lo = words.lo
+    }
+    // The kinds of members stand one above the assembler's own numbers.
+    const member = (kind & kindMask) - 1
+    const bound = toDouble(rows[place + Row.Second] as number, rows[place + Row.Attributes] as number)
+    const own = request.sampleStartMs[at] as number
+    const startMs = own !== 0 ? own : (request.seriesCreatedMs[series] as number) || startOfRow(place)
+    const result = assembler.add(family, member, bound, ms, hi, lo, startMs > 0 && startMs <= ms ? startMs : 0, context.nowMs)
+    if (result === 'gauge') return false
+    if (result === 'refused') {
+      refuse(request, series)
+      return true
+    }
+    if (result === 'full') {
+      outcome.full++
+      return true
+    }
+    outcome.samples++
+    if (result === 'held') {
+      outcome.held++
+      outcome.members.push(series, family, ms)
+    } else outcome.consume(result)
+    return true
+  }
+
+  const startOfRow = (place: number): number => {
+    const rows = streams.words
+    return (rows[place + Row.StartHi] as number) * two32 + ((rows[place + Row.StartLo] as number) >>> 0)
+  }
+
+  return {
+    series(request, series, place, context) {
+      outcome.touch(place)
+      const from = request.seriesSamples[series] as number
+      const to = request.seriesSamples[series + 1] as number
+      const places = to - from > 1 ? plain.sorted(request, from, to) : undefined
+      let ms = 0
+      for (let at = from; at < to; at++) {
+        const which = places === undefined ? at : (places[at - from] as number)
+        if (!sample(request, series, place, which, context)) {
+          // Its time was not used up: whoever takes it must not think that it comes for the second time.
+          streams.words[place + Row.TimeHi] = 0
+          streams.words[place + Row.TimeLo] = 0
+          return false
+        }
+        ms = request.sampleMs[which] as number
+      }
+      if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {
+        exemplars.attachMember(request, series, place, streams.words[place + Row.First] as number, ms)
+      }
+      return true
+    },
+  }
+}
+
+/** The kind of a member's row. @param member out of `Member` of the assembler */
+export const kindOfMember = (member: number): number => Kind.Bucket + member - 1

@@ -1,0 +1,145 @@
+/** What streams have in common on the OTLP side: resources, scopes, metrics. Each is encoded once and kept as long as a stream uses it. */
+
+import { encodeMetric, encodeResource, encodeScope } from '../../otlp/encode/metric-parts.ts'
+import { type EncodedMetric, type EncodedResource, type EncodedScope, MetricData } from '../../otlp/metrics.ts'
+import { MetricType } from './model.ts'
+import { createRegistry, type Registry } from './registry.ts'
+import type { Label } from './series-labels.ts'
+
+/** `prometheus.type` of a metric's metadata. */
+const typeNames: readonly string[] = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset']
+
+/** The name of a type as metadata says it. */
+export const typeName = (type: number): string => typeNames[type] ?? 'unknown'
+
+/** A metric in all shapes that points of it may need: floats may come under the name of a histogram. */
+export interface Metric {
+  readonly name: string
+  readonly type: number
+  /** Values are multiplied by it. */
+  readonly factor: number
+  /** Its shape for floats. */
+  readonly number: EncodedMetric
+  as(data: number): EncodedMetric
+}
+
+/** What a metric is made of. */
+export interface MetricParts {
+  readonly name: string
+  readonly unit: string
+  readonly description: string
+  /** One of {@link MetricType}. */
+  readonly type: number
+  readonly factor: number
+  /** Floats of it are counts that only grow: members of histograms that are sent by themselves. */
+  readonly counts?: boolean | undefined
+}
+
+/** Shape of float samples, by type. */
+function numberData({ type, counts }: MetricParts): { readonly data: number; readonly monotonic: boolean } {
+  if (type === MetricType.Counter || counts === true) return { data: MetricData.Sum, monotonic: true }
+  if (type === MetricType.Info || type === MetricType.StateSet) return { data: MetricData.Sum, monotonic: false }
+  return { data: MetricData.Gauge, monotonic: false }
+}
+
+const encode = ({ name, unit, description, type }: MetricParts, data: number, monotonic: boolean): EncodedMetric =>
+  encodeMetric({ name, description, unit, data, monotonic, metadata: [['prometheus.type', typeName(type)]] })
+
+export function createMetric(parts: MetricParts): Metric {
+  const { data, monotonic } = numberData(parts)
+  const number = encode(parts, data, monotonic)
+  const others = new Map<number, EncodedMetric>()
+  return {
+    name: parts.name,
+    type: parts.type,
+    factor: parts.factor,
+    number,
+    as(wanted) {
+      if (wanted === data) return number
+      let found = others.get(wanted)
+      if (found === undefined) others.set(wanted, (found = encode(parts, wanted, wanted === MetricData.Sum)))
+      return found
+    },
+  }
+}
+
+/** Where points of a target and scope go. */
+export interface Source {
+  readonly resource: EncodedResource
+  readonly scope: EncodedScope
+}
+
+export interface SourceParts {
+  /** Key of the target whose `target_info` completes the resource. */
+  readonly target: string
+  readonly resource: readonly Label[]
+  readonly scope: { readonly name: string; readonly version: string; readonly schemaUrl: string; readonly attributes: readonly Label[] }
+}
+
+interface Resource {
+  readonly key: string
+  readonly target: string
+  readonly own: readonly Label[]
+  readonly encoded: EncodedResource
+}
+
+interface OwnedSource extends Source {
+  readonly resourceId: number
+}
+
+export interface Outputs {
+  readonly sources: Registry<Source>
+  readonly metrics: Registry<Metric>
+  acquireSource(parts: SourceParts): number
+  acquireMetric(parts: MetricParts): number
+  /** Encodes the resources of a target anew. */
+  targetChanged(target: string): void
+}
+
+/** Own attributes and, behind them, those of the target whose names are not taken. */
+function joined(own: readonly Label[], more: readonly Label[]): readonly Label[] {
+  if (more.length === 0) return own
+  return [...own, ...more.filter(([name]) => !own.some((one) => one[0] === name))]
+}
+
+/** @param targetAttributes what `target_info` says of a target now */
+export function createOutputs(targetAttributes: (target: string) => readonly Label[]): Outputs {
+  const byTarget = new Map<string, Set<Resource>>()
+  const resources = createRegistry<Resource>((gone) => {
+    const others = byTarget.get(gone.target)
+    others?.delete(gone)
+    if (others?.size === 0) byTarget.delete(gone.target)
+  })
+  const sources = createRegistry<OwnedSource>(({ resourceId }) => resources.release(resourceId))
+  const metrics = createRegistry<Metric>()
+
+  const acquireResource = (target: string, own: readonly Label[]): number => {
+    const key = JSON.stringify([target, own])
+    return resources.acquire(key, () => {
+      const made: Resource = { key, target, own, encoded: encodeResource(joined(own, targetAttributes(target))) }
+      let others = byTarget.get(target)
+      if (others === undefined) byTarget.set(target, (others = new Set()))
+      others.add(made)
+      return made
+    })
+  }
+
+  return {
+    sources,
+    metrics,
+    acquireSource({ target, resource, scope }) {
+      return sources.acquire(JSON.stringify([target, resource, scope]), () => {
+        const resourceId = acquireResource(target, resource)
+        const { name, version, attributes, schemaUrl } = scope
+        return { resourceId, resource: resources.get(resourceId).encoded, scope: encodeScope(name, version, attributes, schemaUrl) }
+      })
+    },
+    acquireMetric(parts) {
+      const { name, unit, description, type, factor, counts = false } = parts
+      return metrics.acquire(JSON.stringify([name, unit, type, factor, counts, description]), () => createMetric(parts))
+    },
+    targetChanged(target) {
+      for (const { own, encoded } of byTarget.get(target) ?? []) encoded.bytes = encodeResource(joined(own, targetAttributes(target))).bytes
+    },
+  }
+}

@@ -1,0 +1,238 @@
+/** Points of series that stand for themselves: floats and native histograms. Sections 6 and 7 of the mapping. */
+
+import { MetricData, noRecordedValue } from '../../otlp/metrics.ts'
+import { fromDouble, multiply, toDouble, type Words } from '../../otlp/time.ts'
+import type { ExemplarPlaces } from './exemplar-places.ts'
+import { type NativeHistogram, staleHi, staleLo, type WriteRequest } from './model.ts'
+import { type NativeRefusal, nativeToBody, staleExplicit, staleExponential } from './native.ts'
+import { describeSeries, type Refusal } from './series-labels.ts'
+import { isFresh, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
+import { type Place, Row } from './streams.ts'
+import type { WriteContext } from './write-context.ts'
+import type { WriteOutcome } from './write-outcome.ts'
+
+const two32 = 4294967296
+const nanosPerMs = 1_000_000
+
+const negative: Refusal = { reason: 'negative_timestamp', why: 'a sample is of before 1970, which OTLP cannot say' }
+const conflicting: Refusal = { reason: 'conflict', why: 'a sample has the time of the one before and another value' }
+const tooOld: Refusal = { reason: 'out_of_order', why: 'a sample is older than the one before' }
+
+/** What becomes of a sample by its time. */
+export const Order = { Take: 0, Duplicate: 1, Refused: 2 } as const
+
+export interface PlainWriter {
+  series(request: WriteRequest, series: number, place: number, context: WriteContext): void
+  /** Looks at the time of a sample and moves the stream's own to it. @param hi bits of the value */
+  order(request: WriteRequest, series: number, place: number, ms: number, hi: number, lo: number, context: WriteContext): number
+  /** The samples of a series in order of time: places, `from` to `to` unless they came in disorder. */
+  sorted(request: WriteRequest, from: number, to: number): ArrayLike<number> | undefined
+}
+
+export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome, exemplars: ExemplarPlaces): PlainWriter {
+  const { streams, options, outputs } = state
+  const { points } = outcome
+  const { sources, metrics } = outputs
+  const words: Words = { hi: 0, lo: 0 }
+  const where: Place = { view: new DataView(new ArrayBuffer(0)), start: 0, end: 0 }
+  const forwardDuplicates = options.duplicates === 'forward'
+  const { maxFuture } = options
+  const nativeOptions = { floatHistograms: options.floatHistograms, gaugeHistogram: options.gaugehistogram }
+
+  const refuse = (request: WriteRequest, series: number, refusal: Refusal): number => {
+    outcome.refuse(refusal, 1, () => `series ${series} ${describeSeries(request, series)}`)
+    return Order.Refused
+  }
+
+  const order: PlainWriter['order'] = (request, series, place, ms, hi, lo, context) => {
+    if (!(ms >= 0)) return refuse(request, series, negative)
+    if (ms > context.nowMs + maxFuture) {
+      const why = `a sample is more than ${Math.round(maxFuture / 1000)} s in the future`
+      return refuse(request, series, { reason: 'too_far_in_future', why })
+    }
+    const rows = streams.words
+    const msHi = (ms / two32) | 0
+    const msLo = ms | 0
+    const lastHi = rows[place + Row.TimeHi] as number
+    const lastLo = rows[place + Row.TimeLo] as number
+    if ((lastHi | lastLo) !== 0 && ((rows[place + Row.Kind] as number) & isFresh) !== 0 && context.only === undefined) {
+      if (msHi === lastHi && msLo === lastLo) {
+        if (rows[place + Row.ValueHi] === hi && rows[place + Row.ValueLo] === lo) return forwardDuplicates ? Order.Take : Order.Duplicate
+        if (options.conflict === 'reject') return refuse(request, series, conflicting)
+      } else if (msHi < lastHi || (msHi === lastHi && msLo >>> 0 < lastLo >>> 0)) {
+        outcome.outOfOrder++
+        return options.outOfOrder === 'reject' ? refuse(request, series, tooOld) : Order.Take
+      }
+    }
+    rows[place + Row.TimeHi] = msHi
+    rows[place + Row.TimeLo] = msLo
+    rows[place + Row.ValueHi] = hi
+    rows[place + Row.ValueLo] = lo
+    rows[place + Row.Kind] = (rows[place + Row.Kind] as number) | isFresh
+    return Order.Take
+  }
+
+  const sorted: PlainWriter['sorted'] = (request, from, to) => {
+    const { sampleMs } = request
+    let at = from + 1
+    while (at < to && (sampleMs[at] as number) >= (sampleMs[at - 1] as number)) at++
+    if (at >= to) return undefined
+    const places = Array.from({ length: to - from }, (_, index) => from + index)
+    return places.sort((left, right) => (sampleMs[left] as number) - (sampleMs[right] as number))
+  }
+
+  /** Times and attributes of a point that was just added. */
+  const finish = (at: number, place: number, ms: number, startMs: number): void => {
+    multiply((ms / two32) | 0, ms | 0, nanosPerMs, words)
+    points.timeHi[at] = words.hi
+    points.timeLo[at] = words.lo
+    if (startMs > 0 && startMs <= ms) {
+      multiply((startMs / two32) | 0, startMs | 0, nanosPerMs, words)
+      points.startHi[at] = words.hi
+      points.startLo[at] = words.lo
+    }
+    streams.attributes(place, where)
+    if (where.start === where.end) {
+      where.view = state.large(place)
+      where.end = where.view.byteLength
+      where.start = 0
+    }
+    points.attributes[at] = where.view
+    points.attributesStart[at] = where.start
+    points.attributesEnd[at] = where.end
+    exemplars.added(place, at)
+  }
+
+  const float = (place: number, ms: number, hi: number, lo: number, startMs: number): void => {
+    const rows = streams.words
+    const metric = metrics.get(rows[place + Row.Second] as number)
+    const { resource, scope } = sources.get(rows[place + Row.First] as number)
+    const at = points.add(resource, scope, metric.number, undefined)
+    finish(at, place, ms, startMs)
+    if (hi === staleHi && lo === staleLo) points.flags[at] = noRecordedValue
+    else if (metric.factor === 1) {
+      points.valueHi[at] = hi
+      points.valueLo[at] = lo
+    } else {
+      fromDouble(toDouble(hi, lo) * metric.factor, words)
+      points.valueHi[at] = words.hi
+      points.valueLo[at] = words.lo
+    }
+  }
+
+  /** The end of a stream of native histograms. Prometheus says it with a float where a target has vanished. */
+  const nativeEnd = (place: number, ms: number): void => {
+    const rows = streams.words
+    const isExplicit = ((rows[place + Row.Kind] as number) & wasExplicit) !== 0
+    const { resource, scope } = sources.get(rows[place + Row.First] as number)
+    const metric = metrics.get(rows[place + Row.Second] as number).as(isExplicit ? MetricData.Histogram : MetricData.ExponentialHistogram)
+    const at = points.add(resource, scope, metric, isExplicit ? staleExplicit : staleExponential)
+    finish(at, place, ms, 0)
+    points.flags[at] = noRecordedValue
+  }
+
+  /** A stream that has ended begins anew: nothing of it is known. */
+  const ended = (place: number): void => {
+    const rows = streams.words
+    rows[place + Row.TimeHi] = 0
+    rows[place + Row.TimeLo] = 0
+    rows[place + Row.StartHi] = 0
+    rows[place + Row.StartLo] = 0
+  }
+
+  const startOfRow = (place: number): number => {
+    const rows = streams.words
+    return (rows[place + Row.StartHi] as number) * two32 + ((rows[place + Row.StartLo] as number) >>> 0)
+  }
+
+  const sample = (request: WriteRequest, series: number, place: number, at: number, context: WriteContext): void => {
+    const ms = request.sampleMs[at] as number
+    const hi = request.sampleHi[at] as number
+    const lo = request.sampleLo[at] as number
+    const found = order(request, series, place, ms, hi, lo, context)
+    if (found === Order.Refused) return
+    outcome.samples++
+    if (found === Order.Duplicate) return void outcome.consume('duplicate')
+    const isStale = hi === staleHi && lo === staleLo
+    if (isStale && options.stale === 'drop') outcome.consume('stale')
+    else if (isStale && ((streams.words[place + Row.Kind] as number) & (wasExponential | wasExplicit)) !== 0) nativeEnd(place, ms)
+    else {
+      const own = request.sampleStartMs[at] as number
+      float(place, ms, hi, lo, own !== 0 ? own : (request.seriesCreatedMs[series] as number) || startOfRow(place))
+    }
+    if (isStale) ended(place)
+  }
+
+  const refuseNative = (request: WriteRequest, series: number, place: number, { refused, why, dropped }: NativeRefusal): void => {
+    streams.words[place + Row.TimeHi] = 0
+    streams.words[place + Row.TimeLo] = 0
+    outcome.histogramsRefused.set(refused, (outcome.histogramsRefused.get(refused) ?? 0) + 1)
+    if (dropped) {
+      outcome.histograms++
+      outcome.dropped.set(`histogram_${refused}`, (outcome.dropped.get(`histogram_${refused}`) ?? 0) + 1)
+      return
+    }
+    const refusal = { reason: `histogram_${refused}`, why: `cannot take histogram: ${why}` }
+    outcome.refuse(refusal, 1, () => `series ${series} ${describeSeries(request, series)}`)
+  }
+
+  const native = (request: WriteRequest, series: number, place: number, histogram: NativeHistogram, context: WriteContext): void => {
+    const { timeMs, sumHi, sumLo, countLo, countFloat } = histogram
+    const found = order(request, series, place, timeMs, sumHi, sumLo ^ countLo ^ (countFloat | 0), context)
+    if (found === Order.Refused) return
+    if (found === Order.Duplicate) {
+      outcome.histograms++
+      return void outcome.consume('duplicate')
+    }
+    const result = nativeToBody(histogram, nativeOptions)
+    if (result.body === undefined) return void refuseNative(request, series, place, result)
+    outcome.histograms++
+    const rows = streams.words
+    state.assembler.nativeSeen(
+      rows[place + Row.HashA] as number,
+      rows[place + Row.HashB] as number,
+      rows[place + Row.HashC] as number,
+      context.nowMs,
+    )
+    if (result.stale && options.stale === 'drop') {
+      outcome.consume('stale')
+      return void ended(place)
+    }
+    const metric = metrics.get(rows[place + Row.Second] as number)
+    const { resource, scope } = sources.get(rows[place + Row.First] as number)
+    const isExponential = result.body.kind === 'exponential'
+    const at = points.add(resource, scope, metric.as(isExponential ? MetricData.ExponentialHistogram : MetricData.Histogram), result.body)
+    const kind = (rows[place + Row.Kind] as number) & ~(wasExponential | wasExplicit)
+    rows[place + Row.Kind] = kind | (isExponential ? wasExponential : wasExplicit)
+    finish(at, place, timeMs, histogram.startMs || (request.seriesCreatedMs[series] as number) || startOfRow(place))
+    if (result.stale) {
+      points.flags[at] = noRecordedValue
+      ended(place)
+    }
+  }
+
+  return {
+    order,
+    sorted,
+    series(request, series, place, context) {
+      outcome.touch(place)
+      const before = points.count
+      const from = request.seriesSamples[series] as number
+      const to = request.seriesSamples[series + 1] as number
+      if (to - from === 1) sample(request, series, place, from, context)
+      else if (to > from) {
+        const places = sorted(request, from, to)
+        for (let at = from; at < to; at++)
+          sample(request, series, place, places === undefined ? at : (places[at - from] as number), context)
+      }
+      const last = request.seriesHistograms[series + 1] as number
+      for (let at = request.seriesHistograms[series] as number; at < last; at++) {
+        const histogram = request.histograms[at] as NativeHistogram
+        native(request, series, place, histogram, context)
+      }
+      if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {
+        exemplars.attach(request, series, place, points.count > before ? points.count - 1 : -1)
+      }
+    },
+  }
+}

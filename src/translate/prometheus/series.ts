@@ -1,0 +1,238 @@
+/** What a series is, looked at when it is met first, or under other metadata or names than before: its row is filled in. */
+
+import { encodeTextAttributes } from '../../otlp/encode/metric-parts.ts'
+import { attributeTag } from '../../otlp/metrics.ts'
+import { fromDouble, type Words } from '../../otlp/time.ts'
+import { FamilyKind, Member } from './assembler.ts'
+import { resourceLabelsOf } from './config.ts'
+import { createdName, createdRows } from './created.ts'
+import { addLabel, type Hash, removeLabel } from './hash.ts'
+import { type MapOptions, type Mapped, type MappedScope, mapSeries } from './mapping.ts'
+import { kindOfMember } from './members.ts'
+import { MetricType, type WriteRequest } from './model.ts'
+import type { SourceParts } from './outputs.ts'
+import { boundOf, type Label, type Refusal, readLabels } from './series-labels.ts'
+import { hasFactor, isFresh, Kind, kindMask, type PrometheusState } from './state.ts'
+import { targetOf } from './state-series.ts'
+import { Row } from './streams.ts'
+import { targetKey } from './targets.ts'
+import type { Resolved, SeriesQuery } from './types.ts'
+import type { WriteContext } from './write-context.ts'
+
+/** What is known of a series before its labels are read. */
+export interface Met {
+  readonly hash: Hash
+  /** Of its row; −1: it has none yet. */
+  readonly place: number
+  /** For `Row.Generation`. */
+  readonly generation: number
+  /** It comes with native histograms. */
+  readonly isNative: boolean
+  /** All others of the request have been looked at. */
+  readonly isLast: boolean
+}
+
+export interface SeriesReader {
+  /** Fills in the row of a series and returns its place; `later`: to be asked again when all others of the request are there. */
+  read(request: WriteRequest, series: number, met: Met, context: WriteContext): number | Refusal | 'later'
+  /** True for a row that native histograms can go to as it is. */
+  isNative(place: number): boolean
+  /** Takes the metadata of a series that has nothing else. */
+  learn(request: WriteRequest, series: number, context: WriteContext): void
+}
+
+const tooLarge: Refusal = { reason: 'labels_too_large', why: 'its labels take more memory than there is for such series' }
+const badBound: Refusal = { reason: 'invalid_bound', why: 'its le or quantile is not a number' }
+
+/** Labels that a series says about itself; of no stream. */
+const labelValue = (labels: readonly Label[], name: string): string | undefined => labels.find((label) => label[0] === name)?.[1]
+
+const kinds: Readonly<Record<string, number>> = { target_info: Kind.TargetInfo, otel_scope_info: Kind.ScopeInfo }
+
+export function createSeriesReader(state: PrometheusState): SeriesReader {
+  const { streams, types, names, claims, outputs, assembler, hasher, options, limits } = state
+  const mapOptions: MapOptions = {
+    names,
+    claims,
+    jobSplit: options.jobSplit,
+    scrapeAttributes: options.scrapeAttributes,
+    resourceLabels: resourceLabelsOf(options),
+    tenantAttribute: options.tenantAttribute,
+  }
+  const ownScope: MappedScope = { name: 'otlp-bridge', version: state.version, schemaUrl: '', attributes: nothingLabels }
+  const replicaLabels: ReadonlySet<string> = new Set(options.ha.enabled ? options.ha.replicaLabels : [])
+  const assembles = options.histograms === 'assemble'
+  const nameLabel = hasher.text('__name__')
+  const words: Words = { hi: 0, lo: 0 }
+
+  const textOf = (request: WriteRequest, symbol: number): string =>
+    Buffer.from(request.body.subarray(request.symbolStart[symbol], request.symbolEnd[symbol])).toString()
+
+  const queryOf = (request: WriteRequest, series: number, name: string, labels: readonly Label[], native: boolean): SeriesQuery => {
+    const own = request.version === 2
+    const meta = (symbol: number): string => (own && symbol !== 0 ? textOf(request, symbol) : '')
+    return {
+      name,
+      native,
+      le: labelValue(labels, 'le'),
+      quantile: labelValue(labels, 'quantile'),
+      declared: own ? (request.seriesType[series] as number) : 0,
+      help: meta(request.seriesHelp[series] as number),
+      unit: meta(request.seriesUnit[series] as number),
+      typeLabel: labelValue(labels, '__type__'),
+      unitLabel: labelValue(labels, '__unit__'),
+    }
+  }
+
+  /** A row with nothing in it but what belongs to the stream whatever it is. */
+  const freshRow = ({ hash, place, generation }: Met, nowMs: number): number => {
+    let at = place
+    if (at < 0) at = streams.insert(hash.a, hash.b, hash.c, Math.floor(nowMs / 1000))
+    else {
+      state.letGo(at)
+      streams.setAttributes(at, nothing, 0, 0)
+    }
+    streams.words[at + Row.Generation] = generation
+    return at
+  }
+
+  const setKind = (at: number, kind: number): void => {
+    const rows = streams.words
+    rows[at + Row.Kind] = kind | ((rows[at + Row.Kind] as number) & isFresh)
+  }
+
+  const sourceParts = (mapped: Mapped, labels: readonly Label[], tenant: string): SourceParts => {
+    const { job, instance } = targetOf(labels)
+    const target = targetKey(tenant, job, instance)
+    const { scope } = mapped
+    if (scope === undefined || state.scopes.size === 0) return { target, resource: mapped.resource, scope: scope ?? ownScope }
+    const more = state.scopes.attributes(`${target}\u0000${scope.name}\u0000${scope.version}`)
+    const others = more.filter(([name]) => !scope.attributes.some((one) => one[0] === name))
+    return { target, resource: mapped.resource, scope: { ...scope, attributes: [...scope.attributes, ...others] } }
+  }
+
+  const plain = (at: number, mapped: Mapped, resolved: Resolved, labels: readonly Label[], tenant: string): number | Refusal => {
+    const source = outputs.acquireSource(sourceParts(mapped, labels, tenant))
+    const metric = outputs.acquireMetric({
+      name: mapped.metric,
+      unit: mapped.unit,
+      description: resolved.help,
+      type: resolved.type,
+      factor: mapped.factor,
+      counts: resolved.member !== 0 && resolved.member !== Member.Quantile,
+    })
+    const rows = streams.words
+    rows[at + Row.First] = source
+    rows[at + Row.Second] = metric
+    setKind(at, Kind.Plain)
+    const bytes = encodeTextAttributes(mapped.attributes, attributeTag)
+    if (bytes.length === 0 || streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes)) return at
+    streams.remove(at)
+    return tooLarge
+  }
+
+  /** The key of a family: the stream's own with the family's name for its own, and without the label that tells its members apart. */
+  const familyOf = (hash: Hash, resolved: Resolved, query: SeriesQuery): number => {
+    const key: Hash = { ...hash }
+    removeLabel(key, nameLabel, hasher.text(query.name))
+    addLabel(key, nameLabel, hasher.text(resolved.family))
+    if (resolved.member === Member.Bucket) removeLabel(key, hasher.text('le'), hasher.text(query.le ?? ''))
+    if (resolved.member === Member.Quantile) removeLabel(key, hasher.text('quantile'), hasher.text(query.quantile ?? ''))
+    return assembler.family(key.a, key.b, key.c)
+  }
+
+  const member = (
+    at: number,
+    { hash }: Met,
+    mapped: Mapped,
+    resolved: Resolved,
+    query: SeriesQuery,
+    labels: readonly Label[],
+    tenant: string,
+  ): number => {
+    const family = familyOf(hash, resolved, query)
+    assembler.retain(family)
+    const source = state.families.use(family, () => outputs.acquireSource(sourceParts(mapped, labels, tenant)))
+    const attributes = encodeTextAttributes(mapped.attributes, attributeTag)
+    const kind = familyKind(resolved.type)
+    const parts = { name: mapped.metric, unit: mapped.unit, description: resolved.help }
+    assembler.describe(family, kind, state.families.create(outputs.sources.get(source), parts, attributes))
+    if (kind === FamilyKind.Unknown) state.undecided.set(family, [tenant, resolved.family])
+    const text = resolved.member === Member.Bucket ? query.le : resolved.member === Member.Quantile ? query.quantile : undefined
+    const bound = text === undefined ? 0 : (boundOf(text) ?? 0)
+    const scaled = resolved.member === Member.Bucket ? bound * mapped.factor : bound
+    fromDouble(scaled, words)
+    const rows = streams.words
+    rows[at + Row.First] = family
+    rows[at + Row.Second] = words.hi
+    rows[at + Row.Attributes] = words.lo
+    const isScaled = mapped.factor !== 1 && (resolved.member === Member.Sum || resolved.member === Member.Quantile)
+    if (isScaled) state.factors.set(family, mapped.factor)
+    setKind(at, kindOfMember(resolved.member) | (isScaled ? hasFactor : 0))
+    return at
+  }
+
+  const created = (met: Met, query: SeriesQuery, nowMs: number): number | 'later' | undefined => {
+    const told = createdName(hasher, query.name)
+    const isLive = !createdRows(streams, met.hash, told).next().done
+    if (!isLive) return met.isLast ? undefined : 'later'
+    const at = freshRow(met, nowMs)
+    streams.words[at + Row.First] = state.createdNames.acquire(query.name, () => told)
+    setKind(at, Kind.Created)
+    return at
+  }
+
+  const scopeInfo = (labels: readonly Label[], tenant: string, nowMs: number): void => {
+    const { job, instance, rest } = targetOf(labels)
+    const name = labelValue(labels, 'otel_scope_name') ?? ''
+    const version = labelValue(labels, 'otel_scope_version') ?? ''
+    const attributes = rest.filter(([label]) => !label.startsWith('otel_scope_'))
+    state.scopes.set(`${targetKey(tenant, job, instance)}\u0000${name}\u0000${version}`, attributes, nowMs)
+  }
+
+  return {
+    read(request, series, met, context) {
+      const read = readLabels(request, series, limits)
+      if ('reason' in read) return read
+      const { tenant, nowMs } = context
+      const labels = replicaLabels.size === 0 ? read.labels : read.labels.filter(([name]) => !replicaLabels.has(name))
+      const query = queryOf(request, series, read.name, labels, met.isNative)
+      const resolved = types.resolve(tenant, query, nowMs)
+      if (resolved.badBound) return badBound
+      const { special } = resolved
+      if (special === 'created' && options.created === 'consume') {
+        const found = created(met, query, nowMs)
+        if (found !== undefined) return found
+      } else if (special === 'target_info' || special === 'otel_scope_info') {
+        if (special === 'otel_scope_info') scopeInfo(labels, tenant, nowMs)
+        const at = freshRow(met, nowMs)
+        setKind(at, kinds[special] as number)
+        return at
+      }
+      const isMember = resolved.member !== 0 && assembles
+      const before = claims.generation
+      const own = isMember ? resolved : { ...resolved, member: 0, family: resolved.member === 0 ? resolved.family : read.name }
+      const mapped = mapSeries(labels, { ...own, tenant, exponential: met.isNative }, mapOptions)
+      if (claims.generation !== before) state.outdated(nowMs)
+      const at = freshRow(met, nowMs)
+      return isMember ? member(at, met, mapped, resolved, query, labels, tenant) : plain(at, mapped, resolved, labels, tenant)
+    },
+    isNative(place) {
+      const rows = streams.words
+      if (((rows[place + Row.Kind] as number) & kindMask) !== Kind.Plain) return false
+      const { type } = outputs.metrics.get(rows[place + Row.Second] as number)
+      return type === MetricType.Histogram || type === MetricType.GaugeHistogram
+    },
+    learn(request, series, { tenant, nowMs }) {
+      const read = readLabels(request, series, limits)
+      if ('reason' in read) return
+      types.learnSeries(tenant, queryOf(request, series, read.name, read.labels, false), nowMs)
+    },
+  }
+}
+
+const nothing = new Uint8Array(0)
+const nothingLabels: readonly Label[] = []
+
+const familyKind = (type: number): number =>
+  type === MetricType.Histogram ? FamilyKind.Histogram : type === MetricType.Summary ? FamilyKind.Summary : FamilyKind.Unknown

@@ -1,0 +1,83 @@
+/** Series that are used up: `target_info`, `otel_scope_info`, `…_created`. Sections 7.4, 8.3 and 8.4 of the mapping. */
+
+import { toDouble } from '../../otlp/time.ts'
+import { createdRows } from './created.ts'
+import { staleHi, staleLo, type WriteRequest } from './model.ts'
+import { type Label, readLabels } from './series-labels.ts'
+import { Kind, kindMask, type PrometheusState } from './state.ts'
+import { Row } from './streams.ts'
+import { targetKey } from './targets.ts'
+import type { WriteContext } from './write-context.ts'
+import type { WriteOutcome } from './write-outcome.ts'
+
+const two32 = 4294967296
+
+export interface StateSeries {
+  /** Uses up the samples of a row that is of such a kind. */
+  series(request: WriteRequest, series: number, place: number, context: WriteContext): void
+  /** Takes in all `target_info` of a request before anything else of it. */
+  targetsFirst(request: WriteRequest, context: WriteContext, isTargetInfo: (series: number) => boolean): void
+}
+
+/** Job, instance and the rest of the labels of a series that tells of a target. */
+export function targetOf(labels: readonly Label[]): { job: string; instance: string; rest: readonly Label[] } {
+  let job = ''
+  let instance = ''
+  const rest: Label[] = []
+  for (const label of labels) {
+    if (label[0] === 'job') job = label[1]
+    else if (label[0] === 'instance') instance = label[1]
+    else if (!label[0].startsWith('__')) rest.push(label)
+  }
+  return { job, instance, rest }
+}
+
+/** True for a value that takes back what the series says: 0, or the end of it. */
+const takesBack = (hi: number, lo: number): boolean => (hi === staleHi && lo === staleLo) || ((hi & 0x7fffffff) | lo) === 0
+
+export function createStateSeries(state: PrometheusState, outcome: WriteOutcome, dotted: (name: string) => string): StateSeries {
+  const { streams, targets, limits } = state
+
+  const created = (request: WriteRequest, series: number, place: number): void => {
+    const rows = streams.words
+    const to = request.seriesSamples[series + 1] as number
+    const hash = { a: rows[place + Row.HashA] as number, b: rows[place + Row.HashB] as number, c: rows[place + Row.HashC] as number }
+    const names = state.createdNames.get(rows[place + Row.First] as number)
+    for (let at = request.seriesSamples[series] as number; at < to; at++) {
+      // Unix seconds, as the exposition formats say; fractions of a millisecond are of no use to anybody.
+      const startMs = Math.round(toDouble(request.sampleHi[at] as number, request.sampleLo[at] as number) * 1000)
+      if (!(startMs > 0 && startMs <= (request.sampleMs[at] as number))) continue
+      for (const target of createdRows(streams, hash, names)) {
+        rows[target + Row.StartHi] = (startMs / two32) | 0
+        rows[target + Row.StartLo] = startMs | 0
+      }
+    }
+  }
+
+  return {
+    series(request, series, place, _context) {
+      const samples = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
+      outcome.samples += samples
+      const kind = (streams.words[place + Row.Kind] as number) & kindMask
+      if (kind === Kind.Created) {
+        created(request, series, place)
+        outcome.consume('created', samples)
+      } else outcome.consume(kind === Kind.TargetInfo ? 'target_info' : 'scope_info', samples)
+    },
+    targetsFirst(request, { tenant, nowMs }, isTargetInfo) {
+      for (let series = 0; series < request.seriesCount; series++) {
+        const last = (request.seriesSamples[series + 1] as number) - 1
+        if (last < (request.seriesSamples[series] as number) || !isTargetInfo(series)) continue
+        const read = readLabels(request, series, limits)
+        // Refused where its turn comes.
+        if (!('labels' in read)) continue
+        const { job, instance, rest } = targetOf(read.labels)
+        const key = targetKey(tenant, job, instance)
+        const attributes = rest.map(([name, value]): Label => [dotted(name), value])
+        if (takesBack(request.sampleHi[last] as number, request.sampleLo[last] as number)) targets.forget(key, attributes)
+        else targets.set(key, attributes, nowMs)
+      }
+      targets.expire(nowMs)
+    },
+  }
+}
