@@ -146,6 +146,18 @@ describe('createStreams', () => {
     expect(attributesOf(streams, at)).toHaveLength(0)
   })
 
+  it('keeps attributes where they are that are set again as they were', () => {
+    const streams = open()
+    const at = streams.insert(1, 1, 1, 1)
+    set(streams, at, text('service=checkout'))
+    const place = streams.words[at + Row.Attributes]
+    expect(set(streams, at, text('service=checkout'))).toBe(true)
+    expect(streams.words[at + Row.Attributes]).toBe(place)
+    expect(set(streams, at, text('service=checkouT'))).toBe(true)
+    expect(streams.words[at + Row.Attributes]).not.toBe(place)
+    expect(attributesOf(streams, at)).toEqual(text('service=checkouT'))
+  })
+
   it('lets the least recently seen with attributes go when those are too many bytes', () => {
     const streams = open({ maxBytes: 64_000 })
     streams.insert(...hashOf(1000), 1)
