@@ -180,6 +180,16 @@ export const metricTable = {
   otlp_bridge_prometheus_out_of_order_total: counter('Samples older than the last of their series.', 'tenant'),
   otlp_bridge_prometheus_streams: gauge('Series that are remembered.'),
   otlp_bridge_prometheus_streams_evicted_total: counter('Series forgotten because there were too many; costs deduplication, no data.'),
+  otlp_bridge_state_saves_total: counter(
+    'Times what is remembered between requests was written to disk, by outcome: `saved` or `failed`.',
+    'section',
+    'outcome',
+  ),
+  otlp_bridge_state_faults_total: counter(
+    'Files of what is remembered (`foreign`, `newer`, `torn`, `unreadable`), and pieces of them (`damaged`), that could not be read at start.',
+    'section',
+    'reason',
+  ),
 } as const satisfies Record<string, MetricRow>
 
 export type MetricName = keyof typeof metricTable
