@@ -3,8 +3,8 @@
 /** A piece is ended behind the line that makes it so long. */
 const pieceBytes = 131_072
 
-/** A longer line is not written: nothing that is remembered is that long. */
-const maxLineBytes = 2 ** 20
+/** A longer line is not written: with what may stand before it, it has to fit into a piece. */
+const maxLineBytes = 3.5 * 2 ** 20
 
 /** Gives the values in pieces of whole lines. Values may come and go between two pieces as far as the iterable bears it (a Map does). */
 export function* saveLines(values: Iterable<unknown>): Generator<Uint8Array, void, undefined> {
@@ -12,9 +12,11 @@ export function* saveLines(values: Iterable<unknown>): Generator<Uint8Array, voi
   let bytes = 0
   for (const value of values) {
     const line = JSON.stringify(value)
-    if (line === undefined || line.length > maxLineBytes) continue
+    if (line === undefined) continue
+    const length = Buffer.byteLength(line) + 1
+    if (length > maxLineBytes) continue
     lines.push(line, '\n')
-    bytes += line.length
+    bytes += length
     if (bytes < pieceBytes) continue
     yield Buffer.from(lines.join(''))
     lines = []

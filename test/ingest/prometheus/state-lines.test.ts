@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { maxPieceBytes } from '../../../src/ingest/prometheus/state-frames.ts'
 import { loadLines, saveLines } from '../../../src/ingest/prometheus/state-lines.ts'
 
 const load = (pieces: Iterable<Uint8Array>): unknown[] => {
@@ -34,8 +35,12 @@ describe('saveLines', () => {
     expect(load(all)).toEqual(values)
   })
 
-  it('leaves out what has no JSON, or too much', () => {
-    expect(load(saveLines([1, undefined, 'x'.repeat(2 ** 20 + 1), 2]))).toEqual([1, 2])
+  it('leaves out what has no JSON, or so much that no piece takes it', () => {
+    const long = 'ä'.repeat(1.7 * 2 ** 20)
+    expect(load(saveLines([1, undefined, 'ä'.repeat(1.75 * 2 ** 20), 2]))).toEqual([1, 2])
+    const pieces = [...saveLines(['x'.repeat(131_000), long])]
+    expect(pieces.map(({ length }) => length <= maxPieceBytes)).toEqual([true])
+    expect(load(pieces)[1]).toBe(long)
   })
 })
 
