@@ -36,8 +36,10 @@ export interface Holding {
   /** Lets go of everything kept under `name` with ids up to this one. Never rejects; a crash shortly after it may bring some of them back. */
   release(id: number): void
   /**
-   * What runs that ended without letting go have kept, oldest first and some 16 MiB at a time: to be called until it gives nothing, before the first
-   * put, and before anything is released. It is this process' own from now on. Waits while the store cannot be read; rejects with `OB_STOPPING` only.
+   * Begins anew with everything that is kept under this name and was not let go of, by runs that ended or by whoever held it before in this
+   * process: oldest first and some 16 MiB at a time. To be called until it gives nothing, before the first put and before anything is released. One
+   * `Holding` is one holder: another one of the same name begins with the first again.
+   * Waits while the store cannot be read; rejects with `OB_STOPPING` only.
    */
   recover(): Promise<readonly Kept[]>
 }

@@ -56,6 +56,28 @@ describe('queueLs', () => {
     })
   })
 
+  it('shows in a line what is kept, of a running bridge and of one that has ended', async () => {
+    const options = { path: folder, lanes: onlyLane, maxSize: 2 ** 30, ack: 'written' as const, memoryTail: 2 ** 20, ballast: 0 }
+    const open = () => createDiskQueue(options, { metrics: createMetrics(), log: silentLog, nowMs: () => 1_763_712_000_000 })
+    const [ended, running] = [await open(), await open()]
+    await ended.holding?.('prometheus').put([], new Uint8Array(10))
+    await ended.holding?.('prometheus').put([], new Uint8Array(20))
+    await ended.close()
+    await running.holding?.('prometheus').put([], new Uint8Array(40))
+    const io = createTestIo()
+    await queueLs(set(), io)
+    expect(io.stdout()).toContain(
+      'Kept for prometheus until the rest comes: 1 request with 40 bytes, the oldest of 2025-11-21T08:00:00.000Z (of a running bridge).\n' +
+        'Kept for prometheus until the rest comes: 2 requests with 30 bytes, the oldest of 2025-11-21T08:00:00.000Z (of a bridge that has ended; the next start takes it over).\n',
+    )
+    await running.close()
+    const json = createTestIo()
+    await queueLs({ ...set(), json: true }, json)
+    expect(JSON.parse(json.stdout()).kept).toEqual([
+      { name: 'prometheus', running: false, values: 3, bytes: 70, oldestQueuedAt: '2025-11-21T08:00:00.000Z' },
+    ])
+  })
+
   it('lists the dead letters with their reason', async () => {
     const io = createTestIo()
     await queueLs({ ...set(), dead: true }, io)

@@ -51,6 +51,36 @@ const partialOnce = (rejected: number): Answer => {
 }
 
 describe('createEmit', () => {
+  it('keeps beside what it routes, in a queue on disk', async () => {
+    const sink = await startSink()
+    const path = stateFolder()
+    const destinations = [
+      { name: 'a', endpoint: sink.url, signals: ['traces'] },
+      { name: 'b', endpoint: sink.url, signals: ['logs'] },
+    ]
+    const parts = [
+      { endpoint: undefined, destinations },
+      { type: 'disk', path, ballast: 0 },
+    ] as const
+    const before = await start(sink.url, ...parts)
+    const holding = before.emit.intake.holding?.('assembler')
+    const ids = [await holding?.put(batch(1, 100), new Uint8Array([1])), await holding?.put(undefined, new Uint8Array([2]))]
+    expect(ids[1]).toBeGreaterThan(ids[0] ?? Number.POSITIVE_INFINITY)
+    await before.emit.stop(2000)
+    expect(numbersIn(sink.received)).toEqual([1])
+    const after = await start(sink.url, ...parts)
+    const kept = await after.emit.intake.holding?.('assembler')?.recover()
+    expect(kept?.map(({ data }) => [...data])).toEqual([[1], [2]])
+  })
+
+  it.each([
+    ['memory', { type: 'memory' }],
+    ['disk with ack forwarded', { type: 'disk', ack: 'forwarded', ballast: 0 }],
+  ])('has no place to keep things with a queue of type %s', async (_, queue) => {
+    const { emit } = await start('http://127.0.0.1:1', {}, { ...queue, path: stateFolder() })
+    expect(emit.intake.holding?.('assembler')).toBeUndefined()
+  })
+
   it('delivers what is put, merged, as protobuf, and says who it is', async () => {
     const sink = await startSink()
     const { put, emit, metrics } = await start(sink.url, { headers: { authorization: 'Bearer x' } })

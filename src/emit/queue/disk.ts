@@ -6,7 +6,7 @@ import type { QueueSettings } from '../config.ts'
 import { exposeGauges, totalsOf } from './accounts.ts'
 import { createDiskLane, type DiskLane, type DiskLaneDeps } from './disk-lane.ts'
 import { createFaults } from './faults.ts'
-import { createKeeping } from './keeping.ts'
+import { type Cursor, createKeeping } from './keeping.ts'
 import { reportBrokenLogs } from './log-damage.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { AdoptAnswer, DeadItems, Replaced, RoundAnswer } from './protocol.ts'
@@ -99,6 +99,8 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     log,
     maxBytes: Math.floor(maxSize * keptShare),
     letGo: writer.letGo,
+    // What is under way is with the worker before anything that is asked from now on.
+    released: () => (writer.hasRemovals() ? writer.removed() : undefined),
     onFault: (fault) => faults.raise(fault),
   })
 
@@ -304,17 +306,20 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     return new Promise<void>((resolve, reject) => writer.put({ values: batches, keep, bytes, undo, waiter: { resolve, reject } }))
   }
 
-  const holding = (name: string): QueueHolding => ({
-    put(parts, data) {
+  const holding = (name: string): QueueHolding => {
+    const cursor: Cursor = { id: undefined }
+    return { put: keptPut(name), release: (number) => keeping.release(name, number), recover: () => keeping.recover(name, cursor) }
+  }
+
+  const keptPut =
+    (name: string): QueueHolding['put'] =>
+    (parts, data) => {
       const refused =
         refusalFor(sizeOf(parts) + data.byteLength) ?? keeping.refusal(data.byteLength) ?? fileFull() ?? fullLane(lanes, parts, maxSize)
       if (refused !== undefined) return Promise.reject(refused)
       const keep = keeping.begin(name, data, deps.nowMs())
       return store(parts, keep).then(() => keep.piece.number)
-    },
-    release: (number) => keeping.release(name, number),
-    recover: () => keeping.recover(name),
-  })
+    }
 
   const stats = (): QueueStats => {
     const waitedMs = link.waitedMs()

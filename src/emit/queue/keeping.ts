@@ -20,6 +20,8 @@ export interface KeepingDeps {
   readonly maxBytes: number
   /** Removes what is kept under a name up to an id of the store, with the next round. */
   readonly letGo: (name: string, id: number) => void
+  /** Resolves when what was let go of until now is removed; undefined: nothing waits for it. */
+  readonly released: () => Promise<void> | undefined
   readonly onFault: (fault: Fault) => void
 }
 
@@ -34,11 +36,17 @@ export interface Keeping {
   withdrawn(keep: PendingKeep): void
   /** Lets go of everything of this name up to this number. */
   release(name: string, number: number): void
-  /** As `Holding.recover`. */
-  recover(name: string): Promise<readonly Kept[]>
+  /** As `Holding.recover`; the first call with a cursor begins anew. */
+  recover(name: string, cursor: Cursor): Promise<readonly Kept[]>
   /** The store can be used again. */
   resume(): void
   end(): void
+}
+
+/** How far one holder is with recovering. */
+export interface Cursor {
+  /** Undefined: it has been given everything, or has not begun. */
+  id: number | undefined
 }
 
 interface Piece {
@@ -52,13 +60,9 @@ interface Piece {
 /** Everything of one name. */
 interface Line {
   /** Handed out by `recover`, oldest first. */
-  readonly recovered: Piece[]
-  readonly own: Piece[]
-  recoveredTo: number
-  /** The first id in the store of what this process has kept. */
-  firstId: number
-  /** `recover` has begun, and not given everything yet. */
-  paging: boolean
+  recovered: Piece[]
+  /** Put since. */
+  own: Piece[]
 }
 
 /** Numbers of this process come after every id in the store, by which those of other runs are known. */
@@ -84,7 +88,7 @@ export function createKeeping(deps: KeepingDeps): Keeping {
         const gauge = metrics.gauge('otlp_bridge_queue_kept_bytes')
         metrics.onCollect(() => void (gauge.value = bytes))
       }
-      lines.set(name, (line = { recovered: [], own: [], recoveredTo: -1, firstId: Number.MAX_SAFE_INTEGER, paging: false }))
+      lines.set(name, (line = { recovered: [], own: [] }))
     }
     return line
   }
@@ -103,13 +107,21 @@ export function createKeeping(deps: KeepingDeps): Keeping {
     return highest
   }
 
-  const onRecovered = (name: string, line: Line, kept: readonly Kept[], damaged: number): void => {
-    line.paging = kept.length > 0
+  /** Whoever holds from now on hears of everything that is in the store. */
+  const beginAnew = (line: Line): void => {
+    for (const piece of [...line.recovered, ...line.own]) if (piece.id !== 0) bytes -= piece.bytes
+    line.recovered = []
+    line.own = line.own.filter((piece) => piece.id === 0)
+  }
+
+  const onRecovered = (name: string, cursor: Cursor, kept: readonly Kept[], damaged: number): void => {
+    const line = lineOf(name)
+    if (cursor.id === undefined) beginAnew(line)
     for (const { id, data } of kept) {
       line.recovered.push({ number: id, id, bytes: data.byteLength, released: false })
       bytes += data.byteLength
-      line.recoveredTo = id
     }
+    cursor.id = kept[kept.length - 1]?.id
     if (damaged === 0) return
     metrics.counter('otlp_bridge_queue_damaged_batches_total').value += damaged
     log.error({ name, values: damaged }, 'something that was kept is damaged and was set aside')
@@ -134,8 +146,6 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       return { name, data, queuedAtMs: nowMs, piece }
     },
     stored({ name, piece }, id) {
-      const line = lineOf(name)
-      line.firstId = Math.min(line.firstId, id)
       piece.id = id
       if (piece.released) deps.letGo(name, id)
     },
@@ -151,18 +161,18 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       const highest = Math.max(takeOff(line.recovered, number), takeOff(line.own, number))
       if (highest > 0) deps.letGo(name, highest)
     },
-    recover(name) {
-      const line = lineOf(name)
+    recover(name, cursor) {
+      lineOf(name)
       return new Promise((resolve, reject) => {
         const ask = (): void => {
           if (ended) {
             reject(stoppingError())
             return
           }
-          const { recoveredTo: afterId, firstId: belowId } = line
-          link.call({ kind: 'recover', name, adopt: !line.paging, afterId, belowId, maxBytes: pageBytes }, ({ answer, fault }) => {
+          const { id } = cursor
+          link.call({ kind: 'recover', name, adopt: id === undefined, afterId: id ?? -1, maxBytes: pageBytes }, ({ answer, fault }) => {
             if (answer?.kind === 'kept') {
-              onRecovered(name, line, answer.kept, answer.damaged)
+              onRecovered(name, cursor, answer.kept, answer.damaged)
               // A page of nothing but damage is not the end.
               if (answer.kept.length === 0 && answer.damaged > 0) ask()
               else resolve(answer.kept)
@@ -174,7 +184,10 @@ export function createKeeping(deps: KeepingDeps): Keeping {
             else waiting.push(ask)
           })
         }
-        ask()
+        // What was let go of must not come back.
+        const released = cursor.id === undefined ? deps.released() : undefined
+        if (released === undefined) ask()
+        else void released.then(ask)
       })
     },
     resume,

@@ -23,7 +23,7 @@ export interface KeptRows {
   release(releases: readonly Release[], most?: number): number
   /** Within a transaction: removes what a commit in doubt may have left. */
   removeAbove(id: number): void
-  /** Takes over what dead runs have kept when asked to, and reads of it what comes next. */
+  /** Takes over what dead runs have kept when asked to, and reads of all that is ours what comes next. */
   recover(request: RecoverRequest): KeptAnswer
   /** Within a transaction: this run ends; what it still keeps is for the next. */
   leave(): void
@@ -99,26 +99,24 @@ export function createKeptRows(db: DatabaseSync, { path, run }: KeptRowsOptions)
     }
   }
 
-  /** What dead runs have kept becomes ours, as far as all that a run has lies between these ids. */
-  const adopt = ({ name, afterId, belowId }: RecoverRequest): void => {
+  /** What dead runs have kept becomes ours. */
+  const adopt = (name: string): void => {
     inTransaction(() => adoptLostKeepers(db))
     const runs = sql('SELECT DISTINCT run FROM keepers WHERE run <> ? AND name = ?').all(run, name)
     if (runs.length === 0) return
     const { dead, locks } = lockDead(runs.map((row) => String(row['run'])))
     try {
       inTransaction(() => {
-        const spans = new Map(
-          db
-            .prepare('SELECT keeper, min(id) AS first, max(id) AS last FROM kept GROUP BY keeper')
+        const filled = new Set(
+          sql('SELECT DISTINCT keeper FROM kept')
             .all()
-            .map((row) => [Number(row['keeper']), { first: Number(row['first']), last: Number(row['last']) }]),
+            .map((row) => Number(row['keeper'])),
         )
         for (const theirs of dead) {
           for (const row of sql('SELECT id FROM keepers WHERE run = ? AND name = ?').all(theirs, name)) {
             const id = Number(row['id'])
-            const span = spans.get(id)
-            if (span === undefined) sql('DELETE FROM keepers WHERE id = ?').run(id)
-            else if (span.first > afterId && span.last < belowId) sql('UPDATE keepers SET run = ? WHERE id = ?').run(run, id)
+            if (filled.has(id)) sql('UPDATE keepers SET run = ? WHERE id = ?').run(run, id)
+            else sql('DELETE FROM keepers WHERE id = ?').run(id)
           }
         }
       })
@@ -171,12 +169,12 @@ export function createKeptRows(db: DatabaseSync, { path, run }: KeptRowsOptions)
     },
     recover(request) {
       if (!there && !(there = hasKeptTables(db))) return { kind: 'kept', kept: [], damaged: 0 }
-      const { name, afterId, belowId, maxBytes } = request
-      if (request.adopt) adopt(request)
+      const { name, afterId, maxBytes } = request
+      if (request.adopt) adopt(name)
       const rows = sql(
-        `SELECT id, length(data) AS bytes FROM kept WHERE id > ? AND id < ? AND keeper IN
-         (SELECT id FROM keepers WHERE run = ?3 AND born <> ?3 AND name = ?4) ORDER BY id LIMIT ${pageRows}`,
-      ).all(afterId, belowId, run, name)
+        `SELECT id, length(data) AS bytes FROM kept WHERE id > ? AND keeper IN
+         (SELECT id FROM keepers WHERE run = ? AND name = ?) ORDER BY id LIMIT ${pageRows}`,
+      ).all(afterId, run, name)
       const kept: { id: number; data: Uint8Array }[] = []
       let bytes = 0
       let damaged = 0

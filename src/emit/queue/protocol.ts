@@ -97,14 +97,13 @@ export interface ReadRequest {
   readonly ids: readonly number[]
 }
 
-/** What ended runs have kept under a name and is between these ids, some of it. */
+/** What this run and ended ones have kept under a name, some of it. */
 export interface RecoverRequest {
   readonly kind: 'recover'
   readonly name: string
   /** Look for runs that have ended since. */
   readonly adopt: boolean
   readonly afterId: number
-  readonly belowId: number
   readonly maxBytes: number
 }
 

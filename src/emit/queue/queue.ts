@@ -130,7 +130,7 @@ export interface Queue {
    * (`no_route`). The parts own their memory: no two share a buffer.
    */
   put(parts: readonly RoutedBatch[]): Promise<void>
-  /** A place to keep things beside the batches, the same one for the same name; undefined where nothing outlives the process. */
+  /** For one who keeps things beside the batches, under a name of its own; undefined where nothing outlives the process. */
   holding?(name: string): QueueHolding
   /** What `put` would reject with now, asked at the door; undefined when it would take. @param lanes those that get everything; default all */
   refusal(lanes?: readonly number[]): Error | undefined
