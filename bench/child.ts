@@ -7,14 +7,18 @@ import { readFileSync } from 'node:fs'
 import { type Format, seededBodies } from './bodies.ts'
 import { type BenchCase, createCases } from './cases.ts'
 import { type Measured, measure } from './measure.ts'
+import { createPointCases } from './points.ts'
 import { profileCase, type SelfTime } from './profile.ts'
 import { measureQueue, type QueueRow, queueCases } from './queue.ts'
+
+/** What cases belong to: a format, or points of metrics, which have none. */
+export type Group = Format | 'points'
 
 /** What a child is told, as JSON in its first argument. `names` are those of cases. */
 export type Task =
   | {
       readonly kind: 'format'
-      readonly format: Format
+      readonly format: Group
       readonly file?: string
       readonly names: readonly string[]
       readonly seconds: number
@@ -22,7 +26,7 @@ export type Task =
   | { readonly kind: 'queue'; readonly names: readonly string[]; readonly seconds: number }
   | {
       readonly kind: 'profile'
-      readonly format: Format
+      readonly format: Group
       readonly file?: string
       readonly name: string
       readonly seconds: number
@@ -40,11 +44,14 @@ const bodyCount = 16
 
 const answer = (message: Answer): void => void process.send?.(message)
 
-const casesFor = (task: { readonly format: Format; readonly file?: string }): BenchCase[] =>
-  createCases(task.format, task.file === undefined ? seededBodies(task.format, bodyCount) : [readFileSync(task.file)])
+const casesFor = (task: { readonly format: Group; readonly file?: string }): BenchCase[] =>
+  task.format === 'points'
+    ? createPointCases()
+    : createCases(task.format, task.file === undefined ? seededBodies(task.format, bodyCount) : [readFileSync(task.file)])
 
 /** Of a file nobody knows the number of spans beforehand: names are compared without it. */
-const sameCase = (left: string, right: string): boolean => left.slice(0, left.lastIndexOf('/')) === right.slice(0, right.lastIndexOf('/'))
+const withoutSpans = (name: string): string => name.replace(/\/\d+-spans$/, '')
+const sameCase = (left: string, right: string): boolean => withoutSpans(left) === withoutSpans(right)
 
 async function work(task: Task): Promise<void> {
   if (task.kind === 'queue') {

@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- [--filter TEXT]… [--seconds 0.6] [--json] [FORMAT=FILE]…` measures every stage of every format, and the queue.
+ * `npm run bench -- [--filter TEXT]… [--seconds 0.6] [--json] [FORMAT=FILE]…` measures every stage of every format, the encoder of metrics
+ * by itself, and the queue.
  * `npm run bench -- --profile NAME [--seconds 3] [--out FILE]` writes a CPU profile of one case and prints its top self times.
  * `npm run bench -- --list` prints the names.
  *
@@ -14,8 +15,9 @@ import { parseArgs } from 'node:util'
 import { type CellText, printTable } from '../src/cli/table.ts'
 import { type Format, formats, spansOf } from './bodies.ts'
 import { stagesOf } from './cases.ts'
-import type { Answer, Task } from './child.ts'
+import type { Answer, Group, Task } from './child.ts'
 import type { Measured } from './measure.ts'
+import { pointCaseNames } from './points.ts'
 import type { SelfTime } from './profile.ts'
 import { type QueueRow, queueCases } from './queue.ts'
 
@@ -47,7 +49,9 @@ function fail(message: string): never {
   process.exit(2)
 }
 
-const caseNames = (format: Format): string[] => stagesOf(format).map((stage) => `${stage}/${format}/${spansOf(format)}-spans`)
+const groups: readonly Group[] = [...formats, 'points']
+const caseNames = (group: Group): readonly string[] =>
+  group === 'points' ? pointCaseNames : stagesOf(group).map((stage) => `${stage}/${group}/${spansOf(group)}-spans`)
 const wanted = (name: string): boolean => values.filter.length === 0 || values.filter.some((text) => name.includes(text))
 
 /** The flags that `bin/otlp-bridge` gives the Node.js it brings: what is measured is to run as the bridge does. */
@@ -90,7 +94,7 @@ function stageTable(rows: readonly Measured[]): string {
     fixed(row.bytesOutPerSpan, 0, 5),
     thousands(row.allocatedBytesPerSpan),
   ])
-  return printTable(['case', 'µs/span', 'median', 'spans/CPU-s', 'B in', 'B out', 'B allocated'], cells)
+  return printTable(['case', 'µs/item', 'median', 'items/CPU-s', 'B in', 'B out', 'B allocated'], cells)
 }
 
 function queueTable(rows: readonly QueueRow[]): string {
@@ -112,13 +116,13 @@ function profileTable(times: readonly SelfTime[]): string {
   return printTable(['self %', 'ms', 'function', 'place'], cells)
 }
 
-const fileOf = (format: Format): { file?: string } => {
-  const file = files.get(format)
+const fileOf = (group: Group): { file?: string } => {
+  const file = group === 'points' ? undefined : files.get(group)
   return file === undefined ? {} : { file }
 }
 
 async function profile(asked: string): Promise<void> {
-  const all = formats.flatMap((format) => caseNames(format).map((name) => ({ format, name })))
+  const all = groups.flatMap((format) => caseNames(format).map((name) => ({ format, name })))
   const found = all.filter(({ name }) => name === asked || name.startsWith(`${asked}/`))
   const [one] = found
   if (one === undefined || found.length > 1)
@@ -132,7 +136,7 @@ async function profile(asked: string): Promise<void> {
 }
 
 async function measureAll(): Promise<void> {
-  const tasks: Task[] = formats.map((format) => ({
+  const tasks: Task[] = groups.map((format) => ({
     kind: 'format',
     format,
     ...fileOf(format),
@@ -158,6 +162,6 @@ async function measureAll(): Promise<void> {
   process.stdout.write([cases.length > 0 ? stageTable(cases) : '', queue.length > 0 ? queueTable(queue) : ''].filter(Boolean).join('\n'))
 }
 
-if (values.list) console.log([...formats.flatMap(caseNames), ...queueCases.map(({ name }) => name)].join('\n'))
+if (values.list) console.log([...groups.flatMap(caseNames), ...queueCases.map(({ name }) => name)].join('\n'))
 else if (values.profile !== undefined) await profile(values.profile)
 else await measureAll()

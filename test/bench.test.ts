@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { formats, seededBodies, spansOf } from '../bench/bodies.ts'
 import { createCases, stagesOf } from '../bench/cases.ts'
+import { createPointCases, pointCaseNames } from '../bench/points.ts'
 import { selfTimes } from '../bench/profile.ts'
 
 describe('createCases', () => {
@@ -15,6 +16,14 @@ describe('createCases', () => {
   it('refuses a body that loses a span', () => {
     const body = Buffer.from('[{"traceId":"1","id":"2"},{"traceId":"1","id":"x"}]')
     expect(() => createCases('zipkin-json-v2', [body])).toThrow('1 of 2 spans were dropped')
+  })
+})
+
+describe('createPointCases', () => {
+  it('encodes points of every kind without losing one', () => {
+    const cases = createPointCases()
+    expect(cases.map((one) => one.name)).toEqual(pointCaseNames)
+    for (const one of cases) for (let round = 0; round < 3; round++) one.run()
   })
 })
 

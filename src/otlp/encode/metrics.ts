@@ -293,9 +293,13 @@ function writeBuckets(writer: ReverseWriter, offset: number, counts: Counts, tag
   if (length === 0 && offset === 0) return
   const before = writer.written()
   for (let i = length - 1; i >= 0; i--) {
-    setWords(counts[i] as number | bigint)
+    const count = counts[i] as number | bigint
     writer.ensure(10)
-    writer.varint64(words.hi, words.lo)
+    if (typeof count === 'number' && count < two32) writer.varint(count)
+    else {
+      setWords(count)
+      writer.varint64(words.hi, words.lo)
+    }
   }
   if (length > 0) writer.field(0x12, before)
   if (offset !== 0) writeSigned(writer, offset, 0x08)
