@@ -106,7 +106,8 @@ export async function translate(file: string | undefined, options: TranslateComm
   if (options.to === 'proto') io.out(data)
   else io.out(printRequest(signalOfFile(from), data))
   for (const { reason, count, example, indexes } of drops) {
-    io.err(`rejected ${count} ${count === 1 ? 'item' : 'items'} (${reason}) at ${indexes.slice(0, 20).join(', ')}: ${example}\n`)
+    const where = indexes.length === 0 ? '' : ` at ${indexes.slice(0, 20).join(', ')}`
+    io.err(`rejected ${count} ${count === 1 ? 'item' : 'items'} (${reason})${where}: ${example}\n`)
   }
   for (const { reason, count } of notes) io.err(`noticed ${reason} ${count} ${count === 1 ? 'time' : 'times'}\n`)
   return drops.length > 0 ? 1 : 0

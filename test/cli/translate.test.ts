@@ -53,6 +53,25 @@ describe('translate', () => {
     await expect(run(format, Buffer.from(input, 'latin1'))).rejects.toMatchObject({ code: expect.stringMatching(/^OB_(DECODE|LIMIT)_/) })
   })
 
+  it('prints metrics of remote-write, every number and text as it came', async () => {
+    const part = (number: number, bytes: Iterable<number>): number[] => [number * 8 + 2, [...bytes].length, ...bytes]
+    const label = (name: string, value: string): number[] => part(1, [...part(1, Buffer.from(name)), ...part(2, Buffer.from(value))])
+    // A sample of -0 at 1 ms.
+    const sample = part(2, [0x09, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x10, 1])
+    const odd = '{"a": [1,2], \\"}'
+    const series = (...labels: number[][]): number[] => part(1, [...labels.flat(), ...sample])
+    const body = [...series(label('__name__', 'up'), label('x', odd)), ...series(label('x', 'nameless'))]
+    const { code, io } = await run('remote-write-1', Uint8Array.from(body))
+    expect([code, io.stderr()]).toEqual([1, expect.stringMatching(/^rejected 1 item \(\w+\): .*nameless/)])
+    const text = io.stdout()
+    expect(text).toMatch(/^\{\n {2}"resourceMetrics": \[\n {4}\{\n/)
+    expect(text).toMatch(/"asDouble": -0\b/)
+    const [metric] = JSON.parse(text).resourceMetrics[0].scopeMetrics[0].metrics
+    expect(metric.name).toBe('up')
+    expect(metric.gauge.dataPoints[0].attributes).toEqual([{ key: 'x', value: { stringValue: odd } }])
+    expect(metric.gauge.dataPoints[0].timeUnixNano).toBe('1000000')
+  })
+
   it('reads UI JSON and documents of Elasticsearch', async () => {
     const trace = { spans: [{ traceID: '1', spanID: '2', processID: 'p' }], processes: { p: { serviceName: 'shop' } } }
     const ui = await run('jaeger-json', JSON.stringify({ data: [trace] }))

@@ -60,6 +60,27 @@ describe.skipIf(!canSharePorts)('serve --workers', () => {
     expect(rows.at(-1)?.acked).toBeGreaterThan(100)
   }, 90_000)
 
+  it('opens what must be alone in the first worker, again when that was killed, and has its pages', async () => {
+    const { bridge, pids } = await startTwo(['ingest.prometheus.port=0'])
+    const admin = `http://127.0.0.1:${bridge.ports.admin}/api`
+    const addressOf = async (): Promise<string | undefined> => {
+      const { listeners } = (await (await fetch(`${admin}/status`)).json()) as { listeners: { section: string; addresses: string[] }[] }
+      return listeners.find(({ section }) => section === 'ingest.prometheus')?.addresses[0]
+    }
+    const address = (await addressOf()) as string
+    // One after the other, on connections of their own: with two processes at the port some would meet the other one.
+    const write = async (): Promise<number> =>
+      (await fetch(`${address}/api/v1/write`, { method: 'POST', body: new Uint8Array([0]), headers: { connection: 'close' } })).status
+    expect(await Promise.all(Array.from({ length: 8 }, write))).toEqual(Array(8).fill(204))
+    expect(await (await fetch(`${admin}/metrics/types`)).json()).toMatchObject({ types: [] })
+    process.kill(pids[0] as number, 'SIGKILL')
+    await until(async () => (await write().catch(() => 0)) === 204, 20_000)
+    expect(await addressOf()).toBe(address)
+    await until(async () => (await fetch(`${admin}/metrics/types`)).status === 200, 10_000)
+    expect((await fetch(`${admin}/other`)).status).toBe(404)
+    expect((await bridge.end()).code, bridge.output()).toBe(0)
+  }, 60_000)
+
   it('takes its workers along when it is killed itself', async () => {
     const { bridge, pids } = await startTwo()
     await bridge.end('SIGKILL')
