@@ -63,6 +63,7 @@ const receiver = (version: Version, tenant: string): WriteReceiver => {
 const createRemote = (): RemoteWrite => ({
   receiver,
   trouble: () => ['a part of it'],
+  warnings: () => ['look at it'],
   types: (query) => ({ asked: query }),
   async stop() {
     events.push('remote stopped')
@@ -277,12 +278,12 @@ describe('startPrometheus: what is behind it', () => {
     const base = await start({}, { open: () => gate.promise.then(createOpened) })
     await fetch(`${base}/-/ready`)
     await fetch(`${base}/api/v1/query`)
-    expect([events, listener?.trouble?.()]).toEqual([[], []])
+    expect([events, listener?.trouble?.(), listener?.warnings?.()]).toEqual([[], [], []])
     const answers = Promise.all([post(`${base}/api/v1/write`, 'za'), post(`${base}/api/v1/write`, 'zb')])
     gate.resolve()
     expect((await answers).map(({ status }) => status)).toEqual([204, 204])
     expect(events).toEqual(['opened'])
-    expect(listener?.trouble?.()).toEqual(['a part of it'])
+    expect([listener?.trouble?.(), listener?.warnings?.()]).toEqual([['a part of it'], ['look at it']])
   })
 
   it('does not wait for a request where something waits from an earlier run', async () => {
