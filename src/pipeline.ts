@@ -170,6 +170,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   })
   let admin: Listener | undefined
   health.watch('ingest', () => endpoints.list().flatMap(({ listener }) => listener.trouble?.() ?? []))
+  health.warn('ingest', () => endpoints.list().flatMap(({ listener }) => listener.warnings?.() ?? []))
   health.watch('admin', () => admin?.trouble?.())
   const listeners = (): ListenerStatus[] => [
     ...endpoints.list().map(({ name, listener }) => ({ section: `ingest.${name}`, addresses: listener.addresses })),

@@ -38,6 +38,8 @@ export interface Listener {
   stop(deadlineMs: number): Promise<void>
   /** Sentences about what is not well with it, for health: an expired certificate, say. Empty when all is. */
   readonly trouble?: (() => readonly string[]) | undefined
+  /** Sentences about what somebody should look at although it works. */
+  readonly warnings?: (() => readonly string[]) | undefined
   /** What it shows on the admin port, as JSON below `/api/`, by path: `metrics/types`. Asked with the query of the request. */
   readonly pages?: ListenerPages | undefined
   /** The server that listens on an address of it, for its successor to take the socket; undefined when there is none. */

@@ -89,6 +89,10 @@ export const createRemoteWrite: CreateRemoteWrite = async (config, translate, co
       await files?.close()
     },
     trouble: () => clock.trouble(),
+    warnings() {
+      const fault = files?.fault()
+      return fault === undefined ? [] : [fault]
+    },
     types: ({ tenant, family, limit }) => {
       const all = state.types.list(limit === undefined ? undefined : Number(limit))
       const wanted = all.filter((one) => (tenant === undefined || one.tenant === tenant) && (family === undefined || one.family === family))

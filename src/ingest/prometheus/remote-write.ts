@@ -38,6 +38,8 @@ export interface RemoteWrite {
   stop(deadlineMs: number): Promise<void>
   /** Sentences for health; empty when all is well. */
   trouble(): readonly string[]
+  /** Sentences about what should be looked at although all works. */
+  warnings(): readonly string[]
   /** The answer of `/api/metrics/types`: the type of each metric, and why. @param query of the request, for a part of it */
   types(query: Readonly<Record<string, string>>): unknown
 }

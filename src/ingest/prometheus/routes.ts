@@ -101,6 +101,7 @@ export async function startPrometheus(
   const listener: Listener = {
     ...http,
     trouble: () => [...(http.trouble?.() ?? []), ...remote.trouble()],
+    warnings: remote.warnings,
     pages: { 'metrics/types': remote.types },
     async stop(deadlineMs) {
       const endMs = deps.nowMs() + deadlineMs
@@ -175,6 +176,7 @@ function createOnDemand(parts: PrometheusParts, free: Promise<void> | undefined,
       }
     },
     trouble: (): readonly string[] => [...(fault === undefined ? [] : [fault]), ...(opened?.remote.trouble() ?? [])],
+    warnings: (): readonly string[] => opened?.remote.warnings() ?? [],
     async types(query: Readonly<Record<string, string>>): Promise<unknown> {
       if (opened === undefined && !stopped) await get()
       return opened?.remote.types(query)

@@ -78,6 +78,8 @@ export interface FamilyOutputs {
   /** The source of a family, acquired for its first member; every `use` wants a `release`. */
   use(family: number, acquire: () => number): number
   release(family: number): void
+  /** Undefined: it has no members. */
+  sourceOf(family: number): number | undefined
   /** @param attributes without `le` and `quantile`, as `encodeTextAttributes` makes them; copied */
   create(source: Source, metric: FamilyMetric, attributes: Uint8Array): FamilyOutput
 }
@@ -112,6 +114,7 @@ export function createFamilyOutputs(releaseSource: (source: number) => void): Fa
       sources.delete(family)
       releaseSource(found.source)
     },
+    sourceOf: (family) => sources.get(family)?.source,
     create(source, metric, attributes) {
       if (used + attributes.length > slab.byteLength) {
         slab = new DataView(new ArrayBuffer(Math.max(slabBytes, attributes.length)))

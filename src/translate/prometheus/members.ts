@@ -1,10 +1,12 @@
 /** Samples of members of classic histograms and summaries: to the assembler. Section 5 of the mapping. */
 
 import { fromDouble, toDouble, type Words } from '../../otlp/time.ts'
+import { Member } from './assembler.ts'
 import type { ExemplarPlaces } from './exemplar-places.ts'
 import { staleHi, staleLo, type WriteRequest } from './model.ts'
 import { Order, type PlainWriter } from './plain.ts'
 import { describeSeries } from './series-labels.ts'
+import { StartFate } from './start-time.ts'
 import { hasFactor, Kind, kindMask, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
@@ -48,7 +50,8 @@ export function createMemberWriter(
     const rows = streams.words
     const kind = rows[place + Row.Kind] as number
     const family = rows[place + Row.First] as number
-    if ((kind & hasFactor) !== 0 && !(hi === staleHi && lo === staleLo)) {
+    const isStale = hi === staleHi && lo === staleLo
+    if ((kind & hasFactor) !== 0 && !isStale) {
       fromDouble(toDouble(hi, lo) * (state.factors.get(family) ?? 1), words)
       hi = words.hi
       lo = words.lo
@@ -56,8 +59,20 @@ export function createMemberWriter(
     // The kinds of members stand one above the assembler's own numbers.
     const member = (kind & kindMask) - 1
     const bound = toDouble(rows[place + Row.Second] as number, rows[place + Row.Attributes] as number)
-    const own = request.sampleStartMs[at] as number
-    const startMs = own !== 0 ? own : (request.seriesCreatedMs[series] as number) || startOfRow(place)
+    const ownMs = (request.sampleStartMs[at] as number) || (request.seriesCreatedMs[series] as number)
+    let startMs = ownMs || startOfRow(place)
+    if (plain.starts !== undefined && !isStale) {
+      // Sums and quantiles may fall at any time: of a new beginning they say nothing.
+      const counts = member === Member.Bucket || member === Member.Count
+      const point = { ms, value: counts ? toDouble(hi, lo) : Number.NaN, ownMs, reset: false, processMs: processMs(family) }
+      const decision = plain.starts.decide(place, point, plain.before)
+      if (decision.fate !== StartFate.Write) {
+        outcome.samples++
+        outcome.consume('start')
+        return true
+      }
+      startMs = counts ? decision.startMs : 0
+    }
     const result = assembler.add(family, member, bound, ms, hi, lo, startMs > 0 && startMs <= ms ? startMs : 0, context.nowMs)
     if (result === 'gauge') return false
     if (result === 'refused') {
@@ -74,6 +89,11 @@ export function createMemberWriter(
       outcome.members.push(series, family, ms)
     } else outcome.consume(result)
     return true
+  }
+
+  const processMs = (family: number): number => {
+    const source = state.families.sourceOf(family)
+    return source === undefined ? 0 : state.outputs.sources.get(source).process.startMs
   }
 
   const startOfRow = (place: number): number => {

@@ -67,6 +67,8 @@ export function createMetric(parts: MetricParts): Metric {
 export interface Source {
   readonly resource: EncodedResource
   readonly scope: EncodedScope
+  /** Of the target: its `process_start_time_seconds` in ms; 0: unknown. */
+  readonly process: { startMs: number }
 }
 
 export interface SourceParts {
@@ -104,9 +106,9 @@ function joined(own: readonly Label[], more: readonly Label[]): readonly Label[]
 
 /** @param targetAttributes what `target_info` says of a target now */
 export function createOutputs(targetAttributes: (target: string) => readonly Label[]): Outputs {
-  const byTarget = new Map<string, Set<Resource>>()
+  const byTarget = new Map<string, { readonly resources: Set<Resource>; readonly process: { startMs: number } }>()
   const resources = createRegistry<Resource>((gone) => {
-    const others = byTarget.get(gone.target)
+    const others = byTarget.get(gone.target)?.resources
     others?.delete(gone)
     if (others?.size === 0) byTarget.delete(gone.target)
   })
@@ -117,9 +119,9 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
     const key = JSON.stringify([target, own])
     return resources.acquire(key, () => {
       const made: Resource = { key, target, own, encoded: encodeResource(joined(own, targetAttributes(target))) }
-      let others = byTarget.get(target)
-      if (others === undefined) byTarget.set(target, (others = new Set()))
-      others.add(made)
+      let of = byTarget.get(target)
+      if (of === undefined) byTarget.set(target, (of = { resources: new Set(), process: { startMs: 0 } }))
+      of.resources.add(made)
       return made
     })
   }
@@ -131,7 +133,12 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
       return sources.acquire(JSON.stringify([target, resource, scope]), () => {
         const resourceId = acquireResource(target, resource)
         const { name, version, attributes, schemaUrl } = scope
-        return { resourceId, resource: resources.get(resourceId).encoded, scope: encodeScope(name, version, attributes, schemaUrl) }
+        return {
+          resourceId,
+          resource: resources.get(resourceId).encoded,
+          scope: encodeScope(name, version, attributes, schemaUrl),
+          process: byTarget.get(target)?.process ?? { startMs: 0 },
+        }
       })
     },
     acquireMetric(parts) {
@@ -139,7 +146,8 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
       return metrics.acquire(JSON.stringify([name, unit, type, factor, counts, description]), () => createMetric(parts))
     },
     targetChanged(target) {
-      for (const { own, encoded } of byTarget.get(target) ?? []) encoded.bytes = encodeResource(joined(own, targetAttributes(target))).bytes
+      for (const { own, encoded } of byTarget.get(target)?.resources ?? [])
+        encoded.bytes = encodeResource(joined(own, targetAttributes(target))).bytes
     },
   }
 }

@@ -1,12 +1,14 @@
 /** Points of series that stand for themselves: floats and native histograms. Sections 6 and 7 of the mapping. */
 
-import { MetricData, noRecordedValue } from '../../otlp/metrics.ts'
+import { MetricData, noRecordedValue, type PointBody } from '../../otlp/metrics.ts'
 import { fromDouble, multiply, toDouble, type Words } from '../../otlp/time.ts'
 import type { ExemplarPlaces } from './exemplar-places.ts'
-import { type NativeHistogram, staleHi, staleLo, type WriteRequest } from './model.ts'
+import { type NativeHistogram, ResetHint, staleHi, staleLo, type WriteRequest } from './model.ts'
 import { type NativeRefusal, nativeToBody, staleExplicit, staleExponential } from './native.ts'
 import { describeSeries, type Refusal } from './series-labels.ts'
-import { isFresh, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
+import { StartFate } from './start-time.ts'
+import { createStarts, type LastPoint, type Starts } from './starts.ts'
+import { isFresh, isProcessStart, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
 import { type Place, Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
 import type { WriteOutcome } from './write-outcome.ts'
@@ -18,10 +20,19 @@ const negative: Refusal = { reason: 'negative_timestamp', why: 'a sample is of b
 const conflicting: Refusal = { reason: 'conflict', why: 'a sample has the time of the one before and another value' }
 const tooOld: Refusal = { reason: 'out_of_order', why: 'a sample is older than the one before' }
 
+/** The row of a native histogram does not say its count: it is known from its second point on. */
+const noValue: LastPoint = { ms: 0, value: 0 }
+
+const countOf = (body: PointBody): number => Number(body.count)
+
 /** What becomes of a sample by its time. */
 export const Order = { Take: 0, Duplicate: 1, Refused: 2 } as const
 
 export interface PlainWriter {
+  /** Undefined: no option asks for starts. */
+  readonly starts: Starts | undefined
+  /** What the stream said of its last point before `order` moved it. */
+  readonly before: LastPoint
   series(request: WriteRequest, series: number, place: number, context: WriteContext): void
   /** Looks at the time of a sample and moves the stream's own to it. @param hi bits of the value */
   order(request: WriteRequest, series: number, place: number, ms: number, hi: number, lo: number, context: WriteContext): number
@@ -32,6 +43,9 @@ export interface PlainWriter {
 export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome, exemplars: ExemplarPlaces): PlainWriter {
   const { streams, options, outputs } = state
   const { points } = outcome
+  const starts = createStarts(state)
+  /** What the row said before `order` moved it; kept for starts alone. */
+  const before: LastPoint = { ms: 0, value: 0 }
   const { sources, metrics } = outputs
   const words: Words = { hi: 0, lo: 0 }
   const where: Place = { view: new DataView(new ArrayBuffer(0)), start: 0, end: 0 }
@@ -63,6 +77,10 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
         outcome.outOfOrder++
         return options.outOfOrder === 'reject' ? refuse(request, series, tooOld) : Order.Take
       }
+    }
+    if (starts !== undefined) {
+      before.ms = lastHi * two32 + (lastLo >>> 0)
+      before.value = toDouble(rows[place + Row.ValueHi] as number, rows[place + Row.ValueLo] as number)
     }
     rows[place + Row.TimeHi] = msHi
     rows[place + Row.TimeLo] = msLo
@@ -103,18 +121,18 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     exemplars.added(place, at)
   }
 
-  const float = (place: number, ms: number, hi: number, lo: number, startMs: number): void => {
+  const float = (place: number, ms: number, hi: number, lo: number, startMs: number, base = 0): void => {
     const rows = streams.words
     const metric = metrics.get(rows[place + Row.Second] as number)
     const { resource, scope } = sources.get(rows[place + Row.First] as number)
     const at = points.add(resource, scope, metric.number, undefined)
     finish(at, place, ms, startMs)
     if (hi === staleHi && lo === staleLo) points.flags[at] = noRecordedValue
-    else if (metric.factor === 1) {
+    else if (metric.factor === 1 && base === 0) {
       points.valueHi[at] = hi
       points.valueLo[at] = lo
     } else {
-      fromDouble(toDouble(hi, lo) * metric.factor, words)
+      fromDouble((toDouble(hi, lo) - base) * metric.factor, words)
       points.valueHi[at] = words.hi
       points.valueLo[at] = words.lo
     }
@@ -138,11 +156,21 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     rows[place + Row.TimeLo] = 0
     rows[place + Row.StartHi] = 0
     rows[place + Row.StartLo] = 0
+    if (starts !== undefined) state.starts.delete(place)
   }
 
   const startOfRow = (place: number): number => {
     const rows = streams.words
     return (rows[place + Row.StartHi] as number) * two32 + ((rows[place + Row.StartLo] as number) >>> 0)
+  }
+
+  /** As a counter: with the start that an option gives. Returns false when it is used up by it. */
+  const counter = (place: number, ms: number, hi: number, lo: number, ownMs: number, own: Starts): void => {
+    const { process } = sources.get(streams.words[place + Row.First] as number)
+    const point = { ms, value: toDouble(hi, lo), ownMs, reset: false, processMs: process.startMs }
+    const { fate, startMs, base } = own.decide(place, point, before)
+    if (fate === StartFate.Write) float(place, ms, hi, lo, startMs, base)
+    else outcome.consume('start')
   }
 
   const sample = (request: WriteRequest, series: number, place: number, at: number, context: WriteContext): void => {
@@ -153,14 +181,20 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     if (found === Order.Refused) return
     outcome.samples++
     if (found === Order.Duplicate) return void outcome.consume('duplicate')
-    const isStale = hi === staleHi && lo === staleLo
-    if (isStale && options.stale === 'drop') outcome.consume('stale')
-    else if (isStale && ((streams.words[place + Row.Kind] as number) & (wasExponential | wasExplicit)) !== 0) nativeEnd(place, ms)
-    else {
-      const own = request.sampleStartMs[at] as number
-      float(place, ms, hi, lo, own !== 0 ? own : (request.seriesCreatedMs[series] as number) || startOfRow(place))
-    }
-    if (isStale) ended(place)
+    const ownMs = (request.sampleStartMs[at] as number) || (request.seriesCreatedMs[series] as number)
+    if (hi === staleHi && lo === staleLo) return void end(place, ms, ownMs)
+    const rows = streams.words
+    const kind = rows[place + Row.Kind] as number
+    if ((kind & isProcessStart) !== 0) sources.get(rows[place + Row.First] as number).process.startMs = Math.round(toDouble(hi, lo) * 1000)
+    if (starts !== undefined && metrics.get(rows[place + Row.Second] as number).number.monotonic) counter(place, ms, hi, lo, ownMs, starts)
+    else float(place, ms, hi, lo, ownMs || startOfRow(place))
+  }
+
+  const end = (place: number, ms: number, ownMs: number): void => {
+    if (options.stale === 'drop') outcome.consume('stale')
+    else if (((streams.words[place + Row.Kind] as number) & (wasExponential | wasExplicit)) !== 0) nativeEnd(place, ms)
+    else float(place, ms, staleHi, staleLo, ownMs || startOfRow(place))
+    ended(place)
   }
 
   const refuseNative = (request: WriteRequest, series: number, place: number, { refused, why, dropped }: NativeRefusal): void => {
@@ -199,12 +233,16 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
       return void ended(place)
     }
     const metric = metrics.get(rows[place + Row.Second] as number)
-    const { resource, scope } = sources.get(rows[place + Row.First] as number)
+    const { resource, scope, process } = sources.get(rows[place + Row.First] as number)
+    const ownMs = histogram.startMs || (request.seriesCreatedMs[series] as number)
+    const reset = histogram.resetHint === ResetHint.Yes
+    const told = starts?.decide(place, { ms: timeMs, value: countOf(result.body), ownMs, reset, processMs: process.startMs }, noValue)
+    if (told !== undefined && told.fate !== StartFate.Write && !result.stale) return void outcome.consume('start')
     const isExponential = result.body.kind === 'exponential'
     const at = points.add(resource, scope, metric.as(isExponential ? MetricData.ExponentialHistogram : MetricData.Histogram), result.body)
     const kind = (rows[place + Row.Kind] as number) & ~(wasExponential | wasExplicit)
     rows[place + Row.Kind] = kind | (isExponential ? wasExponential : wasExplicit)
-    finish(at, place, timeMs, histogram.startMs || (request.seriesCreatedMs[series] as number) || startOfRow(place))
+    finish(at, place, timeMs, told?.startMs ?? (ownMs || startOfRow(place)))
     if (result.stale) {
       points.flags[at] = noRecordedValue
       ended(place)
@@ -212,6 +250,8 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
   }
 
   return {
+    starts,
+    before,
     order,
     sorted,
     series(request, series, place, context) {

@@ -12,7 +12,7 @@ import { kindOfMember } from './members.ts'
 import { MetricType, type WriteRequest } from './model.ts'
 import type { SourceParts } from './outputs.ts'
 import { boundOf, type Label, type Refusal, readLabels } from './series-labels.ts'
-import { hasFactor, isFresh, Kind, kindMask, type PrometheusState } from './state.ts'
+import { hasFactor, isProcessStart, Kind, kindMask, type PrometheusState } from './state.ts'
 import { targetOf } from './state-series.ts'
 import { Row } from './streams.ts'
 import { targetKey } from './targets.ts'
@@ -46,6 +46,8 @@ const badBound: Refusal = { reason: 'invalid_bound', why: 'its le or quantile is
 
 /** Labels that a series says about itself; of no stream. */
 const labelValue = (labels: readonly Label[], name: string): string | undefined => labels.find((label) => label[0] === name)?.[1]
+
+const processStart = 'process_start_time_seconds'
 
 const kinds: Readonly<Record<string, number>> = { target_info: Kind.TargetInfo, otel_scope_info: Kind.ScopeInfo }
 
@@ -98,7 +100,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
 
   const setKind = (at: number, kind: number): void => {
     const rows = streams.words
-    rows[at + Row.Kind] = kind | ((rows[at + Row.Kind] as number) & isFresh)
+    rows[at + Row.Kind] = kind | ((rows[at + Row.Kind] as number) & ~kindMask)
   }
 
   const sourceParts = (mapped: Mapped, labels: readonly Label[], tenant: string): SourceParts => {
@@ -124,7 +126,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     const rows = streams.words
     rows[at + Row.First] = source
     rows[at + Row.Second] = metric
-    setKind(at, Kind.Plain)
+    setKind(at, Kind.Plain | (resolved.family === processStart ? isProcessStart : 0))
     const bytes = encodeTextAttributes(mapped.attributes, attributeTag)
     if (bytes.length === 0 || streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes)) return at
     streams.remove(at)

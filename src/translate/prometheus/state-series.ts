@@ -4,7 +4,8 @@ import { toDouble } from '../../otlp/time.ts'
 import { createdRows } from './created.ts'
 import { staleHi, staleLo, type WriteRequest } from './model.ts'
 import { type Label, readLabels } from './series-labels.ts'
-import { Kind, kindMask, type PrometheusState } from './state.ts'
+import { tellStart } from './start-time.ts'
+import { isTold, Kind, kindMask, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
 import { targetKey } from './targets.ts'
 import type { WriteContext } from './write-context.ts'
@@ -50,6 +51,9 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
       for (const target of createdRows(streams, hash, names)) {
         rows[target + Row.StartHi] = (startMs / two32) | 0
         rows[target + Row.StartLo] = startMs | 0
+        rows[target + Row.Kind] = (rows[target + Row.Kind] as number) | isTold
+        const stream = state.starts.get(target)
+        if (stream !== undefined) tellStart(stream, startMs)
       }
     }
   }

@@ -16,6 +16,7 @@ import { createNames, type Names } from './names.ts'
 import { createOutputs, type Outputs } from './outputs.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import { defaultSeriesLimits, type SeriesLimits } from './series-labels.ts'
+import type { StreamStart } from './start-time.ts'
 import { createStreams, type Streams } from './streams.ts'
 import { createTargets, type Targets } from './targets.ts'
 import { createTypes, type Types } from './types.ts'
@@ -63,6 +64,11 @@ const nothing = new DataView(new ArrayBuffer(0))
 export const wasExponential = 0x800
 export const wasExplicit = 0x1000
 
+/** Its start was said by the sender, in a series of its own. */
+export const isTold = 0x2000
+/** Its values are `process_start_time_seconds`. */
+export const isProcessStart = 0x4000
+
 /** Exemplars that wait, of all streams, and of one. */
 const maxExemplars = 10_000
 
@@ -97,6 +103,8 @@ export interface PrometheusState {
   /** Factor of the values of a family's members. */
   readonly factors: Map<number, number>
   readonly families: FamilyOutputs
+  /** Of streams whose start an option decides, by place. */
+  readonly starts: Map<number, StreamStart>
   /** Keeps attributes that are too long for the arena. False when there are too many of them. */
   keepLarge(place: number, bytes: Uint8Array): boolean
   /** What was kept so; empty: nothing. */
@@ -137,13 +145,14 @@ export function createState(options: StateOptions): PrometheusState {
       state.families.release(words[place + 12] as number)
     } else if (kind === Kind.Created) state.createdNames.release(words[place + 12] as number)
     if (exemplars.has(place)) takeExemplars(place)
+    if (state.starts.size > 0) state.starts.delete(place)
     const kept = large.get(place)
     if (kept !== undefined) {
       largeBytes -= kept.byteLength
       large.delete(place)
     }
     words[place + 10] = 0
-    words[place + 11] = (words[place + 11] as number) & isFresh
+    words[place + 11] = (words[place + 11] as number) & (isFresh | isTold | wasExponential | wasExplicit)
   }
 
   const renew = (nowMs: number): void => {
@@ -202,6 +211,7 @@ export function createState(options: StateOptions): PrometheusState {
     },
     takeExemplars,
     factors: new Map(),
+    starts: new Map(),
     families: createFamilyOutputs((source) => state.outputs.sources.release(source)),
     keepLarge(place, bytes) {
       if (largeBytes + bytes.length > maxLargeBytes) return false
