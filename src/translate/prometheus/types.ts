@@ -125,6 +125,9 @@ const provisional: ReadonlySet<Reason> = new Set<Reason>(['h1', 'h4', 'h5', 'h6'
 const mayHaveMembers = (type: number | undefined): boolean =>
   type === undefined || type === MetricType.Unknown || type === MetricType.Histogram || type === MetricType.Summary
 
+/** The type out of a series' own metadata; numbers that are none: Unknown. */
+const declaredBy = ({ declared }: SeriesQuery): number => (wordOfType(declared) === 'unknown' ? MetricType.Unknown : declared)
+
 const judged = 1
 const described = 2
 
@@ -238,8 +241,9 @@ export function createTypes(options: TypesOptions): Types {
     const memory = byMemory(tenant, query)
     const { source } = memory
     if (overridden !== undefined) return { placed: overridden, why: 'override', source }
-    if (query.declared !== MetricType.Unknown) {
-      const placed = query.native ? placeNative(query, query.declared) : placeByType(query, query.declared, 'series')
+    const declared = declaredBy(query)
+    if (declared !== MetricType.Unknown) {
+      const placed = query.native ? placeNative(query, declared) : placeByType(query, declared, 'series')
       if (placed !== undefined) return { placed, why: 'metadata 2.0', source }
     }
     if (memory.placed !== undefined && source !== undefined) return { placed: memory.placed, why: metadataReason(source.version), source }
@@ -291,10 +295,11 @@ export function createTypes(options: TypesOptions): Types {
   }
 
   const learnOwn = (tenant: string, query: SeriesQuery, nowMs: number): boolean => {
-    if (query.declared === MetricType.Unknown) return false
-    const placed = query.native ? placeNative(query, query.declared) : placeByType(query, query.declared, 'series')
+    const declared = declaredBy(query)
+    if (declared === MetricType.Unknown) return false
+    const placed = query.native ? placeNative(query, declared) : placeByType(query, declared, 'series')
     if (placed === undefined || placed.badBound) return false
-    return say(tenant, familyOf(placed), query.declared, query.help ?? '', query.unit ?? '', 2, nowMs)
+    return say(tenant, familyOf(placed), declared, query.help ?? '', query.unit ?? '', 2, nowMs)
   }
 
   return {
@@ -309,7 +314,7 @@ export function createTypes(options: TypesOptions): Types {
       const family = placed.badBound || placed.special !== undefined ? undefined : families.use(tenant, placed.family)
       const text = ownText(query, source ?? family)
       if (family === undefined) return { ...placed, why, ...text, holdUntilMs: 0, switched: false }
-      family.used |= why === 'metadata 2.0' && query.declared !== MetricType.Unknown ? described : judged | described
+      family.used |= why === 'metadata 2.0' && declaredBy(query) !== MetricType.Unknown ? described : judged | described
       const [settled, reason, switched] = note(family, query, placed, why, nowMs)
       const untilMs = policy === 'hold' && provisional.has(reason) ? family.sinceMs + metadataWaitMs : 0
       return { ...settled, why: reason, ...text, holdUntilMs: untilMs > nowMs ? untilMs : 0, switched }
