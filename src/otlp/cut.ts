@@ -3,6 +3,7 @@
  * resource. See survey.ts for the messages.
  */
 
+import { cutMetric } from './cut-metric.ts'
 import type { ProtoReader } from './decode/reader.ts'
 import type { Signal } from './intake.ts'
 import { addBounds, type Chosen, headMost, Rebuilt, sizeOf } from './rebuild.ts'
@@ -25,7 +26,7 @@ export interface Slice {
 
 export interface Cut {
   readonly slices: readonly Slice[]
-  /** Items that are larger than a slice by themselves: they are in none. */
+  /** Spans, data points and log records that are larger than a slice by themselves: they are in none. */
   readonly tooLarge: number
 }
 
@@ -136,7 +137,7 @@ class SliceBuilder {
 
 /**
  * Cuts a request. One slice whose `data` is the request itself when it is small enough and belongs together; otherwise slices with memory of
- * their own, in the order of heaps and of what is in the request. Resources and scopes without an item are in none. Throws OB_DECODE_PROTO when it cannot be read.
+ * their own, in the order of heaps and of what is in the request; a metric larger than a slice is in several. Resources and scopes without an item are in none. Throws OB_DECODE_PROTO when it cannot be read.
  */
 export function cutRequest(signal: Signal, data: Uint8Array, options: CutOptions): Cut {
   const groups = groupsOf(new Survey(signal, data), data, options.heaps)
@@ -157,8 +158,13 @@ export function cutRequest(signal: Signal, data: Uint8Array, options: CutOptions
           building.set(item.class, (slice = new SliceBuilder(data, item.class)))
           cost = slice.cost(group, scope, item)
         }
-        if (slice.bytes === 0 && cost > options.maxBytes) tooLarge += item.items
-        else slice.add(group, scope, item, cost)
+        if (slice.bytes > 0 || cost <= options.maxBytes) slice.add(group, scope, item, cost)
+        else if (signal !== 'metrics') tooLarge += item.items
+        else {
+          const cut = cutMetric(data, group, scope, item, options.maxBytes)
+          for (const part of cut.parts) done.push({ heap: item.class, ...part })
+          tooLarge += cut.tooLarge
+        }
       }
     }
   }

@@ -8,6 +8,12 @@ export interface Chosen {
   readonly items: Bounds
 }
 
+/** A message that holds another one behind fields of its own. */
+export interface Level {
+  readonly tag: number
+  readonly head: Bounds
+}
+
 /** The most that tag and length of a field take. */
 export const headMost = 6
 
@@ -75,6 +81,23 @@ export class Rebuilt {
       this.copyAll(scope.head)
       this.copyAll(items)
     }
+  }
+
+  /** Messages inside of each other, the outermost first, and what the last one holds behind its head. */
+  nested(levels: readonly Level[], innermost: Bounds): void {
+    const heads: Uint8Array[] = []
+    let size = sizeOf(innermost)
+    for (const { tag, head: fields } of levels.toReversed()) {
+      size += sizeOf(fields)
+      const bytes = head(tag, size)
+      heads.push(bytes)
+      size += bytes.length
+    }
+    for (const { head: fields } of levels) {
+      this.#write(heads.pop() as Uint8Array)
+      this.copyAll(fields)
+    }
+    this.copyAll(innermost)
   }
 
   #write(bytes: Uint8Array): void {

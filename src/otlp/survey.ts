@@ -44,13 +44,13 @@ export type ClassOfItem = (reader: ProtoReader, end: number) => number
 
 const bytesOf = (field: number): number => (field << 3) | WireType.Bytes
 
-/** Tags, by what they mean in a request, a group, a scope. */
+/** Tags, by what they mean in a request, a group, a scope; in a metric its data, and in that a point. */
 export const groupTag = bytesOf(1)
 export const scopeTag = bytesOf(2)
 const resourceTag = bytesOf(1)
-const itemTag = bytesOf(2)
-const pointTag = bytesOf(1)
-const pointsTags: ReadonlySet<number> = new Set([5, 7, 9, 10, 11].map(bytesOf))
+export const itemTag = bytesOf(2)
+export const pointTag = bytesOf(1)
+export const pointsTags: ReadonlySet<number> = new Set([5, 7, 9, 10, 11].map(bytesOf))
 
 /**
  * Goes through a request field by field, and into a group when told to. Throws OB_DECODE_PROTO where it is cut off, or where a field that

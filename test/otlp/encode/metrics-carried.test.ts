@@ -4,12 +4,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cutRequest } from '../../../src/otlp/cut.ts'
 import { createInspector } from '../../../src/otlp/decode/inspect.ts'
-import { encodeResource } from '../../../src/otlp/encode/metric-parts.ts'
+import { encodeMetric, encodeResource, encodeScope, encodeTextAttributes } from '../../../src/otlp/encode/metric-parts.ts'
 import { encodeMetrics } from '../../../src/otlp/encode/metrics.ts'
 import { ReverseWriter } from '../../../src/otlp/encode/writer.ts'
 import { requestToJson } from '../../../src/otlp/json/to-json.ts'
 import { jsonToRequest } from '../../../src/otlp/json/to-proto.ts'
-import { type EncodedExemplar, type ExponentialBody, MetricData, MetricPoints } from '../../../src/otlp/metrics.ts'
+import { attributeTag, type EncodedExemplar, type ExponentialBody, MetricData, MetricPoints } from '../../../src/otlp/metrics.ts'
 import { createSplitter } from '../../../src/otlp/split.ts'
 import { arbitraryPoints, type PointsSpec, specToPlain, specToPoints } from '../../support/arbitrary-points.ts'
 import { officialDecode, type Plain } from '../../support/official-otlp.ts'
@@ -39,6 +39,14 @@ function flat(requests: readonly Uint8Array[]): string[] {
     .sort()
 }
 
+/** Points of the only metric kind in a request. */
+const flatPoints = (plain: Plain, key: string): Plain[] =>
+  listOf(plain, 'resourceMetrics').flatMap((group) =>
+    listOf(group, 'scopeMetrics').flatMap((scope) =>
+      listOf(scope, 'metrics').flatMap((metric) => listOf(metric[key] as Plain, 'dataPoints')),
+    ),
+  )
+
 const withService = (spec: PointsSpec): PointsSpec => ({
   ...spec,
   resources: spec.resources.map((attributes, i) => [...attributes, ['service.name', `service ${i}`]]),
@@ -64,18 +72,72 @@ describe('createInspector', () => {
 })
 
 describe('cutRequest', () => {
-  it('cuts between metrics, and loses and doubles no point', () => {
+  it('cuts between metrics and between points of a large one, and loses and doubles no point', () => {
     fc.assert(
-      fc.property(arbitraryPoints, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 3000, max: 30_000 }), (spec, heaps, maxBytes) => {
+      fc.property(arbitraryPoints, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 500, max: 30_000 }), (spec, heaps, maxBytes) => {
         const request = encode(spec)
         const { slices, tooLarge } = cutRequest('metrics', request, { heaps, maxBytes })
         const requests = slices.map(({ data }) => data)
         expect(slices.reduce((sum, { items }) => sum + items, tooLarge)).toBe(spec.points.length)
-        for (const { items, data } of slices) expect(flat([data])).toHaveLength(items)
+        for (const { items, data } of slices) {
+          expect(flat([data])).toHaveLength(items)
+          expect(data.length).toBeLessThanOrEqual(maxBytes)
+        }
         if (tooLarge === 0) expect(flat(requests)).toEqual(flat([request]))
       }),
-      { numRuns: 50 },
+      { numRuns: 150 },
     )
+  })
+
+  it.each([MetricData.Sum, MetricData.Gauge])(
+    'gives every part of a large metric (data %i) all that is said of it, points in their order',
+    (data) => {
+      const points = new MetricPoints()
+      const metric = encodeMetric({ name: 'up', description: 'is it', unit: 's', data, monotonic: true, metadata: [['a', 'b']] })
+      const other = encodeMetric({ name: 'other', description: '', unit: '', data, monotonic: true, metadata: [] })
+      const resource = encodeResource([['service.name', 'shop']])
+      const scope = encodeScope('scope', '1', [], 'https://schema')
+      for (let i = 0; i < 2002; i++) {
+        const at = points.add(resource, scope, i === 0 || i === 2001 ? other : metric, undefined)
+        points.timeLo[at] = i
+      }
+      const request = encodeMetrics(points, writer, 1000)
+      const { slices, tooLarge } = cutRequest('metrics', request, { heaps: 3, maxBytes: 4000 })
+      expect(tooLarge).toBe(0)
+      expect(slices.length).toBeGreaterThan(5)
+      expect(slices.length).toBeLessThan(Math.ceil((request.length / 4000) * 1.2))
+      for (const slice of slices) expect(slice.data.length).toBeLessThanOrEqual(4000)
+      const whole = decode(request)
+      const [group] = listOf(whole, 'resourceMetrics')
+      const [inScope] = listOf(group ?? {}, 'scopeMetrics')
+      const [, named] = listOf(inScope ?? {}, 'metrics')
+      const key = data === MetricData.Sum ? 'sum' : 'gauge'
+      const found = slices.slice(1).flatMap((slice) => {
+        const plain = decode(slice.data)
+        const dataPoints = flatPoints(plain, key)
+        const metricAgain = { ...named, [key]: { ...(named?.[key] as Plain), dataPoints } }
+        expect(plain).toEqual({ resourceMetrics: [{ ...group, scopeMetrics: [{ ...inScope, metrics: [metricAgain] }] }] })
+        return dataPoints
+      })
+      expect(flatPoints(decode(slices[0]?.data ?? new Uint8Array(0)), key)).toHaveLength(2)
+      expect(found.map(({ timeUnixNano }) => timeUnixNano)).toEqual(Array.from({ length: 2000 }, (_, i) => `${i + 1}`))
+    },
+  )
+
+  it('counts a point that no message can hold, and keeps its neighbours', () => {
+    const points = new MetricPoints()
+    const metric = encodeMetric({ name: 'up', description: '', unit: '', data: MetricData.Gauge, monotonic: false, metadata: [] })
+    const resource = encodeResource([])
+    const scope = encodeScope('scope', '', [], '')
+    for (let i = 0; i < 3; i++) {
+      const at = points.add(resource, scope, metric, undefined)
+      const list = encodeTextAttributes([['key', 'x'.repeat(i === 1 ? 1000 : 100)]], attributeTag)
+      points.attributes[at] = new DataView(list.buffer)
+      points.attributesEnd[at] = list.length
+    }
+    const { slices, tooLarge } = cutRequest('metrics', encodeMetrics(points, writer, 1000), { heaps: 1, maxBytes: 500 })
+    expect(tooLarge).toBe(1)
+    expect(slices.map(({ items }) => items)).toEqual([2])
   })
 })
 
