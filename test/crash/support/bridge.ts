@@ -24,11 +24,12 @@ export interface BridgePorts {
   readonly admin: number
 }
 
-/** One line of the books of a format that had items, summed from `/metrics`; `balance` is 0 when received + carried is all accounted for. */
+/** One line of the books of a format that had items, summed from `/metrics`; `balance` is 0 when received + carried + recovered is all accounted for. */
 export interface Books {
   readonly key: string
   readonly received: number
   readonly carried: number
+  readonly recovered: number
   readonly delivered: number
   readonly queued: number
   readonly consumed: number
@@ -36,6 +37,7 @@ export interface Books {
   readonly dropped: number
   readonly refused: number
   readonly elsewhere: number
+  readonly held: number
   readonly balance: number
 }
 
@@ -129,6 +131,7 @@ const seriesIn = (text: string): Series[] =>
 const bookNames = {
   received: 'otlp_bridge_received_items_total',
   carried: 'otlp_bridge_carried_items_total',
+  recovered: 'otlp_bridge_recovered_items_total',
   delivered: 'otlp_bridge_delivered_items_total',
   queued: 'otlp_bridge_queue_items',
   consumed: 'otlp_bridge_consumed_items_total',
@@ -136,6 +139,7 @@ const bookNames = {
   dropped: 'otlp_bridge_dropped_items_total',
   refused: 'otlp_bridge_refused_items_total',
   elsewhere: 'otlp_bridge_routed_elsewhere_items_total',
+  held: 'otlp_bridge_held_items',
 } as const
 
 const booksIn = (series: readonly Series[]): Books[] => {
@@ -150,6 +154,7 @@ const booksIn = (series: readonly Series[]): Books[] => {
       const line = {
         received: of('received'),
         carried: of('carried'),
+        recovered: of('recovered'),
         delivered: of('delivered'),
         queued: of('queued'),
         consumed: of('consumed'),
@@ -157,11 +162,13 @@ const booksIn = (series: readonly Series[]): Books[] => {
         dropped: of('dropped'),
         refused: of('refused'),
         elsewhere: of('elsewhere'),
+        held: of('held'),
       }
-      const right = line.delivered + line.queued + line.consumed + line.dead + line.dropped + line.refused + line.elsewhere
-      return { key, ...line, balance: line.received + line.carried - right }
+      const left = line.received + line.carried + line.recovered
+      const right = line.delivered + line.queued + line.consumed + line.dead + line.dropped + line.refused + line.elsewhere + line.held
+      return { key, ...line, balance: left - right }
     })
-    .filter((line) => line.received + line.carried > 0)
+    .filter((line) => line.received + line.carried + line.recovered > 0)
 }
 
 /** Clock ticks of `/proc/<pid>/stat`: 100 a second on every Linux that Node.js runs on. */
