@@ -141,6 +141,7 @@ export class Bench {
   readonly assembler: Assembler
   readonly points = new MetricPoints()
   nowMs = 1_700_000_000_000
+  private readonly retained = new Set<string>()
   private readonly names = new Map<string, readonly [number, number, number]>()
 
   constructor(options: Partial<AssembleOptions> = {}) {
@@ -158,9 +159,9 @@ export class Bench {
   }
 
   family(name = 'f', kind: number = FamilyKind.Unknown): number {
-    const known = this.assembler.known(...this.key(name))
     const id = this.assembler.family(...this.key(name))
-    if (known < 0) this.assembler.retain(id)
+    if (!this.retained.has(name)) this.assembler.retain(id)
+    this.retained.add(name)
     this.assembler.describe(id, kind, outputOf(name))
     return id
   }

@@ -53,7 +53,6 @@ export function createAssembler(options: AssembleOptions): Assembler {
   /** Samples that came when their group was on its way and, as it arrived, are late: of the next emission. */
   let strays = 0
   let toldMs = Number.NaN
-  let bornMs = 0
 
   const state: AssemblerState = {
     options,
@@ -63,12 +62,10 @@ export function createAssembler(options: AssembleOptions): Assembler {
     ready: [],
     decisions: [],
     nowMs: 0,
-    seconds: () => Math.floor((state.nowMs - bornMs) / 1000),
   }
 
   const tick = (nowMs: number): void => {
     if (nowMs > toldMs) state.nowMs += nowMs - toldMs
-    else if (Number.isNaN(toldMs)) bornMs = state.nowMs = nowMs
     toldMs = nowMs
   }
 
@@ -169,7 +166,8 @@ export function createAssembler(options: AssembleOptions): Assembler {
   const settle = (group: number): void => {
     const id = groups.family[group] as number
     const between = groups.between[group] as number
-    for (const token of groups.tokens[group] ?? []) token.open--
+    const tokens = groups.tokens[group]
+    if (tokens !== undefined) for (const token of tokens) token.open--
     held -= groups.received[group] as number
     families.markSent(id, groups.timeMs[group] as number)
     counts.late += between
@@ -230,7 +228,7 @@ export function createAssembler(options: AssembleOptions): Assembler {
       }
       if (families.nativeAt[id] !== 0) {
         tick(nowMs)
-        if (isShadowed(state, id, state.seconds())) {
+        if (isShadowed(state, id)) {
           counts.shadowed++
           return 'shadowed'
         }
@@ -261,7 +259,7 @@ export function createAssembler(options: AssembleOptions): Assembler {
     nativeSeen(a, b, c, nowMs) {
       if (!options.preferNative) return
       tick(nowMs)
-      families.nativeAt[makeFamily(a, b, c)] = state.seconds() + 1
+      families.nativeAt[makeFamily(a, b, c)] = Math.floor(state.nowMs / 1000) + 1
     },
     take(nowMs, points, all = false) {
       tick(nowMs)

@@ -35,10 +35,8 @@ export interface AssemblerState {
   /** Groups whose families have to be looked at by the next take. */
   readonly ready: number[]
   readonly decisions: Decision[]
-  /** The assembler's own time, ms: never goes back. */
+  /** The assembler's own time, ms since it was first told one: never goes back. */
   nowMs: number
-  /** The same in whole seconds since it was first told a time. */
-  seconds(): number
 }
 
 /** What an emission is made into. */

@@ -43,7 +43,7 @@ export class Families {
   traits = new Uint8Array(initial)
   /** Groups that are still sent without a decision, although `_sum` or `_count` came alone. */
   trials = new Uint8Array(initial)
-  /** When a native histogram of it was seen, whole seconds of the assembler's clock and 1; 0: never. */
+  /** When a native histogram of it was seen, whole seconds of the assembler's time and 1; 0: never. */
   nativeAt = new Int32Array(initial)
   /** Its first group in time, the one that was used last, and how many there are. −1: none. */
   first = new Int32Array(initial)

@@ -7,17 +7,30 @@ import type { Groups } from './group.ts'
 const nanosPerMs = 1_000_000
 const words: Words = { hi: 0, lo: 0 }
 
+/** Groups that are sent together have few times between them: the last one is remembered. */
+let lastMs = 0
+let lastHi = 0
+let lastLo = 0
+
 /** Sets the time of a point to that of its group, and the start, unless it is later than that. */
 export function pointTimes(groups: Groups, group: number, points: MetricPoints, at: number): void {
   const timeMs = groups.timeMs[group] as number
+  if (timeMs !== lastMs) {
+    toNanos(timeMs)
+    lastMs = timeMs
+    lastHi = words.hi
+    lastLo = words.lo
+  }
+  points.timeHi[at] = lastHi
+  points.timeLo[at] = lastLo
   const startMs = groups.startMs[group] as number
-  fromNumber(timeMs, words)
-  multiply(words.hi, words.lo, nanosPerMs, words)
-  points.timeHi[at] = words.hi
-  points.timeLo[at] = words.lo
   if (startMs <= 0 || startMs > timeMs) return
-  fromNumber(startMs, words)
-  multiply(words.hi, words.lo, nanosPerMs, words)
+  toNanos(startMs)
   points.startHi[at] = words.hi
   points.startLo[at] = words.lo
+}
+
+function toNanos(timeMs: number): void {
+  fromNumber(timeMs, words)
+  multiply(words.hi, words.lo, nanosPerMs, words)
 }

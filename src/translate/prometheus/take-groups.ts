@@ -17,9 +17,10 @@ export const mostTimes = 1024
 /** A native histogram counts for so many seconds. */
 const nativeSeconds = 600
 
-export const isShadowed = ({ families }: Pick<AssemblerState, 'families'>, id: number, nowSeconds: number): boolean => {
-  const seen = families.nativeAt[id] as number
-  return seen !== 0 && nowSeconds - (seen - 1) < nativeSeconds
+/** True when native histograms of a family have come lately. */
+export function isShadowed(state: AssemblerState, id: number): boolean {
+  const seen = state.families.nativeAt[id] as number
+  return seen !== 0 && state.nowMs / 1000 - (seen - 1) < nativeSeconds
 }
 
 export const createEmission = (turn: number, strays: number): OpenEmission => ({
@@ -144,7 +145,7 @@ function send(state: AssemblerState, group: number, outlet: Outlet): void {
   groups.soon.remove(group)
   emission.groups.push(group)
   emission.samples += groups.received[group] as number
-  if (isShadowed(state, id, state.seconds())) {
+  if (isShadowed(state, id)) {
     emission.shadowed += groups.received[group] as number
     return
   }
