@@ -41,6 +41,7 @@ const noCounts = (): AssemblerCounts => ({
 /** Creates an assembler without families. */
 export function createAssembler(options: AssembleOptions): Assembler {
   const { maxPending } = options
+  const reemits = options.late === 'reemit'
   const layouts = createLayouts()
   const families = new Families(layouts, maxPending)
   const groups = new Groups(layouts)
@@ -141,7 +142,7 @@ export function createAssembler(options: AssembleOptions): Assembler {
       counts.late++
       if (slot >= 0 && groups.slots.holds((groups.base[group] as number) + slot, hi, lo)) return 'late'
       reopen(group)
-    }
+    } else if (reemits && groups.is(group, GroupFlag.Again)) counts.late++
     if (slot < 0) {
       if (!groups.putExtra(group, bound, hi, lo)) return 'refused'
       if (member === Member.Quantile) families.set(groups.family[group] as number, Trait.Quantiles)
@@ -171,7 +172,7 @@ export function createAssembler(options: AssembleOptions): Assembler {
     held -= groups.received[group] as number
     families.markSent(id, groups.timeMs[group] as number)
     counts.late += between
-    if (options.late !== 'reemit' || (families.groups[id] as number) > mostKeptOfFamily) {
+    if (!reemits || (families.groups[id] as number) > mostKeptOfFamily) {
       strays += between
       close(group)
       return

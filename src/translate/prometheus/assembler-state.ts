@@ -3,7 +3,7 @@
 import type { MetricPoints } from '../../otlp/metrics.ts'
 import { type AssembleOptions, type Decision, type Emission, FamilyKind } from './assembler.ts'
 import type { Families } from './families.ts'
-import { GroupFlag, type Groups } from './group.ts'
+import { GroupFlag, GroupState, type Groups } from './group.ts'
 import type { Layout, Layouts } from './layout.ts'
 
 /** An emission, and what is counted when it is committed. */
@@ -59,10 +59,12 @@ export function makeReady({ groups, ready }: Pick<AssemblerState, 'groups' | 're
   ready.push(group)
 }
 
-/** Has a family looked at by the next take. Does nothing when it has no groups. */
+/** Has a family looked at by the next take. Does nothing when it has no groups that wait. */
 export function lookAt(state: AssemblerState, id: number): void {
-  const first = state.families.first[id] as number
-  if (first >= 0) makeReady(state, first)
+  const { groups } = state
+  let group = state.families.first[id] as number
+  while (group >= 0 && groups.state[group] !== GroupState.Waiting) group = groups.next[group] as number
+  if (group >= 0) makeReady(state, group)
 }
 
 /** Gives a family another layout. Its groups move to it when they are looked at. */

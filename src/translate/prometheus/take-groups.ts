@@ -153,7 +153,7 @@ function send(state: AssemblerState, group: number, outlet: Outlet): void {
   const isComplete = groups.isComplete(group)
   sendGroup(state, group, outlet, forced <= Force.Window)
   if (emission.points > before) {
-    if (isComplete && forced !== Force.Evicted) emission.emitted.complete++
+    if (isComplete) emission.emitted.complete++
     else if (forced === Force.Evicted) emission.emitted.evicted++
     else if (forced === Force.Shutdown) emission.emitted.shutdown++
     else emission.emitted.window++
