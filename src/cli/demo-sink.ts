@@ -1,36 +1,36 @@
-/** The OTLP endpoint inside the demo: takes traces over HTTP and remembers which spans it saw. */
+/** The OTLP endpoint inside the demo: takes traces and metrics over HTTP and remembers which items it saw. */
 
 import { createServer } from 'node:http'
-import { decodeTraces } from '../otlp/decode/traces.ts'
-import { spanIdToHex, traceIdToHex } from '../otlp/ids.ts'
+import type { Signal } from '../otlp/intake.ts'
+import { requestToJson } from '../otlp/json/to-json.ts'
+import { idsOf, type OtlpJson } from './fixtures.ts'
 
 export interface DemoSink {
   /** `http://127.0.0.1:PORT` */
   readonly endpoint: string
-  /** How often each span was seen, by `traceId/spanId` in hex. */
+  /** How often each item was seen, by {@link idsOf}. */
   readonly seen: ReadonlyMap<string, number>
   stop(): Promise<void>
 }
 
+const signals: ReadonlyMap<string, Signal> = new Map([
+  ['/v1/traces', 'traces'],
+  ['/v1/metrics', 'metrics'],
+])
+
 /** Starts on a free port of 127.0.0.1. */
 export async function startDemoSink(): Promise<DemoSink> {
   const seen = new Map<string, number>()
-  const take = (body: Uint8Array): void => {
-    for (const resource of decodeTraces(body).resourceSpans) {
-      for (const scope of resource.scopeSpans) {
-        for (const span of scope.spans) {
-          const id = `${traceIdToHex(span.trace0, span.trace1, span.trace2, span.trace3)}/${spanIdToHex(span.span0, span.span1)}`
-          seen.set(id, (seen.get(id) ?? 0) + 1)
-        }
-      }
-    }
+  const take = (signal: Signal, body: Uint8Array): void => {
+    for (const id of idsOf(JSON.parse(requestToJson(signal, body).toString()) as OtlpJson)) seen.set(id, (seen.get(id) ?? 0) + 1)
   }
   const server = createServer((request, response) => {
     const pieces: Buffer[] = []
     request.on('data', (piece: Buffer) => pieces.push(piece))
     request.on('end', () => {
-      if (request.method !== 'POST' || request.url !== '/v1/traces') return void response.writeHead(404).end()
-      take(Buffer.concat(pieces))
+      const signal = request.method === 'POST' ? signals.get(request.url ?? '') : undefined
+      if (signal === undefined) return void response.writeHead(404).end()
+      take(signal, Buffer.concat(pieces))
       response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end()
     })
   })

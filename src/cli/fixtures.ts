@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 
-/** One case: a request as a client sent it, and the spans that must arrive. */
+/** One case: a request as a client sent it, and what must arrive. */
 export interface Fixture {
   /** `zipkin/brave-6` */
   readonly name: string
@@ -16,8 +16,10 @@ export interface Fixture {
   readonly grpc: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  /** `traceId/spanId` in hex of every span in `out.json`. A shared span stands there twice. */
-  readonly spans: readonly string[]
+  /** Items in the request. */
+  readonly items: number
+  /** What names every item of `out.json`, see {@link idsOf}. A shared span stands there twice. */
+  readonly ids: readonly string[]
 }
 
 interface RequestFile {
@@ -26,10 +28,32 @@ interface RequestFile {
   readonly path?: string
   readonly grpc?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Absent: as many as stand in `out.json`. */
+  readonly items?: number
 }
 
-interface OutFile {
-  readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly { traceId: string; spanId: string }[] }[] }[]
+interface Points {
+  readonly dataPoints: readonly { readonly timeUnixNano: string }[]
+}
+
+type Metric = { readonly name: string } & { readonly [data in (typeof datas)[number]]?: Points }
+
+/** An OTLP request in JSON, as far as names of items go. */
+export interface OtlpJson {
+  readonly resourceSpans?: readonly { readonly scopeSpans: readonly { readonly spans: readonly { traceId: string; spanId: string }[] }[] }[]
+  readonly resourceMetrics?: readonly { readonly scopeMetrics: readonly { readonly metrics: readonly Metric[] }[] }[]
+}
+
+const datas = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const
+
+const pointsOf = (metric: Metric): string[] =>
+  datas.flatMap((data) => (metric[data]?.dataPoints ?? []).map(({ timeUnixNano }) => `${metric.name}@${timeUnixNano}`))
+
+/** `traceId/spanId` of every span, `metric@time` of every point. */
+export function idsOf({ resourceSpans = [], resourceMetrics = [] }: OtlpJson): string[] {
+  const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans))
+  const metrics = resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
+  return [...spans.map(({ traceId, spanId }) => `${traceId}/${spanId}`), ...metrics.flatMap(pointsOf)]
 }
 
 const folder = new URL('../../fixtures/', import.meta.url)
@@ -41,23 +65,22 @@ async function readFixture(format: string, name: string): Promise<Fixture> {
   const files = await readdir(at)
   const input = files.find((file) => file.startsWith('in.')) ?? 'in.bin'
   const request = (await readJson(new URL('request.json', at))) as RequestFile
-  const out = (await readJson(new URL('out.json', at))) as OutFile
+  const ids = idsOf((await readJson(new URL('out.json', at))) as OtlpJson)
   return {
     name: `${format}/${name}`,
-    format: request.format,
+    format: request.endpoint === 'prometheus' ? 'prometheus' : request.format,
     endpoint: request.endpoint,
     path: request.path,
     grpc: request.grpc,
     headers: request.headers ?? {},
     body: await readFile(new URL(input, at)),
-    spans: out.resourceSpans.flatMap((resource) =>
-      resource.scopeSpans.flatMap((scope) => scope.spans.map((span) => `${span.traceId}/${span.spanId}`)),
-    ),
+    items: request.items ?? ids.length,
+    ids,
   }
 }
 
-/** Reads every case below `zipkin` and `jaeger`, in the order of their names. */
-export async function readFixtures(formats: readonly string[] = ['zipkin', 'jaeger']): Promise<Fixture[]> {
+/** Reads every case below these folders, in the order of their names. */
+export async function readFixtures(formats: readonly string[] = ['zipkin', 'jaeger', 'prometheus']): Promise<Fixture[]> {
   const fixtures: Fixture[] = []
   for (const format of formats) {
     for (const name of (await readdir(new URL(`${format}/`, folder))).sort()) fixtures.push(await readFixture(format, name))

@@ -74,6 +74,8 @@ export function createEngine(deps: EngineDeps): Engine {
   const counters = createWriteCounters(deps.metrics, state)
   const due = new MetricPoints()
   let heldSamples = 0
+  /** What an endpoint before this one held, and left in the queue: the books know it. */
+  let left = held.value
 
   const hold = (samples: number): void => {
     heldSamples += samples
@@ -236,7 +238,11 @@ export function createEngine(deps: EngineDeps): Engine {
     const token: KeepToken = { open: 0 }
     waiting(outcome, token)
     const again = { ...bodyOf(outcome, keep.version, keep.tenant, body, noBody), keep: undefined, received: 0 }
-    books.recovered.value += outcome.receivedFloats + outcome.receivedHistograms
+    const samples = outcome.receivedFloats + outcome.receivedHistograms
+    const known = Math.min(left, samples)
+    left -= known
+    held.value -= known
+    books.recovered.value += samples - known
     journal.stored(id, token)
     const emitted = groupsOf(again.emission)
     const marker =

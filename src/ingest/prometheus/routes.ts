@@ -155,7 +155,9 @@ function createOnDemand(parts: PrometheusParts, free: Promise<void> | undefined,
     /** Of a request, which is counted here when there is nobody else to do it. */
     ready(version: Version): Promise<void> | undefined {
       if (opened !== undefined) return undefined
-      return get().catch((error) => {
+      // While the store cannot be read there is no end to it: the sender is told so, and comes back.
+      const refusal = deps.intake.refusal()
+      return (refusal === undefined ? get() : Promise.reject(refusal)).catch((error) => {
         const books = createRequestBooks(`remote-write-${version}`, 'http', deps)
         books.arrived(0)
         books.refused(asBridgeError(error))
@@ -168,8 +170,8 @@ function createOnDemand(parts: PrometheusParts, free: Promise<void> | undefined,
     },
     async openIfNeeded(): Promise<void> {
       try {
-        // One that comes after another in the same process finds nothing: that one has sent it.
-        if (free !== undefined || (await parts.waits?.()) !== true || stopped) return
+        await Promise.race([free, stopping.promise])
+        if (stopped || (await parts.waits?.()) !== true || stopped) return
         if (opened === undefined) await get()
       } catch {
         // Said in the log and by `trouble`; the first request tries again.
@@ -184,7 +186,11 @@ function createOnDemand(parts: PrometheusParts, free: Promise<void> | undefined,
     async stop(leftMs: () => number): Promise<void> {
       stopped = true
       stopping.resolve()
-      await opening?.catch(() => {})
+      // A store that cannot be read holds it up for as long as that lasts.
+      const { promise: late, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, leftMs())
+      await Promise.race([opening?.catch(() => {}), late])
+      clearTimeout(timer)
       await opened?.remote.stop(leftMs())
     },
   }
