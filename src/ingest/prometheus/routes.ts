@@ -28,6 +28,9 @@ export interface PrometheusParts {
   waits?(): Promise<boolean>
 }
 
+/** How long a request waits for what takes it, while nothing can be stored. */
+const patienceMs = 2000
+
 /** By listener: resolves when what it remembers is saved, and the next one may read it. */
 const ended = new WeakMap<Listener, Promise<void>>()
 
@@ -151,13 +154,21 @@ function createOnDemand(parts: PrometheusParts, free: Promise<void> | undefined,
     return opening
   }
 
+  /** While the store cannot be read there is no end to opening: the sender is told so, and comes back. */
+  const unreadable = (): Promise<never> =>
+    new Promise((_resolve, reject) => {
+      const timer = setTimeout(() => {
+        const refusal = deps.intake.refusal()
+        if (refusal !== undefined) reject(refusal)
+      }, patienceMs)
+      timer.unref()
+    })
+
   return {
     /** Of a request, which is counted here when there is nobody else to do it. */
     ready(version: Version): Promise<void> | undefined {
       if (opened !== undefined) return undefined
-      // While the store cannot be read there is no end to it: the sender is told so, and comes back.
-      const refusal = deps.intake.refusal()
-      return (refusal === undefined ? get() : Promise.reject(refusal)).catch((error) => {
+      return Promise.race([get(), unreadable()]).catch((error) => {
         const books = createRequestBooks(`remote-write-${version}`, 'http', deps)
         books.arrived(0)
         books.refused(asBridgeError(error))

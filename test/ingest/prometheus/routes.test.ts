@@ -63,7 +63,6 @@ const receiver = (version: Version, tenant: string): WriteReceiver => {
 const createRemote = (): RemoteWrite => ({
   receiver,
   trouble: () => ['a part of it'],
-  warnings: () => [],
   warnings: () => ['look at it'],
   types: (query) => ({ asked: query }),
   async stop() {
