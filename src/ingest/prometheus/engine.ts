@@ -255,7 +255,10 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     translate(version, body, wire, tenant) {
       decode(version, body)
-      return bodyOf(translator.translate(request, { tenant, nowMs: deps.nowMs() }), version, tenant, body, wire)
+      const translated = bodyOf(translator.translate(request, { tenant, nowMs: deps.nowMs() }), version, tenant, body, wire)
+      // Up to 128 MiB that nobody needs any more.
+      request.body = noBody
+      return translated
     },
     put,
     flush,

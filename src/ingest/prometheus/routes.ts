@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { BridgeError } from '../../errors.ts'
+import { type Cell, cappedValues } from '../../telemetry/metrics.ts'
 import type { AdapterDeps, Listener } from '../adapter.ts'
 import { type BodyRoute, pathOf } from '../exchange.ts'
 import { replyText, startHttp } from '../http.ts'
@@ -48,6 +49,7 @@ export async function startPrometheus(
   const remote = createOnDemand(parts, free, deps)
   const versionOf = createVersions()
   const logMismatch = createMismatchLog(deps.log)
+  const answered = createAnswers(deps)
 
   const bodyRoute = (path: string): BodyRoute => {
     const tenantOf = createTenantReader(path, config.limits.tenant)
@@ -70,9 +72,11 @@ export async function startPrometheus(
       decode: (body) => remote.opened().decode(body),
       accepted(request, response, receipt: WriteReceipt) {
         replyReceipt(response, readVersion(request) ?? 1, receipt)
+        answered(readVersion(request), tenantOf(request), response.statusCode)
       },
       refused(request, response, error, plain, translated) {
         replyError(request, response, readVersion(request), error, plain !== undefined || translated, config.whenFull)
+        answered(readVersion(request), tenantOf(request), response.statusCode)
       },
     }
   }
@@ -119,6 +123,24 @@ export async function startPrometheus(
   }
   ended.set(listener, end)
   return listener
+}
+
+/** Counts answers by version of the message, tenant and status. */
+function createAnswers({ metrics }: Pick<AdapterDeps, 'metrics'>): (version: Version | undefined, tenant: unknown, status: number) => void {
+  const cells = new Map<string, Cell>()
+  return (version, tenant, status) => {
+    const message = version === undefined ? 'unknown' : `${version}.0`
+    const name = typeof tenant === 'string' ? tenant : ''
+    const key = `${message} ${status} ${name}`
+    let cell = cells.get(key)
+    if (cell === undefined) {
+      // Tenants are names that senders make up; the metric keeps a cap of its own.
+      if (cells.size > 2 * cappedValues) cells.clear()
+      const labels = { message, code: String(status), tenant: name }
+      cells.set(key, (cell = metrics.counter('otlp_bridge_prometheus_requests_total', labels)))
+    }
+    cell.value++
+  }
 }
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
