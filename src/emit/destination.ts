@@ -203,7 +203,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     watch.moved()
     // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
     // After a failed try a dying connection may still hold the memory.
-    void lane.settle(batches, !repeats)
+    void lane.settle(batches, !repeats, rejected)
   }
 
   const over = AbortSignal.any([cut.signal, leaving.signal])

@@ -111,7 +111,7 @@ function createSignalRouter(destinations: readonly RoutedDestination[], signal: 
     if (parts.length === 1) return [{ batch, lanes: lanes[only.class] as readonly number[] }]
     const { format } = batch
     return parts.map(({ class: ofClass, items, data }) => ({
-      batch: { format, signal, items, data },
+      batch: { format, signal, items, data, onRejected: batch.onRejected },
       lanes: lanes[ofClass] as readonly number[],
     }))
   }

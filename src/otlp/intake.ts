@@ -14,6 +14,11 @@ export interface EncodedBatch {
   /** Spans, data points or log records in `data`. */
   readonly items: number
   readonly data: Uint8Array
+  /**
+   * With `ack: forwarded`: called before `put` resolves when an endpoint took the request but not all of it. How many of these items it left
+   * out; where several batches went in one request, all of its own that can be.
+   */
+  readonly onRejected?: ((items: number) => void) | undefined
 }
 
 /** Something an earlier run kept and did not let go of. */

@@ -186,11 +186,13 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
       return forwarded.bytes
     },
     take,
-    settle(batches, memoryIsFree = false) {
+    settle(batches, memoryIsFree = false, rejected = 0) {
       let stored = false
+      let rest = rejected
       for (const entry of landed(batches)) {
         gone(entry, memoryIsFree)
-        entry.forwarded?.delivered(accounts, entry)
+        entry.forwarded?.delivered(Math.min(rest, entry.items))
+        rest -= Math.min(rest, entry.items)
         if (!entry.stored) continue
         writer.remove(entry)
         stored = true

@@ -294,7 +294,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     const bytes = dealt.bytes + (keep?.data.byteLength ?? 0)
     if (batches.length === 0 && keep === undefined) return Promise.resolve()
     if (ack === 'forwarded') {
-      const done = forwardDeal(dealt)
+      const done = forwardDeal(dealt, parts)
       for (const { places } of batches) for (const { lane, entry } of places) lane.forward(entry)
       return done
     }

@@ -6,8 +6,8 @@
 import type { Accounts, Held } from './accounts.ts'
 
 export interface Forwarding {
-  /** The endpoint of this lane has the batch. */
-  delivered(accounts: Accounts, batch: Held): void
+  /** The endpoint of this lane has the batch, but for so many items of it that it left out. */
+  delivered(rejected: number): void
   /** It will not: refused for good, or the bridge stops. */
   failed(accounts: Accounts, batch: Held, error: Error): void
 }
@@ -20,13 +20,17 @@ interface Share {
 /**
  * @param shares every batch in every lane
  * @param undo takes back what was counted beside them; called at the first failure
+ * @param onRejected called before `done` resolves when a destination left something out
  */
 export function createForwarding(
   shares: readonly Share[],
   undo: () => void,
+  onRejected: (items: number) => void = () => {},
 ): { readonly done: Promise<void>; readonly forwarding: Forwarding } {
   let left = shares.length
   let failure: Error | undefined
+  /** Of the destination that left out the most. */
+  let rejected = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const carried = ({ accounts, batch }: Share, sign: 1 | -1): void => {
     accounts.books(batch).carried.value += sign * batch.items
@@ -34,9 +38,12 @@ export function createForwarding(
   return {
     done: promise,
     forwarding: {
-      delivered() {
+      delivered(items) {
         left--
-        if (left === 0 && failure === undefined) resolve()
+        rejected = Math.max(rejected, items)
+        if (left > 0 || failure !== undefined) return
+        if (rejected > 0) onRejected(rejected)
+        resolve()
       },
       failed(accounts, batch, error) {
         left--

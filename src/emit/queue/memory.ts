@@ -79,8 +79,12 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
       for (const entry of taken) underWay.set(entry.id, entry)
       return taken.map(asQueued)
     },
-    async settle(batches, memoryIsFree = false) {
-      for (const entry of takeAway(batches, memoryIsFree)) entry.forwarded?.delivered(accounts, entry)
+    async settle(batches, memoryIsFree = false, rejected = 0) {
+      let rest = rejected
+      for (const entry of takeAway(batches, memoryIsFree)) {
+        entry.forwarded?.delivered(Math.min(rest, entry.items))
+        rest -= Math.min(rest, entry.items)
+      }
     },
     release(batches) {
       for (const { id } of batches) {
@@ -145,7 +149,7 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     const refused = closed ? stoppingError() : fullLane(lanes, parts, maxSize)
     if (refused !== undefined) return Promise.reject(refused)
     const dealt = deal(lanes, parts, { metrics, nowMs: nowMs(), stored: false, nextId: () => ++lastId })
-    const done = ack === 'memory' || dealt.batches.length === 0 ? Promise.resolve() : forwardDeal(dealt)
+    const done = ack === 'memory' || dealt.batches.length === 0 ? Promise.resolve() : forwardDeal(dealt, parts)
     for (const { places } of dealt.batches) for (const { lane, entry } of places) lane.add(entry)
     return done
   }

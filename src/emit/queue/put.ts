@@ -131,9 +131,9 @@ export function deal<L extends OpenLane>(lanes: readonly L[], parts: readonly Ro
 }
 
 /** Lets the entries of a deal report to who waits for all endpoints; resolves and rejects as they do. */
-export function forwardDeal<L extends OpenLane>({ batches, undo }: Deal<L>): Promise<void> {
+export function forwardDeal<L extends OpenLane>({ batches, undo }: Deal<L>, parts: readonly RoutedBatch[]): Promise<void> {
   const shares = batches.flatMap(({ places }) => places.map(({ lane, entry }) => ({ accounts: lane.accounts, batch: entry })))
-  const { done, forwarding } = createForwarding(shares, undo ?? (() => {}))
+  const { done, forwarding } = createForwarding(shares, undo ?? (() => {}), parts[0]?.batch.onRejected)
   for (const { batch } of shares) batch.forwarded = forwarding
   return done
 }

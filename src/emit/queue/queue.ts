@@ -102,9 +102,10 @@ export interface Lane {
   take(limits: TakeLimits): Promise<readonly QueuedBatch[]>
   /**
    * The endpoint has them: remove. Resolves when the removal is stored; never rejects, a removal that fails is tried again.
+   * @param rejected items of these that the endpoint left out
    * @param memoryIsFree nobody reads their data any more: it is used again once all lanes are done with it. Default: false
    */
-  settle(batches: readonly QueuedBatch[], memoryIsFree?: boolean): Promise<void>
+  settle(batches: readonly QueuedBatch[], memoryIsFree?: boolean, rejected?: number): Promise<void>
   /** Not sent: they wait again, in their old place. */
   release(batches: readonly QueuedBatch[]): void
   /** Refused for good: to the dead letters, in one transaction with the removal. Never rejects. */

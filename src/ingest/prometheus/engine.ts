@@ -167,23 +167,47 @@ export function createEngine(deps: EngineDeps): Engine {
     journal.settle()
   }
 
+  /** A put that failed: what was assembled waits again, unless it can never be taken. */
+  const takeBack = (emission: Emission | undefined, error: BridgeError): void => {
+    if (emission === undefined) return
+    if (error.retry === 'never') {
+      assembler.commit(emission)
+      journal.settle()
+      return void (items.lost(reasonOf(error.code)).value += emission.points)
+    }
+    bookEmission(emission, -1)
+    assembler.rollback(emission)
+  }
+
   const put = async (body: WriteBody): Promise<WriteReceipt> => {
     book(body)
-    const { emission } = body
+    const { emission, receipt } = body
+    let rejected = 0
     try {
       if (body.full > 0) throw new BridgeError('OB_QUEUE_FULL', fullMessage, { retryAfterSeconds: fullRetrySeconds })
-      await send(body.items === 0 ? undefined : batchOf(formatName, body.items, body.data, 'metrics'), body.keep, emission)
+      const batch = { ...batchOf(formatName, body.items, body.data, 'metrics'), onRejected: (count: number) => void (rejected = count) }
+      await send(body.items === 0 ? undefined : batch, body.keep, emission)
     } catch (error) {
-      if (emission !== undefined) {
-        bookEmission(emission, -1)
-        assembler.rollback(emission)
-      }
-      translator.forget(body.touched)
       const known = asBridgeError(error)
+      takeBack(emission, known)
+      translator.forget(body.touched)
       items.lost(reasonOf(known.code)).value += body.items - (emission?.points ?? 0) + body.full
       throw known
     }
-    return body.receipt
+    if (rejected === 0) return receipt
+    const samples = Math.min(rejected, receipt.samples)
+    const histograms = Math.min(rejected - samples, receipt.histograms)
+    return {
+      ...receipt,
+      items: receipt.items - samples - histograms,
+      rejected: receipt.rejected + rejected,
+      samples: receipt.samples - samples,
+      histograms: receipt.histograms - histograms,
+      reasons: [
+        ...receipt.reasons,
+        { reason: 'endpoint_rejected', count: rejected, example: 'the endpoint took the request without them' },
+      ],
+    }
   }
 
   const bodyOf = (outcome: WriteOutcome, version: 1 | 2, tenant: string, source: Uint8Array, wire: Uint8Array): WriteBody => ({
@@ -222,9 +246,10 @@ export function createEngine(deps: EngineDeps): Engine {
     try {
       await send(emission.points === 0 ? undefined : batchOf(formatName, emission.points, data, 'metrics'), keep, emission)
     } catch (error) {
-      bookEmission(emission, -1)
-      assembler.rollback(emission)
-      throw error
+      const known = asBridgeError(error)
+      takeBack(emission, known)
+      if (known.retry !== 'never') throw known
+      deps.log.error({ points: emission.points, error: known.message }, 'histograms that were put together cannot be taken')
     }
     if (all) await flush(true)
   }
