@@ -14,7 +14,17 @@ import { ProtoReader } from '../../otlp/decode/reader.ts'
 import { SeriesFault, type WriteRequest } from '../../translate/prometheus/model.ts'
 import { readHistogram } from './decode-histogram.ts'
 import { tooMany, type WriteLimits } from './decode-limits.ts'
-import { checkLabels, countItem, leaveOut, noteExemplar, readExemplars, readSample, skipUnknown, Tally } from './decode-wire.ts'
+import {
+  checkLabels,
+  checkMessage,
+  countItem,
+  leaveOut,
+  noteExemplar,
+  readExemplars,
+  readSample,
+  skipUnknown,
+  Tally,
+} from './decode-wire.ts'
 
 const knownOfRequest = 0b1010
 const knownOfSeries = 0b11110
@@ -39,6 +49,7 @@ export function decodeWriteV1(body: Uint8Array, limits: WriteLimits, into: Write
     else if (tag === 0x1a) readMetadata(reader, tally, into)
     else skipUnknown(reader, tag, knownOfRequest, tally)
   }
+  checkMessage(tally, into.seriesCount + into.metadata.length > 0, '1.0')
   if (into.exemplarCount > 0) readExemplars(reader, readExemplarLabel, tally, into)
 }
 

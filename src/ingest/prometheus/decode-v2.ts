@@ -18,6 +18,7 @@ import { tooMany, type WriteLimits } from './decode-limits.ts'
 import {
   badSymbols,
   checkLabels,
+  checkMessage,
   leaveOut,
   noteExemplar,
   readExemplars,
@@ -56,6 +57,7 @@ export function decodeWriteV2(body: Uint8Array, limits: WriteLimits, into: Write
       reader.at = end
     } else skipUnknown(reader, tag, knownOfRequest, tally)
   }
+  checkMessage(tally, into.seriesCount + into.symbolCount > 0, '2.0')
   if (into.exemplarCount > 0) readExemplars(reader, readExemplarLabels, tally, into)
   checkSymbols(tally, into)
 }

@@ -78,6 +78,16 @@ export function readMillis(reader: ProtoReader): number {
 export const badSymbols = (cause: string): BridgeError =>
   new BridgeError('OB_DECODE_SYMBOLS', `cannot read a remote-write request: ${cause}`)
 
+/**
+ * Refuses a body that has fields, and none of those that the message has: it is the message of another version, and nobody would hear that all
+ * of it was skipped. @param has whether anything was read
+ */
+export function checkMessage(tally: Tally, has: boolean, version: string): void {
+  if (has || tally.unknownFields === 0) return
+  const cause = `its Content-Type means ${version}, and it has none of the fields of that`
+  throw new BridgeError('OB_DECODE_PROTO', `cannot read a remote-write request: ${cause}`)
+}
+
 /** Room for one thing more that counts as a sample. */
 export function countItem(reader: ProtoReader, tally: Tally, into: WriteRequest): void {
   const count = into.sampleCount + into.exemplarCount + into.histograms.length + into.metadata.length

@@ -18,6 +18,7 @@ export interface Ports {
   readonly sampling: number
   readonly otlpHttp: number
   readonly otlpGrpc: number
+  readonly prometheus: number
   readonly compact: number
   readonly binary: number
   readonly agentZipkin: number
@@ -60,6 +61,7 @@ const sections: readonly (readonly [keyof Ports, string, string])[] = [
   ['sampling', 'ingest.jaeger.sampling', 'http'],
   ['otlpHttp', 'ingest.otlp.http', 'http'],
   ['otlpGrpc', 'ingest.otlp.grpc', 'grpc'],
+  ['prometheus', 'ingest.prometheus', 'http'],
   ['compact', 'ingest.jaeger.compact', 'udp'],
   ['binary', 'ingest.jaeger.binary', 'udp'],
   ['agentZipkin', 'ingest.jaeger.zipkin', 'udp'],

@@ -11,6 +11,8 @@ export interface Sink {
   readonly url: string
   /** How often a span of each name arrived. */
   readonly names: Map<string, number>
+  /** How many data points of each metric arrived. */
+  readonly points: Map<string, number>
   /** Spans, data points and log records in all. */
   count(): number
   /** Bodies that the official messages could not decode. */
@@ -22,27 +24,43 @@ interface Points {
   readonly dataPoints?: readonly unknown[]
 }
 
+/** A metric: its name, and its points under what they are. */
+type Metric = { readonly name?: string } & Readonly<Record<string, Points | string | undefined>>
+
 interface Decoded {
   readonly resourceSpans?: readonly { readonly scopeSpans?: readonly { readonly spans?: readonly { readonly name?: string }[] }[] }[]
   readonly resourceMetrics?: readonly {
-    readonly scopeMetrics?: readonly { readonly metrics?: readonly Readonly<Record<string, Points>>[] }[]
+    readonly scopeMetrics?: readonly { readonly metrics?: readonly Metric[] }[]
   }[]
   readonly resourceLogs?: readonly { readonly scopeLogs?: readonly { readonly logRecords?: readonly unknown[] }[] }[]
 }
 
 const signalOf = (path = ''): Signal => (path.endsWith('/v1/metrics') ? 'metrics' : path.endsWith('/v1/logs') ? 'logs' : 'traces')
 
-/** Data points and log records. */
-function othersIn({ resourceMetrics = [], resourceLogs = [] }: Decoded): number {
-  const metrics = resourceMetrics.flatMap(({ scopeMetrics = [] }) => scopeMetrics.flatMap(({ metrics: all = [] }) => all))
-  const points = metrics.flatMap((one) => Object.values(one).map((kind) => kind.dataPoints?.length ?? 0))
-  const records = resourceLogs.flatMap(({ scopeLogs = [] }) => scopeLogs.map(({ logRecords = [] }) => logRecords.length))
-  return [...points, ...records].reduce((sum, one) => sum + one, 0)
+const pointsOf = (metric: Metric): number =>
+  Object.values(metric).reduce<number>((sum, kind) => sum + (typeof kind === 'object' ? (kind.dataPoints?.length ?? 0) : 0), 0)
+
+const addTo = (counts: Map<string, number>, name: string, count: number): void => void counts.set(name, (counts.get(name) ?? 0) + count)
+
+/** Data points and log records; notes the former. */
+function othersIn({ resourceMetrics = [], resourceLogs = [] }: Decoded, points: Map<string, number>): number {
+  let sum = 0
+  for (const { scopeMetrics = [] } of resourceMetrics) {
+    for (const { metrics = [] } of scopeMetrics) {
+      for (const metric of metrics) {
+        sum += pointsOf(metric)
+        addTo(points, metric.name ?? '', pointsOf(metric))
+      }
+    }
+  }
+  for (const { scopeLogs = [] } of resourceLogs) for (const { logRecords = [] } of scopeLogs) sum += logRecords.length
+  return sum
 }
 
 /** Starts it on a free port of 127.0.0.1. */
 export async function startSink(): Promise<Sink> {
   const names = new Map<string, number>()
+  const points = new Map<string, number>()
   const faults: string[] = []
   let others = 0
   const server = createServer((request, response) => {
@@ -51,10 +69,10 @@ export async function startSink(): Promise<Sink> {
     request.on('end', () => {
       try {
         const decoded = officialDecode(Buffer.concat(parts), signalOf(request.url)) as Decoded
-        others += othersIn(decoded)
+        others += othersIn(decoded, points)
         const { resourceSpans = [] } = decoded
         for (const { scopeSpans = [] } of resourceSpans) {
-          for (const { spans = [] } of scopeSpans) for (const { name = '' } of spans) names.set(name, (names.get(name) ?? 0) + 1)
+          for (const { spans = [] } of scopeSpans) for (const { name = '' } of spans) addTo(names, name, 1)
         }
       } catch (error) {
         faults.push(String(error))
@@ -67,6 +85,7 @@ export async function startSink(): Promise<Sink> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     names,
+    points,
     count: () => [...names.values()].reduce((sum, one) => sum + one, others),
     faults,
     async close() {

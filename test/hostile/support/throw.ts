@@ -19,7 +19,7 @@ export async function eventually(ask: () => boolean | Promise<boolean>, limitMs 
 }
 
 /** Sum of a counter over all series with this reason. */
-function countOf(metrics: ReadonlyMap<string, number>, reason: string): number {
+export function countOf(metrics: ReadonlyMap<string, number>, reason: string): number {
   let sum = 0
   for (const [series, value] of metrics) {
     if (/^otlp_bridge_(refused|dropped)_/.test(series) && series.includes(`reason="${reason}"`)) sum += value

@@ -86,9 +86,11 @@ describe.each(versions)('decodeWriteV%i', (version) => {
     expect([...codes].filter((code) => !['no error', 'OB_DECODE_PROTO', 'OB_DECODE_SYMBOLS'].includes(code))).toEqual([])
   })
 
-  it('finds nothing in a request of the other version', () => {
+  it('refuses a request of the other version, of which it would skip everything', () => {
     const other = version === 1 ? 2 : 1
-    expect(decoded(version, encodeWrite(other, smallWrite[other]))).toEqual({ version, series: [], metadata: [] })
+    expect(() => decoded(version, encodeWrite(other, smallWrite[other]))).toThrow(
+      `its Content-Type means ${version}.0, and it has none of the fields of that`,
+    )
   })
 
   it('reads an empty body as a request without series', () => {
