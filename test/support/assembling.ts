@@ -186,3 +186,29 @@ export class Bench {
     return plainPoints(this.points)
   }
 }
+
+export type Members = Partial<Record<Name, Value>>
+
+/** All members of a histogram at one time, and the same some time later. */
+export const first: Members = { 'le=0.1': 3, 'le=0.5': 10, 'le=1': 12, 'le=+Inf': 15, sum: 9.5, count: 15 }
+export const second: Members = { 'le=0.1': 4, 'le=0.5': 11, 'le=1': 13, 'le=+Inf': 17, sum: 11, count: 17 }
+
+/** The point of {@link first}, of family `f`; fields that are undefined are not there. */
+export const pointOf = (timeMs: number, more: Record<string, unknown> = {}): object => {
+  const point = { metric: 'histogram', family: 'f', timeMs, count: 15, sum: 9.5, bounds: [0.1, 0.5, 1], counts: [3, 7, 2, 3], ...more }
+  return Object.fromEntries(Object.entries(point).filter(([, value]) => value !== undefined))
+}
+
+export const without = (members: Members, ...names: Name[]): Members =>
+  Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name as Name)))
+
+/** A bench with a family `f` whose layout is known from a group at this time. */
+export function knownFamily(timeMs: number, options: Partial<AssembleOptions> = {}, members = first): { bench: Bench; id: number } {
+  const bench = new Bench(options)
+  const id = bench.family()
+  bench.addAll(id, timeMs, members)
+  if (bench.after(10_000).length !== 1) throw new Error('the first group has to give one point')
+  bench.assembler.counts()
+  bench.assembler.decisions()
+  return { bench, id }
+}

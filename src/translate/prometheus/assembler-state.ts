@@ -1,7 +1,7 @@
 /** What the parts of the assembler share, and how its families change: their kind, their layout. */
 
 import type { MetricPoints } from '../../otlp/metrics.ts'
-import { type AssembleOptions, type Decision, type Emission, FamilyKind } from './assembler.ts'
+import { type AssembleOptions, type AssemblerCounts, type Decision, type Emission, FamilyKind } from './assembler.ts'
 import type { Families } from './families.ts'
 import { GroupFlag, GroupState, type Groups } from './group.ts'
 import type { Layout, Layouts } from './layout.ts'
@@ -35,6 +35,16 @@ export interface AssemblerState {
   /** Groups whose families have to be looked at by the next take. */
   readonly ready: number[]
   readonly decisions: Decision[]
+  counts: AssemblerCounts
+  /** The next take. */
+  turn: number
+  /** Groups that wait, and those that are kept for corrections. */
+  waiting: number
+  kept: number
+  /** Samples in groups. */
+  held: number
+  /** Of them, those that came when their group was on its way and are late as it arrived: of the next emission. */
+  strays: number
   /** The assembler's own time, ms since it was first told one: never goes back. */
   nowMs: number
 }
@@ -46,6 +56,15 @@ export interface Outlet {
 }
 
 const mostDecisions = 10_000
+
+export const noCounts = (): AssemblerCounts => ({
+  emitted: { complete: 0, window: 0, evicted: 0, shutdown: 0 },
+  incomplete: {},
+  partial: 0,
+  late: 0,
+  nonmonotonic: 0,
+  shadowed: 0,
+})
 
 /** Counts that a group lacks something. */
 export function countMissing({ missing }: OpenEmission, member: string): void {

@@ -1,40 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { MetricPoints } from '../../../src/otlp/metrics.ts'
-import { FamilyKind } from '../../../src/translate/prometheus/assembler.ts'
-import { Bench, exemplarOf, type Name, plainPoints, stale, type Value } from '../../support/assembling.ts'
+import { type AssembleOptions, FamilyKind } from '../../../src/translate/prometheus/assembler.ts'
+import {
+  Bench,
+  exemplarOf,
+  first,
+  knownFamily,
+  type Members,
+  type Name,
+  plainPoints,
+  pointOf,
+  second,
+  stale,
+  type Value,
+  without,
+} from '../../support/assembling.ts'
 
 const t1 = 1_767_225_600_000
 const t2 = t1 + 15_000
 const t3 = t2 + 15_000
 const t4 = t3 + 15_000
-const t5 = t4 + 15_000
 
-const first: Partial<Record<Name, Value>> = { 'le=0.1': 3, 'le=0.5': 10, 'le=1': 12, 'le=+Inf': 15, sum: 9.5, count: 15 }
-const second: Partial<Record<Name, Value>> = { 'le=0.1': 4, 'le=0.5': 11, 'le=1': 13, 'le=+Inf': 17, sum: 11, count: 17 }
-const point = (timeMs: number, more: object = {}): object => ({
-  metric: 'histogram',
-  family: 'f',
-  timeMs,
-  count: 15,
-  sum: 9.5,
-  bounds: [0.1, 0.5, 1],
-  counts: [3, 7, 2, 3],
-  ...more,
-})
-
-/** A bench with a family whose layout is known from a group before `t1`. */
-function known(options: ConstructorParameters<typeof Bench>[0] = {}, members = first): { bench: Bench; id: number } {
-  const bench = new Bench(options)
-  const id = bench.family()
-  bench.addAll(id, t1 - 15_000, members)
-  expect(bench.after(10_000)).toHaveLength(1)
-  bench.assembler.counts()
-  bench.assembler.decisions()
-  return { bench, id }
-}
-
-const without = (members: Partial<Record<Name, Value>>, ...names: Name[]): Partial<Record<Name, Value>> =>
-  Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name as Name)))
+const known = (options: Partial<AssembleOptions> = {}, members = first): { bench: Bench; id: number } =>
+  knownFamily(t1 - 15_000, options, members)
 
 describe('createAssembler', () => {
   it('waits for the window with the first group of a family, and sends the next ones as soon as they are complete', () => {
@@ -42,16 +30,16 @@ describe('createAssembler', () => {
     const id = bench.family()
     expect(bench.addAll(id, t1, first)).toEqual(['held'])
     expect(bench.after(9_999)).toEqual([])
-    expect(bench.after(1)).toEqual([point(t1)])
+    expect(bench.after(1)).toEqual([pointOf(t1)])
     bench.addAll(id, t2, second)
-    expect(bench.after(0)).toEqual([point(t2, { count: 17, sum: 11, counts: [4, 7, 2, 4] })])
+    expect(bench.after(0)).toEqual([pointOf(t2, { count: 17, sum: 11, counts: [4, 7, 2, 4] })])
     expect(bench.assembler.counts().emitted).toEqual({ complete: 1, window: 1, evicted: 0, shutdown: 0 })
   })
 
   it('knows a bound by its number', () => {
     const { bench, id } = known()
     bench.addAll(id, t1, { 'le=1e-1': 3, 'le=0.50': 10, 'le=1.0': 12, 'le=Infinity': 15, sum: 9.5, count: 15 })
-    expect(bench.after(0)).toEqual([point(t1)])
+    expect(bench.after(0)).toEqual([pointOf(t1)])
   })
 
   it('sends quantiles, sum and count as one summary', () => {
@@ -69,7 +57,7 @@ describe('createAssembler', () => {
     bench.addAll(id, t1, without(first, 'count', 'sum'))
     bench.add(id, 'count', 15, t1, t1 - 500)
     bench.add(id, 'sum', 9.5, t1, t1 - 700)
-    expect(bench.after(0)).toEqual([point(t1, { startMs: t1 - 700 })])
+    expect(bench.after(0)).toEqual([pointOf(t1, { startMs: t1 - 700 })])
   })
 
   it('sends times of one family in order, those before a complete one after the reorder time', () => {
@@ -79,8 +67,8 @@ describe('createAssembler', () => {
     expect(bench.after(0)).toEqual([])
     expect(bench.after(1_999)).toEqual([])
     expect(bench.after(1)).toEqual([
-      point(t1, { bounds: [0.1, 0.5], counts: [3, 7, 5] }),
-      point(t2, { count: 17, sum: 11, counts: [4, 7, 2, 4] }),
+      pointOf(t1, { bounds: [0.1, 0.5], counts: [3, 7, 5] }),
+      pointOf(t2, { count: 17, sum: 11, counts: [4, 7, 2, 4] }),
     ])
     expect(bench.assembler.counts()).toMatchObject({ emitted: { complete: 1, window: 1 }, incomplete: { bucket: 1 }, partial: 1 })
   })
@@ -92,6 +80,16 @@ describe('createAssembler', () => {
     bench.after(1_000)
     bench.add(id, 'le=1', 12, t1)
     expect(bench.after(0).map(({ timeMs }) => timeMs)).toEqual([t1, t2])
+  })
+
+  it('gives an older time that came after a complete one the reorder time, no window', () => {
+    const { bench, id } = known()
+    bench.addAll(id, t2, second)
+    expect(bench.after(0)).toHaveLength(1)
+    bench.nowMs += 1_000
+    bench.addAll(id, t1, without(first, 'le=1'))
+    expect(bench.after(1_999)).toEqual([])
+    expect(bench.after(1)).toEqual([pointOf(t1, { bounds: [0.1, 0.5], counts: [3, 7, 5] })])
   })
 
   it('keeps the order of times that came the other way round, for a window at the most', () => {
@@ -120,7 +118,7 @@ describe('createAssembler', () => {
     bench.add(id, 'count', 15, t1)
     const points = new MetricPoints()
     const emission = bench.assembler.take(bench.nowMs, points)
-    expect(plainPoints(points)).toEqual([point(t1)])
+    expect(plainPoints(points)).toEqual([pointOf(t1)])
     expect(emission).toMatchObject({ samples: 7, points: 1 })
   })
 })
@@ -132,9 +130,9 @@ describe('layouts', () => {
     bench.addAll(id, t1, more)
     expect(bench.after(9_999)).toEqual([])
     const grown = { bounds: [0.1, 0.5, 0.7, 1], counts: [3, 7, 1, 1, 3] }
-    expect(bench.after(1)).toEqual([point(t1, grown)])
+    expect(bench.after(1)).toEqual([pointOf(t1, grown)])
     bench.addAll(id, t2, more)
-    expect(bench.after(0)).toEqual([point(t2, grown)])
+    expect(bench.after(0)).toEqual([pointOf(t2, grown)])
     bench.addAll(id, t3, first)
     expect(bench.after(0)).toEqual([])
   })
@@ -156,7 +154,7 @@ describe('layouts', () => {
     bench.addAll(id, t2, without(first, 'le=0.5'))
     expect(bench.after(0)).toEqual([])
     bench.add(id, 'le=0.5', 10, t2)
-    expect(bench.after(0)).toEqual([point(t2)])
+    expect(bench.after(0)).toEqual([pointOf(t2)])
   })
 
   it('shrink when a bound is missing in three groups', () => {
@@ -165,7 +163,7 @@ describe('layouts', () => {
     for (const timeMs of [t1, t2, t3]) {
       bench.addAll(id, timeMs, less)
       expect(bench.after(0)).toEqual([])
-      expect(bench.after(10_000)).toEqual([point(timeMs, { bounds: [0.1, 1], counts: [3, 9, 3] })])
+      expect(bench.after(10_000)).toEqual([pointOf(timeMs, { bounds: [0.1, 1], counts: [3, 9, 3] })])
     }
     bench.addAll(id, t4, less)
     expect(bench.after(0)).toHaveLength(1)
@@ -183,13 +181,24 @@ describe('layouts', () => {
     expect(bench.after(0)).toEqual([])
   })
 
+  it('do not shrink by a bound that was there in between, whatever else was missing then', () => {
+    const { bench, id } = known()
+    const less = without(first, 'le=0.5')
+    for (const members of [less, less, without(first, 'sum'), less, less]) {
+      bench.addAll(id, (bench.nowMs += 15_000), members)
+      bench.after(10_000)
+    }
+    bench.addAll(id, (bench.nowMs += 15_000), less)
+    expect(bench.after(0)).toEqual([])
+  })
+
   it('shrink at once when buckets go stale alone', () => {
     const { bench, id } = known()
     bench.addAll(id, t1, { ...first, 'le=0.5': stale })
     const less = { bounds: [0.1, 1], counts: [3, 9, 3] }
-    expect(bench.after(0)).toEqual([point(t1, less)])
+    expect(bench.after(0)).toEqual([pointOf(t1, less)])
     bench.addAll(id, t2, without(first, 'le=0.5'))
-    expect(bench.after(0)).toEqual([point(t2, less)])
+    expect(bench.after(0)).toEqual([pointOf(t2, less)])
     expect(bench.assembler.counts().incomplete).toEqual({})
   })
 
@@ -201,9 +210,22 @@ describe('layouts', () => {
     const id = next.family()
     expect(next.assembler.kindOf(id)).toBe(FamilyKind.Histogram)
     next.addAll(id, t1, first)
-    expect(next.after(0)).toEqual([point(t1)])
+    expect(next.after(0)).toEqual([pointOf(t1)])
     // What the run before has sent is known, too.
     expect(next.add(id, 'count', 15, t1 - 15_000)).toBe('late')
+  })
+
+  it('survive a restart with the last two times, and with what is no histogram', () => {
+    const { bench, id } = known()
+    bench.addAll(id, t1, first)
+    bench.after(0)
+    bench.addAll(bench.family('g'), t1, { ...first, count: 0.5 })
+    bench.after(10_000)
+    const next = new Bench()
+    expect(next.assembler.importLayouts(bench.assembler.exportLayouts())).toBe(2)
+    expect([t1 - 15_000, t1, t2].map((timeMs) => next.add(next.family(), 'count', 15, timeMs))).toEqual(['late', 'late', 'held'])
+    next.family('g', FamilyKind.Histogram)
+    expect(next.addAll(next.family('g'), t2, first)).toEqual(['gauge'])
   })
 
   it.each([
@@ -218,129 +240,6 @@ describe('layouts', () => {
     const bench = new Bench()
     expect(bench.assembler.importLayouts(saved)).toBe(0)
     expect(bench.assembler.families).toBe(0)
-  })
-})
-
-describe('partial sets', () => {
-  const partial: readonly (readonly [string, Partial<Record<Name, Value>>, object | undefined, Record<string, number>])[] = [
-    ['no count: as +Inf', without(first, 'count'), {}, { count: 1 }],
-    ['no +Inf: as the count', without(first, 'le=+Inf'), {}, { inf: 1 }],
-    ['neither', without(first, 'count', 'le=+Inf'), undefined, { count: 1, inf: 1 }],
-    ['no sum: none', without(first, 'sum'), { sum: undefined }, { sum: 1 }],
-    ['an interior bound missing', without(first, 'le=0.5'), { bounds: [0.1, 1], counts: [3, 9, 3] }, { bucket: 1 }],
-    ['count and sum alone: no buckets', { sum: 9.5, count: 15 }, { bounds: [], counts: [] }, { bucket: 1, inf: 1 }],
-    ['count alone', { count: 15 }, { bounds: [], counts: [], sum: undefined }, { bucket: 1, inf: 1, sum: 1 }],
-    ['+Inf alone: one bucket', { 'le=+Inf': 15 }, { bounds: [], counts: [15], sum: undefined }, { bucket: 1, count: 1, sum: 1 }],
-    ['sum alone: nothing, as its count would be a guess', { sum: 9.5 }, undefined, { bucket: 1, count: 1, inf: 1 }],
-  ]
-
-  it.each(partial)('%s', (_, members, expected, missing) => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, members)
-    expect(bench.after(9_999)).toEqual([])
-    expect(bench.after(1)).toEqual(expected === undefined ? [] : [point(t1, expected)].map((one) => JSON.parse(JSON.stringify(one))))
-    expect(bench.assembler.counts().incomplete).toEqual(missing)
-    expect(bench.assembler.held).toBe(0)
-  })
-
-  it.each(partial)('are dropped with `incomplete: drop`: %s', (_, members) => {
-    const { bench, id } = known({ incomplete: 'drop' })
-    bench.addAll(id, t1, members)
-    bench.nowMs += 10_000
-    const emission = bench.assembler.take(bench.nowMs, bench.points)
-    const samples = Object.keys(members).length
-    expect(emission).toMatchObject({ samples, points: 0, incomplete: samples })
-  })
-
-  it('without count and +Inf are series of their own with `incomplete: passthrough`', () => {
-    const { bench, id } = known({ incomplete: 'passthrough' })
-    bench.addAll(id, t1, { 'le=0.1': 3, 'le=0.7': 11, sum: 9.5 })
-    expect(bench.after(10_000)).toEqual([
-      { metric: 'bucket sum', family: 'f', timeMs: t1, le: '0.1', value: 3 },
-      { metric: 'sum sum', family: 'f', timeMs: t1, value: 9.5 },
-      { metric: 'bucket sum', family: 'f', timeMs: t1, le: '0.7', value: 11 },
-    ])
-  })
-
-  it.each([
-    ['no sum: 0', { 'quantile=0.5': 1, count: 3 }, { sum: 0 }, { sum: 1 }],
-    ['a quantile missing', { sum: 4, count: 3 }, { quantiles: [], values: [] }, { quantile: 1 }],
-    ['no count: nothing', { 'quantile=0.5': 1, sum: 4 }, undefined, { count: 1 }],
-  ] as const)('of summaries: %s', (_, members, expected, missing) => {
-    const { bench, id } = known({}, { 'quantile=0.5': 1, sum: 4, count: 3 })
-    bench.addAll(id, t1, members)
-    const whole = { metric: 'summary', family: 'f', timeMs: t1, count: 3, sum: 4, quantiles: [0.5], values: [1] }
-    expect(bench.after(10_000)).toEqual(expected === undefined ? [] : [{ ...whole, ...expected }])
-    expect(bench.assembler.counts().incomplete).toEqual(missing)
-  })
-
-  it('raise a bucket that is less than the one before it', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, { ...first, 'le=0.5': 2 })
-    expect(bench.after(0)).toEqual([point(t1, { counts: [3, 0, 9, 3] })])
-    expect(bench.assembler.counts().nonmonotonic).toBe(1)
-  })
-
-  it('have a count that is no less than +Inf and the buckets', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, { ...first, count: 14 })
-    bench.addAll(id, t2, { ...first, 'le=1': 20 })
-    expect(bench.after(0)).toEqual([point(t1), point(t2, { count: 20, counts: [3, 7, 10, 0] })])
-  })
-
-  it('are exact beyond 2^53', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, { 'le=0.1': 3, 'le=0.5': 2 ** 53, 'le=1': 2 ** 63, 'le=+Inf': 2 ** 63, sum: 1, count: 2 ** 63 })
-    const counts = [3n, 2n ** 53n - 3n, 2n ** 63n - 2n ** 53n, 0n]
-    expect(bench.after(0)).toEqual([point(t1, { count: 2n ** 63n, sum: 1, counts })])
-  })
-})
-
-describe('stale markers', () => {
-  const end: Partial<Record<Name, Value>> = Object.fromEntries(Object.keys(first).map((name) => [name, stale]))
-  const ended = { metric: 'histogram', family: 'f', timeMs: t1, flags: 1, count: 0, bounds: [0.1, 0.5, 1], counts: [0, 0, 0, 0] }
-
-  it('end a histogram with one point that keeps its bounds', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, end)
-    expect(bench.after(0)).toEqual([ended])
-    bench.addAll(id, t2, first)
-    expect(bench.after(0)).toEqual([point(t2)])
-  })
-
-  it('of the count alone, or of +Inf without a count, are enough', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, { count: stale, 'le=+Inf': 15 })
-    bench.addAll(id, t2, { 'le=+Inf': stale })
-    expect(bench.after(10_000)).toEqual([ended, { ...ended, timeMs: t2 }])
-  })
-
-  it('of a member that is not the count do not end it', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, { ...first, sum: stale, 'le=+Inf': stale })
-    expect(bench.after(0)).toEqual([JSON.parse(JSON.stringify(point(t1, { sum: undefined })))])
-  })
-
-  it('of buckets alone make no point', () => {
-    const { bench, id } = known()
-    bench.addAll(id, t1, { 'le=0.5': stale })
-    expect(bench.after(10_000)).toEqual([])
-    bench.addAll(id, t2, without(first, 'le=0.5'))
-    expect(bench.after(0)).toHaveLength(1)
-  })
-
-  it('end a summary with its quantiles at 0', () => {
-    const { bench, id } = known({}, { 'quantile=0.5': 1, sum: 4, count: 3 })
-    bench.addAll(id, t1, { 'quantile=0.5': stale, sum: stale, count: stale })
-    expect(bench.after(0)).toEqual([
-      { metric: 'summary', family: 'f', timeMs: t1, flags: 1, count: 0, sum: 0, quantiles: [0.5], values: [0] },
-    ])
-  })
-
-  it('make no point with `stale: drop`', () => {
-    const { bench, id } = known({ stale: 'drop' })
-    bench.addAll(id, t1, end)
-    expect(bench.assembler.take(bench.nowMs, bench.points)).toMatchObject({ samples: 6, points: 0, stale: 6 })
   })
 })
 
@@ -364,7 +263,29 @@ describe('families without metadata', () => {
     bench.assembler.decisions()
     bench.addAll(id, t2, first)
     expect(bench.assembler.decisions()).toEqual([{ id, kind: FamilyKind.Histogram, reason: 'bucket' }])
-    expect(bench.after(10_000)).toEqual([point(t2)])
+    expect(bench.after(10_000)).toEqual([pointOf(t2)])
+  })
+
+  it('wait for their buckets again when they become histograms', () => {
+    const bench = new Bench()
+    const id = bench.family()
+    bench.addAll(id, t1, { sum: 4, count: 3 })
+    bench.after(10_000)
+    bench.addAll(id, t2, { 'le=0.1': 3 })
+    bench.addAll(id, t3, { sum: 9.5, count: 15 })
+    expect(bench.after(5_000)).toEqual([])
+    bench.addAll(id, t3, without(first, 'sum', 'count'))
+    expect(bench.after(5_000)).toEqual([pointOf(t3)])
+  })
+
+  it('are no gauges while the other half of another time waits', () => {
+    const bench = new Bench()
+    const id = bench.family()
+    bench.add(id, 'count', 3, t1)
+    bench.nowMs += 5_000
+    bench.addAll(id, t2, { sum: 4, count: 3 })
+    expect(bench.after(5_000)).toMatchObject([{ metric: 'count gauge', timeMs: t1 }])
+    expect(bench.after(5_000)).toMatchObject([{ metric: 'summary', timeMs: t2 }])
   })
 
   it.each(['count', 'sum'] as const)('are gauges when %s comes alone', (member) => {
@@ -393,7 +314,7 @@ describe('families without metadata', () => {
     bench.add(other, 'count', 7, t1)
     bench.after(10_000)
     bench.addAll(other, t2, first)
-    expect(bench.after(10_000)).toEqual([point(t2, { family: 'g' })])
+    expect(bench.after(10_000)).toEqual([pointOf(t2, { family: 'g' })])
   })
 
   it('stay gauges when the halves never come together', () => {
@@ -421,7 +342,7 @@ describe('families without metadata', () => {
     ['less than nothing', { ...first, 'le=0.1': -1 }],
     ['no number', { ...first, count: Number.NaN }],
     ['without end', { ...first, 'le=+Inf': Number.POSITIVE_INFINITY }],
-  ] as readonly (readonly [string, Partial<Record<Name, Value>>])[])('are no histograms when a count is %s', (_, members) => {
+  ] as readonly (readonly [string, Members])[])('are no histograms when a count is %s', (_, members) => {
     const { bench, id } = known()
     bench.addAll(id, t1, members)
     bench.addAll(id, t2, { count: 3 })
@@ -470,7 +391,7 @@ describe('native histograms', () => {
     expect(bench.assembler.counts().shadowed).toBe(6)
     bench.nowMs += 590_000
     bench.addAll(id, t2, first)
-    expect(bench.after(0)).toEqual([point(t2)])
+    expect(bench.after(0)).toEqual([pointOf(t2)])
   })
 
   it('shadow those that are not known yet', () => {
@@ -495,7 +416,7 @@ describe('exemplars', () => {
     expect(bench.assembler.exemplar(id, t1, exemplarOf(0.3))).toBe(true)
     expect(bench.assembler.exemplar(id, t2, exemplarOf(0.3))).toBe(false)
     bench.add(id, 'count', 15, t1)
-    expect(bench.after(0)).toEqual([point(t1, { exemplars: [0.3, 0.4] })])
+    expect(bench.after(0)).toEqual([pointOf(t1, { exemplars: [0.3, 0.4] })])
   })
 
   it('go with the bucket they are in when the family is none', () => {
