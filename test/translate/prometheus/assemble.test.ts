@@ -60,6 +60,13 @@ describe('createAssembler', () => {
     expect(bench.after(0)).toEqual([pointOf(t1, { startMs: t1 - 700 })])
   })
 
+  it('does not start after its time', () => {
+    const { bench, id } = known()
+    bench.addAll(id, t1, without(first, 'count'))
+    bench.add(id, 'count', 15, t1, t1 + 1)
+    expect(bench.after(0)).toEqual([pointOf(t1)])
+  })
+
   it('sends times of one family in order, those before a complete one after the reorder time', () => {
     const { bench, id } = known()
     bench.addAll(id, t1, without(first, 'le=1'))
@@ -202,6 +209,14 @@ describe('layouts', () => {
     expect(bench.assembler.counts().incomplete).toEqual({})
   })
 
+  it('do not grow by a bound that has gone stale', () => {
+    const { bench, id } = known()
+    bench.addAll(id, t1, { ...first, 'le=0.7': stale })
+    expect(bench.after(10_000)).toEqual([pointOf(t1)])
+    bench.addAll(id, t2, first)
+    expect(bench.after(0)).toEqual([pointOf(t2)])
+  })
+
   it('survive a restart', () => {
     const { bench } = known()
     const saved: unknown = JSON.parse(JSON.stringify(bench.assembler.exportLayouts()))
@@ -271,11 +286,11 @@ describe('families without metadata', () => {
     const id = bench.family()
     bench.addAll(id, t1, { sum: 4, count: 3 })
     bench.after(10_000)
-    bench.addAll(id, t2, { 'le=0.1': 3 })
-    bench.addAll(id, t3, { sum: 9.5, count: 15 })
+    bench.addAll(id, t3, { 'le=0.1': 3 })
+    bench.addAll(id, t2, { sum: 9.5, count: 15 })
     expect(bench.after(5_000)).toEqual([])
-    bench.addAll(id, t3, without(first, 'sum', 'count'))
-    expect(bench.after(5_000)).toEqual([pointOf(t3)])
+    bench.addAll(id, t2, without(first, 'sum', 'count'))
+    expect(bench.after(5_000)).toEqual([pointOf(t2)])
   })
 
   it('are no gauges while the other half of another time waits', () => {
