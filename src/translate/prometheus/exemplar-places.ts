@@ -1,21 +1,25 @@
 /** Where exemplars go: the newest point of their series in the request, or its next one. Section 7.5 of the mapping. */
 
 import type { EncodedExemplar } from '../../otlp/metrics.ts'
-import { encodeExemplar, sameExemplar } from './exemplars.ts'
+import { type ExemplarRefusal, encodeExemplar, sameExemplar } from './exemplars.ts'
 import type { WriteRequest } from './model.ts'
 import { describeSeries } from './series-labels.ts'
 import { hasExemplars, Kind, kindMask, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
-import type { WriteOutcome } from './write-outcome.ts'
+import { maxExemplarsBytes, type WriteOutcome } from './write-outcome.ts'
 
 export interface ExemplarPlaces {
   /** A point of a row was added; exemplars that wait for it go with it. */
   added(place: number, point: number): void
+  /** A sample of a member was given to the assembler, at a time; exemplars that wait for its row go with it. */
+  addedMember(place: number, family: number, ms: number): void
   /** The exemplars of a series, to a point of it; −1: they wait for the next one. */
   attach(request: WriteRequest, series: number, place: number, point: number): void
   /** The exemplars of a series whose samples stand in the assembler, at a time. */
   attachMember(request: WriteRequest, series: number, place: number, family: number, ms: number): void
+  /** Exemplars that are left out on purpose: written, as far as the sender is concerned. */
+  leaveOut(count: number): void
   /** A series that has nothing but exemplars: those of Prometheus come like this, beside the series they belong to. */
   defer(series: number): void
   /** Finds a place for what was deferred. @param find the row of a series; −1: there is none */
@@ -23,6 +27,13 @@ export interface ExemplarPlaces {
 }
 
 const newest = -1
+/** Of one point. */
+const mostExemplars = 128
+/** What an exemplar takes beside its labels. */
+const exemplarBytes = 64
+
+const tooMany = { refused: 'exemplars_too_many', why: `a point has more than ${mostExemplars} exemplars` } as const
+const tooLarge = { refused: 'exemplars_too_large', why: `exemplars of this request have more than ${maxExemplarsBytes} bytes` } as const
 const two32 = 4294967296
 
 export function createExemplars(state: PrometheusState, outcome: WriteOutcome): ExemplarPlaces {
@@ -30,36 +41,54 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
   const deferred: number[] = []
   let rowOfPoint = new Int32Array(1024)
 
-  const push = (point: number, exemplar: EncodedExemplar): void => {
+  /** Returns false when the point has too many. */
+  const push = (point: number, exemplar: EncodedExemplar): boolean => {
     const before = points.exemplars[point]
     if (before?.some((one) => sameExemplar(one, exemplar)) === true) {
       results.duplicate++
-      return
+      return true
     }
+    if (before !== undefined && before.length >= mostExemplars) return false
     points.exemplars[point] = before === undefined ? [exemplar] : [...before, exemplar]
     results.attached++
+    return true
   }
 
-  /** Each exemplar of a series that can be read. */
-  const each = (request: WriteRequest, series: number, place: number, take: (exemplar: EncodedExemplar) => void): void => {
+  const refuse = (
+    request: WriteRequest,
+    series: number,
+    { refused, why }: Pick<ExemplarRefusal, 'why'> & { refused: string },
+    count = 1,
+  ): void => {
+    outcome.refuse({ reason: refused, why }, 0, () => `series ${series} ${describeSeries(request, series)}`)
+    results.dropped += count
+  }
+
+  /** Each exemplar of a series that can be read. @param take returns false when there is no place for it */
+  const each = (request: WriteRequest, series: number, place: number, take: (exemplar: EncodedExemplar) => boolean): void => {
     const to = request.seriesExemplars[series + 1] as number
     const { words } = state.streams
     const rowMs = (words[place + Row.TimeHi] as number) * two32 + ((words[place + Row.TimeLo] as number) >>> 0)
     for (let at = request.seriesExemplars[series] as number; at < to; at++) {
+      if (outcome.exemplarRoom < 0) {
+        refuse(request, series, tooLarge, to - at)
+        return
+      }
       const exemplar = encodeExemplar(request, at, rowMs)
       if ('refused' in exemplar) {
-        outcome.refuse({ reason: exemplar.refused, why: exemplar.why }, 0, () => `series ${series} ${describeSeries(request, series)}`)
-        results.dropped++
+        refuse(request, series, exemplar)
         continue
       }
-      outcome.exemplars++
-      take(exemplar)
+      outcome.exemplarRoom -= exemplarBytes + exemplar.attributes.length
+      if (take(exemplar)) outcome.exemplars++
+      else refuse(request, series, tooMany)
     }
   }
 
-  const wait = (place: number, exemplar: EncodedExemplar): void => {
+  const wait = (place: number, exemplar: EncodedExemplar): true => {
     if (state.keepExemplar(place, exemplar)) results.held++
     else results.dropped++
+    return true
   }
 
   const attach: ExemplarPlaces['attach'] = (request, series, place, point) =>
@@ -67,8 +96,9 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
 
   const attachMember: ExemplarPlaces['attachMember'] = (request, series, place, family, ms) =>
     each(request, series, place, (exemplar) => {
-      if (state.assembler.exemplar(family, ms === newest ? undefined : ms, exemplar)) results.attached++
-      else wait(place, exemplar)
+      if (!state.assembler.exemplar(family, ms === newest ? undefined : ms, exemplar)) return wait(place, exemplar)
+      results.attached++
+      return true
     })
 
   const orphan = (request: WriteRequest, series: number): void => {
@@ -91,12 +121,27 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
       const kind = words[place + Row.Kind] as number
       if ((kind & hasExemplars) === 0) return
       words[place + Row.Kind] = kind & ~hasExemplars
-      for (const exemplar of state.takeExemplars(place)) push(point, exemplar)
+      for (const exemplar of state.takeExemplars(place)) if (!push(point, exemplar)) results.dropped++
+    },
+    addedMember(place, family, ms) {
+      const { words } = state.streams
+      const kind = words[place + Row.Kind] as number
+      if ((kind & hasExemplars) === 0) return
+      words[place + Row.Kind] = kind & ~hasExemplars
+      for (const exemplar of state.takeExemplars(place)) {
+        if (state.assembler.exemplar(family, ms, exemplar)) results.attached++
+        else if (!state.keepExemplar(place, exemplar)) results.dropped++
+      }
     },
     attach,
     attachMember,
+    leaveOut(count) {
+      outcome.exemplars += count
+      results.dropped += count
+    },
     defer: (series) => void deferred.push(series),
     settle(request, _context, find) {
+      outcome.exemplarsSeen = request.exemplarCount > 0
       if (deferred.length === 0) return
       const lastPoint = new Map<number, number>()
       for (let point = 0; point < points.count; point++) lastPoint.set(rowOfPoint[point] as number, point)

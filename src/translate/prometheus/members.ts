@@ -13,8 +13,8 @@ import type { WriteContext } from './write-context.ts'
 import type { WriteOutcome } from './write-outcome.ts'
 
 export interface MemberWriter {
-  /** Returns false when the series has turned out to be no member; nothing of it was taken then. */
-  series(request: WriteRequest, series: number, place: number, context: WriteContext): boolean
+  /** Returns how many of its samples were taken, in order of time: all, unless the series has turned out to be no member. */
+  series(request: WriteRequest, series: number, place: number, context: WriteContext): number
 }
 
 const two32 = 4294967296
@@ -114,14 +114,16 @@ export function createMemberWriter(
           // Its time was not used up: whoever takes it must not think that it comes for the second time.
           streams.words[place + Row.TimeHi] = 0
           streams.words[place + Row.TimeLo] = 0
-          return false
+          return at - from
         }
         ms = request.sampleMs[which] as number
       }
+      const family = streams.words[place + Row.First] as number
+      exemplars.addedMember(place, family, ms)
       if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {
-        exemplars.attachMember(request, series, place, streams.words[place + Row.First] as number, ms)
+        exemplars.attachMember(request, series, place, family, ms)
       }
-      return true
+      return to - from
     },
   }
 }

@@ -118,6 +118,9 @@ export class WriteRequest {
   histograms: NativeHistogram[] = []
   metadata: MetadataRecord[] = []
 
+  /** Bytes of labels that may yet be read as text: the same symbol may be in every series, so that the body's size is no bound. */
+  labelRoom = 0
+
   /** Empties it for the next request; the memory stays, up to what an ordinary request needs. */
   clear(version: number, body: Uint8Array): void {
     this.version = version

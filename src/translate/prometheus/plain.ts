@@ -11,7 +11,7 @@ import { createStarts, type LastPoint, type Starts } from './starts.ts'
 import { isFresh, isProcessStart, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
 import { type Place, Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
-import type { WriteOutcome } from './write-outcome.ts'
+import { maxPointBytes, type WriteOutcome } from './write-outcome.ts'
 
 const two32 = 4294967296
 const nanosPerMs = 1_000_000
@@ -20,8 +20,19 @@ const negative: Refusal = { reason: 'negative_timestamp', why: 'a sample is of b
 const conflicting: Refusal = { reason: 'conflict', why: 'a sample has the time of the one before and another value' }
 const tooOld: Refusal = { reason: 'out_of_order', why: 'a sample is older than the one before' }
 
+const tooLarge: Refusal = {
+  reason: 'request_points_too_large',
+  why: `the points of this request would have more than ${maxPointBytes} bytes of labels and buckets`,
+}
+
+/** What a bucket takes while it is translated: the largest are bigints. */
+const bucketBytes = 32
+
 /** The row of a native histogram does not say its count: it is known from its second point on. */
 const noValue: LastPoint = { ms: 0, value: 0 }
+
+const bucketsOf = (body: PointBody): number =>
+  body.kind === 'exponential' ? body.positiveCounts.length + body.negativeCounts.length : body.kind === 'explicit' ? body.counts.length : 0
 
 const countOf = (body: PointBody): number => Number(body.count)
 
@@ -33,7 +44,8 @@ export interface PlainWriter {
   readonly starts: Starts | undefined
   /** What the stream said of its last point before `order` moved it. */
   readonly before: LastPoint
-  series(request: WriteRequest, series: number, place: number, context: WriteContext): void
+  /** @param taken as many of its samples, in order of time, went elsewhere already */
+  series(request: WriteRequest, series: number, place: number, context: WriteContext, taken?: number): void
   /** Looks at the time of a sample and moves the stream's own to it. @param hi bits of the value */
   order(request: WriteRequest, series: number, place: number, ms: number, hi: number, lo: number, context: WriteContext): number
   /** The samples of a series in order of time: places, `from` to `to` unless they came in disorder. */
@@ -220,6 +232,8 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     }
     const result = nativeToBody(histogram, nativeOptions)
     if (result.body === undefined) return void refuseNative(request, series, place, result)
+    outcome.room -= bucketBytes * bucketsOf(result.body)
+    if (outcome.room < 0) return void refuse(request, series, tooLarge)
     outcome.histograms++
     const rows = streams.words
     state.assembler.nativeSeen(
@@ -259,13 +273,19 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
       const before = points.count
       const from = request.seriesSamples[series] as number
       const to = request.seriesSamples[series + 1] as number
+      const last = request.seriesHistograms[series + 1] as number
+      const items = to - from + last - (request.seriesHistograms[series] as number)
+      outcome.room -= items * ((streams.words[place + Row.AttributesBytes] as number) || state.large(place).byteLength)
+      if (outcome.room < 0) {
+        outcome.refuse(tooLarge, items, () => `series ${series} ${describeSeries(request, series)}`)
+        return
+      }
       if (to - from === 1) sample(request, series, place, from, context)
       else if (to > from) {
         const places = sorted(request, from, to)
         for (let at = from; at < to; at++)
           sample(request, series, place, places === undefined ? at : (places[at - from] as number), context)
       }
-      const last = request.seriesHistograms[series + 1] as number
       for (let at = request.seriesHistograms[series] as number; at < last; at++) {
         const histogram = request.histograms[at] as NativeHistogram
         native(request, series, place, histogram, context)

@@ -29,6 +29,15 @@ export interface SeriesLabels {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const lenient = new TextDecoder('utf-8', { ignoreBOM: true })
 
+/** Bytes of all labels of one series: so many values of the longest. */
+const longValues = 4
+
+/**
+ * Bytes of labels of one request that are read: those of series that are met for the first time. Without it a table of few symbols would become
+ * gigabytes of text, as every series may refer to the longest.
+ */
+export const maxLabelBytes = 64 * 1024 * 1024
+
 /** Longest text of a series in a message. */
 const shownLength = 300
 
@@ -39,6 +48,15 @@ function textOf(request: WriteRequest, symbol: number): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Help and units, bytes: twice what is remembered of help, in the longest characters. */
+const maxTextBytes = 16_384
+
+/** Help or unit of a request. Of a text that is too long the first part: nothing may hold on to all of it. */
+export function metaText(request: WriteRequest, symbol: number): string {
+  const start = request.symbolStart[symbol] as number
+  return lenient.decode(request.body.subarray(start, Math.min(request.symbolEnd[symbol] as number, start + maxTextBytes)))
 }
 
 const bytesOf = (request: WriteRequest, symbol: number): number =>
@@ -69,23 +87,41 @@ export function readLabels(request: WriteRequest, series: number, limits: Series
   if (request.seriesFault[series] === SeriesFault.TooManyLabels || to - from > limits.labels) {
     return { reason: 'too_many_labels', why: `it has more than ${limits.labels} labels` }
   }
+  let bytes = 0
+  for (let at = from; at < to; at++) {
+    const nameBytes = bytesOf(request, request.labelName[at] as number)
+    const valueBytes = bytesOf(request, request.labelValue[at] as number)
+    if (nameBytes > limits.nameBytes) {
+      return { reason: 'label_name_too_long', why: `a label name is longer than ${limits.nameBytes} bytes` }
+    }
+    if (valueBytes > limits.valueBytes) {
+      return { reason: 'label_value_too_long', why: `a label value is longer than ${limits.valueBytes} bytes` }
+    }
+    bytes += nameBytes + valueBytes
+  }
+  if (bytes > longValues * limits.valueBytes) {
+    return { reason: 'labels_too_large', why: `its labels have ${bytes} bytes, more than ${longValues * limits.valueBytes}` }
+  }
+  if (bytes > request.labelRoom) {
+    return { reason: 'request_labels_too_large', why: `the labels of new series in this request have more than ${maxLabelBytes} bytes` }
+  }
+  request.labelRoom -= bytes
   const labels: Label[] = []
   let name = ''
   for (let at = from; at < to; at++) {
     const nameSymbol = request.labelName[at] as number
     const valueSymbol = request.labelValue[at] as number
-    if (bytesOf(request, nameSymbol) > limits.nameBytes) {
-      return { reason: 'label_name_too_long', why: `a label name is longer than ${limits.nameBytes} bytes` }
-    }
-    if (bytesOf(request, valueSymbol) > limits.valueBytes) {
-      return { reason: 'label_value_too_long', why: `a label value is longer than ${limits.valueBytes} bytes` }
-    }
     const label = textOf(request, nameSymbol)
     const value = textOf(request, valueSymbol)
     if (label === undefined || value === undefined) return { reason: 'invalid_utf8', why: 'a label is not UTF-8' }
     if (label === '') return { reason: 'empty_label_name', why: 'a label has no name' }
     if (value === '') continue
-    if (label === '__name__') name = value
+    if (label === '__name__') {
+      if (bytesOf(request, valueSymbol) > limits.nameBytes) {
+        return { reason: 'name_too_long', why: `its name is longer than ${limits.nameBytes} bytes` }
+      }
+      name = value
+    }
     labels.push([label, value])
   }
   if (labels.length > 1) labels.sort(byName)
@@ -103,4 +139,17 @@ export function boundOf(text: string): number | undefined {
   if (!/^[+-]?(\d|\.\d)/.test(text)) return undefined
   const value = Number(text)
   return Number.isNaN(value) ? undefined : value
+}
+
+/** What is removed from the series of HA pairs. */
+export interface ReplicaLabels {
+  readonly enabled: boolean
+  readonly clusterLabel: string
+  readonly replicaLabels: readonly string[]
+}
+
+/** The labels of a series without those that name the replica; all of them where it belongs to no cluster, as nobody is elected there. */
+export function withoutReplica(labels: readonly Label[], { enabled, clusterLabel, replicaLabels }: ReplicaLabels): readonly Label[] {
+  if (!enabled || !labels.some(([name]) => name === clusterLabel)) return labels
+  return labels.filter(([name]) => !replicaLabels.includes(name))
 }

@@ -11,7 +11,7 @@ import { type MapOptions, type Mapped, type MappedScope, mapSeries } from './map
 import { kindOfMember } from './members.ts'
 import { MetricType, type WriteRequest } from './model.ts'
 import type { SourceParts } from './outputs.ts'
-import { boundOf, type Label, type Refusal, readLabels } from './series-labels.ts'
+import { boundOf, type Label, metaText, type Refusal, readLabels, withoutReplica } from './series-labels.ts'
 import { hasFactor, isProcessStart, Kind, kindMask, type PrometheusState } from './state.ts'
 import { targetOf } from './state-series.ts'
 import { Row } from './streams.ts'
@@ -30,6 +30,8 @@ export interface Met {
   readonly isNative: boolean
   /** All others of the request have been looked at. */
   readonly isLast: boolean
+  /** The assembler takes it for no member, whatever its name or metadata say. */
+  readonly isGauge: boolean
 }
 
 export interface SeriesReader {
@@ -62,17 +64,13 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     tenantAttribute: options.tenantAttribute,
   }
   const ownScope: MappedScope = { name: 'otlp-bridge', version: state.version, schemaUrl: '', attributes: nothingLabels }
-  const replicaLabels: ReadonlySet<string> = new Set(options.ha.enabled ? options.ha.replicaLabels : [])
   const assembles = options.histograms === 'assemble'
   const nameLabel = hasher.text('__name__')
   const words: Words = { hi: 0, lo: 0 }
 
-  const textOf = (request: WriteRequest, symbol: number): string =>
-    Buffer.from(request.body.subarray(request.symbolStart[symbol], request.symbolEnd[symbol])).toString()
-
   const queryOf = (request: WriteRequest, series: number, name: string, labels: readonly Label[], native: boolean): SeriesQuery => {
     const own = request.version === 2
-    const meta = (symbol: number): string => (own && symbol !== 0 ? textOf(request, symbol) : '')
+    const meta = (symbol: number): string => (own && symbol !== 0 ? metaText(request, symbol) : '')
     return {
       name,
       native,
@@ -113,7 +111,14 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     return { target, resource: mapped.resource, scope: { ...scope, attributes: [...scope.attributes, ...others] } }
   }
 
-  const plain = (at: number, mapped: Mapped, resolved: Resolved, labels: readonly Label[], tenant: string): number | Refusal => {
+  const plain = (
+    at: number,
+    mapped: Mapped,
+    resolved: Resolved,
+    counts: boolean,
+    labels: readonly Label[],
+    tenant: string,
+  ): number | Refusal => {
     const source = outputs.acquireSource(sourceParts(mapped, labels, tenant))
     const metric = outputs.acquireMetric({
       name: mapped.metric,
@@ -121,12 +126,12 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       description: resolved.help,
       type: resolved.type,
       factor: mapped.factor,
-      counts: resolved.member !== 0 && resolved.member !== Member.Quantile,
+      counts,
     })
     const rows = streams.words
     rows[at + Row.First] = source
     rows[at + Row.Second] = metric
-    setKind(at, Kind.Plain | (resolved.family === processStart ? isProcessStart : 0))
+    setKind(at, Kind.Plain | (mapped.family === processStart ? isProcessStart : 0))
     const bytes = encodeTextAttributes(mapped.attributes, attributeTag)
     if (bytes.length === 0 || streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes)) return at
     streams.remove(at)
@@ -197,7 +202,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       const read = readLabels(request, series, limits)
       if ('reason' in read) return read
       const { tenant, nowMs } = context
-      const labels = replicaLabels.size === 0 ? read.labels : read.labels.filter(([name]) => !replicaLabels.has(name))
+      const labels = withoutReplica(read.labels, options.ha)
       const query = queryOf(request, series, read.name, labels, met.isNative)
       const resolved = types.resolve(tenant, query, nowMs)
       if (resolved.badBound) return badBound
@@ -211,13 +216,20 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
         setKind(at, kinds[special] as number)
         return at
       }
-      const isMember = resolved.member !== 0 && assembles
+      const isMember = resolved.member !== 0 && assembles && !met.isGauge
       const before = claims.generation
-      const own = isMember ? resolved : { ...resolved, member: 0, family: resolved.member === 0 ? resolved.family : read.name }
+      const own = isMember ? resolved : alone(resolved, read.name, met.isGauge)
       const mapped = mapSeries(labels, { ...own, tenant, exponential: met.isNative }, mapOptions)
       if (claims.generation !== before) state.outdated(nowMs)
       const at = freshRow(met, nowMs)
-      return isMember ? member(at, met, mapped, resolved, query, labels, tenant) : plain(at, mapped, resolved, labels, tenant)
+      if (isMember) return member(at, met, mapped, resolved, query, labels, tenant)
+      if (met.isGauge) {
+        // It stays known that its family is none for as long as somebody is of it.
+        const family = familyOf(met.hash, resolved, query)
+        assembler.retain(family)
+        state.gaugeFamilies.set(at, family)
+      }
+      return plain(at, mapped, own, !met.isGauge && isCount(resolved), labels, tenant)
     },
     isNative(place) {
       const rows = streams.words
@@ -232,6 +244,13 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     },
   }
 }
+
+/** A series that goes by itself, whatever it may be a member of. */
+const alone = (resolved: Resolved, name: string, isGauge: boolean): Resolved =>
+  resolved.member === 0 ? resolved : { ...resolved, family: name, member: 0, type: isGauge ? MetricType.Unknown : resolved.type }
+
+/** True for a member whose value only grows. */
+const isCount = ({ member, type }: Resolved): boolean => member !== 0 && member !== Member.Quantile && type !== MetricType.Unknown
 
 const nothing = new Uint8Array(0)
 const nothingLabels: readonly Label[] = []

@@ -3,7 +3,7 @@
 import { toDouble } from '../../otlp/time.ts'
 import { createdRows } from './created.ts'
 import { staleHi, staleLo, type WriteRequest } from './model.ts'
-import { type Label, readLabels } from './series-labels.ts'
+import { type Label, readLabels, withoutReplica } from './series-labels.ts'
 import { tellStart } from './start-time.ts'
 import { isTold, Kind, kindMask, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
@@ -20,6 +20,9 @@ export interface StateSeries {
   targetsFirst(request: WriteRequest, context: WriteContext, isTargetInfo: (series: number) => boolean): void
 }
 
+/** Labels that say what a series is, not which. */
+const ownLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__'])
+
 /** Job, instance and the rest of the labels of a series that tells of a target. */
 export function targetOf(labels: readonly Label[]): { job: string; instance: string; rest: readonly Label[] } {
   let job = ''
@@ -28,7 +31,7 @@ export function targetOf(labels: readonly Label[]): { job: string; instance: str
   for (const label of labels) {
     if (label[0] === 'job') job = label[1]
     else if (label[0] === 'instance') instance = label[1]
-    else if (!label[0].startsWith('__')) rest.push(label)
+    else if (!ownLabels.has(label[0])) rest.push(label)
   }
   return { job, instance, rest }
 }
@@ -36,8 +39,18 @@ export function targetOf(labels: readonly Label[]): { job: string; instance: str
 /** True for a value that takes back what the series says: 0, or the end of it. */
 const takesBack = (hi: number, lo: number): boolean => (hi === staleHi && lo === staleLo) || ((hi & 0x7fffffff) | lo) === 0
 
+/** The newest sample of a series, the last of those; −1: it has none. */
+function newestSample({ seriesSamples, sampleMs }: WriteRequest, series: number): number {
+  const to = seriesSamples[series + 1] as number
+  let newest = -1
+  for (let at = seriesSamples[series] as number; at < to; at++) {
+    if (newest < 0 || (sampleMs[at] as number) >= (sampleMs[newest] as number)) newest = at
+  }
+  return newest
+}
+
 export function createStateSeries(state: PrometheusState, outcome: WriteOutcome, dotted: (name: string) => string): StateSeries {
-  const { streams, targets, limits } = state
+  const { streams, targets, limits, options } = state
 
   const created = (request: WriteRequest, series: number, place: number): void => {
     const rows = streams.words
@@ -70,12 +83,12 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
     },
     targetsFirst(request, { tenant, nowMs }, isTargetInfo) {
       for (let series = 0; series < request.seriesCount; series++) {
-        const last = (request.seriesSamples[series + 1] as number) - 1
-        if (last < (request.seriesSamples[series] as number) || !isTargetInfo(series)) continue
+        const last = newestSample(request, series)
+        if (last < 0 || !isTargetInfo(series)) continue
         const read = readLabels(request, series, limits)
         // Refused where its turn comes.
         if (!('labels' in read)) continue
-        const { job, instance, rest } = targetOf(read.labels)
+        const { job, instance, rest } = targetOf(withoutReplica(read.labels, options.ha))
         const key = targetKey(tenant, job, instance)
         const attributes = rest.map(([name, value]): Label => [dotted(name), value])
         if (takesBack(request.sampleHi[last] as number, request.sampleLo[last] as number)) targets.forget(key, attributes)

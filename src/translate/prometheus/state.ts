@@ -115,6 +115,8 @@ export interface PrometheusState {
   readonly claims: Claims
   /** Families of which time decides what they are, by number: their tenant and name. */
   readonly undecided: Map<number, readonly [tenant: string, family: string]>
+  /** Families of the assembler that are none after all: by the places of series that would be members of them. */
+  readonly gaugeFamilies: Map<number, number>
 }
 
 export function createState(options: StateOptions): PrometheusState {
@@ -146,6 +148,11 @@ export function createState(options: StateOptions): PrometheusState {
     } else if (kind === Kind.Created) state.createdNames.release(words[place + 12] as number)
     if (exemplars.has(place)) takeExemplars(place)
     if (state.starts.size > 0) state.starts.delete(place)
+    const family = state.gaugeFamilies.get(place)
+    if (family !== undefined) {
+      state.assembler.release(family)
+      state.gaugeFamilies.delete(place)
+    }
     const kept = large.get(place)
     if (kept !== undefined) {
       largeBytes -= kept.byteLength
@@ -223,6 +230,7 @@ export function createState(options: StateOptions): PrometheusState {
     createdNames: createRegistry(),
     claims: createClaims(),
     undecided: new Map(),
+    gaugeFamilies: new Map(),
   }
   return state
 }

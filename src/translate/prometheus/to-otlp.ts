@@ -10,10 +10,10 @@ import { dottedName } from './dotted.ts'
 import { createExemplars } from './exemplar-places.ts'
 import { type Hash, labelA, labelB, labelC, type TextHash } from './hash.ts'
 import { createMemberWriter } from './members.ts'
-import type { WriteRequest } from './model.ts'
+import { SeriesFault, type WriteRequest } from './model.ts'
 import { createPlainWriter } from './plain.ts'
 import { createSeriesReader } from './series.ts'
-import { describeSeries, type Refusal } from './series-labels.ts'
+import { describeSeries, maxLabelBytes, metaText, type Refusal } from './series-labels.ts'
 import { Kind, kindMask, type PrometheusState } from './state.ts'
 import { createStateSeries } from './state-series.ts'
 import { Row } from './streams.ts'
@@ -27,6 +27,17 @@ export interface WriteTranslator {
   forget(touched: Iterable<number>): void
 }
 
+/** Of the labels of HA pairs. */
+const maxReplicaBytes = 1024
+/** Pairs of cluster and replica of one request that are looked up once. */
+const mostHeard = 16
+
+/** What a decoder found: not all of the series is there. */
+const faults: readonly (Refusal | undefined)[] = [
+  undefined,
+  { reason: 'too_many_labels', why: 'it, or an exemplar of it, has more labels than are taken' },
+  { reason: 'histogram_too_many_buckets', why: 'a histogram of it has too many buckets' },
+]
 const both: Refusal = { reason: 'samples_and_histograms', why: 'it has samples and histograms' }
 
 /** Creates the translator of a state; there is one for each. */
@@ -45,6 +56,8 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
   const targetInfo = hasher.text('target_info')
   const replicaLabels = options.ha.enabled ? options.ha.replicaLabels.map((name) => hasher.text(name)) : []
   const clusterLabel = hasher.text(options.ha.clusterLabel)
+  /** Replicas of this request, by the hashes of cluster and replica. */
+  const heard: { readonly a: number; readonly b: number; readonly c: number; readonly d: number; readonly isOther: boolean }[] = []
   /** Series of which others of the same request say what they are. */
   const later: number[] = []
   let tenantOf = ''
@@ -57,6 +70,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     const { labelName, labelValue, symbolStart, symbolEnd } = request
     const { one, two } = hasher
     const to = request.seriesLabels[series + 1] as number
+    const leavesReplica = isOfCluster(request, series)
     let { a, b, c } = tenantHash
     for (let at = request.seriesLabels[series] as number; at < to; at++) {
       const value = labelValue[at] as number
@@ -65,7 +79,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       const nameOne = one[name] as number
       const nameTwo = two[name] as number
       if (nameOne === typeLabel.one ? nameTwo === typeLabel.two : nameOne === unitLabel.one && nameTwo === unitLabel.two) continue
-      if (replicaLabels.length > 0 && replicaLabels.some((label) => isText(name, label))) continue
+      if (leavesReplica && replicaLabels.some((label) => isText(name, label))) continue
       const valueOne = one[value] as number
       const valueTwo = two[value] as number
       a = (a + labelA(nameOne, valueOne)) | 0
@@ -88,31 +102,57 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     return state.generation ^ (word & ~1)
   }
 
-  const textOfLabel = (request: WriteRequest, series: number, label: TextHash): string | undefined => {
-    for (let at = request.seriesLabels[series] as number; at < (request.seriesLabels[series + 1] as number); at++) {
-      if (!isText(request.labelName[at] as number, label)) continue
-      const symbol = request.labelValue[at] as number
-      return Buffer.from(request.body.subarray(request.symbolStart[symbol], request.symbolEnd[symbol])).toString()
+  /** The value of a label, as a symbol; 0: it has none. */
+  const labelValueOf = (request: WriteRequest, series: number, label: TextHash): number => {
+    const to = request.seriesLabels[series + 1] as number
+    for (let at = request.seriesLabels[series] as number; at < to; at++) {
+      const value = request.labelValue[at] as number
+      if (isText(request.labelName[at] as number, label) && request.symbolStart[value] !== request.symbolEnd[value]) return value
     }
-    return undefined
+    return 0
   }
 
-  /** True when the replica that sent this is not the one its cluster is heard through. */
-  const isOtherReplica = (request: WriteRequest, series: number, tenant: string, nowMs: number): boolean => {
-    const cluster = textOfLabel(request, series, clusterLabel)
-    if (cluster === undefined) return false
+  const textOf = (request: WriteRequest, symbol: number): string =>
+    Buffer.from(request.body.subarray(request.symbolStart[symbol], request.symbolEnd[symbol])).toString()
+
+  /** True when the series belongs to a cluster: then its replica is no part of what it is. */
+  const isOfCluster = (request: WriteRequest, series: number): boolean =>
+    replicaLabels.length > 0 && labelValueOf(request, series, clusterLabel) !== 0
+
+  const replicaOf = (request: WriteRequest, series: number): number => {
     for (const label of replicaLabels) {
-      const replica = textOfLabel(request, series, label)
-      if (replica !== undefined) return !state.elections.accept(`${tenant}\u0000${cluster}`, replica, nowMs)
+      const found = labelValueOf(request, series, label)
+      if (found !== 0) return found
     }
-    return false
+    return 0
+  }
+
+  const elect = (request: WriteRequest, cluster: number, replica: number, tenant: string, nowMs: number): boolean => {
+    const length = (symbol: number): number => (request.symbolEnd[symbol] as number) - (request.symbolStart[symbol] as number)
+    // Longer ones name no cluster and no replica.
+    if (length(cluster) > maxReplicaBytes || length(replica) > maxReplicaBytes) return true
+    return state.elections.accept(`${tenant}\u0000${textOf(request, cluster)}`, textOf(request, replica), nowMs)
+  }
+
+  /** True when the replica that sent this is not the one its cluster is heard through. One answer a request: it mostly has one replica. */
+  const isOtherReplica = (request: WriteRequest, series: number, tenant: string, nowMs: number): boolean => {
+    const cluster = labelValueOf(request, series, clusterLabel)
+    const replica = cluster === 0 ? 0 : replicaOf(request, series)
+    if (replica === 0) return false
+    const { one, two } = hasher
+    const found = heard.find(
+      (pair) => one[cluster] === pair.a && two[cluster] === pair.b && one[replica] === pair.c && two[replica] === pair.d,
+    )
+    if (found !== undefined) return found.isOther
+    const isOther = !elect(request, cluster, replica, tenant, nowMs)
+    const [a, b, c, d] = [one[cluster] as number, two[cluster] as number, one[replica] as number, two[replica] as number]
+    if (heard.length < mostHeard) heard.push({ a, b, c, d, isOther })
+    return isOther
   }
 
   const learnMetadata = (request: WriteRequest, tenant: string, nowMs: number): void => {
-    const text = (symbol: number): string =>
-      Buffer.from(request.body.subarray(request.symbolStart[symbol], request.symbolEnd[symbol])).toString()
     for (const { type, family, help, unit } of request.metadata) {
-      state.types.learn(tenant, text(family), type, text(help), text(unit), nowMs)
+      state.types.learn(tenant, textOf(request, family), type, metaText(request, help), metaText(request, unit), nowMs)
     }
   }
 
@@ -129,24 +169,27 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     const items = lastSample - firstSample + lastHistogram - firstHistogram
     outcome.receivedFloats += lastSample - firstSample
     outcome.receivedHistograms += lastHistogram - firstHistogram
+    const exemplarCount = (request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number)
+    if (replicaLabels.length > 0 && context.only === undefined && isOtherReplica(request, series, context.tenant, context.nowMs)) {
+      if (items > 0) outcome.consume('ha', items)
+      outcome.samples += lastSample - firstSample
+      outcome.histograms += lastHistogram - firstHistogram
+      exemplars.leaveOut(exemplarCount)
+      return
+    }
     if (items === 0) {
-      const first = request.seriesExemplars[series] as number
-      if (first < (request.seriesExemplars[series + 1] as number)) exemplars.defer(series)
+      if (exemplarCount > 0) exemplars.defer(series)
       else if (request.version === 2 && (request.seriesType[series] as number) !== 0) reader.learn(request, series, context)
       return
     }
     if (lastSample > firstSample && lastHistogram > firstHistogram) return void refuse(request, series, both, items)
-    if (replicaLabels.length > 0 && isOtherReplica(request, series, context.tenant, context.nowMs)) {
-      outcome.consume('ha', items)
-      outcome.samples += lastSample - firstSample
-      outcome.histograms += lastHistogram - firstHistogram
-      return
-    }
+    const fault = request.seriesFault[series] as number
+    if (fault !== SeriesFault.None) return void refuse(request, series, faults[fault] ?? both, items)
     hashSeries(request, series)
     let place = streams.find(hash.a, hash.b, hash.c)
     const isNative = lastHistogram > firstHistogram
     if (place < 0 || streams.words[place + Row.Generation] !== generation || (isNative && !reader.isNative(place))) {
-      const result = reader.read(request, series, { hash, place, generation, isNative, isLast }, context)
+      const result = reader.read(request, series, { hash, place, generation, isNative, isLast, isGauge: false }, context)
       if (result === 'later') return void later.push(series)
       if (typeof result !== 'number') return void refuse(request, series, result, items)
       place = result
@@ -155,11 +198,21 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     const kind = (streams.words[place + Row.Kind] as number) & kindMask
     if (kind === Kind.Plain) plain.series(request, series, place, context)
     else if (kind > Kind.Quantile) special.series(request, series, place, context)
-    else if (!members.series(request, series, place, context)) {
-      // It has turned out to be none: it is looked at again, and taken for what it is.
-      streams.words[place + Row.Generation] = 0
-      outcome.receivedFloats -= items
-      takeSeries(request, series, context, generation, isLast)
+    else {
+      const taken = members.series(request, series, place, context)
+      if (taken === lastSample - firstSample) return
+      // It has turned out to be none, whatever is said of it: the rest goes as a gauge.
+      const result = reader.read(request, series, { hash, place, generation, isNative, isLast: true, isGauge: true }, context)
+      if (typeof result === 'number') plain.series(request, series, result, context, taken)
+      else if (typeof result !== 'string') refuse(request, series, result, items - taken)
+    }
+  }
+
+  /** What the assembler found out about families that nobody says anything about. */
+  const heedDecisions = (nowMs: number): void => {
+    for (const { id, kind } of state.assembler.decisions()) {
+      const [tenant, family] = state.undecided.get(id) ?? []
+      if (tenant !== undefined && family !== undefined) state.types.decided(tenant, family, kind, nowMs)
     }
   }
 
@@ -167,6 +220,8 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     translate(request, context) {
       outcome.clear()
       const { tenant, nowMs, only } = context
+      // What is kept was acknowledged: nothing of it is refused now.
+      request.labelRoom = only === undefined ? maxLabelBytes : Number.POSITIVE_INFINITY
       state.renew(nowMs)
       if (tenant !== tenantOf) {
         tenantOf = tenant
@@ -175,7 +230,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       const hasTargetInfo = hasher.symbols(request, targetInfo)
       if (request.metadata.length > 0 && only === undefined) learnMetadata(request, tenant, nowMs)
       // What it says of a target holds for all of the request, wherever in it it stands.
-      if (hasTargetInfo) special.targetsFirst(request, context, (series) => isNamed(request, series, targetInfo))
+      if (hasTargetInfo) special.targetsFirst(request, context, (series) => isTarget(request, series, context))
       const count = only?.length ?? request.seriesCount
       for (let at = 0; at < count; at++) {
         const series = only === undefined ? at : (only[at] as number)
@@ -191,10 +246,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
         return streams.find(hash.a, hash.b, hash.c)
       })
       outcome.emission = state.assembler.take(nowMs, outcome.points)
-      for (const { id, kind } of state.assembler.decisions()) {
-        const [tenantOfFamily, family] = state.undecided.get(id) ?? []
-        if (tenantOfFamily !== undefined && family !== undefined) state.types.decided(tenantOfFamily, family, kind, nowMs)
-      }
+      heedDecisions(nowMs)
       if (state.types.settle()) state.outdated(nowMs)
       state.revision++
       return outcome
@@ -206,6 +258,12 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
         words[place + Row.TimeLo] = 0
       }
     },
+  }
+
+  /** A `target_info`, of the replica that is heard. */
+  function isTarget(request: WriteRequest, series: number, { tenant, nowMs, only }: WriteContext): boolean {
+    if (!isNamed(request, series, targetInfo)) return false
+    return replicaLabels.length === 0 || only !== undefined || !isOtherReplica(request, series, tenant, nowMs)
   }
 
   function isNamed(request: WriteRequest, series: number, name: TextHash): boolean {

@@ -291,7 +291,8 @@ export function createTypes(options: TypesOptions): Types {
   const ownText = (query: SeriesQuery, source: TypedFamily | undefined): { unit: string; help: string } => {
     const { help = '', unit = '', unitLabel = '' } = query
     const known = source?.help ?? ''
-    return { unit: unit || source?.unit || unitLabel, help: help.length > known.length ? cutHelp(help) : known }
+    const own = [unit, source?.unit ?? '', unitLabel].find((one) => one !== '' && one.length <= longest.unit) ?? ''
+    return { unit: own, help: help.length > known.length ? cutHelp(help) : known }
   }
 
   const learnOwn = (tenant: string, query: SeriesQuery, nowMs: number): boolean => {

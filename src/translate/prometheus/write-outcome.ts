@@ -18,6 +18,15 @@ export interface Refused {
 /** Why samples were used up without a point of their own. */
 export type Consumed = 'duplicate' | 'target_info' | 'scope_info' | 'created' | 'late' | 'shadowed' | 'stale' | 'ha' | 'start' | 'no_state'
 
+/**
+ * Bytes that attributes and buckets of one request's points may take: each sample repeats the labels of its series, so that some megabytes can
+ * ask for gigabytes.
+ */
+export const maxPointBytes = 128 * 1024 * 1024
+
+/** Bytes of exemplars of one request. */
+export const maxExemplarsBytes = 8 * 1024 * 1024
+
 export class WriteOutcome {
   /** Points to send, those of assembled histograms among them. */
   readonly points = new MetricPoints()
@@ -42,6 +51,9 @@ export class WriteOutcome {
   outOfOrder = 0
   /** Samples that the assembler has no room for now. */
   full = 0
+  /** Of {@link maxPointBytes} and {@link maxExemplarsBytes}, what is left. */
+  room = maxPointBytes
+  exemplarRoom = maxExemplarsBytes
   /** Points that the assembler gave, and the samples in them. */
   emission: Emission | undefined
   /** Places of streams whose last time was moved by this request. */
@@ -69,6 +81,8 @@ export class WriteOutcome {
     this.exemplarsSeen = false
     this.outOfOrder = 0
     this.full = 0
+    this.room = maxPointBytes
+    this.exemplarRoom = maxExemplarsBytes
     this.emission = undefined
     this.touchedCount = 0
     this.members.length = 0
