@@ -56,6 +56,13 @@ class Output implements FamilyOutput {
     this.attributesEnd = end
   }
 
+  is({ resource, scope }: Source, shapes: Shapes, attributes: Uint8Array): boolean {
+    const { attributesStart: start, attributesEnd: end } = this
+    if (this.resource !== resource || this.scope !== scope || this.shapes !== shapes || end - start !== attributes.length) return false
+    for (let at = 0; at < attributes.length; at++) if (this.attributes.getUint8(start + at) !== attributes[at]) return false
+    return true
+  }
+
   metric(kind: number): EncodedMetric {
     return kind === FamilyKind.Summary
       ? this.shapes.shape('', MetricType.Summary, MetricData.Summary)
@@ -75,18 +82,21 @@ const maxShapes = 10_000
 const slabBytes = 16 * 1024
 
 export interface FamilyOutputs {
-  /** The source of a family, acquired for its first member; every `use` wants a `release`. */
-  use(family: number, acquire: () => number): number
+  /** A member of a family, with its source, which was acquired for it: the newest is that of the family. Every `use` wants a `release`. */
+  use(family: number, source: number): void
   release(family: number): void
   /** Undefined: it has no members. */
   sourceOf(family: number): number | undefined
-  /** @param attributes without `le` and `quantile`, as `encodeTextAttributes` makes them; copied */
-  create(source: Source, metric: FamilyMetric, attributes: Uint8Array): FamilyOutput
+  /**
+   * How a family in use is written; the same as before where nothing has changed.
+   * @param attributes without `le` and `quantile`, as `encodeTextAttributes` makes them; copied
+   */
+  create(family: number, source: Source, metric: FamilyMetric, attributes: Uint8Array): FamilyOutput
 }
 
 /** @param releaseSource called with the source of a family that has no members any more */
 export function createFamilyOutputs(releaseSource: (source: number) => void): FamilyOutputs {
-  const sources = new Map<number, { readonly source: number; uses: number }>()
+  const sources = new Map<number, { source: number; uses: number; output: Output | undefined }>()
   const known = new Map<string, Shapes>()
   let slab = new DataView(new ArrayBuffer(0))
   let used = 0
@@ -102,11 +112,15 @@ export function createFamilyOutputs(releaseSource: (source: number) => void): Fa
   }
 
   return {
-    use(family, acquire) {
-      let found = sources.get(family)
-      if (found === undefined) sources.set(family, (found = { source: acquire(), uses: 0 }))
+    use(family, source) {
+      const found = sources.get(family)
+      if (found === undefined) {
+        sources.set(family, { source, uses: 1, output: undefined })
+        return
+      }
       found.uses++
-      return found.source
+      releaseSource(found.source)
+      found.source = source
     },
     release(family) {
       const found = sources.get(family)
@@ -115,7 +129,10 @@ export function createFamilyOutputs(releaseSource: (source: number) => void): Fa
       releaseSource(found.source)
     },
     sourceOf: (family) => sources.get(family)?.source,
-    create(source, metric, attributes) {
+    create(family, source, metric, attributes) {
+      const own = sources.get(family)
+      const shapes = shapesOf(metric)
+      if (own?.output?.is(source, shapes, attributes) === true) return own.output
       if (used + attributes.length > slab.byteLength) {
         slab = new DataView(new ArrayBuffer(Math.max(slabBytes, attributes.length)))
         used = 0
@@ -123,7 +140,9 @@ export function createFamilyOutputs(releaseSource: (source: number) => void): Fa
       const start = used
       used += attributes.length
       new Uint8Array(slab.buffer).set(attributes, start)
-      return new Output(source, shapesOf(metric), slab, start, used)
+      const output = new Output(source, shapes, slab, start, used)
+      if (own !== undefined) own.output = output
+      return output
     },
   }
 }

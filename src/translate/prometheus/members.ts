@@ -61,6 +61,7 @@ export function createMemberWriter(
     const bound = toDouble(rows[place + Row.Second] as number, rows[place + Row.Attributes] as number)
     const ownMs = (request.sampleStartMs[at] as number) || (request.seriesCreatedMs[series] as number)
     let startMs = ownMs || startOfRow(place)
+    if (startMs > ms) outcome.startsAfter++
     if (plain.starts !== undefined && !isStale) {
       // Sums and quantiles may fall at any time: of a new beginning they say nothing.
       const counts = member === Member.Bucket || member === Member.Count
@@ -84,6 +85,7 @@ export function createMemberWriter(
       return true
     }
     outcome.samples++
+    if (isStale) plain.ended(place, ms)
     if (result === 'held') {
       outcome.held++
       outcome.members.push(series, family, ms)

@@ -3,18 +3,20 @@
 import { MetricData, noRecordedValue, type PointBody } from '../../otlp/metrics.ts'
 import { fromDouble, multiply, toDouble, type Words } from '../../otlp/time.ts'
 import type { ExemplarPlaces } from './exemplar-places.ts'
-import { type NativeHistogram, ResetHint, staleHi, staleLo, type WriteRequest } from './model.ts'
+import { MetricType, type NativeHistogram, ResetHint, staleHi, staleLo, type WriteRequest } from './model.ts'
 import { type NativeRefusal, nativeToBody, staleExplicit, staleExponential } from './native.ts'
 import { describeSeries, type Refusal } from './series-labels.ts'
 import { StartFate } from './start-time.ts'
 import { createStarts, type LastPoint, type Starts } from './starts.ts'
-import { isFresh, isProcessStart, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
+import { isFresh, isProcessStart, isTold, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
 import { type Place, Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
 import { maxPointBytes, type WriteOutcome } from './write-outcome.ts'
 
 const two32 = 4294967296
 const nanosPerMs = 1_000_000
+/** The last millisecond whose nanoseconds are a uint64. */
+const lastMs = 18_446_744_073_709
 
 const negative: Refusal = { reason: 'negative_timestamp', why: 'a sample is of before 1970, which OTLP cannot say' }
 const conflicting: Refusal = { reason: 'conflict', why: 'a sample has the time of the one before and another value' }
@@ -48,9 +50,20 @@ export interface PlainWriter {
   series(request: WriteRequest, series: number, place: number, context: WriteContext, taken?: number): void
   /** Looks at the time of a sample and moves the stream's own to it. @param hi bits of the value */
   order(request: WriteRequest, series: number, place: number, ms: number, hi: number, lo: number, context: WriteContext): number
+  /** A stream that has ended begins anew, and nothing of it is known; unless it was an older time of it that ended. */
+  ended(place: number, ms: number): void
   /** The samples of a series in order of time: places, `from` to `to` unless they came in disorder. */
   sorted(request: WriteRequest, from: number, to: number): ArrayLike<number> | undefined
 }
+
+/** The native histograms of a series in order of time. */
+function histogramsOf({ histograms }: WriteRequest, from: number, to: number): readonly NativeHistogram[] {
+  if (from === to) return noHistograms
+  const own = histograms.slice(from, to)
+  return own.length === 1 ? own : own.sort((left, right) => left.timeMs - right.timeMs)
+}
+
+const noHistograms: readonly NativeHistogram[] = []
 
 export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome, exemplars: ExemplarPlaces): PlainWriter {
   const { streams, options, outputs } = state
@@ -63,6 +76,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
   const where: Place = { view: new DataView(new ArrayBuffer(0)), start: 0, end: 0 }
   const forwardDuplicates = options.duplicates === 'forward'
   const { maxFuture } = options
+  const dropsGaugeHistograms = options.gaugehistogram === 'drop'
   const nativeOptions = { floatHistograms: options.floatHistograms, gaugeHistogram: options.gaugehistogram }
 
   const refuse = (request: WriteRequest, series: number, refusal: Refusal): number => {
@@ -72,8 +86,9 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
 
   const order: PlainWriter['order'] = (request, series, place, ms, hi, lo, context) => {
     if (!(ms >= 0)) return refuse(request, series, negative)
-    if (ms > context.nowMs + maxFuture) {
-      const why = `a sample is more than ${Math.round(maxFuture / 1000)} s in the future`
+    if (ms > context.nowMs + maxFuture || ms > lastMs) {
+      const why =
+        ms > lastMs ? 'a sample is of a time that OTLP cannot say' : `a sample is more than ${Math.round(maxFuture / 1000)} s in the future`
       return refuse(request, series, { reason: 'too_far_in_future', why })
     }
     const rows = streams.words
@@ -116,7 +131,8 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     multiply((ms / two32) | 0, ms | 0, nanosPerMs, words)
     points.timeHi[at] = words.hi
     points.timeLo[at] = words.lo
-    if (startMs > 0 && startMs <= ms) {
+    if (startMs > ms) outcome.startsAfter++
+    else if (startMs > 0) {
       multiply((startMs / two32) | 0, startMs | 0, nanosPerMs, words)
       points.startHi[at] = words.hi
       points.startLo[at] = words.lo
@@ -138,7 +154,8 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     const metric = metrics.get(rows[place + Row.Second] as number)
     const { resource, scope } = sources.get(rows[place + Row.First] as number)
     const at = points.add(resource, scope, metric.number, undefined)
-    finish(at, place, ms, startMs)
+    // A gauge has no beginning.
+    finish(at, place, ms, metric.number.data === MetricData.Gauge ? 0 : startMs)
     if (hi === staleHi && lo === staleLo) points.flags[at] = noRecordedValue
     else if (metric.factor === 1 && base === 0) {
       points.valueHi[at] = hi
@@ -161,13 +178,14 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     points.flags[at] = noRecordedValue
   }
 
-  /** A stream that has ended begins anew: nothing of it is known. */
-  const ended = (place: number): void => {
+  const ended: PlainWriter['ended'] = (place, ms) => {
     const rows = streams.words
+    if (rows[place + Row.TimeLo] !== (ms | 0) || rows[place + Row.TimeHi] !== ((ms / two32) | 0)) return
     rows[place + Row.TimeHi] = 0
     rows[place + Row.TimeLo] = 0
     rows[place + Row.StartHi] = 0
     rows[place + Row.StartLo] = 0
+    rows[place + Row.Kind] = (rows[place + Row.Kind] as number) & ~isTold
     if (starts !== undefined) state.starts.delete(place)
   }
 
@@ -197,6 +215,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     if (hi === staleHi && lo === staleLo) return void end(place, ms, ownMs)
     const rows = streams.words
     const kind = rows[place + Row.Kind] as number
+    if ((kind & (wasExponential | wasExplicit)) !== 0) rows[place + Row.Kind] = kind & ~(wasExponential | wasExplicit)
     if ((kind & isProcessStart) !== 0) sources.get(rows[place + Row.First] as number).process.startMs = Math.round(toDouble(hi, lo) * 1000)
     if (starts !== undefined && metrics.get(rows[place + Row.Second] as number).number.monotonic) counter(place, ms, hi, lo, ownMs, starts)
     else float(place, ms, hi, lo, ownMs || startOfRow(place))
@@ -206,7 +225,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     if (options.stale === 'drop') outcome.consume('stale')
     else if (((streams.words[place + Row.Kind] as number) & (wasExponential | wasExplicit)) !== 0) nativeEnd(place, ms)
     else float(place, ms, staleHi, staleLo, ownMs || startOfRow(place))
-    ended(place)
+    ended(place, ms)
   }
 
   const refuseNative = (request: WriteRequest, series: number, place: number, { refused, why, dropped }: NativeRefusal): void => {
@@ -244,7 +263,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     )
     if (result.stale && options.stale === 'drop') {
       outcome.consume('stale')
-      return void ended(place)
+      return void ended(place, timeMs)
     }
     const metric = metrics.get(rows[place + Row.Second] as number)
     const { resource, scope, process } = sources.get(rows[place + Row.First] as number)
@@ -259,7 +278,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     finish(at, place, timeMs, told?.startMs ?? (ownMs || startOfRow(place)))
     if (result.stale) {
       points.flags[at] = noRecordedValue
-      ended(place)
+      ended(place, timeMs)
     }
   }
 
@@ -267,27 +286,34 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     starts,
     before,
     order,
+    ended,
     sorted,
-    series(request, series, place, context) {
+    series(request, series, place, context, taken = 0) {
       outcome.touch(place)
       const before = points.count
       const from = request.seriesSamples[series] as number
       const to = request.seriesSamples[series + 1] as number
       const last = request.seriesHistograms[series + 1] as number
-      const items = to - from + last - (request.seriesHistograms[series] as number)
+      const items = to - from - taken + last - (request.seriesHistograms[series] as number)
       outcome.room -= items * ((streams.words[place + Row.AttributesBytes] as number) || state.large(place).byteLength)
       if (outcome.room < 0) {
         outcome.refuse(tooLarge, items, () => `series ${series} ${describeSeries(request, series)}`)
         return
       }
-      if (to - from === 1) sample(request, series, place, from, context)
+      if (
+        dropsGaugeHistograms &&
+        to > from &&
+        metrics.get(streams.words[place + Row.Second] as number).type === MetricType.GaugeHistogram
+      ) {
+        outcome.samples += to - from
+        outcome.dropped.set('gaugehistogram', (outcome.dropped.get('gaugehistogram') ?? 0) + to - from)
+      } else if (to - from === 1) sample(request, series, place, from, context)
       else if (to > from) {
         const places = sorted(request, from, to)
-        for (let at = from; at < to; at++)
+        for (let at = from + taken; at < to; at++)
           sample(request, series, place, places === undefined ? at : (places[at - from] as number), context)
       }
-      for (let at = request.seriesHistograms[series] as number; at < last; at++) {
-        const histogram = request.histograms[at] as NativeHistogram
+      for (const histogram of histogramsOf(request, request.seriesHistograms[series] as number, last)) {
         native(request, series, place, histogram, context)
       }
       if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {

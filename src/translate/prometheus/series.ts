@@ -88,11 +88,15 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   const freshRow = ({ hash, place, generation }: Met, nowMs: number): number => {
     let at = place
     if (at < 0) at = streams.insert(hash.a, hash.b, hash.c, Math.floor(nowMs / 1000))
-    else {
-      state.letGo(at)
-      streams.setAttributes(at, nothing, 0, 0)
-    }
+    else state.letGo(at)
     streams.words[at + Row.Generation] = generation
+    return at
+  }
+
+  /** One that is sent nowhere. */
+  const bareRow = (met: Met, nowMs: number): number => {
+    const at = freshRow(met, nowMs)
+    streams.setAttributes(at, nothing, 0, 0)
     return at
   }
 
@@ -133,7 +137,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     rows[at + Row.Second] = metric
     setKind(at, Kind.Plain | (mapped.family === processStart ? isProcessStart : 0))
     const bytes = encodeTextAttributes(mapped.attributes, attributeTag)
-    if (bytes.length === 0 || streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes)) return at
+    if (streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes)) return at
     streams.remove(at)
     return tooLarge
   }
@@ -159,16 +163,20 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   ): number => {
     const family = familyOf(hash, resolved, query)
     assembler.retain(family)
-    const source = state.families.use(family, () => outputs.acquireSource(sourceParts(mapped, labels, tenant)))
+    const source = outputs.acquireSource(sourceParts(mapped, labels, tenant))
+    state.families.use(family, source)
     const attributes = encodeTextAttributes(mapped.attributes, attributeTag)
     const kind = familyKind(resolved.type)
     const parts = { name: mapped.metric, unit: mapped.unit, description: resolved.help }
-    assembler.describe(family, kind, state.families.create(outputs.sources.get(source), parts, attributes))
+    assembler.describe(family, kind, state.families.create(family, outputs.sources.get(source), parts, attributes))
     if (kind === FamilyKind.Unknown) state.undecided.set(family, [tenant, resolved.family])
+    else state.undecided.delete(family)
     const text = resolved.member === Member.Bucket ? query.le : resolved.member === Member.Quantile ? query.quantile : undefined
     const bound = text === undefined ? 0 : (boundOf(text) ?? 0)
     const scaled = resolved.member === Member.Bucket ? bound * mapped.factor : bound
     fromDouble(scaled, words)
+    // Members have their attributes in their family; a word of theirs is the bound.
+    streams.setAttributes(at, nothing, 0, 0)
     const rows = streams.words
     rows[at + Row.First] = family
     rows[at + Row.Second] = words.hi
@@ -183,7 +191,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     const told = createdName(hasher, query.name)
     const isLive = !createdRows(streams, met.hash, told).next().done
     if (!isLive) return met.isLast ? undefined : 'later'
-    const at = freshRow(met, nowMs)
+    const at = bareRow(met, nowMs)
     streams.words[at + Row.First] = state.createdNames.acquire(query.name, () => told)
     setKind(at, Kind.Created)
     return at
@@ -212,7 +220,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
         if (found !== undefined) return found
       } else if (special === 'target_info' || special === 'otel_scope_info') {
         if (special === 'otel_scope_info') scopeInfo(labels, tenant, nowMs)
-        const at = freshRow(met, nowMs)
+        const at = bareRow(met, nowMs)
         setKind(at, kinds[special] as number)
         return at
       }

@@ -49,6 +49,8 @@ export class WriteOutcome {
   /** True when there was an exemplar in it. */
   exemplarsSeen = false
   outOfOrder = 0
+  /** Starts that are later than their points, and were left out. */
+  startsAfter = 0
   /** Samples that the assembler has no room for now. */
   full = 0
   /** Of {@link maxPointBytes} and {@link maxExemplarsBytes}, what is left. */
@@ -80,6 +82,7 @@ export class WriteOutcome {
     this.exemplarResults.dropped = 0
     this.exemplarsSeen = false
     this.outOfOrder = 0
+    this.startsAfter = 0
     this.full = 0
     this.room = maxPointBytes
     this.exemplarRoom = maxExemplarsBytes
