@@ -25,11 +25,11 @@ afterAll(async () => {
 })
 
 describe('bodies and heads that are not what they say', () => {
-  it.each(writeWireCases)('$name', (one) => throwWrite(range, one))
+  it.each(writeWireCases)('$name', async (one) => void (await throwWrite(range, one)))
 })
 
 describe('content that cannot be', () => {
-  it.each(writeCases)('$name', (one) => throwWrite(range, one))
+  it.each(writeCases)('$name', async (one) => void (await throwWrite(range, one)))
 })
 
 describe('after all of it', () => {

@@ -251,8 +251,9 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     }
     const result = nativeToBody(histogram, nativeOptions)
     if (result.body === undefined) return void refuseNative(request, series, place, result)
-    outcome.room -= bucketBytes * bucketsOf(result.body)
-    if (outcome.room < 0) return void refuse(request, series, tooLarge)
+    const size = bucketBytes * bucketsOf(result.body)
+    if (size > outcome.room) return void refuse(request, series, tooLarge)
+    outcome.room -= size
     outcome.histograms++
     const rows = streams.words
     state.assembler.nativeSeen(
@@ -295,11 +296,12 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
       const to = request.seriesSamples[series + 1] as number
       const last = request.seriesHistograms[series + 1] as number
       const items = to - from - taken + last - (request.seriesHistograms[series] as number)
-      outcome.room -= items * ((streams.words[place + Row.AttributesBytes] as number) || state.large(place).byteLength)
-      if (outcome.room < 0) {
+      const size = items * ((streams.words[place + Row.AttributesBytes] as number) || state.large(place).byteLength)
+      if (size > outcome.room) {
         outcome.refuse(tooLarge, items, () => `series ${series} ${describeSeries(request, series)}`)
         return
       }
+      outcome.room -= size
       if (
         dropsGaugeHistograms &&
         to > from &&

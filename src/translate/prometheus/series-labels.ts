@@ -36,7 +36,7 @@ const longValues = 4
  * Bytes of labels of one request that are read: those of series that are met for the first time. Without it a table of few symbols would become
  * gigabytes of text, as every series may refer to the longest.
  */
-export const maxLabelBytes = 64 * 1024 * 1024
+export const maxLabelBytes = 32 * 1024 * 1024
 
 /** Longest text of a series in a message. */
 const shownLength = 300
