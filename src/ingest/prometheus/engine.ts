@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { BridgeError } from '../../errors.ts'
 import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
-import type { EncodedBatch, Holding, Kept } from '../../otlp/intake.ts'
+import type { EncodedBatch, Kept } from '../../otlp/intake.ts'
 import { MetricPoints } from '../../otlp/metrics.ts'
 import type { Emission, KeepToken } from '../../translate/prometheus/assembler.ts'
 import { WriteRequest } from '../../translate/prometheus/model.ts'
@@ -20,8 +20,8 @@ import { createWriteCounters } from './counters.ts'
 import type { WriteLimits } from './decode-limits.ts'
 import { decodeWriteV1 } from './decode-v1.ts'
 import { decodeWriteV2 } from './decode-v2.ts'
-import { createJournal } from './journal.ts'
-import { decodeKeep, type EmittedGroup, encodeKeep, type Keep } from './keep.ts'
+import { decodeKeep, type Keep } from './keep.ts'
+import { createKeeper, type Holdings, type Keeping } from './keeping.ts'
 import type { WriteReceipt } from './remote-write.ts'
 import type { Tally, WriteBody } from './write-body.ts'
 
@@ -32,7 +32,7 @@ export interface EngineDeps extends Pick<AdapterDeps, 'intake' | 'metrics' | 'lo
   readonly state: PrometheusState
   readonly limits: WriteLimits
   /** Where held samples are kept; undefined where the queue has no such place. */
-  readonly holding: Holding | undefined
+  readonly holdings: Holdings | undefined
   /** Inflates what was kept. */
   readonly uncompress: (body: Uint8Array) => Uint8Array
 }
@@ -47,9 +47,16 @@ export interface Engine {
   /** Sends all that waits, complete or not, as far as there is time for it: what the queue keeps stays there, the rest is lost, and counted. */
   finish(deadlineMs: number): Promise<void>
   /** Takes in what an earlier run kept: once, before the first request. */
-  recover(kept: readonly Kept[]): Promise<void>
+  recover(requests: readonly Kept[], sent: readonly Kept[]): Promise<void>
   /** Samples in the assembler. */
   readonly held: number
+}
+
+/** Thrown by `send` when the batch is stored and the request is not. */
+class Unkept extends Error {
+  constructor(cause: unknown) {
+    super('a request could not be kept', { cause })
+  }
 }
 
 const noBody = new Uint8Array(0)
@@ -61,7 +68,7 @@ const nothing: readonly never[] = []
 const tally = (counts: ReadonlyMap<string, number>): Tally => (counts.size === 0 ? nothing : [...counts])
 
 export function createEngine(deps: EngineDeps): Engine {
-  const { state, intake, holding } = deps
+  const { state, intake } = deps
   const { assembler } = state
   const request = new WriteRequest()
   const translator = createWriteTranslator(state)
@@ -70,7 +77,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const items = createItemBooks(formatName, deps, 'refused', 'metrics')
   const { books } = items
   const held = books.held('assembler')
-  const journal = createJournal(holding ?? { release: () => {} })
+  const keeper = deps.holdings === undefined ? undefined : createKeeper(state, deps.holdings, intake, deps.nowMs)
   const counters = createWriteCounters(deps.metrics, state)
   const due = new MetricPoints()
   let heldSamples = 0
@@ -92,39 +99,6 @@ export function createEngine(deps: EngineDeps): Engine {
     const data = encodeMetrics(points, writer, size.expected(sourceBytes))
     size.learn(sourceBytes, data.length)
     return data
-  }
-
-  const groupsOf = (emission: Emission | undefined): readonly EmittedGroup[] => {
-    if (emission === undefined) return nothing
-    return assembler.emitted(emission).map(({ a, b, c, timeMs }): EmittedGroup => [a, b, c, timeMs])
-  }
-
-  const record = (keep: Omit<Keep, 'layout' | 'seed'>): Uint8Array => encodeKeep({ layout: 1, seed: state.hasher.seed, ...keep })
-
-  /** Series with samples in groups that are incomplete still; each group waits for the token. */
-  const waiting = ({ members }: WriteOutcome, token: KeepToken): number[] => {
-    const series: number[] = []
-    for (let at = 0; at < members.length; at += 3) {
-      const family = members[at + 1] as number
-      const timeMs = members[at + 2] as number
-      if (!assembler.isPending(family, timeMs)) continue
-      assembler.attach(family, timeMs, token)
-      const one = members[at] as number
-      if (series[series.length - 1] !== one) series.push(one)
-    }
-    return series
-  }
-
-  const keepOf = (outcome: WriteOutcome, version: 1 | 2, tenant: string, wire: Uint8Array): WriteBody['keep'] => {
-    if (holding === undefined) return undefined
-    const token: KeepToken = { open: 0 }
-    const series = outcome.members.length === 0 ? nothing : waiting(outcome, token)
-    if (series.length > 0) {
-      return { token, data: record({ version, tenant, series, emitted: groupsOf(outcome.emission), body: wire }) }
-    }
-    // Members of what is sent now may stand in records of before: those must know.
-    if (outcome.emission === undefined || journal.size === 0) return undefined
-    return { token, data: record({ version, tenant, series, emitted: groupsOf(outcome.emission), body: noBody }) }
   }
 
   const receiptOf = (outcome: WriteOutcome): WriteReceipt => {
@@ -158,13 +132,19 @@ export function createEngine(deps: EngineDeps): Engine {
     counters.request(body)
   }
 
-  const send = async (batch: EncodedBatch | undefined, keep: WriteBody['keep'], emission: Emission | undefined): Promise<void> => {
-    if (keep !== undefined && holding !== undefined) journal.stored(await holding.put(batch, keep.data), keep.token)
-    else if (batch !== undefined) await intake.put(batch)
+  /** Rejects when the batch was not stored, or the request that has to be kept: of the latter nobody may hear of success, but the batch is sent. */
+  const send = async (batch: EncodedBatch | undefined, keep: Keeping | undefined, emission: Emission | undefined): Promise<void> => {
+    let fault: unknown
+    if (keep === undefined || keeper === undefined) await (batch === undefined ? undefined : intake.put(batch))
+    else {
+      const stored = await keeper.put(batch, keep)
+      if (stored.batch.status === 'rejected') throw stored.batch.reason
+      if (stored.request.status === 'rejected') fault = stored.request.reason
+    }
     if (batch !== undefined) books.translated.value += batch.items
-    if (emission === undefined) return
-    assembler.commit(emission)
-    journal.settle()
+    if (emission !== undefined) assembler.commit(emission)
+    keeper?.settle()
+    if (fault !== undefined) throw new Unkept(fault)
   }
 
   /** A put that failed: what was assembled waits again, unless it can never be taken. */
@@ -172,7 +152,7 @@ export function createEngine(deps: EngineDeps): Engine {
     if (emission === undefined) return
     if (error.retry === 'never') {
       assembler.commit(emission)
-      journal.settle()
+      keeper?.settle()
       return void (items.lost(reasonOf(error.code)).value += emission.points)
     }
     bookEmission(emission, -1)
@@ -188,9 +168,11 @@ export function createEngine(deps: EngineDeps): Engine {
       const batch = { ...batchOf(formatName, body.items, body.data, 'metrics'), onRejected: (count: number) => void (rejected = count) }
       await send(body.items === 0 ? undefined : batch, body.keep, emission)
     } catch (error) {
+      translator.forget(body.touched)
+      // What could be sent was; what waits comes again.
+      if (error instanceof Unkept) throw asBridgeError(error.cause)
       const known = asBridgeError(error)
       takeBack(emission, known)
-      translator.forget(body.touched)
       items.lost(reasonOf(known.code)).value += body.items - (emission?.points ?? 0) + body.full
       throw known
     }
@@ -228,7 +210,7 @@ export function createEngine(deps: EngineDeps): Engine {
     emission: outcome.emission,
     touched: outcome.touched.slice(0, outcome.touchedCount),
     full: outcome.full,
-    keep: keepOf(outcome, version, tenant, wire),
+    keep: keeper?.of(outcome, version, tenant, wire),
   })
 
   const flush = async (all = false): Promise<void> => {
@@ -236,15 +218,15 @@ export function createEngine(deps: EngineDeps): Engine {
     due.clear()
     const emission = assembler.take(nowMs, due, all)
     counters.assembler()
-    if (emission === undefined) return
+    if (emission === undefined) return void keeper?.settle()
     const data = encode(due, due.count * 200)
     bookEmission(emission, 1)
-    const keep =
-      journal.size === 0
-        ? undefined
-        : { token: { open: 0 }, data: record({ version: 1, tenant: '', series: nothing, emitted: groupsOf(emission), body: noBody }) }
     try {
-      await send(emission.points === 0 ? undefined : batchOf(formatName, emission.points, data, 'metrics'), keep, emission)
+      await send(
+        emission.points === 0 ? undefined : batchOf(formatName, emission.points, data, 'metrics'),
+        keeper?.ofEmission(emission),
+        emission,
+      )
     } catch (error) {
       const known = asBridgeError(error)
       takeBack(emission, known)
@@ -261,20 +243,15 @@ export function createEngine(deps: EngineDeps): Engine {
     const series = keep.series.filter((one) => one < request.seriesCount)
     const outcome = translator.translate(request, { tenant: keep.tenant, nowMs: deps.nowMs(), only: series })
     const token: KeepToken = { open: 0 }
-    waiting(outcome, token)
-    const again = { ...bodyOf(outcome, keep.version, keep.tenant, body, noBody), keep: undefined, received: 0 }
-    const samples = outcome.receivedFloats + outcome.receivedHistograms
-    const known = Math.min(left, samples)
+    keeper?.waiting(outcome, token)
+    const { emission } = outcome
+    const again = bodyOf(outcome, keep.version, keep.tenant, body, noBody)
+    const known = Math.min(left, again.received)
     left -= known
     held.value -= known
-    books.recovered.value += samples - known
-    journal.stored(id, token)
-    const emitted = groupsOf(again.emission)
-    const marker =
-      emitted.length === 0
-        ? undefined
-        : { token: { open: 0 }, data: record({ version: 1, tenant: '', series: nothing, emitted, body: noBody }) }
-    await put({ ...again, keep: marker })
+    books.recovered.value += again.received - known
+    await put({ ...again, received: 0, keep: emission === undefined ? undefined : keeper?.ofEmission(emission) })
+    keeper?.recovered(id, token)
   }
 
   return {
@@ -299,7 +276,7 @@ export function createEngine(deps: EngineDeps): Engine {
             continue
           }
           if (heldSamples === 0) return
-          if (holding !== undefined) {
+          if (keeper !== undefined) {
             deps.log.info({ samples: heldSamples }, 'samples that wait for others stay in the queue until the next start')
             return
           }
@@ -310,26 +287,30 @@ export function createEngine(deps: EngineDeps): Engine {
         }
       }
     },
-    async recover(kept) {
-      const records = kept.map(({ id, data }) => ({ id, keep: decodeKeep(data) }))
-      // What was sent first: of the records before it, too.
-      for (const { keep } of records) for (const [a, b, c, timeMs] of keep?.emitted ?? nothing) assembler.markEmitted(a, b, c, timeMs)
-      for (const { id, keep } of records) {
+    async recover(requests, sent) {
+      // First what was sent: members of it that wait in requests are late.
+      for (const { id, data } of sent) {
+        for (const [a, b, c, timeMs] of decodeKeep(data)?.sent ?? nothing) assembler.markEmitted(a, b, c, timeMs)
+        keeper?.recoveredSent(id)
+      }
+      for (const { id, data } of requests) {
+        const keep = decodeKeep(data)
         if (keep === undefined) {
           deps.log.error({ id }, 'a record of held samples cannot be read; what was in it is not known')
-          journal.stored(id, { open: 0 })
-        } else if (keep.body.length === 0) journal.stored(id, { open: 0 })
-        else {
-          try {
-            await replay(id, keep)
-          } catch (error) {
-            // It stays in the store, and is tried again by the next run.
-            deps.log.error({ id, error }, 'cannot take in held samples of an earlier run now')
-            journal.stored(id, { open: 1 })
-          }
+          keeper?.recovered(id, { open: 0 })
+          continue
+        }
+        try {
+          await replay(id, keep)
+        } catch (error) {
+          // It stays in the store, and is tried again by the next run.
+          deps.log.error({ id, error }, 'cannot take in held samples of an earlier run now')
+          keeper?.recovered(id, { open: 1 })
         }
       }
-      journal.settle()
+      keeper?.settle()
+      // Members that come late because their histogram was sent are late for nobody.
+      assembler.counts()
     },
     get held() {
       return heldSamples

@@ -1,15 +1,16 @@
 /**
- * What is kept in the queue while histograms wait for members: the request they came in, and what was sent since. Little-endian:
+ * What is kept in the queue while histograms wait for members. Two kinds of records, each under a name of its own: requests with members that wait,
+ * and what was sent since, so that members of it that come again make no second point. Little-endian:
  *
  *     bytes 0–3   length of the head
  *     the head    JSON, see {@link KeepHead}
- *     the rest    the body as it was received, compressed; nothing when there is only something to say about earlier ones
+ *     the rest    of a request its body as it was received, compressed
  */
 
 import type { Seed } from '../../translate/prometheus/hash.ts'
 
 /** A histogram or summary that was sent: the hash of its family, and its time in ms. */
-export type EmittedGroup = readonly [a: number, b: number, c: number, timeMs: number]
+export type SentGroup = readonly [a: number, b: number, c: number, timeMs: number]
 
 export interface KeepHead {
   /** Layout of this record. */
@@ -19,10 +20,10 @@ export interface KeepHead {
   /** Version of remote-write. */
   readonly version: 1 | 2
   readonly tenant: string
-  /** Places of the series with samples that wait. */
+  /** Of a request: places of the series with samples that wait. */
   readonly series: readonly number[]
-  /** What was sent in the same transaction: members of it that come again are late. */
-  readonly emitted: readonly EmittedGroup[]
+  /** What was sent. */
+  readonly sent: readonly SentGroup[]
 }
 
 export interface Keep extends KeepHead {
@@ -42,14 +43,20 @@ export function encodeKeep(keep: Keep): Uint8Array {
   return bytes
 }
 
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value)
+const areNumbers = (value: unknown): boolean => isList(value) && value.every((one) => Number.isSafeInteger(one))
+
 /** Undefined for a record of another layout, or none at all. */
 export function decodeKeep(bytes: Uint8Array): Keep | undefined {
   if (bytes.length < 4) return undefined
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
   if (length > bytes.length - 4) return undefined
   try {
-    const head = JSON.parse(decoder.decode(bytes.subarray(4, 4 + length))) as KeepHead
-    return head.layout === 1 ? { ...head, body: bytes.subarray(4 + length) } : undefined
+    const head = JSON.parse(decoder.decode(bytes.subarray(4, 4 + length))) as Partial<Record<keyof KeepHead, unknown>>
+    const { layout, seed, version, tenant, series, sent } = head
+    const isWhole = layout === 1 && areNumbers(seed) && areNumbers(series) && isList(sent) && sent.every(areNumbers)
+    if (!isWhole || typeof tenant !== 'string' || (version !== 1 && version !== 2)) return undefined
+    return { ...(head as KeepHead), body: bytes.subarray(4 + length) }
   } catch {
     return undefined
   }

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import type { Holding, Kept } from '../../otlp/intake.ts'
+import type { Holding, Intake, Kept } from '../../otlp/intake.ts'
 import { cappedValues } from '../../telemetry/metrics.ts'
 import type { Seed } from '../../translate/prometheus/hash.ts'
 import { createState } from '../../translate/prometheus/state.ts'
@@ -10,6 +10,7 @@ import { asBridgeError, createRequestBooks } from '../receive.ts'
 import { writeLimitsOf } from './config.ts'
 import { createEngine, type Engine, formatName } from './engine.ts'
 import { decodeKeep } from './keep.ts'
+import type { Holdings } from './keeping.ts'
 import type { Version } from './negotiate.ts'
 import type { CreateRemoteWrite, WriteReceiver } from './remote-write.ts'
 import { createSnappy } from './snappy.ts'
@@ -36,6 +37,13 @@ async function recoverAll(holding: Holding | undefined): Promise<readonly Kept[]
   return all
 }
 
+/** Undefined where the queue has no place that outlives the process. */
+function holdingsOf(intake: Intake): Holdings | undefined {
+  const requests = intake.holding?.(holdingName)
+  const sent = intake.holding?.(`${holdingName}-sent`)
+  return requests === undefined || sent === undefined ? undefined : { requests, sent }
+}
+
 /** The seed that what was kept was hashed with: that of the last run, or of none. */
 const seedOf = (kept: readonly Kept[]): Seed | undefined => {
   for (const { data } of kept) {
@@ -49,9 +57,10 @@ const seedOf = (kept: readonly Kept[]): Seed | undefined => {
 export const createRemoteWrite: CreateRemoteWrite = async (config, translate, context) => {
   const { log, metrics, intake, nowMs } = context
   const { path, every } = config.state
-  const holding = intake.holding?.(holdingName)
-  const kept = await recoverAll(holding)
-  const keptSeed = seedOf(kept)
+  const holdings = holdingsOf(intake)
+  const requests = await recoverAll(holdings?.requests)
+  const sent = await recoverAll(holdings?.sent)
+  const keptSeed = seedOf([...requests, ...sent])
   const { name: nameBytes, value: valueBytes, labels } = config.limits
   const state = createState({
     translate,
@@ -74,10 +83,10 @@ export const createRemoteWrite: CreateRemoteWrite = async (config, translate, co
     chunks: context.chunks,
     state,
     limits: writeLimitsOf(config),
-    holding,
+    holdings,
     uncompress: snappy.uncompress,
   })
-  await engine.recover(kept)
+  await engine.recover(requests, sent)
   const clock = createClock(engine, () => intake.refusal() === undefined)
   const receivers = createReceivers(engine, context)
 

@@ -1,7 +1,8 @@
 /** A request of remote-write between its translation and the queue. */
 
-import type { Emission, KeepToken } from '../../translate/prometheus/assembler.ts'
+import type { Emission } from '../../translate/prometheus/assembler.ts'
 import type { TranslatedBody } from '../adapter.ts'
+import type { Keeping } from './keeping.ts'
 import type { WriteReceipt } from './remote-write.ts'
 
 /** Counts by word. */
@@ -25,5 +26,5 @@ export interface WriteBody extends TranslatedBody {
   /** Samples, members of histograms, that there is no room for now: nothing of the request is taken then. */
   readonly full: number
   /** What has to be kept with it; undefined when nothing of it waits. */
-  readonly keep: { readonly data: Uint8Array; readonly token: KeepToken } | undefined
+  readonly keep: Keeping | undefined
 }

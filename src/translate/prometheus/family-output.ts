@@ -21,14 +21,15 @@ const suffixes: Readonly<Record<number, string>> = {
 
 class Shapes {
   private readonly parts: FamilyMetric
-  private readonly made = new Map<string, EncodedMetric>()
+  /** By suffix, type and data, of which there are few. */
+  private readonly made = new Map<number, EncodedMetric>()
 
   constructor(parts: FamilyMetric) {
     this.parts = parts
   }
 
   shape(suffix: string, type: number, data: number): EncodedMetric {
-    const key = `${suffix} ${type} ${data}`
+    const key = (suffix.length * 16 + type) * 16 + data
     let found = this.made.get(key)
     if (found === undefined) {
       const { name, unit, description } = this.parts
