@@ -73,7 +73,7 @@ export const errorTable = {
     'never',
     413,
     8,
-    'The request holds more spans than the limit.',
+    'The request holds more items than the limit.',
     'Send smaller batches, or raise the limit named in the message.',
   ),
   OB_LIMIT_DEPTH: row('never', 400, 3, 'The body is nested deeper than the limit.', 'No honest sender of this format nests that deep.'),
