@@ -12,7 +12,7 @@ import { kindOfMember } from './members.ts'
 import { MetricType, type WriteRequest } from './model.ts'
 import type { SourceParts } from './outputs.ts'
 import { boundOf, type Label, metaText, type Refusal, readLabels, withoutReplica } from './series-labels.ts'
-import { hasFactor, isProcessStart, Kind, kindMask, type PrometheusState } from './state.ts'
+import { hasFactor, isProcessStart, Kind, kindMask, type PrometheusState, tellsStart } from './state.ts'
 import { targetOf } from './state-series.ts'
 import { Row } from './streams.ts'
 import { targetKey } from './targets.ts'
@@ -187,13 +187,25 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     return at
   }
 
-  const created = (met: Met, query: SeriesQuery, nowMs: number): number | 'later' | undefined => {
+  /** Undefined: nothing is there that it could be the start of. */
+  const created = (met: Met, query: SeriesQuery, resolved: Resolved, nowMs: number): number | 'later' | undefined => {
     const told = createdName(hasher, query.name)
-    const isLive = !createdRows(streams, met.hash, told).next().done
-    if (!isLive) return met.isLast ? undefined : 'later'
+    // Metadata of a counter or histogram says it all; a name alone does not.
+    if (resolved.why === 'h7' && createdRows(streams, met.hash, told).next().done) return met.isLast ? undefined : 'later'
     const at = bareRow(met, nowMs)
     streams.words[at + Row.First] = state.createdNames.acquire(query.name, () => told)
     setKind(at, Kind.Created)
+    return at
+  }
+
+  /** A point of its own that says a start as well: because it is kept, or because what it is the start of has not come yet. */
+  const tells = (at: number | Refusal, name: string): number | Refusal => {
+    if (typeof at !== 'number') return at
+    state.tells.set(
+      at,
+      state.createdNames.acquire(name, () => createdName(hasher, name)),
+    )
+    streams.words[at + Row.Kind] = (streams.words[at + Row.Kind] as number) | tellsStart
     return at
   }
 
@@ -216,7 +228,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       if (resolved.badBound) return badBound
       const { special } = resolved
       if (special === 'created' && options.created === 'consume') {
-        const found = created(met, query, nowMs)
+        const found = created(met, query, resolved, nowMs)
         if (found !== undefined) return found
       } else if (special === 'target_info' || special === 'otel_scope_info') {
         if (special === 'otel_scope_info') scopeInfo(labels, tenant, nowMs)
@@ -237,7 +249,8 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
         assembler.retain(family)
         state.gaugeFamilies.set(at, family)
       }
-      return plain(at, mapped, own, !met.isGauge && isCount(resolved), labels, tenant)
+      const result = plain(at, mapped, own, !met.isGauge && isCount(resolved), labels, tenant)
+      return special === 'created' ? tells(result, read.name) : result
     },
     isNative(place) {
       const rows = streams.words

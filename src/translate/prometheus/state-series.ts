@@ -16,6 +16,8 @@ const two32 = 4294967296
 export interface StateSeries {
   /** Uses up the samples of a row that is of such a kind. */
   series(request: WriteRequest, series: number, place: number, context: WriteContext): void
+  /** Takes the start out of a row that has points of its own. Returns whether there is anything that it is the start of. */
+  tells(request: WriteRequest, series: number, place: number): boolean
   /** Takes in all `target_info` of a request before anything else of it. */
   targetsFirst(request: WriteRequest, context: WriteContext, isTargetInfo: (series: number) => boolean): void
 }
@@ -52,16 +54,20 @@ function newestSample({ seriesSamples, sampleMs }: WriteRequest, series: number)
 export function createStateSeries(state: PrometheusState, outcome: WriteOutcome, dotted: (name: string) => string): StateSeries {
   const { streams, targets, limits, options } = state
 
-  const created = (request: WriteRequest, series: number, place: number): void => {
+  /** Returns whether there is anything that it is the start of. */
+  const created = (request: WriteRequest, series: number, place: number, name: number): boolean => {
+    let isLive = false
     const rows = streams.words
     const to = request.seriesSamples[series + 1] as number
     const hash = { a: rows[place + Row.HashA] as number, b: rows[place + Row.HashB] as number, c: rows[place + Row.HashC] as number }
-    const names = state.createdNames.get(rows[place + Row.First] as number)
+    const names = state.createdNames.get(name)
     for (let at = request.seriesSamples[series] as number; at < to; at++) {
       // Unix seconds, as the exposition formats say; fractions of a millisecond are of no use to anybody.
       const startMs = Math.round(toDouble(request.sampleHi[at] as number, request.sampleLo[at] as number) * 1000)
+      if (startMs > (request.sampleMs[at] as number)) outcome.startsAfter++
       if (!(startMs > 0 && startMs <= (request.sampleMs[at] as number))) continue
       for (const target of createdRows(streams, hash, names)) {
+        isLive = true
         rows[target + Row.StartHi] = (startMs / two32) | 0
         rows[target + Row.StartLo] = startMs | 0
         rows[target + Row.Kind] = (rows[target + Row.Kind] as number) | isTold
@@ -69,6 +75,7 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
         if (stream !== undefined) tellStart(stream, startMs)
       }
     }
+    return isLive
   }
 
   return {
@@ -77,9 +84,13 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
       outcome.samples += samples
       const kind = (streams.words[place + Row.Kind] as number) & kindMask
       if (kind === Kind.Created) {
-        created(request, series, place)
+        created(request, series, place, streams.words[place + Row.First] as number)
         outcome.consume('created', samples)
       } else outcome.consume(kind === Kind.TargetInfo ? 'target_info' : 'scope_info', samples)
+    },
+    tells(request, series, place) {
+      const name = state.tells.get(place)
+      return name !== undefined && created(request, series, place, name)
     },
     targetsFirst(request, { tenant, nowMs }, isTargetInfo) {
       for (let series = 0; series < request.seriesCount; series++) {
@@ -94,7 +105,6 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
         if (takesBack(request.sampleHi[last] as number, request.sampleLo[last] as number)) targets.forget(key, attributes)
         else targets.set(key, attributes, nowMs)
       }
-      targets.expire(nowMs)
     },
   }
 }

@@ -69,6 +69,12 @@ export const isTold = 0x2000
 /** Its values are `process_start_time_seconds`. */
 export const isProcessStart = 0x4000
 
+/** Its values are the start of another stream, see `tells`. */
+export const tellsStart = 0x8000
+
+/** How often it is looked whose `target_info` is too old. */
+const expireMs = 60_000
+
 /** Exemplars that wait, of all streams, and of one. */
 const maxExemplars = 10_000
 
@@ -92,7 +98,7 @@ export interface PrometheusState {
   revision: number
   /** Types or names are other ones now. At most once a second: senders that contradict each other must not make every request slow. */
   outdated(nowMs: number): void
-  /** Takes effect what `outdated` put off. */
+  /** Takes effect what `outdated` put off. Called with each request. */
   renew(nowMs: number): void
   /** Lets go of what a row uses; it says nothing any more then. */
   letGo(place: number): void
@@ -111,6 +117,8 @@ export interface PrometheusState {
   large(place: number): DataView
   /** What `…_created` series are the start of, by their name. */
   readonly createdNames: Registry<CreatedName>
+  /** The same for those that have points of their own, by place. */
+  readonly tells: Map<number, number>
   /** Who has which name. */
   readonly claims: Claims
   /** Families of which time decides what they are, by number: their tenant and name. */
@@ -128,6 +136,7 @@ export function createState(options: StateOptions): PrometheusState {
   let generation = 1
   let changed = false
   let renewedMs = Number.NEGATIVE_INFINITY
+  let expiredMs = Number.NEGATIVE_INFINITY
 
   const takeExemplars = (place: number): readonly EncodedExemplar[] => {
     const found = exemplars.get(place) ?? []
@@ -148,6 +157,11 @@ export function createState(options: StateOptions): PrometheusState {
     } else if (kind === Kind.Created) state.createdNames.release(words[place + 12] as number)
     if (exemplars.has(place)) takeExemplars(place)
     if (state.starts.size > 0) state.starts.delete(place)
+    const told = state.tells.get(place)
+    if (told !== undefined) {
+      state.createdNames.release(told)
+      state.tells.delete(place)
+    }
     const family = state.gaugeFamilies.get(place)
     if (family !== undefined) {
       state.assembler.release(family)
@@ -163,6 +177,10 @@ export function createState(options: StateOptions): PrometheusState {
   }
 
   const renew = (nowMs: number): void => {
+    if (nowMs - expiredMs > expireMs) {
+      expiredMs = nowMs
+      targets.expire(nowMs)
+    }
     if (!changed || nowMs - renewedMs < 1000) return
     changed = false
     renewedMs = nowMs
@@ -228,6 +246,7 @@ export function createState(options: StateOptions): PrometheusState {
     },
     large: (place) => (large.size === 0 ? nothing : (large.get(place) ?? nothing)),
     createdNames: createRegistry(),
+    tells: new Map(),
     claims: createClaims(),
     undecided: new Map(),
     gaugeFamilies: new Map(),

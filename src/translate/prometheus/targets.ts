@@ -5,6 +5,8 @@ import type { Label } from './series-labels.ts'
 export interface TargetsOptions {
   /** Targets that are remembered. */
   readonly max: number
+  /** Units of UTF-16 in all keys and attributes; 32 Mi unless given. */
+  readonly maxLength?: number | undefined
   /** How long one that says nothing more is remembered, ms. */
   readonly ttlMs: number
   /** Called with the key of a target whose attributes are other ones now. */
@@ -30,6 +32,7 @@ export interface Targets {
   /** Another number whenever something was seen. */
   readonly revision: number
   rows(): TargetRow[]
+  /** Takes what was stored, oldest first; what is known already stays as it is. */
   restore(rows: Iterable<TargetRow>): void
 }
 
@@ -38,29 +41,51 @@ const none: readonly Label[] = []
 const same = (left: readonly Label[], right: readonly Label[]): boolean =>
   left.length === right.length && left.every(([name, value], at) => right[at]?.[0] === name && right[at]?.[1] === value)
 
+const lengthOf = (key: string, attributes: readonly Label[]): number => {
+  let length = key.length
+  for (const [name, value] of attributes) length += name.length + value.length
+  return length
+}
+
 /** The key of a target. */
 export function targetKey(tenant: string, job: string, instance: string): string {
   return `${tenant}\u0000${job}\u0000${instance}`
 }
 
-export function createTargets(options: TargetsOptions): Targets {
+export function createTargets({ max, maxLength = 32 * 1024 * 1024, ttlMs, onChange }: TargetsOptions): Targets {
   // In order of when they were seen: a Map keeps the order of insertion, and who is seen is inserted anew.
-  const known = new Map<string, { attributes: readonly Label[]; seenMs: number }>()
+  const known = new Map<string, { readonly attributes: readonly Label[]; readonly seenMs: number }>()
   let revision = 0
-  const drop = (key: string): void => {
+  let length = 0
+
+  const remove = (key: string): readonly Label[] | undefined => {
+    const found = known.get(key)
+    if (found === undefined) return undefined
     known.delete(key)
-    revision++
-    options.onChange(key)
+    length -= lengthOf(key, found.attributes)
+    return found.attributes
   }
+
+  const drop = (key: string): void => {
+    remove(key)
+    revision++
+    onChange(key)
+  }
+
+  const put = (key: string, attributes: readonly Label[], seenMs: number): void => {
+    const before = remove(key)
+    known.set(key, { attributes, seenMs })
+    length += lengthOf(key, attributes)
+    revision++
+    if (before === undefined || !same(before, attributes)) onChange(key)
+    for (const oldest of known.keys()) {
+      if (known.size <= max && (length <= maxLength || known.size === 1)) return
+      drop(oldest)
+    }
+  }
+
   return {
-    set(key, attributes, nowMs) {
-      const before = known.get(key)
-      known.delete(key)
-      known.set(key, { attributes, seenMs: nowMs })
-      revision++
-      if (before === undefined || !same(before.attributes, attributes)) options.onChange(key)
-      if (known.size > options.max) for (const oldest of known.keys()) return void drop(oldest)
-    },
+    set: put,
     forget(key, attributes) {
       const found = known.get(key)
       if (found !== undefined && same(found.attributes, attributes)) drop(key)
@@ -68,7 +93,7 @@ export function createTargets(options: TargetsOptions): Targets {
     attributes: (key) => known.get(key)?.attributes ?? none,
     expire(nowMs) {
       for (const [key, { seenMs }] of known) {
-        if (nowMs - seenMs <= options.ttlMs) return
+        if (nowMs - seenMs <= ttlMs) return
         drop(key)
       }
     },
@@ -80,11 +105,7 @@ export function createTargets(options: TargetsOptions): Targets {
     },
     rows: () => [...known].map(([key, one]) => ({ key, ...one })),
     restore(rows) {
-      for (const { key, attributes, seenMs } of rows) {
-        if (known.size >= options.max) return
-        known.set(key, { attributes, seenMs })
-        options.onChange(key)
-      }
+      for (const { key, attributes, seenMs } of rows) if (!known.has(key)) put(key, attributes, seenMs)
     },
   }
 }

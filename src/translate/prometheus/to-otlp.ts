@@ -14,7 +14,7 @@ import { SeriesFault, type WriteRequest } from './model.ts'
 import { createPlainWriter } from './plain.ts'
 import { createSeriesReader } from './series.ts'
 import { describeSeries, maxLabelBytes, metaText, type Refusal } from './series-labels.ts'
-import { Kind, kindMask, type PrometheusState } from './state.ts'
+import { Kind, kindMask, type PrometheusState, tellsStart } from './state.ts'
 import { createStateSeries } from './state-series.ts'
 import { Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
@@ -49,6 +49,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
   const plain = createPlainWriter(state, outcome, exemplars)
   const members = createMemberWriter(state, outcome, exemplars, plain)
   const special = createStateSeries(state, outcome, options.targetInfo.dotted ? dottedName : (name) => name)
+  const consumesCreated = options.created === 'consume'
   const hash: Hash = { a: 0, b: 0, c: 0 }
   const nameLabel = hasher.text('__name__')
   const typeLabel = hasher.text('__type__')
@@ -195,9 +196,13 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       place = result
     }
     streams.words[place + Row.Seen] = (context.nowMs / 1000) | 0
-    const kind = (streams.words[place + Row.Kind] as number) & kindMask
-    if (kind === Kind.Plain) plain.series(request, series, place, context)
-    else if (kind > Kind.Quantile) special.series(request, series, place, context)
+    const word = streams.words[place + Row.Kind] as number
+    const kind = word & kindMask
+    if (kind === Kind.Plain) {
+      plain.series(request, series, place, context)
+      // What it is the start of has come by now: it is looked at again, and used up from then on.
+      if ((word & tellsStart) !== 0 && special.tells(request, series, place) && consumesCreated) streams.words[place + Row.Generation] = 0
+    } else if (kind > Kind.Quantile) special.series(request, series, place, context)
     else {
       const taken = members.series(request, series, place, context)
       if (taken === lastSample - firstSample) return
