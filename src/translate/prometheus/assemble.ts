@@ -79,7 +79,7 @@ export function createAssembler(options: AssembleOptions): Assembler {
       if (left <= 0 && families.groups[id] === 0) families.part(id, state.nowMs)
     },
     describe(id, kind, output) {
-      families.outputs[id] = output
+      families.setOutput(id, output)
       if (families.given[id] === kind) return
       families.given[id] = kind
       if (kind !== FamilyKind.Unknown && !families.has(id, Trait.Broken)) setKind(state, id, kind)
@@ -178,6 +178,9 @@ export function createAssembler(options: AssembleOptions): Assembler {
     },
     get families() {
       return families.count
+    },
+    get outputBytes() {
+      return families.outputBytes
     },
     counts() {
       const taken = state.counts

@@ -175,6 +175,8 @@ export interface Assembler {
   readonly held: number
   /** Families. */
   readonly families: number
+  /** Bytes of the attributes of all that {@link Assembler.describe} gave. */
+  readonly outputBytes: number
   /** Takes the counters: they begin at 0 again. */
   counts(): AssemblerCounts
   /** Takes what was decided since the last time; bounded, the oldest go. */

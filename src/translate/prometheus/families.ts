@@ -57,7 +57,9 @@ export class Families {
   private sent = new Float64Array(initial * sentTimes)
   private floorMs = new Float64Array(initial)
   layouts: Layout[] = []
-  outputs: (FamilyOutput | undefined)[] = []
+  readonly outputs: (FamilyOutput | undefined)[] = []
+  /** Bytes of the attributes of all outputs. */
+  outputBytes = 0
   /** How often in a row each member was missing: bounds, and the bits of `Has` as text. */
   readonly streaks = new Map<number, Map<number | string, number>>()
   /** Id and 1 by hash, open addressing; 0: empty. */
@@ -129,6 +131,13 @@ export class Families {
     this.traits[id] = (this.traits[id] as number) & ~trait
   }
 
+  setOutput(id: number, output: FamilyOutput | undefined): void {
+    const before = this.outputs[id]
+    if (before !== undefined) this.outputBytes -= before.attributesEnd - before.attributesStart
+    if (output !== undefined) this.outputBytes += output.attributesEnd - output.attributesStart
+    this.outputs[id] = output
+  }
+
   setLayout(id: number, layout: Layout): void {
     const before = this.layouts[id] as Layout
     this.layouts[id] = this.known.retain(layout)
@@ -172,6 +181,8 @@ export class Families {
 
   /** Lets a family go in some time, unless something refers to it by then. */
   part(id: number, nowMs: number): void {
+    // Whoever comes to it again describes it again.
+    if ((this.refs[id] as number) <= 0 && this.groups[id] === 0) this.setOutput(id, undefined)
     if (this.has(id, Trait.Parting)) return
     this.set(id, Trait.Parting)
     this.parting.push(id)
@@ -205,7 +216,7 @@ export class Families {
     this.erase(id)
     this.known.release(this.layouts[id] as Layout)
     this.layouts[id] = this.known.none
-    this.outputs[id] = undefined
+    this.setOutput(id, undefined)
     this.streaks.delete(id)
     this.first[id] = this.free
     this.free = id

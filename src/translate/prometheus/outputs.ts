@@ -96,6 +96,8 @@ export interface Outputs {
   acquireMetric(parts: MetricParts): number
   /** Encodes the resources of a target anew. */
   targetChanged(target: string): void
+  /** Characters of what all of them are made of. */
+  readonly size: number
 }
 
 /** Own attributes and, behind them, those of the target whose names are not taken. */
@@ -129,6 +131,9 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
   return {
     sources,
     metrics,
+    get size() {
+      return resources.keyLength + sources.keyLength + metrics.keyLength
+    },
     acquireSource({ target, resource, scope }) {
       return sources.acquire(JSON.stringify([target, resource, scope]), () => {
         const resourceId = acquireResource(target, resource)

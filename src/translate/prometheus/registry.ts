@@ -8,6 +8,8 @@ export interface Registry<T> {
   /** All that are in use. */
   values(): IterableIterator<T>
   readonly size: number
+  /** Length of all keys: what the things take is some small multiple of it. */
+  readonly keyLength: number
 }
 
 interface Entry<T> {
@@ -22,6 +24,7 @@ export function createRegistry<T>(onGone: (value: T) => void = () => {}): Regist
   const byKey = new Map<string, Entry<T>>()
   const byId: (Entry<T> | undefined)[] = []
   const free: number[] = []
+  let keyLength = 0
   const entryOf = (id: number): Entry<T> => {
     const entry = byId[id]
     if (entry === undefined) throw new Error(`BUG: nothing is registered under ${id}`)
@@ -34,6 +37,7 @@ export function createRegistry<T>(onGone: (value: T) => void = () => {}): Regist
         entry = { key, id: free.pop() ?? byId.length, value: make(), uses: 0 }
         byKey.set(key, entry)
         byId[entry.id] = entry
+        keyLength += key.length
       }
       entry.uses++
       return entry.id
@@ -43,6 +47,7 @@ export function createRegistry<T>(onGone: (value: T) => void = () => {}): Regist
       const entry = entryOf(id)
       if (--entry.uses > 0) return
       byKey.delete(entry.key)
+      keyLength -= entry.key.length
       byId[id] = undefined
       free.push(id)
       onGone(entry.value)
@@ -52,6 +57,9 @@ export function createRegistry<T>(onGone: (value: T) => void = () => {}): Regist
     },
     get size() {
       return byKey.size
+    },
+    get keyLength() {
+      return keyLength
     },
   }
 }

@@ -49,6 +49,16 @@ const badBound: Refusal = { reason: 'invalid_bound', why: 'its le or quantile is
 /** Labels that a series says about itself; of no stream. */
 const labelValue = (labels: readonly Label[], name: string): string | undefined => labels.find((label) => label[0] === name)?.[1]
 
+/**
+ * Bytes that resources, scopes, metrics and families of all streams may take, roughly. Their number is bounded by that of the streams; but each
+ * may be as long as labels may be.
+ */
+const maxSharedBytes = 256 * 1024 * 1024
+/** What a character of a resource or metric takes: it is in keys and in what is encoded. */
+const sharedCharBytes = 4
+
+const noRoom: Refusal = { reason: 'labels_too_large', why: 'labels and names of all series take too much memory' }
+
 const processStart = 'process_start_time_seconds'
 
 const kinds: Readonly<Record<string, number>> = { target_info: Kind.TargetInfo, otel_scope_info: Kind.ScopeInfo }
@@ -209,6 +219,19 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     return at
   }
 
+  const isFull = (): boolean => outputs.size * sharedCharBytes + assembler.outputBytes > maxSharedBytes
+
+  /** A row for a series whose texts are kept beside it. Where they are too many, those not seen for long make room. */
+  const roomyRow = (met: Met, request: WriteRequest, { nowMs, only }: WriteContext): number | Refusal => {
+    if (!isFull() || only !== undefined) return freshRow(met, nowMs)
+    if (met.place >= 0) streams.remove(met.place)
+    streams.makeRoom(Math.floor(nowMs / 1000))
+    if (!isFull()) return freshRow({ ...met, place: -1 }, nowMs)
+    // For the rest of the request: looking for room takes time.
+    request.labelRoom = 0
+    return noRoom
+  }
+
   const scopeInfo = (labels: readonly Label[], tenant: string, nowMs: number): void => {
     const { job, instance, rest } = targetOf(labels)
     const name = labelValue(labels, 'otel_scope_name') ?? ''
@@ -241,7 +264,8 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       const own = isMember ? resolved : alone(resolved, read.name, met.isGauge)
       const mapped = mapSeries(labels, { ...own, tenant, exponential: met.isNative }, mapOptions)
       if (claims.generation !== before) state.outdated(nowMs)
-      const at = freshRow(met, nowMs)
+      const at = roomyRow(met, request, context)
+      if (typeof at !== 'number') return at
       if (isMember) return member(at, met, mapped, resolved, query, labels, tenant)
       if (met.isGauge) {
         // It stays known that its family is none for as long as somebody is of it.

@@ -80,6 +80,8 @@ export interface Streams {
   /** Where the attributes of a row are. What is there never changes; a view that is kept holds on to 256 KiB. */
   attributes(at: number, out: Place): void
   remove(at: number): void
+  /** Evicts an eighth of the rows, the least recently seen: what they share with others takes too much. */
+  makeRoom(nowSeconds: number): void
   /** Places of all rows, oldest place first. Rows may come and go meanwhile: each that stays is given once. */
   places(): IterableIterator<number>
 }
@@ -311,6 +313,8 @@ export function createStreams(options: StreamsOptions): Streams {
     remove(at: number): void {
       if (words[at + Row.Seen] !== free) remove(at)
     },
+
+    makeRoom: (nowSeconds: number) => evict(nowSeconds, Math.ceil(streams.count / 8), false),
 
     *places(): IterableIterator<number> {
       for (let at = 0; at < top; at += rowWords) if (words[at + Row.Seen] !== free) yield at
