@@ -1,7 +1,7 @@
 /** Samples on their way into groups. */
 
 import { type Assembler, FamilyKind, Member, type MemberResult } from './assembler.ts'
-import { type AssemblerState, lookAt, makeReady } from './assembler-state.ts'
+import { type AssemblerState, lookAt, makeReady, mostSlots } from './assembler-state.ts'
 import { Trait } from './families.ts'
 import { findGroup, linkGroup } from './family-groups.ts'
 import { Force, GroupFlag, GroupState } from './group.ts'
@@ -29,6 +29,7 @@ export function groupAt({ families, groups }: AssemblerState, id: number, timeMs
 export function createAdd(state: AssemblerState, tick: (nowMs: number) => void, lessons: Map<number, Lesson>): Assembler['add'] {
   const { families, groups, options } = state
   const { maxPending } = options
+  const maxSlots = mostSlots(options)
   const reemits = options.late === 'reemit'
 
   /** A new group; or why there is none. */
@@ -41,9 +42,16 @@ export function createAdd(state: AssemblerState, tick: (nowMs: number) => void, 
     }
     const times = families.groups[id] as number
     if (times >= mostTimesAtOnce) return 'refused'
-    if (groups.live - state.kept >= 2 * maxPending) return 'full'
-    if (state.waiting >= maxPending && groups.aging.head >= 0) force(state, groups.aging.head, Force.Evicted)
+    // More than there is ever room for: to be told to come back would be for ever.
+    if (state.opened >= 2 * maxPending || state.openedSlots >= 2 * maxSlots) return 'refused'
+    const { slots } = groups
+    if (groups.live - state.kept >= 2 * maxPending || slots.used >= 2 * maxSlots) return 'full'
+    const isCrowded = state.waiting >= maxPending || slots.used >= maxSlots
+    if (isCrowded && groups.aging.head >= 0) force(state, groups.aging.head, Force.Evicted)
+    const before = slots.used
     const group = groups.open(id, timeMs, state.nowMs, families.layouts[id] as Layout)
+    state.opened++
+    state.openedSlots += slots.used - before
     groups.born[group] = state.turn
     state.waiting++
     linkGroup(families, groups, id, group)

@@ -26,7 +26,9 @@ import { createEmission, markDue, takeReady } from './take-groups.ts'
 export type { AssembleOptions, Assembler, AssemblerCounts, Emission, FamilyOutput, KeepToken, MemberResult } from './assembler.ts'
 
 /** Exemplars of one group. */
+/** Exemplars of a group, and bytes of the labels of those of all groups. */
 const mostExemplars = 64
+const maxExemplarBytes = 16 * 1024 * 1024
 
 /** Creates an assembler without families. */
 export function createAssembler(options: AssembleOptions): Assembler {
@@ -44,6 +46,8 @@ export function createAssembler(options: AssembleOptions): Assembler {
     decisions: [],
     counts: noCounts(),
     turn: 1,
+    opened: 0,
+    openedSlots: 0,
     waiting: 0,
     kept: 0,
     held: 0,
@@ -92,10 +96,9 @@ export function createAssembler(options: AssembleOptions): Assembler {
       const group = timeMs === undefined ? newestGroup(families, groups, id) : groupAt(state, id, timeMs)
       if (group < 0 || groups.state[group] !== GroupState.Waiting) return false
       const known = groups.exemplars[group]
-      if (known === undefined) groups.exemplars[group] = [exemplar]
-      else if (known.some((one) => sameExemplar(one, exemplar))) return true
-      else if (known.length >= mostExemplars) return false
-      else known.push(exemplar)
+      if (known?.some((one) => sameExemplar(one, exemplar)) === true) return true
+      if (groups.exemplarBytes > maxExemplarBytes || (known !== undefined && known.length >= mostExemplars)) return false
+      groups.addExemplar(group, exemplar)
       return true
     },
     nativeSeen(a, b, c, nowMs) {
@@ -108,6 +111,8 @@ export function createAssembler(options: AssembleOptions): Assembler {
       markDue(state, all)
       families.forget(state.nowMs)
       const now = state.turn++
+      state.opened = 0
+      state.openedSlots = 0
       if (lessons.size > 0) learnLessons(state, lessons)
       if (state.kept > 0) letKeptGo(state)
       if (state.ready.length === 0 && state.strays === 0) return undefined

@@ -38,6 +38,9 @@ export interface AssemblerState {
   counts: AssemblerCounts
   /** The next take. */
   turn: number
+  /** Groups that were opened since the last take, and their slots. */
+  opened: number
+  openedSlots: number
   /** Groups that wait, and those that are kept for corrections. */
   waiting: number
   kept: number
@@ -56,6 +59,9 @@ export interface Outlet {
 }
 
 const mostDecisions = 10_000
+
+/** Slots that all groups may have: so many each as may wait. Beyond it the oldest go sooner; beyond twice as many nobody gets any. */
+export const mostSlots = ({ maxPending }: AssembleOptions): number => 64 * Math.max(maxPending, 1024)
 
 export const noCounts = (): AssemblerCounts => ({
   emitted: { complete: 0, window: 0, evicted: 0, shutdown: 0 },

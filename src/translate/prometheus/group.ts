@@ -74,7 +74,9 @@ export class Groups {
   layouts: Layout[] = []
   extras: (Extra | undefined)[] = []
   tokens: (KeepToken[] | undefined)[] = []
-  exemplars: (EncodedExemplar[] | undefined)[] = []
+  readonly exemplars: (EncodedExemplar[] | undefined)[] = []
+  /** Bytes of the labels of all exemplars. */
+  exemplarBytes = 0
   readonly slots = new Slots()
   /** Those that wait for their window to end, oldest first. */
   readonly aging = new Chain()
@@ -131,10 +133,22 @@ export class Groups {
     this.state[group] = GroupState.Free
     this.extras[group] = undefined
     this.tokens[group] = undefined
-    this.exemplars[group] = undefined
+    this.dropExemplars(group)
     this.next[group] = this.free
     this.free = group
     this.live--
+  }
+
+  addExemplar(group: number, exemplar: EncodedExemplar): void {
+    this.exemplarBytes += exemplar.attributes.length
+    const known = this.exemplars[group]
+    if (known === undefined) this.exemplars[group] = [exemplar]
+    else known.push(exemplar)
+  }
+
+  dropExemplars(group: number): void {
+    for (const { attributes } of this.exemplars[group] ?? []) this.exemplarBytes -= attributes.length
+    this.exemplars[group] = undefined
   }
 
   /** Its members are all there that the layout wants, and no others. */

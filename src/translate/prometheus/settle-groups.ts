@@ -51,7 +51,7 @@ export function settleGroup(state: AssemblerState, group: number): void {
   groups.received[group] = between
   groups.between[group] = 0
   groups.tokens[group] = undefined
-  groups.exemplars[group] = undefined
+  groups.dropExemplars(group)
   if (between > 0) {
     reopenGroup(state, group)
     return

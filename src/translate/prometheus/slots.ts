@@ -21,6 +21,8 @@ export class Slots {
   /** Words, two a slot: see {@link hiWord}. The same memory as `doubles`. */
   words: Int32Array
   doubles: Float64Array
+  /** Slots of blocks in use. */
+  used = 0
   private end = 0
   /** First free block by size; the first word of a free block is the next. */
   private readonly free: number[] = []
@@ -33,6 +35,7 @@ export class Slots {
   /** A block of empty slots: the place of its first. */
   take(slots: number): number {
     const size = classOf(slots)
+    this.used += smallest << size
     let block = this.free[size] ?? -1
     if (block >= 0) this.free[size] = this.words[2 * block] as number
     else {
@@ -47,6 +50,7 @@ export class Slots {
   /** @param slots as they were asked for */
   give(block: number, slots: number): void {
     const size = classOf(slots)
+    this.used -= smallest << size
     this.words[2 * block] = this.free[size] ?? -1
     this.free[size] = block
   }

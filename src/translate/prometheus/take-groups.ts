@@ -2,7 +2,7 @@
 
 import type { MetricPoints } from '../../otlp/metrics.ts'
 import { FamilyKind } from './assembler.ts'
-import { type AssemblerState, makeReady, type OpenEmission, type Outlet } from './assembler-state.ts'
+import { type AssemblerState, makeReady, mostSlots, type OpenEmission, type Outlet } from './assembler-state.ts'
 import { sendGroup } from './emit-group.ts'
 import { Force, GroupFlag, GroupState } from './group.ts'
 import type { Layout } from './layout.ts'
@@ -97,8 +97,9 @@ function lookThrough(state: AssemblerState, id: number, outlet: Outlet, all: boo
   for (let group = families.first[id] as number; group >= 0; group = groups.next[group] as number) {
     if (groups.state[group] !== GroupState.Waiting) continue
     const layout = families.layouts[id] as Layout
-    if (groups.layouts[group] !== layout) groups.rebase(group, layout)
-    if (surplus-- > 0 && groups.force[group] === Force.None) groups.force[group] = Force.Evicted
+    const isStuck = groups.layouts[group] !== layout && groups.slots.used >= 2 * mostSlots(options)
+    if (!isStuck) groups.rebase(group, layout)
+    if ((surplus-- > 0 || isStuck) && groups.force[group] === Force.None) groups.force[group] = Force.Evicted
     const forced = groups.force[group] as number
     const kind = families.kind[id]
     const isComplete = groups.isComplete(group) && kind !== FamilyKind.Unknown

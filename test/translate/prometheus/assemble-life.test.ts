@@ -234,10 +234,18 @@ describe('limits', () => {
 
   it('have no room when twice as many are there', () => {
     const bench = new Bench({ maxPending: 3 })
-    const results = Array.from({ length: 8 }, (_, i) => bench.add(bench.family(`f${i}`), 'le=1', 3, t1))
-    expect(results).toEqual([...new Array<string>(6).fill('held'), 'full', 'full'])
+    const add = (i: number): string => bench.add(bench.family(`f${i}`), 'le=1', 3, t1)
+    for (let i = 0; i < 3; i++) add(i)
     bench.after(0)
-    expect(bench.add(bench.family('f7'), 'le=1', 3, t1)).toBe('held')
+    expect([3, 4, 5, 6, 7].map(add)).toEqual(['held', 'held', 'held', 'full', 'full'])
+    bench.after(0)
+    expect(add(7)).toBe('held')
+  })
+
+  it('refuse for good what one request brings beyond that: there would never be room', () => {
+    const bench = new Bench({ maxPending: 3 })
+    const results = Array.from({ length: 8 }, (_, i) => bench.add(bench.family(`f${i}`), 'le=1', 3, t1))
+    expect(results).toEqual([...new Array<string>(6).fill('held'), 'refused', 'refused'])
   })
 
   it('send the oldest times of a family that has too many, those of one request together', () => {
