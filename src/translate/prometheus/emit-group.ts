@@ -4,6 +4,7 @@ import { noRecordedValue, type PointBody } from '../../otlp/metrics.ts'
 import { FamilyKind, type FamilyOutput } from './assembler.ts'
 import { type AssemblerState, countMissing, decide, type Outlet } from './assembler-state.ts'
 import { sendMembers } from './emit-members.ts'
+import { inBuckets } from './exemplars.ts'
 import { Trait } from './families.ts'
 import { createGathered, gather } from './gather.ts'
 import { GroupFlag } from './group.ts'
@@ -151,7 +152,7 @@ function addPoint(state: AssemblerState, group: number, outlet: Outlet, output: 
   points.attributesEnd[at] = output.attributesEnd
   pointTimes(groups, group, points, at)
   const exemplars = groups.exemplars[group]
-  if (exemplars !== undefined && kind === FamilyKind.Histogram) points.exemplars[at] = exemplars
+  if (exemplars !== undefined && body.kind === 'explicit') points.exemplars[at] = inBuckets(exemplars, body.bounds)
   emission.points++
   return at
 }

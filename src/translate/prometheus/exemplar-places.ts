@@ -1,7 +1,7 @@
 /** Where exemplars go: the newest point of their series in the request, or its next one. Section 7.5 of the mapping. */
 
 import type { EncodedExemplar } from '../../otlp/metrics.ts'
-import { type ExemplarRefusal, encodeExemplar, sameExemplar } from './exemplars.ts'
+import { type ExemplarRefusal, encodeExemplar, inBuckets, sameExemplar } from './exemplars.ts'
 import type { WriteRequest } from './model.ts'
 import { describeSeries } from './series-labels.ts'
 import { hasExemplars, Kind, kindMask, type PrometheusState } from './state.ts'
@@ -18,12 +18,14 @@ export interface ExemplarPlaces {
   attach(request: WriteRequest, series: number, place: number, point: number): void
   /** The exemplars of a series whose samples stand in the assembler, at a time. */
   attachMember(request: WriteRequest, series: number, place: number, family: number, ms: number): void
+  /** Exemplars that wait with their series. */
+  keep(count: number): void
   /** Exemplars that are left out on purpose: written, as far as the sender is concerned. */
   leaveOut(count: number): void
   /** A series that has nothing but exemplars: those of Prometheus come like this, beside the series they belong to. */
   defer(series: number): void
-  /** Finds a place for what was deferred. @param find the row of a series; −1: there is none */
-  settle(request: WriteRequest, context: WriteContext, find: (series: number) => number): void
+  /** Finds a place for what was deferred. @param find the row of a series; −1: there is none; `waits`: it waits with its series */
+  settle(request: WriteRequest, context: WriteContext, find: (series: number) => number | 'waits'): void
 }
 
 const newest = -1
@@ -39,6 +41,8 @@ const two32 = 4294967296
 export function createExemplars(state: PrometheusState, outcome: WriteOutcome): ExemplarPlaces {
   const { points, exemplarResults: results } = outcome
   const deferred: number[] = []
+  /** Points with more than one. */
+  const several = new Set<number>()
   let rowOfPoint = new Int32Array(1024)
 
   /** Returns false when the point has too many. */
@@ -49,6 +53,7 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
       return true
     }
     if (before !== undefined && before.length >= mostExemplars) return false
+    if (before !== undefined) several.add(point)
     points.exemplars[point] = before === undefined ? [exemplar] : [...before, exemplar]
     results.attached++
     return true
@@ -109,6 +114,22 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
     outcome.refuse(refusal, 0, () => `series ${series} ${describeSeries(request, series)}`)
   }
 
+  const settleDeferred = (request: WriteRequest, find: (series: number) => number | 'waits'): void => {
+    if (deferred.length === 0) return
+    const lastPoint = new Map<number, number>()
+    for (let point = 0; point < points.count; point++) lastPoint.set(rowOfPoint[point] as number, point)
+    for (const series of deferred) {
+      const place = find(series)
+      if (place === 'waits') continue
+      const kind = place < 0 ? Kind.None : (state.streams.words[place + Row.Kind] as number) & kindMask
+      if (kind === Kind.Plain) attach(request, series, place, lastPoint.get(place) ?? -1)
+      else if (kind >= Kind.Bucket && kind <= Kind.Quantile)
+        attachMember(request, series, place, state.streams.words[place + Row.First] as number, newest)
+      else orphan(request, series)
+    }
+    deferred.length = 0
+  }
+
   return {
     added(place, point) {
       if (point >= rowOfPoint.length) {
@@ -135,6 +156,10 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
     },
     attach,
     attachMember,
+    keep(count) {
+      outcome.exemplars += count
+      results.held += count
+    },
     leaveOut(count) {
       outcome.exemplars += count
       results.dropped += count
@@ -142,18 +167,12 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
     defer: (series) => void deferred.push(series),
     settle(request, _context, find) {
       outcome.exemplarsSeen = request.exemplarCount > 0
-      if (deferred.length === 0) return
-      const lastPoint = new Map<number, number>()
-      for (let point = 0; point < points.count; point++) lastPoint.set(rowOfPoint[point] as number, point)
-      for (const series of deferred) {
-        const place = find(series)
-        const kind = place < 0 ? Kind.None : (state.streams.words[place + Row.Kind] as number) & kindMask
-        if (kind === Kind.Plain) attach(request, series, place, lastPoint.get(place) ?? -1)
-        else if (kind >= Kind.Bucket && kind <= Kind.Quantile)
-          attachMember(request, series, place, state.streams.words[place + Row.First] as number, newest)
-        else orphan(request, series)
+      settleDeferred(request, find)
+      for (const point of several) {
+        const body = points.bodies[point]
+        if (body?.kind === 'explicit') points.exemplars[point] = inBuckets(points.exemplars[point] ?? [], body.bounds)
       }
-      deferred.length = 0
+      several.clear()
     },
   }
 }

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { sliceToString } from '../../otlp/attributes.ts'
 import { hexDigits } from '../../otlp/ids.ts'
 import { attributeTag, type EncodedExemplar } from '../../otlp/metrics.ts'
-import { fromNumber, multiply, type Words } from '../../otlp/time.ts'
+import { fromNumber, multiply, toDouble, type Words } from '../../otlp/time.ts'
 import type { WriteRequest } from './model.ts'
 
 /** Bytes of all names and values of an exemplar. Prometheus keeps none with more than 128 characters. */
@@ -238,6 +238,28 @@ export function sameExemplar(a: EncodedExemplar, b: EncodedExemplar): boolean {
     sameBytes(a.spanId, b.spanId) &&
     sameBytes(a.attributes, b.attributes)
   )
+}
+
+/** In which bucket a value lies: the number of bounds below it. NaN lies in the last. */
+function bucketOf(value: number, bounds: ArrayLike<number>): number {
+  let bucket = 0
+  while (bucket < bounds.length && !(value <= (bounds[bucket] as number))) bucket++
+  return bucket
+}
+
+/**
+ * Exemplars of a histogram as its backend wants to read them: bucket by bucket, and in order of time within one. Prometheus goes through bounds and
+ * exemplars side by side, and would give one that stands too late to a bucket above its own.
+ * @see github.com/prometheus/prometheus v0.315.0: storage/remote/otlptranslator/prometheusremotewrite/helper.go, addHistogramDataPoints
+ */
+export function inBuckets(exemplars: readonly EncodedExemplar[], bounds: ArrayLike<number>): readonly EncodedExemplar[] {
+  if (exemplars.length < 2) return exemplars
+  const sorted = exemplars.map((exemplar) => ({ exemplar, bucket: bucketOf(toDouble(exemplar.valueHi, exemplar.valueLo), bounds) }))
+  sorted.sort(
+    (a, b) =>
+      a.bucket - b.bucket || (a.exemplar.timeHi >>> 0) - (b.exemplar.timeHi >>> 0) || (a.exemplar.timeLo >>> 0) - (b.exemplar.timeLo >>> 0),
+  )
+  return sorted.map(({ exemplar }) => exemplar)
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

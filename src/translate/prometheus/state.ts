@@ -155,7 +155,6 @@ export function createState(options: StateOptions): PrometheusState {
       state.assembler.release(words[place + 12] as number)
       state.families.release(words[place + 12] as number)
     } else if (kind === Kind.Created) state.createdNames.release(words[place + 12] as number)
-    if (exemplars.has(place)) takeExemplars(place)
     if (state.starts.size > 0) state.starts.delete(place)
     const told = state.tells.get(place)
     if (told !== undefined) {
@@ -173,7 +172,13 @@ export function createState(options: StateOptions): PrometheusState {
       large.delete(place)
     }
     words[place + 10] = 0
-    words[place + 11] = (words[place + 11] as number) & (isFresh | isTold | wasExponential | wasExplicit)
+    words[place + 11] = (words[place + 11] as number) & (isFresh | isTold | wasExponential | wasExplicit | hasExemplars)
+  }
+
+  /** As {@link letGo}, of a row that is no more: a row that is only read again keeps the exemplars that wait for its next point. */
+  const forget = (place: number): void => {
+    if (exemplars.has(place)) takeExemplars(place)
+    letGo(place)
   }
 
   const renew = (nowMs: number): void => {
@@ -198,7 +203,7 @@ export function createState(options: StateOptions): PrometheusState {
     limits: options.limits ?? defaultSeriesLimits,
     version: options.version,
     hasher: new Hasher(options.seed),
-    streams: createStreams({ max: translate.streams.max, maxBytes: translate.streams.maxSize, onEvict: letGo }),
+    streams: createStreams({ max: translate.streams.max, maxBytes: translate.streams.maxSize, onEvict: forget }),
     types: createTypes({ overrides: translate.types, policy: translate.rw1.typePolicy, metadataWaitMs: translate.rw1.metadataWait }),
     names: createNames({ names: translate.names, unitFromSuffix: translate.unitFromSuffix, mapping: options.mapping }),
     outputs: createOutputs((key) => targets.attributes(key)),
