@@ -50,6 +50,8 @@ export interface PlainWriter {
   series(request: WriteRequest, series: number, place: number, context: WriteContext, taken?: number): void
   /** Looks at the time of a sample and moves the stream's own to it. @param hi bits of the value */
   order(request: WriteRequest, series: number, place: number, ms: number, hi: number, lo: number, context: WriteContext): number
+  /** True when something of a series will be refused whatever it is: of that nobody may be told that it was written. */
+  isFaulty(request: WriteRequest, series: number, nowMs: number): boolean
   /** A stream that has ended begins anew, and nothing of it is known; unless it was an older time of it that ended. */
   ended(place: number, ms: number): void
   /** The samples of a series in order of time: places, `from` to `to` unless they came in disorder. */
@@ -96,13 +98,13 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     const msLo = ms | 0
     const lastHi = rows[place + Row.TimeHi] as number
     const lastLo = rows[place + Row.TimeLo] as number
-    if ((lastHi | lastLo) !== 0 && ((rows[place + Row.Kind] as number) & isFresh) !== 0 && context.only === undefined) {
+    if ((lastHi | lastLo) !== 0 && ((rows[place + Row.Kind] as number) & isFresh) !== 0 && context.again !== 'recovered') {
       if (msHi === lastHi && msLo === lastLo) {
         if (rows[place + Row.ValueHi] === hi && rows[place + Row.ValueLo] === lo) return forwardDuplicates ? Order.Take : Order.Duplicate
-        if (options.conflict === 'reject') return refuse(request, series, conflicting)
+        if (options.conflict === 'reject' && context.only === undefined) return refuse(request, series, conflicting)
       } else if (msHi < lastHi || (msHi === lastHi && msLo >>> 0 < lastLo >>> 0)) {
         outcome.outOfOrder++
-        return options.outOfOrder === 'reject' ? refuse(request, series, tooOld) : Order.Take
+        return options.outOfOrder === 'reject' && context.only === undefined ? refuse(request, series, tooOld) : Order.Take
       }
     }
     if (starts !== undefined) {
@@ -115,6 +117,16 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     rows[place + Row.ValueLo] = lo
     rows[place + Row.Kind] = (rows[place + Row.Kind] as number) | isFresh
     return Order.Take
+  }
+
+  const isTime = (ms: number, nowMs: number): boolean => ms >= 0 && ms <= nowMs + maxFuture && ms <= lastMs
+
+  const isFaulty: PlainWriter['isFaulty'] = (request, series, nowMs) => {
+    const to = request.seriesSamples[series + 1] as number
+    for (let at = request.seriesSamples[series] as number; at < to; at++) if (!isTime(request.sampleMs[at] as number, nowMs)) return true
+    return histogramsOf(request, request.seriesHistograms[series] as number, request.seriesHistograms[series + 1] as number).some(
+      (one) => !isTime(one.timeMs, nowMs) || nativeToBody(one, nativeOptions).body === undefined,
+    )
   }
 
   const sorted: PlainWriter['sorted'] = (request, from, to) => {
@@ -287,6 +299,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
     starts,
     before,
     order,
+    isFaulty,
     ended,
     sorted,
     series(request, series, place, context, taken = 0) {

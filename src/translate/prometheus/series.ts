@@ -17,6 +17,7 @@ import { targetOf } from './state-series.ts'
 import { Row } from './streams.ts'
 import { targetKey } from './targets.ts'
 import type { Resolved, SeriesQuery } from './types.ts'
+import type { Wait } from './waits.ts'
 import type { WriteContext } from './write-context.ts'
 
 /** What is known of a series before its labels are read. */
@@ -32,11 +33,16 @@ export interface Met {
   readonly isLast: boolean
   /** The assembler takes it for no member, whatever its name or metadata say. */
   readonly isGauge: boolean
+  /** It may wait. */
+  readonly mayWait: boolean
 }
 
 export interface SeriesReader {
-  /** Fills in the row of a series and returns its place; `later`: to be asked again when all others of the request are there. */
-  read(request: WriteRequest, series: number, met: Met, context: WriteContext): number | Refusal | 'later'
+  /**
+   * Fills in the row of a series and returns its place; `later`: to be asked again when all others of the request are there. Of one that waits
+   * nothing is filled in.
+   */
+  read(request: WriteRequest, series: number, met: Met, context: WriteContext): number | Refusal | Wait | 'later'
   /** True for a row that native histograms can go to as it is. */
   isNative(place: number): boolean
   /** Takes the metadata of a series that has nothing else. */
@@ -59,6 +65,9 @@ const sharedCharBytes = 4
 
 const noRoom: Refusal = { reason: 'labels_too_large', why: 'labels and names of all series take too much memory' }
 
+/** After how long it is looked again whether the assembler has room. */
+const fullMs = 1000
+
 const processStart = 'process_start_time_seconds'
 
 const kinds: Readonly<Record<string, number>> = { target_info: Kind.TargetInfo, otel_scope_info: Kind.ScopeInfo }
@@ -75,6 +84,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   }
   const ownScope: MappedScope = { name: 'otlp-bridge', version: state.version, schemaUrl: '', attributes: nothingLabels }
   const assembles = options.histograms === 'assemble'
+  const holds = options.rw1.typePolicy === 'hold'
   const nameLabel = hasher.text('__name__')
   const words: Words = { hi: 0, lo: 0 }
 
@@ -198,10 +208,16 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   }
 
   /** Undefined: nothing is there that it could be the start of. */
-  const created = (met: Met, query: SeriesQuery, resolved: Resolved, nowMs: number): number | 'later' | undefined => {
+  const created = (met: Met, query: SeriesQuery, resolved: Resolved, context: WriteContext): number | Wait | 'later' | undefined => {
+    const { nowMs, sinceMs = nowMs } = context
     const told = createdName(hasher, query.name)
     // Metadata of a counter or histogram says it all; a name alone does not.
-    if (resolved.why === 'h7' && createdRows(streams, met.hash, told).next().done) return met.isLast ? undefined : 'later'
+    if (resolved.why === 'h7' && createdRows(streams, met.hash, told).next().done) {
+      if (!met.isLast) return 'later'
+      const untilMs = sinceMs + options.rw1.metadataWait
+      const waits = met.mayWait && holds && isNew(met, context) && untilMs > nowMs
+      return waits ? { untilMs, where: 'metadata' } : undefined
+    }
     const at = bareRow(met, nowMs)
     streams.words[at + Row.First] = state.createdNames.acquire(query.name, () => told)
     setKind(at, Kind.Created)
@@ -232,6 +248,24 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     return noRoom
   }
 
+  /** Nothing of its stream was ever sent. */
+  const isNew = ({ place }: Met, { again }: WriteContext): boolean => place < 0 || again !== undefined
+
+  /** Whether a series has to wait, and for what. */
+  const waitOf = (version: number, met: Met, resolved: Resolved, labels: readonly Label[], context: WriteContext): Wait | undefined => {
+    const { tenant, nowMs, again } = context
+    if (resolved.member !== 0 && again === 'waited' && assembler.pending >= options.assembler.maxPending) {
+      return { untilMs: nowMs + fullMs, where: state.waits.of(met.place) ?? 'metadata' }
+    }
+    if (!met.mayWait || !isNew(met, context)) return undefined
+    if (version === 1 && resolved.holdUntilMs > nowMs) return { untilMs: resolved.holdUntilMs, where: 'metadata' }
+    if (options.targetInfo.wait === 0) return undefined
+    const { job, instance } = targetOf(labels)
+    const key = targetKey(tenant, job, instance)
+    const untilMs = state.targets.has(key) ? 0 : state.waits.target(key, nowMs)
+    return untilMs > nowMs ? { untilMs, where: 'target_info' } : undefined
+  }
+
   const scopeInfo = (labels: readonly Label[], tenant: string, nowMs: number): void => {
     const { job, instance, rest } = targetOf(labels)
     const name = labelValue(labels, 'otel_scope_name') ?? ''
@@ -245,13 +279,16 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       const read = readLabels(request, series, limits)
       if ('reason' in read) return read
       const { tenant, nowMs } = context
+      const before = met.mayWait && context.again !== 'waited' ? state.waits.of(met.place) : undefined
+      // What came before it waits still.
+      if (before !== undefined) return { untilMs: nowMs, where: before }
       const labels = withoutReplica(read.labels, options.ha)
       const query = queryOf(request, series, read.name, labels, met.isNative)
       const resolved = types.resolve(tenant, query, nowMs)
       if (resolved.badBound) return badBound
       const { special } = resolved
       if (special === 'created' && options.created === 'consume') {
-        const found = created(met, query, resolved, nowMs)
+        const found = created(met, query, resolved, context)
         if (found !== undefined) return found
       } else if (special === 'target_info' || special === 'otel_scope_info') {
         if (special === 'otel_scope_info') scopeInfo(labels, tenant, nowMs)
@@ -259,11 +296,13 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
         setKind(at, kinds[special] as number)
         return at
       }
+      const wait = met.isGauge ? undefined : waitOf(request.version, met, resolved, labels, context)
+      if (wait !== undefined) return wait
       const isMember = resolved.member !== 0 && assembles && !met.isGauge
-      const before = claims.generation
+      const claimed = claims.generation
       const own = isMember ? resolved : alone(resolved, read.name, met.isGauge)
       const mapped = mapSeries(labels, { ...own, tenant, exponential: met.isNative }, mapOptions)
-      if (claims.generation !== before) state.outdated(nowMs)
+      if (claims.generation !== claimed) state.outdated(nowMs)
       const at = roomyRow(met, request, context)
       if (typeof at !== 'number') return at
       if (isMember) return member(at, met, mapped, resolved, query, labels, tenant)

@@ -21,6 +21,7 @@ import { createStreams, type Streams } from './streams.ts'
 import { createTargets, type Targets } from './targets.ts'
 import { createTypes, type Types } from './types.ts'
 import type { UserMapping } from './user-mapping.ts'
+import { createWaits, type Waits } from './waits.ts'
 
 /** What a state is made of. */
 export interface StateOptions {
@@ -123,6 +124,10 @@ export interface PrometheusState {
   readonly claims: Claims
   /** Families of which time decides what they are, by number: their tenant and name. */
   readonly undecided: Map<number, readonly [tenant: string, family: string]>
+  /** Who waits. */
+  readonly waits: Waits
+  /** Another number whenever something was learnt that series may have waited for. */
+  news: number
   /** Families of the assembler that are none after all: by the places of series that would be members of them. */
   readonly gaugeFamilies: Map<number, number>
 }
@@ -175,10 +180,11 @@ export function createState(options: StateOptions): PrometheusState {
     words[place + 11] = (words[place + 11] as number) & (isFresh | isTold | wasExponential | wasExplicit | hasExemplars)
   }
 
-  /** As {@link letGo}, of a row that is no more: a row that is only read again keeps the exemplars that wait for its next point. */
-  const forget = (place: number): void => {
+  /** As {@link letGo}, of a row that is no more: one that is only read again keeps the exemplars that wait for its next point. */
+  const evicted = (place: number): void => {
     if (exemplars.has(place)) takeExemplars(place)
     letGo(place)
+    state.waits.forget(place)
   }
 
   const renew = (nowMs: number): void => {
@@ -195,7 +201,10 @@ export function createState(options: StateOptions): PrometheusState {
   const targets = createTargets({
     max: translate.targetInfo.max,
     ttlMs: translate.targetInfo.ttl,
-    onChange: (key) => state.outputs.targetChanged(key),
+    onChange(key) {
+      state.news++
+      state.outputs.targetChanged(key)
+    },
   })
 
   const state: PrometheusState = {
@@ -203,7 +212,7 @@ export function createState(options: StateOptions): PrometheusState {
     limits: options.limits ?? defaultSeriesLimits,
     version: options.version,
     hasher: new Hasher(options.seed),
-    streams: createStreams({ max: translate.streams.max, maxBytes: translate.streams.maxSize, onEvict: forget }),
+    streams: createStreams({ max: translate.streams.max, maxBytes: translate.streams.maxSize, onEvict: evicted }),
     types: createTypes({ overrides: translate.types, policy: translate.rw1.typePolicy, metadataWaitMs: translate.rw1.metadataWait }),
     names: createNames({ names: translate.names, unitFromSuffix: translate.unitFromSuffix, mapping: options.mapping }),
     outputs: createOutputs((key) => targets.attributes(key)),
@@ -254,6 +263,8 @@ export function createState(options: StateOptions): PrometheusState {
     tells: new Map(),
     claims: createClaims(),
     undecided: new Map(),
+    waits: createWaits(translate.targetInfo.wait, translate.targetInfo.max),
+    news: 0,
     gaugeFamilies: new Map(),
   }
   return state

@@ -25,6 +25,7 @@ export interface Targets {
   set(key: string, attributes: readonly Label[], nowMs: number): void
   /** Its `target_info` went stale or 0. Only with the attributes that are its own now: an older series that ends says nothing about the newer one. */
   forget(key: string, attributes: readonly Label[]): void
+  has(key: string): boolean
   attributes(key: string): readonly Label[]
   /** Forgets those that were not seen for too long. */
   expire(nowMs: number): void
@@ -90,6 +91,7 @@ export function createTargets({ max, maxLength = 32 * 1024 * 1024, ttlMs, onChan
       const found = known.get(key)
       if (found !== undefined && same(found.attributes, attributes)) drop(key)
     },
+    has: (key) => known.has(key),
     attributes: (key) => known.get(key)?.attributes ?? none,
     expire(nowMs) {
       for (const [key, { seenMs }] of known) {

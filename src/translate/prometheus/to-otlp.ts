@@ -17,6 +17,7 @@ import { describeSeries, maxLabelBytes, metaText, type Refusal } from './series-
 import { Kind, kindMask, type PrometheusState, tellsStart } from './state.ts'
 import { createStateSeries } from './state-series.ts'
 import { Row } from './streams.ts'
+import type { Wait } from './waits.ts'
 import type { WriteContext } from './write-context.ts'
 import { WriteOutcome } from './write-outcome.ts'
 
@@ -161,6 +162,20 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     outcome.refuse(refusal, items, () => `series ${series} ${describeSeries(request, series)}`)
   }
 
+  /** Puts a series aside. Its row says nothing but that it waits. */
+  const waitFor = (request: WriteRequest, series: number, known: number, wait: Wait, { nowMs, again }: WriteContext): void => {
+    let place = known
+    if (place < 0) place = streams.insert(hash.a, hash.b, hash.c, Math.floor(nowMs / 1000))
+    else streams.words[place + Row.Generation] = 0
+    if (again !== 'waited') state.waits.add(place, wait.where)
+    const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
+    const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
+    outcome.waits.push({ ...wait, series, place, items: floats + histograms })
+    outcome.samples += floats
+    outcome.histograms += histograms
+    exemplars.keep((request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number))
+  }
+
   /** One series: what it is, and what becomes of its samples. */
   const takeSeries = (request: WriteRequest, series: number, context: WriteContext, generation: number, isLast = false): void => {
     const firstSample = request.seriesSamples[series] as number
@@ -190,10 +205,17 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     let place = streams.find(hash.a, hash.b, hash.c)
     const isNative = lastHistogram > firstHistogram
     if (place < 0 || streams.words[place + Row.Generation] !== generation || (isNative && !reader.isNative(place))) {
-      const result = reader.read(request, series, { hash, place, generation, isNative, isLast, isGauge: false }, context)
+      const mayWait = context.mayWait === true && !plain.isFaulty(request, series, context.nowMs)
+      const result = reader.read(request, series, { hash, place, generation, isNative, isLast, isGauge: false, mayWait }, context)
       if (result === 'later') return void later.push(series)
-      if (typeof result !== 'number') return void refuse(request, series, result, items)
+      if (typeof result !== 'number') {
+        if ('untilMs' in result) waitFor(request, series, place, result, context)
+        else refuse(request, series, result, items)
+        return
+      }
       place = result
+      // While others of its stream wait it is looked at each time.
+      if (state.waits.of(place) !== undefined) streams.words[place + Row.Generation] = 0
     }
     streams.words[place + Row.Seen] = (context.nowMs / 1000) | 0
     const word = streams.words[place + Row.Kind] as number
@@ -207,9 +229,16 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       const taken = members.series(request, series, place, context)
       if (taken === lastSample - firstSample) return
       // It has turned out to be none, whatever is said of it: the rest goes as a gauge.
-      const result = reader.read(request, series, { hash, place, generation, isNative, isLast: true, isGauge: true }, context)
-      if (typeof result === 'number') plain.series(request, series, result, context, taken)
-      else if (typeof result !== 'string') refuse(request, series, result, items - taken)
+      const result = reader.read(
+        request,
+        series,
+        { hash, place, generation, isNative, isLast: true, isGauge: true, mayWait: false },
+        context,
+      )
+      if (typeof result === 'number') {
+        if (state.waits.of(result) !== undefined) streams.words[result + Row.Generation] = 0
+        plain.series(request, series, result, context, taken)
+      } else if (typeof result === 'object' && 'reason' in result) refuse(request, series, result, items - taken)
     }
   }
 
@@ -235,7 +264,8 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       const hasTargetInfo = hasher.symbols(request, targetInfo)
       if (request.metadata.length > 0 && only === undefined) learnMetadata(request, tenant, nowMs)
       // What it says of a target holds for all of the request, wherever in it it stands.
-      if (hasTargetInfo) special.targetsFirst(request, context, (series) => isTarget(request, series, context))
+      if (hasTargetInfo && context.again !== 'waited')
+        special.targetsFirst(request, context, (series) => isTarget(request, series, context))
       const count = only?.length ?? request.seriesCount
       for (let at = 0; at < count; at++) {
         const series = only === undefined ? at : (only[at] as number)
@@ -248,11 +278,20 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       later.length = 0
       exemplars.settle(request, context, (series) => {
         hashSeries(request, series)
-        return streams.find(hash.a, hash.b, hash.c)
+        const place = streams.find(hash.a, hash.b, hash.c)
+        const where = place < 0 || context.mayWait !== true ? undefined : state.waits.of(place)
+        if (where === undefined) return place
+        // They belong to samples that wait; those of a request that has waited, unless these have been looked at.
+        if (context.again === 'waited' && ((streams.words[place + Row.Kind] as number) & kindMask) !== Kind.None) return place
+        waitFor(request, series, place, { untilMs: nowMs, where }, context)
+        return 'waits'
       })
       outcome.emission = state.assembler.take(nowMs, outcome.points)
       heedDecisions(nowMs)
-      if (state.types.settle()) state.outdated(nowMs)
+      if (state.types.settle()) {
+        state.news++
+        state.outdated(nowMs)
+      }
       state.revision++
       return outcome
     },

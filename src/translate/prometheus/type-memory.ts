@@ -152,10 +152,13 @@ function createFamily(tenant: string, name: string): TypedFamily {
   }
 }
 
-/** Writes down what a family's series are taken for. True when they were something of another shape before: a backend sees two of one name. */
-export function decide(family: TypedFamily, type: number, why: Reason, nowMs: number): boolean {
+/**
+ * Writes down what a family's series are taken for. True when they were something of another shape before: a backend sees two of one name.
+ * @param isHeld what they were taken for before was sent to nobody
+ */
+export function decide(family: TypedFamily, type: number, why: Reason, nowMs: number, isHeld = false): boolean {
   const isFirst = family.sinceMs === 0
-  const switched = !isFirst && family.type >= 0 && type >= 0 && shapeOf(family.type) !== shapeOf(type)
+  const switched = !isFirst && !isHeld && family.type >= 0 && type >= 0 && shapeOf(family.type) !== shapeOf(type)
   if (isFirst) family.sinceMs = Math.max(1, nowMs)
   if (switched) family.switches++
   family.type = type

@@ -266,6 +266,11 @@ export function createTypes(options: TypesOptions): Types {
     changed = true
   }
 
+  /** Until when its series wait, as long as it is this that they are taken for. */
+  const heldUntil = ({ sinceMs, why }: TypedFamily): number => (policy === 'hold' && provisional.has(why) ? sinceMs + metadataWaitMs : 0)
+  /** Series of it wait: what they were taken for so far nobody has seen. */
+  const isHeld = (family: TypedFamily, nowMs: number): boolean => family.sinceMs !== 0 && heldUntil(family) > nowMs
+
   /** Writes down what a series was taken for. Of members that only time can tell: a gauge when time has told. */
   const note = (
     family: TypedFamily,
@@ -281,7 +286,7 @@ export function createTypes(options: TypesOptions): Types {
       if (family.sinceMs === 0 || family.why === 'h4') decide(family, -1, why, nowMs)
       return [placed, why, false]
     }
-    const switched = decide(family, placed.type, why, nowMs)
+    const switched = decide(family, placed.type, why, nowMs, isHeld(family, nowMs))
     if (switched) switches++
     return [placed, why, switched]
   }
@@ -317,7 +322,7 @@ export function createTypes(options: TypesOptions): Types {
       if (family === undefined) return { ...placed, why, ...text, holdUntilMs: 0, switched: false }
       family.used |= why === 'metadata 2.0' && declaredBy(query) !== MetricType.Unknown ? described : judged | described
       const [settled, reason, switched] = note(family, query, placed, why, nowMs)
-      const untilMs = policy === 'hold' && provisional.has(reason) ? family.sinceMs + metadataWaitMs : 0
+      const untilMs = provisional.has(reason) ? heldUntil(family) : 0
       return { ...settled, why: reason, ...text, holdUntilMs: untilMs > nowMs ? untilMs : 0, switched }
     },
     said(tenant, name) {

@@ -6,9 +6,15 @@ export interface WriteContext {
   readonly tenant: string
   /** Wall clock at receipt, ms. */
   readonly nowMs: number
-  /**
-   * Only these series, by place, ascending: a request that was kept because of them. Their samples were acknowledged, so that nothing is a
-   * duplicate; the others were sent already.
-   */
+  /** Only these series, by place, ascending: a request that was kept because of them. Their samples were acknowledged: none is refused for its order. */
   readonly only?: readonly number[] | undefined
+  /**
+   * How they come again: `recovered` from an earlier run, so that nothing is a duplicate; `waited` in this one, and everything that the request
+   * says of targets and types is known. Given with `only`.
+   */
+  readonly again?: 'recovered' | 'waited' | undefined
+  /** Series may wait, and are in `waits` of the outcome then. They never do otherwise. */
+  readonly mayWait?: boolean | undefined
+  /** When a request that has waited came first, ms. */
+  readonly sinceMs?: number | undefined
 }

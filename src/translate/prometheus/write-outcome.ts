@@ -3,6 +3,7 @@
 import { MetricPoints } from '../../otlp/metrics.ts'
 import type { Emission } from './assembler.ts'
 import type { Refusal } from './series-labels.ts'
+import type { WaitingSeries } from './waits.ts'
 
 /** What was refused for one reason. */
 export interface Refused {
@@ -61,6 +62,8 @@ export class WriteOutcome {
   /** Places of streams whose last time was moved by this request. */
   touched = new Int32Array(1024)
   touchedCount = 0
+  /** Series that wait and were not looked at. What they have counts as written. */
+  readonly waits: WaitingSeries[] = []
   /** Series with samples in the assembler, in order: the series, its family and its time, three by three. */
   readonly members: number[] = []
 
@@ -88,6 +91,7 @@ export class WriteOutcome {
     this.exemplarRoom = maxExemplarsBytes
     this.emission = undefined
     this.touchedCount = 0
+    this.waits.length = 0
     this.members.length = 0
   }
 

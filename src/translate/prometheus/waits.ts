@@ -1,0 +1,70 @@
+/**
+ * Series that wait before it is looked at what they are: for metadata (`rw1.typePolicy: hold`), or for the `target_info` of their target
+ * (`targetInfo.wait`). What waits is with whoever has the requests; here is only who waits, so that nothing of a stream overtakes what came before it.
+ */
+
+export type WaitsFor = 'metadata' | 'target_info'
+
+/** A series has to wait. */
+export interface Wait {
+  /** ms; looked at again then, or when something is learnt. */
+  readonly untilMs: number
+  readonly where: WaitsFor
+}
+
+/** One that does, with the place of its row. */
+export interface WaitingSeries extends Wait {
+  /** Its place in the request. */
+  readonly series: number
+  readonly place: number
+  /** Float samples and native histograms; 0: it has exemplars only. */
+  readonly items: number
+}
+
+export interface Waits {
+  /** Why a stream waits; undefined: nothing of it does. */
+  of(place: number): WaitsFor | undefined
+  /** One more request with something of a stream waits. */
+  add(place: number, where: WaitsFor): void
+  /** One less. */
+  done(place: number): void
+  /** The row is gone: nobody knows any more what it was. */
+  forget(place: number): void
+  /** Until when the first data of a target waits, ms: so long after it came first. @param key see `targetKey` */
+  target(key: string, nowMs: number): number
+}
+
+/** Units of UTF-16 of a target's key; one with more does not wait. */
+const longestKey = 1024
+
+/** @param waitMs `targetInfo.wait` @param maxTargets that are remembered; the oldest go, and wait once more */
+export function createWaits(waitMs: number, maxTargets: number): Waits {
+  const streams = new Map<number, { readonly where: WaitsFor; requests: number }>()
+  // In the order in which they came.
+  const targets = new Map<string, number>()
+  return {
+    of: (place) => streams.get(place)?.where,
+    add(place, where) {
+      const found = streams.get(place)
+      if (found === undefined) streams.set(place, { where, requests: 1 })
+      else found.requests++
+    },
+    done(place) {
+      const found = streams.get(place)
+      if (found !== undefined && --found.requests === 0) streams.delete(place)
+    },
+    forget: (place) => void streams.delete(place),
+    target(key, nowMs) {
+      if (waitMs === 0 || key.length > longestKey) return 0
+      const known = targets.get(key)
+      // The clock may have been set back.
+      if (known !== undefined) return Math.min(known, nowMs + waitMs)
+      targets.set(key, nowMs + waitMs)
+      for (const oldest of targets.keys()) {
+        if (targets.size <= maxTargets) break
+        targets.delete(oldest)
+      }
+      return nowMs + waitMs
+    },
+  }
+}
