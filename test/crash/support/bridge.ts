@@ -21,6 +21,7 @@ const command: readonly string[] =
 export interface BridgePorts {
   readonly zipkin: number
   readonly jaegerHttp: number
+  readonly prometheus: number
   readonly admin: number
 }
 
@@ -101,6 +102,7 @@ const quickSettings = [
 const sections: readonly (readonly [keyof BridgePorts, string])[] = [
   ['zipkin', 'ingest.zipkin'],
   ['jaegerHttp', 'ingest.jaeger.http'],
+  ['prometheus', 'ingest.prometheus'],
   ['admin', 'admin'],
 ]
 
@@ -174,7 +176,7 @@ const booksIn = (series: readonly Series[]): Books[] => {
 /** Clock ticks of `/proc/<pid>/stat`: 100 a second on every Linux that Node.js runs on. */
 const ticksPerSecond = 100
 
-/** Starts it with the Zipkin and the Jaeger HTTP endpoint on free ports of 127.0.0.1. It is killed when the test ends. */
+/** Starts it with the Zipkin, the Jaeger HTTP and the remote-write endpoint on free ports of 127.0.0.1. It is killed when the test ends. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const settings = [
     'log.format=json',

@@ -1,4 +1,4 @@
-/** An OTLP/HTTP endpoint that fails on purpose and remembers every span id, how often and in which order it came. */
+/** An OTLP/HTTP endpoint that fails on purpose and remembers every span id (or what else is read), how often and in which order it came. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -33,11 +33,18 @@ export interface Repeats {
   readonly unexplained: number
 }
 
-export interface FaultySink {
+/** What is read out of requests. */
+export interface Reading<K> {
+  keysOf(body: Buffer): readonly K[]
+  /** How many keys another decoder sees. */
+  countOf(body: Buffer): number
+}
+
+export interface FaultySinkOf<K> {
   readonly url: string
   /** Keys of spans in the order of their first arrival. */
-  readonly order: readonly number[]
-  has(key: number): boolean
+  readonly order: readonly K[]
+  has(key: K): boolean
   readonly unique: number
   repeats(): Repeats
   /** Requests by what was done to them. */
@@ -56,6 +63,8 @@ export interface FaultySink {
   shut(): Promise<void>
   open(): Promise<void>
 }
+
+export type FaultySink = FaultySinkOf<number>
 
 interface Arrival {
   confirmedMs: number | undefined
@@ -87,10 +96,14 @@ const officialCount = (body: Buffer): number =>
 const answer = (response: ServerResponse, status: number): void =>
   void response.writeHead(status, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end()
 
+/** Starts one for spans. */
+export const startFaultySink = (random: () => number = Math.random): Promise<FaultySink> =>
+  startFaultySinkOf({ keysOf: spansOf, countOf: officialCount }, random)
+
 /** Starts it on a free port of 127.0.0.1; it is closed when the test ends. */
-export async function startFaultySink(random: () => number = Math.random): Promise<FaultySink> {
-  const arrivals = new Map<number, Arrival>()
-  const order: number[] = []
+export async function startFaultySinkOf<K>({ keysOf, countOf }: Reading<K>, random: () => number): Promise<FaultySinkOf<K>> {
+  const arrivals = new Map<K, Arrival>()
+  const order: K[] = []
   const requests: Record<string, number> = {}
   const state = { mode: 'ok' as FaultySink['mode'], delayMs: 0, killedMs: 0, open: 0, miscounted: 0, seen: 0 }
   const repeats = { unconfirmed: 0, afterKill: 0, longestBeforeKillMs: 0, unexplained: 0 }
@@ -105,8 +118,8 @@ export async function startFaultySink(random: () => number = Math.random): Promi
   }
 
   const take = (body: Buffer): Arrival[] => {
-    const keys = spansOf(body)
-    if (state.seen++ % 20 === 0 && officialCount(body) !== keys.length) state.miscounted++
+    const keys = keysOf(body)
+    if (state.seen++ % 20 === 0 && countOf(body) !== keys.length) state.miscounted++
     return keys.map((key) => {
       let arrival = arrivals.get(key)
       if (arrival === undefined) {
