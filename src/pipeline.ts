@@ -136,6 +136,8 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const metrics = createMetrics()
   const health = createHealth()
   await refuseLoop(config, plannedAddresses(config))
+  // Loaded while the queue opens its file, since this thread has nothing else to do then.
+  if (config.admin.enabled) void import('fastify').catch(() => {})
 
   let running = config
   const samplingDeps = { log, metrics, monotonicMs: () => performance.now() }

@@ -8,6 +8,7 @@ import { destinationsOf } from '../emit/destinations.ts'
 import { watchFiles } from '../net/watch-files.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { createLog, type LevelledLog } from '../telemetry/log.ts'
+import { collectStartGarbage } from '../telemetry/start-garbage.ts'
 import type { Io } from './io.ts'
 import { createReloader } from './reloading.ts'
 import { version } from './version.ts'
@@ -90,6 +91,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<number> {
   if (pretty) io.err(startTable(config, running, workers))
   else for (const one of running.listeners) log.info(one, 'listening')
   const ignoreChanges = await followChanges(config, options, running, log, io)
+  collectStartGarbage()
 
   await once(signal)
   ignoreChanges()

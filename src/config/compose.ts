@@ -1,5 +1,7 @@
 /** The whole configuration: every section, joined from the schemas that stand beside the code they configure. */
 
+// Before all that makes schemas.
+import './jitless.ts'
 import { z } from 'zod'
 import { adminConfig } from '../admin/config.ts'
 import { emitConfig, queueConfig } from '../emit/config.ts'
@@ -18,9 +20,6 @@ const mirrorConfig = z
   .undefined({ error: () => 'dual-write comes with a later version; remove this section' })
   .optional()
   .describe('Reserved: dual-write to the old backend comes with a later version.')
-
-// Schemas are run once or twice: functions compiled for them would only take memory.
-z.config({ jitless: true })
 
 /** The schema of a configuration file. */
 export const configSchema = z.strictObject({

@@ -3,6 +3,7 @@
 import { type Pipeline, startPipeline } from '../pipeline.ts'
 import { ownUsage } from '../telemetry/exposition.ts'
 import { createLog } from '../telemetry/log.ts'
+import { collectStartGarbage } from '../telemetry/start-garbage.ts'
 import type { Channel } from './channel.ts'
 import { plainError } from './errors.ts'
 import type { WorkerReport, WorkerStart } from './protocol.ts'
@@ -49,6 +50,7 @@ export async function runChild(channel: Channel, deps: ChildDeps): Promise<numbe
         setLogLevel: log.setLevel,
       })
       pipeline = started
+      collectStartGarbage()
       await channel.send({ kind: 'started', report: reportOf(started) })
     } catch (error) {
       await channel.send({ kind: 'failed', error: plainError(error) })

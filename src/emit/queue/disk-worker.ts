@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { collectStartGarbage } from '../../telemetry/start-garbage.ts'
 import { createBallast } from './ballast.ts'
 import { createKeptRows, type KeptRows } from './kept.ts'
 import type { BrokenLog } from './log-damage.ts'
@@ -394,6 +395,7 @@ const transfersOf = (reply: Reply): ArrayBuffer[] => {
 const port = parentPort
 if (port === null) throw new Error('BUG: disk-worker.ts is a worker thread, not a program')
 const answer = createSession(workerData as WorkerOptions)
+collectStartGarbage()
 port.on('message', (request: Request) => {
   const reply = answer(request)
   port.postMessage(reply, transfersOf(reply))
