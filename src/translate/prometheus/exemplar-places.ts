@@ -16,7 +16,7 @@ export interface ExemplarPlaces {
   addedMember(place: number, family: number, ms: number): void
   /** The exemplars of a series, to a point of it; −1: they wait for the next one. */
   attach(request: WriteRequest, series: number, place: number, point: number): void
-  /** The exemplars of a series whose samples stand in the assembler, at a time. */
+  /** The exemplars of a series whose sample of this time stands in the assembler, or stood there: then they wait for the next one. */
   attachMember(request: WriteRequest, series: number, place: number, family: number, ms: number): void
   /** Exemplars that wait with their series. */
   keep(count: number): void
@@ -28,7 +28,6 @@ export interface ExemplarPlaces {
   settle(request: WriteRequest, context: WriteContext, find: (series: number) => number | 'waits'): void
 }
 
-const newest = -1
 /** Of one point. */
 const mostExemplars = 128
 /** What an exemplar takes beside its labels. */
@@ -44,6 +43,12 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
   /** Points with more than one. */
   const several = new Set<number>()
   let rowOfPoint = new Int32Array(1024)
+
+  /** Time of the last sample of a row. */
+  const timeOf = (place: number): number => {
+    const { words } = state.streams
+    return (words[place + Row.TimeHi] as number) * two32 + ((words[place + Row.TimeLo] as number) >>> 0)
+  }
 
   /** Returns false when the point has too many. */
   const push = (point: number, exemplar: EncodedExemplar): boolean => {
@@ -72,8 +77,7 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
   /** Each exemplar of a series that can be read. @param take returns false when there is no place for it */
   const each = (request: WriteRequest, series: number, place: number, take: (exemplar: EncodedExemplar) => boolean): void => {
     const to = request.seriesExemplars[series + 1] as number
-    const { words } = state.streams
-    const rowMs = (words[place + Row.TimeHi] as number) * two32 + ((words[place + Row.TimeLo] as number) >>> 0)
+    const rowMs = timeOf(place)
     for (let at = request.seriesExemplars[series] as number; at < to; at++) {
       if (outcome.exemplarRoom < 0) {
         refuse(request, series, tooLarge, to - at)
@@ -101,8 +105,10 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
 
   const attachMember: ExemplarPlaces['attachMember'] = (request, series, place, family, ms) =>
     each(request, series, place, (exemplar) => {
-      if (!state.assembler.exemplar(family, ms === newest ? undefined : ms, exemplar)) return wait(place, exemplar)
+      if (!state.assembler.exemplar(family, ms, exemplar)) return wait(place, exemplar)
       results.attached++
+      // As long as the group waits the request is kept: for its exemplars, too.
+      outcome.members.push(series, family, ms)
       return true
     })
 
@@ -124,7 +130,7 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
       const kind = place < 0 ? Kind.None : (state.streams.words[place + Row.Kind] as number) & kindMask
       if (kind === Kind.Plain) attach(request, series, place, lastPoint.get(place) ?? -1)
       else if (kind >= Kind.Bucket && kind <= Kind.Quantile)
-        attachMember(request, series, place, state.streams.words[place + Row.First] as number, newest)
+        attachMember(request, series, place, state.streams.words[place + Row.First] as number, timeOf(place))
       else orphan(request, series)
     }
     deferred.length = 0

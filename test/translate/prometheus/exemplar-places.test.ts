@@ -60,6 +60,19 @@ describe('exemplars that come in a request of their own', () => {
 })
 
 describe('exemplars of a histogram', () => {
+  it('are told to whoever keeps the request until the histogram is sent', () => {
+    const w = settled()
+    const at = w.nowMs
+    w.write(1, histogram(at).slice(0, 2))
+    // The request of the exemplar is another one than those of the samples: it is kept as long as they are.
+    const { members } = w.outcome(1, [
+      { labels: 'up', samples: [[at, 1]] },
+      { labels: 'h_bucket{le="5"}', exemplars: [exemplar(4, at)] },
+    ])
+    expect([members[0], members[2]]).toEqual([1, at])
+    expect(values(w.write(1, histogram(at).slice(2)))).toEqual([[4]])
+  })
+
   it('stand in the order of its buckets, and of their times within one', () => {
     const w = settled()
     const at = w.nowMs
