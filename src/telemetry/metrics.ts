@@ -36,7 +36,7 @@ export const metricTable = {
     'signal',
   ),
   otlp_bridge_held_items: gauge(
-    'Items answered for that cannot be sent yet, by what they wait in (`assembler`); for every destination.',
+    'Items answered for that cannot be sent yet, by what they wait in (`assembler`) or for (`metadata`, `target_info`); for every destination.',
     'format',
     'signal',
     'where',

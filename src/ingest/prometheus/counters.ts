@@ -3,11 +3,12 @@
 import { type Cell, cappedValues, type Metrics } from '../../telemetry/metrics.ts'
 import type { PrometheusState } from '../../translate/prometheus/state.ts'
 import { cellsByReason } from '../receive.ts'
+import type { WriteReceipt } from './remote-write.ts'
 import type { WriteBody } from './write-body.ts'
 
 export interface WriteCounters {
-  /** Counts what became of a request's samples. */
-  request(body: WriteBody): void
+  /** Counts what became of a request's samples. @param receipt undefined: it was not taken */
+  request(body: WriteBody, receipt: Pick<WriteReceipt, 'samples' | 'histograms'> | undefined): void
   /** Takes over what the assembler has counted since the last time. */
   assembler(): void
 }
@@ -22,6 +23,8 @@ interface TenantCells {
   readonly exemplars: (result: string) => Cell
   readonly histogramRefused: (reason: string) => Cell
 }
+
+const nothingWritten = { samples: 0, histograms: 0 }
 
 export function createWriteCounters(metrics: Metrics, state: PrometheusState): WriteCounters {
   const tenants = new Map<string, TenantCells>()
@@ -60,17 +63,17 @@ export function createWriteCounters(metrics: Metrics, state: PrometheusState): W
   })
 
   return {
-    request({ tenant, receipt, kinds, consumed, outOfOrder, exemplarResults, histogramsRefused }) {
+    request({ tenant, kinds, consumed, outOfOrder, exemplarResults, histogramsRefused }, { samples, histograms } = nothingWritten) {
       let cells = tenants.get(tenant)
       if (cells === undefined) {
         // The metrics keep a cap of their own; this is only a shorter way to their cells.
         if (tenants.size > 2 * cappedValues) tenants.clear()
         tenants.set(tenant, (cells = cellsOf(tenant)))
       }
-      cells.writtenFloats.value += receipt.samples
-      cells.refusedFloats.value += kinds.floats - receipt.samples
-      cells.writtenHistograms.value += receipt.histograms
-      cells.refusedHistograms.value += kinds.histograms - receipt.histograms
+      cells.writtenFloats.value += samples
+      cells.refusedFloats.value += kinds.floats - samples
+      cells.writtenHistograms.value += histograms
+      cells.refusedHistograms.value += kinds.histograms - histograms
       cells.outOfOrder.value += outOfOrder
       for (const [reason, count] of consumed) if (reason === 'ha') cells.ha.value += count
       for (const [result, count] of exemplarResults) cells.exemplars(result).value += count

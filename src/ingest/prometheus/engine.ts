@@ -9,13 +9,15 @@ import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
 import type { EncodedBatch, Kept } from '../../otlp/intake.ts'
 import { MetricPoints } from '../../otlp/metrics.ts'
+import type { Note } from '../../translate/outcome.ts'
 import type { Emission, KeepToken } from '../../translate/prometheus/assembler.ts'
 import { WriteRequest } from '../../translate/prometheus/model.ts'
 import type { PrometheusState } from '../../translate/prometheus/state.ts'
 import { createWriteTranslator } from '../../translate/prometheus/to-otlp.ts'
+import type { WaitsFor } from '../../translate/prometheus/waits.ts'
 import type { WriteOutcome } from '../../translate/prometheus/write-outcome.ts'
 import type { AdapterDeps } from '../adapter.ts'
-import { asBridgeError, batchOf, createItemBooks, reasonOf } from '../receive.ts'
+import { asBridgeError, batchOf, reasonOf } from '../receive.ts'
 import { createWriteCounters } from './counters.ts'
 import type { WriteLimits } from './decode-limits.ts'
 import { decodeWriteV1 } from './decode-v1.ts'
@@ -23,10 +25,9 @@ import { decodeWriteV2 } from './decode-v2.ts'
 import { decodeKeep, type Keep } from './keep.ts'
 import { createKeeper, type Holdings, type Keeping } from './keeping.ts'
 import type { WriteReceipt } from './remote-write.ts'
-import type { Tally, WriteBody } from './write-body.ts'
-
-/** Label of the books of everything that comes by remote-write. */
-export const formatName = 'prometheus'
+import { createWaitingRoom, type Look, samplesOf, type Waiter, waitingColumns } from './waiting-room.ts'
+import type { Tally, WaitingPart, WriteBody } from './write-body.ts'
+import { createWriteBooks, formatName } from './write-books.ts'
 
 export interface EngineDeps extends Pick<AdapterDeps, 'intake' | 'metrics' | 'log' | 'nowMs' | 'chunks'> {
   readonly state: PrometheusState
@@ -48,7 +49,7 @@ export interface Engine {
   finish(deadlineMs: number): Promise<void>
   /** Takes in what an earlier run kept: once, before the first request. */
   recover(requests: readonly Kept[], sent: readonly Kept[]): Promise<void>
-  /** Samples in the assembler. */
+  /** Samples in the assembler, and those that wait. */
   readonly held: number
 }
 
@@ -64,6 +65,8 @@ const fullMessage = 'cannot take request: too many histograms wait for members (
 const fullRetrySeconds = 5
 const finishPauseMs = 100
 const nothing: readonly never[] = []
+const nobody: ReadonlySet<number> = new Set()
+const done = Promise.resolve()
 
 const tally = (counts: ReadonlyMap<string, number>): Tally => (counts.size === 0 ? nothing : [...counts])
 
@@ -74,20 +77,16 @@ export function createEngine(deps: EngineDeps): Engine {
   const translator = createWriteTranslator(state)
   const writer = new ReverseWriter(deps.chunks)
   const size = createSizeGuess()
-  const items = createItemBooks(formatName, deps, 'refused', 'metrics')
-  const { books } = items
-  const held = books.held('assembler')
+  const books = createWriteBooks(deps)
   const keeper = deps.holdings === undefined ? undefined : createKeeper(state, deps.holdings, intake, deps.nowMs)
   const counters = createWriteCounters(deps.metrics, state)
   const due = new MetricPoints()
-  let heldSamples = 0
-  /** What an endpoint before this one held, and left in the queue: the books know it. */
-  let left = held.value
-
-  const hold = (samples: number): void => {
-    heldSamples += samples
-    held.value += samples
-  }
+  const { typePolicy, metadataWait } = state.options.rw1
+  const longestMs = Math.max(typePolicy === 'hold' ? metadataWait : 0, state.options.targetInfo.wait)
+  /** What could not be put when its time had come; tried before anything else. */
+  let stuck: (() => Promise<void>) | undefined
+  /** Puts of which nobody knows yet how they end. */
+  const underWay = new Set<Promise<unknown>>()
 
   const decode = (version: 1 | 2, body: Uint8Array): void => {
     if (version === 1) decodeWriteV1(body, deps.limits, request)
@@ -109,42 +108,29 @@ export function createEngine(deps: EngineDeps): Engine {
     return { items: samples + histograms, rejected, samples, histograms, exemplars, reasons }
   }
 
-  /** What became of the samples of an emission: as many points as it has were sent, and count where batches do. */
-  const bookEmission = (emission: Emission, sign: 1 | -1): void => {
-    const { samples, points, incomplete, late, shadowed, stale } = emission
-    hold(-sign * samples)
-    const merged = samples - points - incomplete - late - shadowed - stale
-    if (merged > 0) items.consumed('assembled').value += sign * merged
-    if (late > 0) items.consumed('late').value += sign * late
-    if (shadowed > 0) items.consumed('shadowed').value += sign * shadowed
-    if (stale > 0) items.consumed('stale').value += sign * stale
-    if (incomplete > 0) books.dropped('histogram_incomplete').value += sign * incomplete
-  }
-
-  /** Moves the books as if the queue took it. */
-  const book = (body: WriteBody): void => {
-    books.received.value += body.received
-    for (const { reason, count } of body.receipt.reasons) items.lost(reason).value += count
-    for (const [reason, count] of body.consumed) items.consumed(reason).value += count
-    for (const [reason, count] of body.dropped) books.dropped(reason).value += count
-    hold(body.held)
-    if (body.emission !== undefined) bookEmission(body.emission, 1)
-    counters.request(body)
-  }
-
-  /** Rejects when the batch was not stored, or the request that has to be kept: of the latter nobody may hear of success, but the batch is sent. */
-  const send = async (batch: EncodedBatch | undefined, keep: Keeping | undefined, emission: Emission | undefined): Promise<void> => {
+  /**
+   * Resolves with the id under which the request is kept, where it is. Rejects when the batch was not stored, or the request that has to be kept:
+   * of the latter nobody may hear of success, but the batch is sent.
+   */
+  const send = async (
+    batch: EncodedBatch | undefined,
+    keep: Keeping | undefined,
+    emission: Emission | undefined,
+  ): Promise<number | undefined> => {
     let fault: unknown
+    let record: number | undefined
     if (keep === undefined || keeper === undefined) await (batch === undefined ? undefined : intake.put(batch))
     else {
       const stored = await keeper.put(batch, keep)
       if (stored.batch.status === 'rejected') throw stored.batch.reason
       if (stored.request.status === 'rejected') fault = stored.request.reason
+      else if (keep.request !== undefined) record = stored.request.value
     }
-    if (batch !== undefined) books.translated.value += batch.items
+    if (batch !== undefined) books.translated(batch.items)
     if (emission !== undefined) assembler.commit(emission)
     keeper?.settle()
     if (fault !== undefined) throw new Unkept(fault)
+    return record
   }
 
   /** A put that failed: what was assembled waits again, unless it can never be taken. */
@@ -153,29 +139,46 @@ export function createEngine(deps: EngineDeps): Engine {
     if (error.retry === 'never') {
       assembler.commit(emission)
       keeper?.settle()
-      return void (items.lost(reasonOf(error.code)).value += emission.points)
+      books.refused(reasonOf(error.code), emission.points)
+      return
     }
-    bookEmission(emission, -1)
+    books.emission(emission, -1)
     assembler.rollback(emission)
   }
 
-  const put = async (body: WriteBody): Promise<WriteReceipt> => {
-    book(body)
-    const { emission, receipt } = body
+  /** Series that were to wait do not: their request comes again. */
+  const turnAway = ({ waiting: columns }: WaitingPart, keep: Keeping | undefined, reason: string): void => {
+    books.columns(columns, -1)
+    books.refused(reason, samplesOf(columns))
+    for (const place of columns.places) state.waits.done(place)
+    if (keep?.request !== undefined) keep.request.token.open--
+  }
+
+  /** @param kept the record of an earlier run */
+  const store = async (body: WriteBody, kept?: Waiter['record']): Promise<WriteReceipt> => {
+    books.request(body)
+    const { emission, receipt, waiting: part, keep } = body
     let rejected = 0
     try {
       if (body.full > 0) throw new BridgeError('OB_QUEUE_FULL', fullMessage, { retryAfterSeconds: fullRetrySeconds })
       const batch = { ...batchOf(formatName, body.items, body.data, 'metrics'), onRejected: (count: number) => void (rejected = count) }
-      await send(body.items === 0 ? undefined : batch, body.keep, emission)
+      const id = await send(body.items === 0 ? undefined : batch, keep, emission)
+      if (part !== undefined) {
+        const record = id === undefined || keep?.request === undefined ? kept : { id, token: keep.request.token }
+        room.add({ ...part.waiter, record }, part.waiting, part.news)
+      }
     } catch (error) {
       translator.forget(body.touched)
       // What could be sent was; what waits comes again.
-      if (error instanceof Unkept) throw asBridgeError(error.cause)
-      const known = asBridgeError(error)
+      const known = asBridgeError(error instanceof Unkept ? error.cause : error)
+      const reason = reasonOf(known.code)
+      if (part !== undefined) turnAway(part, keep, reason)
+      if (error instanceof Unkept) throw known
       takeBack(emission, known)
-      items.lost(reasonOf(known.code)).value += body.items - (emission?.points ?? 0) + body.full
+      books.refused(reason, body.items - (emission?.points ?? 0) + body.full)
       throw known
     }
+    for (const other of body.after) await other
     if (rejected === 0) return receipt
     const samples = Math.min(rejected, receipt.samples)
     const histograms = Math.min(rejected - samples, receipt.histograms)
@@ -192,12 +195,35 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
-  const bodyOf = (outcome: WriteOutcome, version: 1 | 2, tenant: string, source: Uint8Array, wire: Uint8Array): WriteBody => ({
+  const put = async (body: WriteBody): Promise<WriteReceipt> => {
+    const stored = store(body)
+    underWay.add(stored)
+    try {
+      const receipt = await stored
+      counters.request(body, receipt)
+      return receipt
+    } catch (error) {
+      counters.request(body, undefined)
+      throw error
+    } finally {
+      underWay.delete(stored)
+    }
+  }
+
+  const notesOf = ({ startsAfter, hurried }: WriteOutcome): readonly Note[] => {
+    if (startsAfter === 0 && hurried === 0) return nothing
+    return [
+      { reason: 'start_after_sample', count: startsAfter },
+      { reason: 'no_room_to_wait', count: hurried },
+    ].filter(({ count }) => count > 0)
+  }
+
+  const bodyOf = (outcome: WriteOutcome, tenant: string, source: Uint8Array, keep: Keeping | undefined): WriteBody => ({
     received: outcome.receivedFloats + outcome.receivedHistograms,
     items: outcome.points.count,
     data: encode(outcome.points, source.length),
     drops: nothing,
-    notes: nothing,
+    notes: notesOf(outcome),
     tenant,
     receipt: receiptOf(outcome),
     consumed: tally(outcome.consumed),
@@ -210,17 +236,27 @@ export function createEngine(deps: EngineDeps): Engine {
     emission: outcome.emission,
     touched: outcome.touched.slice(0, outcome.touchedCount),
     full: outcome.full,
-    keep: keeper?.of(outcome, version, tenant, wire),
+    waiting: undefined,
+    after: outcome.consumed.has('duplicate') ? [...underWay] : nothing,
+    keep,
   })
 
+  /** @param body compressed, not to be written to any more */
+  const partOf = (outcome: WriteOutcome, waiter: Omit<Waiter, 'record'>, news: number): WaitingPart | undefined => {
+    const columns = waitingColumns(outcome.waits)
+    return columns === undefined ? undefined : { waiting: columns, waiter, news }
+  }
+
   const flush = async (all = false): Promise<void> => {
+    if (stuck !== undefined) await stuck()
+    if (room.size > 0) await room.flush(all)
     const nowMs = deps.nowMs()
     due.clear()
     const emission = assembler.take(nowMs, due, all)
     counters.assembler()
     if (emission === undefined) return void keeper?.settle()
     const data = encode(due, due.count * 200)
-    bookEmission(emission, 1)
+    books.emission(emission, 1)
     try {
       await send(
         emission.points === 0 ? undefined : batchOf(formatName, emission.points, data, 'metrics'),
@@ -236,31 +272,99 @@ export function createEngine(deps: EngineDeps): Engine {
     if (all) await flush(true)
   }
 
+  /**
+   * A request that waits, looked at again: what need not wait any longer is sent. It was answered for, so that nothing is given back: what cannot be
+   * put is put later.
+   */
+  const look: Look = (waiter, columns, { nowMs, mayWait, isFull }) => {
+    const { version, tenant, sinceMs, record } = waiter
+    const body = deps.uncompress(waiter.body)
+    decode(version, body)
+    const only = Array.from(columns.series)
+    const outcome = translator.translate(request, { tenant, nowMs, only, again: 'waited', mayWait, isFull, sinceMs })
+    request.body = noBody
+    const rest = waitingColumns(outcome.waits)
+    const { emission } = outcome
+    if (rest?.series.length === columns.series.length && emission === undefined) return { rest, sent: done }
+    const stays = new Set(rest?.series)
+    const pending = new Set(record === undefined ? nothing : keeper?.waiting(outcome, record.token))
+    const isDone = (one: number): boolean => !stays.has(one) && !pending.has(one)
+    const told = record === undefined ? undefined : ([record.id, ...only.filter(isDone)] as const)
+    const translated = bodyOf(outcome, tenant, body, keeper?.ofEmission(emission, told))
+    books.columns(columns, -1)
+    if (rest !== undefined) books.columns(rest, 1)
+    books.waited(translated)
+    const sent = release(translated, columns.samples.metadata > 0 ? 'metadata' : 'target_info', () => {
+      for (let at = 0; at < only.length; at++) if (!stays.has(only[at] as number)) state.waits.done(columns.places[at] as number)
+      if (rest !== undefined || record === undefined) return
+      record.token.open--
+      keeper?.settle()
+    })
+    return { rest, sent }
+  }
+
+  /** Puts what has waited, now or later: its points count as waiting until then. @param after called once it is stored */
+  const release = async (body: WriteBody, where: WaitsFor, after: () => void): Promise<void> => {
+    const { emission } = body
+    const points = body.items - (emission?.points ?? 0)
+    try {
+      await send(body.items === 0 ? undefined : batchOf(formatName, body.items, body.data, 'metrics'), body.keep, emission)
+      stuck = undefined
+      after()
+    } catch (error) {
+      const known = asBridgeError(error)
+      if (known.retry === 'never') {
+        stuck = undefined
+        books.dropped(reasonOf(known.code), points)
+        takeBack(emission, known)
+        deps.log.error({ points, error: known.message }, 'samples that have waited cannot be taken')
+        after()
+        return
+      }
+      books.waits(where, points)
+      if (emission !== undefined) books.emission(emission, -1)
+      stuck = () => {
+        books.waits(where, -points)
+        if (emission !== undefined) books.emission(emission, 1)
+        return release(body, where, after)
+      }
+      throw known
+    }
+  }
+
+  const room = createWaitingRoom({ nowMs: deps.nowMs, news: () => state.news, longestMs, look })
+
   /** One record of an earlier run: its samples wait again, or are sent where they turn out to be no members now. */
-  const replay = async (id: number, keep: Keep): Promise<void> => {
+  const replay = async (id: number, keep: Keep, done: ReadonlySet<number>): Promise<void> => {
+    const { version, tenant } = keep
     const body = deps.uncompress(keep.body)
-    decode(keep.version, body)
-    const series = keep.series.filter((one) => one < request.seriesCount)
-    const outcome = translator.translate(request, { tenant: keep.tenant, nowMs: deps.nowMs(), only: series })
+    decode(version, body)
+    const nowMs = deps.nowMs()
+    const only = keep.series.filter((one) => one < request.seriesCount && !done.has(one))
+    const outcome = translator.translate(request, { tenant, nowMs, only, again: 'recovered', mayWait: longestMs > 0, isFull: room.isFull })
+    request.body = noBody
     const token: KeepToken = { open: 0 }
     keeper?.waiting(outcome, token)
     const { emission } = outcome
-    const again = bodyOf(outcome, keep.version, keep.tenant, body, noBody)
-    const known = Math.min(left, again.received)
-    left -= known
-    held.value -= known
-    books.recovered.value += again.received - known
-    await put({ ...again, received: 0, keep: emission === undefined ? undefined : keeper?.ofEmission(emission) })
+    const again = bodyOf(outcome, tenant, body, emission === undefined ? undefined : keeper?.ofEmission(emission))
+    const part = partOf(outcome, { version, tenant, body: keep.body.slice(), sinceMs: nowMs }, state.news)
+    if (part !== undefined) token.open++
+    books.recovered(again.received)
+    await store({ ...again, received: 0, waiting: part }, { id, token })
     keeper?.recovered(id, token)
   }
 
   return {
     translate(version, body, wire, tenant) {
       decode(version, body)
-      const translated = bodyOf(translator.translate(request, { tenant, nowMs: deps.nowMs() }), version, tenant, body, wire)
+      const nowMs = deps.nowMs()
+      const mayWait = longestMs > 0
+      const outcome = translator.translate(request, { tenant, nowMs, mayWait, isFull: mayWait && room.isFull })
       // Up to 128 MiB that nobody needs any more.
       request.body = noBody
-      return translated
+      const translated = bodyOf(outcome, tenant, body, keeper?.of(outcome, version, tenant, wire))
+      if (outcome.waits.length === 0) return translated
+      return { ...translated, waiting: partOf(outcome, { version, tenant, body: wire.slice(), sinceMs: nowMs }, state.news) }
     },
     put,
     flush,
@@ -275,22 +379,25 @@ export function createEngine(deps: EngineDeps): Engine {
             await new Promise((resolve) => setTimeout(resolve, finishPauseMs))
             continue
           }
-          if (heldSamples === 0) return
+          const samples = books.held
+          if (samples === 0) return
           if (keeper !== undefined) {
-            deps.log.info({ samples: heldSamples }, 'samples that wait for others stay in the queue until the next start')
+            deps.log.info({ samples }, 'samples that wait for others stay in the queue until the next start')
             return
           }
-          deps.log.error({ samples: heldSamples, error }, 'samples that waited for others are lost: the queue did not take them')
-          books.dropped('shutdown').value += heldSamples
-          hold(-heldSamples)
+          deps.log.error({ samples, error }, 'samples that waited for others are lost: the queue did not take them')
+          books.lost('shutdown')
           return
         }
       }
     },
     async recover(requests, sent) {
+      const done = new Map<number, Set<number>>()
       // First what was sent: members of it that wait in requests are late.
       for (const { id, data } of sent) {
-        for (const [a, b, c, timeMs] of decodeKeep(data)?.sent ?? nothing) assembler.markEmitted(a, b, c, timeMs)
+        const head = decodeKeep(data)
+        for (const [a, b, c, timeMs] of head?.sent ?? nothing) assembler.markEmitted(a, b, c, timeMs)
+        for (const [record, ...series] of head?.done ?? nothing) done.set(record, new Set([...(done.get(record) ?? nothing), ...series]))
         keeper?.recoveredSent(id)
       }
       for (const { id, data } of requests) {
@@ -301,7 +408,7 @@ export function createEngine(deps: EngineDeps): Engine {
           continue
         }
         try {
-          await replay(id, keep)
+          await replay(id, keep, done.get(id) ?? nobody)
         } catch (error) {
           // It stays in the store, and is tried again by the next run.
           deps.log.error({ id, error }, 'cannot take in held samples of an earlier run now')
@@ -313,7 +420,7 @@ export function createEngine(deps: EngineDeps): Engine {
       assembler.counts()
     },
     get held() {
-      return heldSamples
+      return books.held
     },
   }
 }

@@ -8,7 +8,7 @@ import type { Assembler, Emission, KeepToken } from '../../translate/prometheus/
 import type { PrometheusState } from '../../translate/prometheus/state.ts'
 import type { WriteOutcome } from '../../translate/prometheus/write-outcome.ts'
 import { createJournal } from './journal.ts'
-import { encodeKeep, type SentGroup } from './keep.ts'
+import { type DoneSeries, encodeKeep, type SentGroup } from './keep.ts'
 
 /** Where records are kept. */
 export interface Holdings {
@@ -27,15 +27,17 @@ export interface Keeping {
 /** How the parts of a put ended: the batch may be stored and the request not. */
 export interface Stored {
   readonly batch: PromiseSettledResult<unknown>
-  readonly request: PromiseSettledResult<unknown>
+  /** With the id of the request's record. */
+  readonly request: PromiseSettledResult<number>
 }
 
 export interface Keeper {
   /** Series of an outcome with samples in groups that are incomplete still; each of these groups waits for the token. */
   waiting(outcome: Pick<WriteOutcome, 'members'>, token: KeepToken): number[]
   /** Undefined: nothing has to be kept. @param wire copied into the record */
-  of(outcome: Pick<WriteOutcome, 'members' | 'emission'>, version: 1 | 2, tenant: string, wire: Uint8Array): Keeping | undefined
-  ofEmission(emission: Emission): Keeping | undefined
+  of(outcome: Pick<WriteOutcome, 'members' | 'waits' | 'emission'>, version: 1 | 2, tenant: string, wire: Uint8Array): Keeping | undefined
+  /** @param done what is sent beside the emission of a request that has waited */
+  ofEmission(emission: Emission | undefined, done?: DoneSeries): Keeping | undefined
   /** Stores a batch with what has to be kept. */
   put(batch: EncodedBatch | undefined, keeping: Keeping): Promise<Stored>
   /** A request of an earlier run that was taken in. */
@@ -48,7 +50,7 @@ export interface Keeper {
 
 const noBody = new Uint8Array(0)
 const nothing: readonly never[] = []
-const done = Promise.resolve()
+const done = Promise.resolve(0)
 
 export function createKeeper(
   state: Pick<PrometheusState, 'hasher'> & { readonly assembler: Assembler },
@@ -59,11 +61,12 @@ export function createKeeper(
   const { assembler, hasher } = state
   const journal = createJournal(holdings.requests, holdings.sent)
 
-  const sentOf = (emission: Emission | undefined): Uint8Array | undefined => {
-    if (emission === undefined) return undefined
-    const sent = assembler.emitted(emission).map(({ a, b, c, timeMs }): SentGroup => [a, b, c, timeMs])
-    if (sent.length === 0) return undefined
-    return encodeKeep({ layout: 1, seed: hasher.seed, version: 1, tenant: '', series: nothing, sent, body: noBody })
+  const sentOf = (emission: Emission | undefined, one?: DoneSeries): Uint8Array | undefined => {
+    const groups = emission === undefined ? nothing : assembler.emitted(emission)
+    const sent = groups.map(({ a, b, c, timeMs }): SentGroup => [a, b, c, timeMs])
+    if (sent.length === 0 && one === undefined) return undefined
+    const done = one === undefined ? undefined : [one]
+    return encodeKeep({ layout: 1, seed: hasher.seed, version: 1, tenant: '', series: nothing, sent, done, body: noBody })
   }
 
   const waiting: Keeper['waiting'] = ({ members }, token) => {
@@ -84,21 +87,30 @@ export function createKeeper(
     else if (batch !== undefined) await intake.put(batch)
   }
 
-  const putRequest = async (batch: EncodedBatch | undefined, { data, token }: NonNullable<Keeping['request']>): Promise<void> =>
-    journal.waits(await holdings.requests.put(batch, data), token, nowMs())
+  const putRequest = async (batch: EncodedBatch | undefined, { data, token }: NonNullable<Keeping['request']>): Promise<number> => {
+    const id = await holdings.requests.put(batch, data)
+    journal.waits(id, token, nowMs())
+    return id
+  }
 
   return {
     waiting,
     of(outcome, version, tenant, wire) {
       const token: KeepToken = { open: 0 }
-      const series = outcome.members.length === 0 ? nothing : waiting(outcome, token)
+      const series = outcome.members.length === 0 ? [] : waiting(outcome, token)
+      if (outcome.waits.length > 0) {
+        // They wait together, and let go of it together.
+        token.open++
+        for (const one of outcome.waits) series.push(one.series)
+        series.sort((left, right) => left - right)
+      }
       const sent = sentOf(outcome.emission)
       if (series.length === 0) return sent === undefined ? undefined : { request: undefined, sent }
       const data = encodeKeep({ layout: 1, seed: hasher.seed, version, tenant, series, sent: nothing, body: wire })
       return { request: { data, token }, sent }
     },
-    ofEmission(emission) {
-      const sent = sentOf(emission)
+    ofEmission(emission, done) {
+      const sent = sentOf(emission, done)
       return sent === undefined ? undefined : { request: undefined, sent }
     },
     async put(batch, { request, sent }) {

@@ -8,7 +8,7 @@ import type { Seed } from '../../translate/prometheus/hash.ts'
 import { createState } from '../../translate/prometheus/state.ts'
 import { asBridgeError, createRequestBooks } from '../receive.ts'
 import { writeLimitsOf } from './config.ts'
-import { createEngine, type Engine, formatName } from './engine.ts'
+import { createEngine, type Engine } from './engine.ts'
 import { decodeKeep } from './keep.ts'
 import type { Holdings } from './keeping.ts'
 import type { Version } from './negotiate.ts'
@@ -18,6 +18,7 @@ import { createStateFiles, type StateFiles } from './state-files.ts'
 import { createSections } from './state-sections.ts'
 import { holdingName } from './waiting.ts'
 import type { WriteBody } from './write-body.ts'
+import { formatName } from './write-books.ts'
 
 /** How often it is looked at what is due. */
 const tickMs = 250
@@ -123,7 +124,7 @@ function createClock(engine: Engine, mayPut: () => boolean) {
       if (mayPut()) await engine.flush()
       fault = undefined
     } catch (error) {
-      fault = `histograms that are put together cannot be queued: ${asBridgeError(error).message}`
+      fault = `what has waited for other series cannot be queued: ${asBridgeError(error).message}`
       pauseMs = backOffMs
     }
     plan(pauseMs)

@@ -103,7 +103,10 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
         const key = targetKey(tenant, job, instance)
         const attributes = rest.map(([name, value]): Label => [dotted(name), value])
         if (takesBack(request.sampleHi[last] as number, request.sampleLo[last] as number)) targets.forget(key, attributes)
-        else targets.set(key, attributes, nowMs)
+        else {
+          if (!targets.has(key)) state.news++
+          targets.set(key, attributes, nowMs)
+        }
       }
     },
   }

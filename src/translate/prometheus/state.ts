@@ -201,10 +201,7 @@ export function createState(options: StateOptions): PrometheusState {
   const targets = createTargets({
     max: translate.targetInfo.max,
     ttlMs: translate.targetInfo.ttl,
-    onChange(key) {
-      state.news++
-      state.outputs.targetChanged(key)
-    },
+    onChange: (key) => state.outputs.targetChanged(key),
   })
 
   const state: PrometheusState = {

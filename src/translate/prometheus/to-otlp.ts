@@ -12,7 +12,7 @@ import { type Hash, labelA, labelB, labelC, type TextHash } from './hash.ts'
 import { createMemberWriter } from './members.ts'
 import { SeriesFault, type WriteRequest } from './model.ts'
 import { createPlainWriter } from './plain.ts'
-import { createSeriesReader } from './series.ts'
+import { createSeriesReader, type Met } from './series.ts'
 import { describeSeries, maxLabelBytes, metaText, type Refusal } from './series-labels.ts'
 import { Kind, kindMask, type PrometheusState, tellsStart } from './state.ts'
 import { createStateSeries } from './state-series.ts'
@@ -206,7 +206,12 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     const isNative = lastHistogram > firstHistogram
     if (place < 0 || streams.words[place + Row.Generation] !== generation || (isNative && !reader.isNative(place))) {
       const mayWait = context.mayWait === true && !plain.isFaulty(request, series, context.nowMs)
-      const result = reader.read(request, series, { hash, place, generation, isNative, isLast, isGauge: false, mayWait }, context)
+      const met: Met = { hash, place, generation, isNative, isLast, isGauge: false, mayWait }
+      let result = reader.read(request, series, met, context)
+      if (context.isFull === true && typeof result === 'object' && 'untilMs' in result) {
+        outcome.hurried += items
+        result = reader.read(request, series, { ...met, mayWait: false }, context)
+      }
       if (result === 'later') return void later.push(series)
       if (typeof result !== 'number') {
         if ('untilMs' in result) waitFor(request, series, place, result, context)

@@ -39,19 +39,23 @@ const longestKey = 1024
 
 /** @param waitMs `targetInfo.wait` @param maxTargets that are remembered; the oldest go, and wait once more */
 export function createWaits(waitMs: number, maxTargets: number): Waits {
-  const streams = new Map<number, { readonly where: WaitsFor; requests: number }>()
+  // Requests of a stream, times two, and 1 for those that wait for target_info: there may be as many as there are streams.
+  const streams = new Map<number, number>()
   // In the order in which they came.
   const targets = new Map<string, number>()
   return {
-    of: (place) => streams.get(place)?.where,
-    add(place, where) {
+    of(place) {
       const found = streams.get(place)
-      if (found === undefined) streams.set(place, { where, requests: 1 })
-      else found.requests++
+      return found === undefined ? undefined : (found & 1) === 0 ? 'metadata' : 'target_info'
+    },
+    add(place, where) {
+      streams.set(place, (streams.get(place) ?? (where === 'metadata' ? 0 : 1)) + 2)
     },
     done(place) {
       const found = streams.get(place)
-      if (found !== undefined && --found.requests === 0) streams.delete(place)
+      if (found === undefined) return
+      if (found < 4) streams.delete(place)
+      else streams.set(place, found - 2)
     },
     forget: (place) => void streams.delete(place),
     target(key, nowMs) {

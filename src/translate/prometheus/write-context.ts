@@ -15,6 +15,8 @@ export interface WriteContext {
   readonly again?: 'recovered' | 'waited' | undefined
   /** Series may wait, and are in `waits` of the outcome then. They never do otherwise. */
   readonly mayWait?: boolean | undefined
+  /** There is no room to wait in: what would have to is sent as what it is taken for now, and counts as `hurried`. */
+  readonly isFull?: boolean | undefined
   /** When a request that has waited came first, ms. */
   readonly sinceMs?: number | undefined
 }

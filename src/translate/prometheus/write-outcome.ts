@@ -62,6 +62,8 @@ export class WriteOutcome {
   /** Places of streams whose last time was moved by this request. */
   touched = new Int32Array(1024)
   touchedCount = 0
+  /** Samples that would have waited, had there been room. */
+  hurried = 0
   /** Series that wait and were not looked at. What they have counts as written. */
   readonly waits: WaitingSeries[] = []
   /** Series with samples in the assembler, in order: the series, its family and its time, three by three. */
@@ -91,6 +93,7 @@ export class WriteOutcome {
     this.exemplarRoom = maxExemplarsBytes
     this.emission = undefined
     this.touchedCount = 0
+    this.hurried = 0
     this.waits.length = 0
     this.members.length = 0
   }
