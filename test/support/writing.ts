@@ -138,7 +138,7 @@ export const nanos = (ms: number): string => (BigInt(ms) * 1_000_000n).toString(
 
 export const nowMs = 1_700_000_000_000
 
-const limits = {
+export const writeLimits = {
   maxSeries: 10_000,
   maxSamples: 100_000,
   maxHistograms: 10_000,
@@ -168,8 +168,8 @@ export class Writing {
   }
 
   decode(version: Version, body: Uint8Array): void {
-    if (version === 1) decodeWriteV1(body, limits, this.request)
-    else decodeWriteV2(body, limits, this.request)
+    if (version === 1) decodeWriteV1(body, writeLimits, this.request)
+    else decodeWriteV2(body, writeLimits, this.request)
   }
 
   /** The outcome is valid until the next request; what it emits is committed. */

@@ -276,12 +276,29 @@ export function createEngine(deps: EngineDeps): Engine {
    * A request that waits, looked at again: what need not wait any longer is sent. It was answered for, so that nothing is given back: what cannot be
    * put is put later.
    */
-  const look: Look = (waiter, columns, { nowMs, mayWait, isFull }) => {
+  const look: Look = (waiter, columns, how) => {
     const { version, tenant, sinceMs, record } = waiter
-    const body = deps.uncompress(waiter.body)
-    decode(version, body)
     const only = Array.from(columns.series)
-    const outcome = translator.translate(request, { tenant, nowMs, only, again: 'waited', mayWait, isFull, sinceMs })
+    const leave = (stays: ReadonlySet<number>): void => {
+      for (let at = 0; at < only.length; at++) if (!stays.has(only[at] as number)) state.waits.done(columns.places[at] as number)
+      if (stays.size > 0 || record === undefined) return
+      record.token.open--
+      keeper?.settle()
+    }
+    let body: Uint8Array
+    let outcome: WriteOutcome
+    try {
+      body = deps.uncompress(waiter.body)
+      decode(version, body)
+      outcome = translator.translate(request, { tenant, only, again: 'waited', sinceMs, ...how })
+    } catch (error) {
+      // It was read before: a fault of ours, which must not keep the others waiting.
+      deps.log.error({ error }, 'a request that has waited cannot be read')
+      books.columns(columns, -1)
+      books.dropped('internal', samplesOf(columns))
+      leave(nobody)
+      return { rest: undefined, sent: done }
+    }
     request.body = noBody
     const rest = waitingColumns(outcome.waits)
     const { emission } = outcome
@@ -294,12 +311,8 @@ export function createEngine(deps: EngineDeps): Engine {
     books.columns(columns, -1)
     if (rest !== undefined) books.columns(rest, 1)
     books.waited(translated)
-    const sent = release(translated, columns.samples.metadata > 0 ? 'metadata' : 'target_info', () => {
-      for (let at = 0; at < only.length; at++) if (!stays.has(only[at] as number)) state.waits.done(columns.places[at] as number)
-      if (rest !== undefined || record === undefined) return
-      record.token.open--
-      keeper?.settle()
-    })
+    const where = columns.samples.metadata > 0 ? 'metadata' : 'target_info'
+    const sent = release(translated, where, () => leave(stays))
     return { rest, sent }
   }
 
@@ -347,7 +360,7 @@ export function createEngine(deps: EngineDeps): Engine {
     keeper?.waiting(outcome, token)
     const { emission } = outcome
     const again = bodyOf(outcome, tenant, body, emission === undefined ? undefined : keeper?.ofEmission(emission))
-    const part = partOf(outcome, { version, tenant, body: keep.body.slice(), sinceMs: nowMs }, state.news)
+    const part = partOf(outcome, { version, tenant, body: new Uint8Array(keep.body), sinceMs: nowMs }, state.news)
     if (part !== undefined) token.open++
     books.recovered(again.received)
     await store({ ...again, received: 0, waiting: part }, { id, token })
@@ -364,7 +377,7 @@ export function createEngine(deps: EngineDeps): Engine {
       request.body = noBody
       const translated = bodyOf(outcome, tenant, body, keeper?.of(outcome, version, tenant, wire))
       if (outcome.waits.length === 0) return translated
-      return { ...translated, waiting: partOf(outcome, { version, tenant, body: wire.slice(), sinceMs: nowMs }, state.news) }
+      return { ...translated, waiting: partOf(outcome, { version, tenant, body: new Uint8Array(wire), sinceMs: nowMs }, state.news) }
     },
     put,
     flush,

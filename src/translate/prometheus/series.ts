@@ -249,7 +249,8 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   }
 
   /** Nothing of its stream was ever sent. */
-  const isNew = ({ place }: Met, { again }: WriteContext): boolean => place < 0 || again !== undefined
+  const isNew = ({ place }: Met, { again }: WriteContext): boolean =>
+    place < 0 || again !== undefined || state.waits.of(place) !== undefined
 
   /** Whether a series has to wait, and for what. */
   const waitOf = (version: number, met: Met, resolved: Resolved, labels: readonly Label[], context: WriteContext): Wait | undefined => {
@@ -280,13 +281,16 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       if ('reason' in read) return read
       const { tenant, nowMs } = context
       const before = met.mayWait && context.again !== 'waited' ? state.waits.of(met.place) : undefined
-      // What came before it waits still.
-      if (before !== undefined) return { untilMs: nowMs, where: before }
       const labels = withoutReplica(read.labels, options.ha)
       const query = queryOf(request, series, read.name, labels, met.isNative)
       const resolved = types.resolve(tenant, query, nowMs)
       if (resolved.badBound) return badBound
       const { special } = resolved
+      if (before !== undefined) {
+        // What came before it waits still, though it may have no more reason to.
+        const wait = special === undefined ? waitOf(request.version, met, resolved, labels, context) : undefined
+        return wait ?? { untilMs: nowMs, where: before }
+      }
       if (special === 'created' && options.created === 'consume') {
         const found = created(met, query, resolved, context)
         if (found !== undefined) return found
