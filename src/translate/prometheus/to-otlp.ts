@@ -258,6 +258,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
   return {
     translate(request, context) {
       outcome.clear()
+      heard.length = 0
       const { tenant, nowMs, only } = context
       // What is kept was acknowledged: nothing of it is refused now.
       request.labelRoom = only === undefined ? maxLabelBytes : Number.POSITIVE_INFINITY
