@@ -162,8 +162,8 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     intake: {
       put: (batch) => queue.put(route(batch)),
       refusal: () => queue.refusal(always),
-      holding(name) {
-        const holding = queue.holding?.(name)
+      holding(name, options) {
+        const holding = queue.holding?.(name, options)
         if (holding === undefined) return undefined
         return { ...holding, put: (batch, keep) => holding.put(batch === undefined ? [] : route(batch), keep) }
       },

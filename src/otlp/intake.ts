@@ -49,6 +49,14 @@ export interface Holding {
   recover(): Promise<readonly Kept[]>
 }
 
+export interface HoldingOptions {
+  /**
+   * What is kept here lets other things go: it may take a quarter of `queue.maxSize` beyond the quarter that all may, since otherwise nothing could be
+   * sent any more once that is full.
+   */
+  readonly makesRoom?: boolean
+}
+
 /** Where adapters put what they have translated. */
 export interface Intake {
   /**
@@ -59,5 +67,5 @@ export interface Intake {
   /** Asked before a body is read or decoded: undefined when data would be taken, else the error to answer with. */
   refusal(): Error | undefined
   /** The place to keep things under a name of one's own; undefined where the queue has none that outlives the process (memory, Kafka, `ack: forwarded`). */
-  holding?(name: string): Holding | undefined
+  holding?(name: string, options?: HoldingOptions): Holding | undefined
 }

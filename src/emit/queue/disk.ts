@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { resolve as resolvePath } from 'node:path'
+import type { HoldingOptions } from '../../otlp/intake.ts'
 import type { QueueSettings } from '../config.ts'
 import { exposeGauges, totalsOf } from './accounts.ts'
 import { createDiskLane, type DiskLane, type DiskLaneDeps } from './disk-lane.ts'
@@ -306,16 +307,23 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     return new Promise<void>((resolve, reject) => writer.put({ values: batches, keep, bytes, undo, waiter: { resolve, reject } }))
   }
 
-  const holding = (name: string): QueueHolding => {
+  const holding = (name: string, { makesRoom = false }: HoldingOptions = {}): QueueHolding => {
     const cursor: Cursor = { id: undefined }
-    return { put: keptPut(name), release: (number) => keeping.release(name, number), recover: () => keeping.recover(name, cursor) }
+    return {
+      put: keptPut(name, makesRoom),
+      release: (number) => keeping.release(name, number),
+      recover: () => keeping.recover(name, cursor),
+    }
   }
 
   const keptPut =
-    (name: string): QueueHolding['put'] =>
+    (name: string, makesRoom: boolean): QueueHolding['put'] =>
     (parts, data) => {
       const refused =
-        refusalFor(sizeOf(parts) + data.byteLength) ?? keeping.refusal(data.byteLength) ?? fileFull() ?? fullLane(lanes, parts, maxSize)
+        refusalFor(sizeOf(parts) + data.byteLength) ??
+        keeping.refusal(data.byteLength, makesRoom) ??
+        fileFull() ??
+        fullLane(lanes, parts, maxSize)
       if (refused !== undefined) return Promise.reject(refused)
       const keep = keeping.begin(name, data, deps.nowMs())
       return store(parts, keep).then(() => keep.piece.number)

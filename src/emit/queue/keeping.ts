@@ -26,8 +26,8 @@ export interface KeepingDeps {
 }
 
 export interface Keeping {
-  /** Why so many bytes more cannot be kept; undefined when they can. */
-  refusal(bytes: number): BridgeError | undefined
+  /** Why so many bytes more cannot be kept; undefined when they can. @param makesRoom see `HoldingOptions`: there is twice the room */
+  refusal(bytes: number, makesRoom?: boolean): BridgeError | undefined
   /** Counts it as kept. */
   begin(name: string, data: Uint8Array, nowMs: number): PendingKeep
   /** It is in the store under this id. */
@@ -134,8 +134,8 @@ export function createKeeping(deps: KeepingDeps): Keeping {
   }
 
   return {
-    refusal(more) {
-      if (bytes + more <= maxBytes) return undefined
+    refusal(more, makesRoom = false) {
+      if (bytes + more <= (makesRoom ? 2 * maxBytes : maxBytes)) return undefined
       const why = `what cannot be sent yet is at a quarter of queue.maxSize (${maxBytes} bytes)`
       return new BridgeError('OB_QUEUE_FULL', `cannot queue data: ${why}`, { retryAfterSeconds: fullRetryAfterSeconds })
     },

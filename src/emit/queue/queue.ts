@@ -3,7 +3,7 @@
  * place: waiting here, taken (under way) or among the dead letters. See README.md beside this file for the layouts.
  */
 
-import type { EncodedBatch, Holding, Signal } from '../../otlp/intake.ts'
+import type { EncodedBatch, Holding, HoldingOptions, Signal } from '../../otlp/intake.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 
@@ -132,7 +132,7 @@ export interface Queue {
    */
   put(parts: readonly RoutedBatch[]): Promise<void>
   /** For one who keeps things beside the batches, under a name of its own; undefined where nothing outlives the process. */
-  holding?(name: string): QueueHolding
+  holding?(name: string, options?: HoldingOptions): QueueHolding
   /** What `put` would reject with now, asked at the door; undefined when it would take. @param lanes those that get everything; default all */
   refusal(lanes?: readonly number[]): Error | undefined
   /**

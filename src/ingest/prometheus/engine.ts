@@ -45,7 +45,10 @@ export interface Engine {
   put(body: WriteBody): Promise<WriteReceipt>
   /** Sends what is due. @param all everything that waits, complete or not. Rejects with what the intake says; it waits on then. */
   flush(all?: boolean): Promise<void>
-  /** Sends all that waits, complete or not, as far as there is time for it: what the queue keeps stays there, the rest is lost, and counted. */
+  /**
+   * Sends what is due, as far as there is time for it. What the queue keeps stays there; where it keeps nothing, all that waits is sent, complete or
+   * not, and what it does not take then is lost, and counted.
+   */
   finish(deadlineMs: number): Promise<void>
   /** Takes in what an earlier run kept: once, before the first request. */
   recover(requests: readonly Kept[], sent: readonly Kept[]): Promise<void>
@@ -63,6 +66,7 @@ class Unkept extends Error {
 const noBody = new Uint8Array(0)
 const fullMessage = 'cannot take request: too many histograms wait for members (translate.prometheus.assembler.maxPending)'
 const fullRetrySeconds = 5
+const staysMessage = 'samples that wait for others stay in the queue until the next start'
 const finishPauseMs = 100
 const nothing: readonly never[] = []
 const nobody: ReadonlySet<number> = new Set()
@@ -249,12 +253,18 @@ export function createEngine(deps: EngineDeps): Engine {
 
   const flush = async (all = false): Promise<void> => {
     if (stuck !== undefined) await stuck()
-    if (room.size > 0) await room.flush(all)
+    const waiting = room.size + room.samples
+    if (waiting > 0) await room.flush(all)
     const nowMs = deps.nowMs()
     due.clear()
     const emission = assembler.take(nowMs, due, all)
     counters.assembler()
-    if (emission === undefined) return void keeper?.settle()
+    if (emission === undefined) {
+      keeper?.settle()
+      // Some may have waited for room in the assembler.
+      if (all && room.size > 0 && room.size + room.samples < waiting) await flush(true)
+      return
+    }
     const data = encode(due, due.count * 200)
     books.emission(emission, 1)
     try {
@@ -385,7 +395,9 @@ export function createEngine(deps: EngineDeps): Engine {
       const endMs = performance.now() + deadlineMs
       for (;;) {
         try {
-          await flush(true)
+          // What is kept goes on waiting after the next start: members of it may be with their senders still, and would come too late.
+          await flush(keeper === undefined)
+          if (books.held > 0 && keeper !== undefined) deps.log.info({ samples: books.held }, staysMessage)
           return
         } catch (error) {
           if (performance.now() + finishPauseMs < endMs && asBridgeError(error).code !== 'OB_STOPPING') {
@@ -395,7 +407,7 @@ export function createEngine(deps: EngineDeps): Engine {
           const samples = books.held
           if (samples === 0) return
           if (keeper !== undefined) {
-            deps.log.info({ samples }, 'samples that wait for others stay in the queue until the next start')
+            deps.log.info({ samples }, staysMessage)
             return
           }
           deps.log.error({ samples, error }, 'samples that waited for others are lost: the queue did not take them')

@@ -41,7 +41,7 @@ async function recoverAll(holding: Holding | undefined): Promise<readonly Kept[]
 /** Undefined where the queue has no place that outlives the process. */
 function holdingsOf(intake: Intake): Holdings | undefined {
   const requests = intake.holding?.(holdingName)
-  const sent = intake.holding?.(`${holdingName}-sent`)
+  const sent = intake.holding?.(`${holdingName}-sent`, { makesRoom: true })
   return requests === undefined || sent === undefined ? undefined : { requests, sent }
 }
 

@@ -32,8 +32,8 @@ export function createPeek(intake: Intake, folder: string | undefined): Peek {
   return {
     intake: {
       ...intake,
-      holding(name) {
-        if (name !== holdingName) return intake.holding?.(name)
+      holding(name, options) {
+        if (name !== holdingName) return intake.holding?.(name, options)
         place ??= intake.holding?.(holdingName)
         const own = place
         if (own === undefined) return own

@@ -8,7 +8,7 @@ import { drained, expectBalanced } from './drained.ts'
 import { type FaultySinkOf, startFaultySinkOf } from './faulty-sink.ts'
 import { randomFrom } from './random.ts'
 import { startWriteLoad, type WriteLedger } from './write-load.ts'
-import { type PointKey, pointsReader } from './writes.ts'
+import { type PointKey, pointsReader, type WrongPoint } from './writes.ts'
 
 export interface WriteRow {
   readonly round: number
@@ -31,13 +31,12 @@ export const quickAssembler = [
 ]
 
 export interface WriteSink extends FaultySinkOf<PointKey> {
-  /** Points that are not whole, not right, or that nobody sent. */
-  readonly wrong: readonly string[]
+  readonly wrong: readonly WrongPoint[]
 }
 
 /** An endpoint that looks at every point. */
-export async function startWriteSink(random: () => number): Promise<WriteSink> {
-  const wrong: string[] = []
+export async function startWriteSink(random: () => number = Math.random): Promise<WriteSink> {
+  const wrong: WrongPoint[] = []
   const sink = await startFaultySinkOf(pointsReader(wrong), random)
   return Object.assign(sink, { wrong })
 }

@@ -193,8 +193,14 @@ function faultOf(name: string, data: string, point: Json): string | undefined {
   return isRight?.() === true ? undefined : `it is not whole or not right: ${JSON.stringify(point).slice(0, 400)}`
 }
 
+/** A point that is not whole, not right, or that nobody sent. */
+export interface WrongPoint {
+  readonly key: PointKey
+  readonly fault: string
+}
+
 /** Reads points out of requests. @param wrong takes what is not as it must be */
-export function pointsReader(wrong: string[]): { keysOf(body: Buffer): PointKey[]; countOf(body: Buffer): number } {
+export function pointsReader(wrong: WrongPoint[]): { keysOf(body: Buffer): PointKey[]; countOf(body: Buffer): number } {
   const keysOf = (body: Buffer): PointKey[] => {
     const keys: PointKey[] = []
     const { resourceMetrics } = officialDecode(body, 'metrics') as Json
@@ -206,8 +212,9 @@ export function pointsReader(wrong: string[]): { keysOf(body: Buffer): PointKey[
             for (const point of list((content as Json | undefined)?.['dataPoints'])) {
               const fault = faultOf(name, data, point)
               const timeMs = BigInt(String(point['timeUnixNano'])) / 1_000_000n
-              if (fault !== undefined) wrong.push(`${name} at ${timeMs}: ${fault}`)
-              keys.push(`${name}|${timeMs}`)
+              const key = `${name}|${timeMs}`
+              if (fault !== undefined) wrong.push({ key, fault })
+              keys.push(key)
             }
           }
         }
