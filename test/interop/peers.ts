@@ -25,11 +25,14 @@ const cache = process.env['PEERS_CACHE'] ?? join(homedir(), '.cache/otlp-bridge-
 /** Where programs are that were built from source. */
 export const binaries = join(cache, 'bin')
 
+/** Where a Debian package of this name is unpacked. */
+export const unpacked = (name: string): string => join(cache, 'deb', name)
+
 const cached = (folder: string, name: RegExp): boolean =>
   existsSync(join(cache, folder)) && readdirSync(join(cache, folder)).some((entry) => name.test(entry))
 
 /** What a test may need. */
-export type Need = 'zipkin' | 'jaeger-v1' | 'jaeger-v2' | 'go-emitter' | Language
+export type Need = 'zipkin' | 'jaeger-v1' | 'jaeger-v2' | 'prometheus-2' | 'prometheus-3' | 'go-emitter' | Language
 
 export type Language = 'python' | 'node' | 'go' | 'java'
 
@@ -39,6 +42,8 @@ const installed: Record<Need, () => boolean> = {
   zipkin: () => cached('zipkin', /^zipkin-server-.*-exec\.jar$/),
   'jaeger-v1': () => cached('bin', /^jaeger-all-in-one-v/),
   'jaeger-v2': () => cached('bin', /^jaeger-v/),
+  'prometheus-2': () => existsSync(join(unpacked('prometheus'), 'usr/bin/prometheus')),
+  'prometheus-3': () => cached('bin', /^prometheus-v/),
   'go-emitter': () => existsSync(join(clientHome('go'), 'emitter')),
   python: () => existsSync(join(clientHome('python'), 'bin/python')),
   node: () => existsSync(join(clientHome('node'), 'node_modules/jaeger-client')),
@@ -46,10 +51,12 @@ const installed: Record<Need, () => boolean> = {
   java: () => existsSync(join(clientHome('java'), 'lib')),
 }
 
-const remedy = (need: Need): string =>
-  need === 'zipkin' || need === 'jaeger-v1' || need === 'jaeger-v2'
+const remedy = (need: Need): string => {
+  if (need === 'prometheus-2' || need === 'prometheus-3') return `PROM_MAJOR=${need.slice(-1)} ${join(scripts, 'prometheus.sh')} install`
+  return need === 'zipkin' || need === 'jaeger-v1' || need === 'jaeger-v2'
     ? `${join(scripts, `${need}.sh`)} install`
     : 'test/interop/install-clients.sh'
+}
 
 /** True when all of `needs` are installed; else says on the console what is missing and what would bring it. */
 export function present(...needs: readonly Need[]): boolean {
