@@ -34,7 +34,7 @@ export interface Kept {
 export interface Holding {
   /**
    * As `Intake.put`, and keeps `keep` with it: both are stored or none. Rejects as it does, and with `OB_QUEUE_FULL` when all that is kept is at a
-   * quarter of `queue.maxSize`. @param batch undefined: nothing to send yet. @param keep the holding's own from now on, not to be written to any more
+   * quarter of `queue.maxSize`, or 256 MiB. @param batch undefined: nothing to send yet. @param keep the holding's own from now on, not to be written to any more
    * Resolves with the id of what was kept, larger than every earlier one's; puts are stored in the order in which they were called.
    */
   put(batch: EncodedBatch | undefined, keep: Uint8Array): Promise<number>
@@ -51,7 +51,7 @@ export interface Holding {
 
 export interface HoldingOptions {
   /**
-   * What is kept here lets other things go: it may take a quarter of `queue.maxSize` beyond the quarter that all may, since otherwise nothing could be
+   * What is kept here lets other things go: it may take as much again as all may, since otherwise nothing could be
    * sent any more once that is full.
    */
   readonly makesRoom?: boolean

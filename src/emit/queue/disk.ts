@@ -30,6 +30,8 @@ const firstForwardedId = 2 ** 52
 const forwardedMaxBytes = 256 * 2 ** 20
 /** What is kept beside the batches may be this part of `maxSize`. */
 const keptShare = 1 / 4
+/** The most in any case: at the next start all of it is in memory. */
+const mostKept = 256 * 1024 * 1024
 /** A worker silent for this long is a fault to be told. */
 const stuckAfterMs = 15_000
 const closeWaitMs = 5000
@@ -98,7 +100,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     link,
     metrics,
     log,
-    maxBytes: Math.floor(maxSize * keptShare),
+    maxBytes: Math.min(mostKept, Math.floor(maxSize * keptShare)),
     letGo: writer.letGo,
     // What is under way is with the worker before anything that is asked from now on.
     released: () => (writer.hasRemovals() ? writer.removed() : undefined),

@@ -136,7 +136,7 @@ export function createKeeping(deps: KeepingDeps): Keeping {
   return {
     refusal(more, makesRoom = false) {
       if (bytes + more <= (makesRoom ? 2 * maxBytes : maxBytes)) return undefined
-      const why = `what cannot be sent yet is at a quarter of queue.maxSize (${maxBytes} bytes)`
+      const why = `what cannot be sent yet is at its limit of ${maxBytes} bytes, a quarter of queue.maxSize or 256 MiB`
       return new BridgeError('OB_QUEUE_FULL', `cannot queue data: ${why}`, { retryAfterSeconds: fullRetryAfterSeconds })
     },
     begin(name, data, nowMs) {
