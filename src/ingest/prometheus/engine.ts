@@ -45,6 +45,8 @@ export interface Engine {
   put(body: WriteBody): Promise<WriteReceipt>
   /** Sends what is due. @param all everything that waits, complete or not. Rejects with what the intake says; it waits on then. */
   flush(all?: boolean): Promise<void>
+  /** The queue takes nothing now: members that histograms wait for are turned away, and are waited for longer. */
+  turnedAway(): void
   /**
    * Sends what is due, as far as there is time for it. What the queue keeps stays there; where it keeps nothing, all that waits is sent, complete or
    * not, and what it does not take then is lost, and counted.
@@ -253,8 +255,8 @@ export function createEngine(deps: EngineDeps): Engine {
 
   const flush = async (all = false): Promise<void> => {
     if (stuck !== undefined) await stuck()
-    const waiting = room.size + room.samples
-    if (waiting > 0) await room.flush(all)
+    const before = room.size + books.held
+    if (room.size > 0) await room.flush(all)
     const nowMs = deps.nowMs()
     due.clear()
     const emission = assembler.take(nowMs, due, all)
@@ -262,7 +264,7 @@ export function createEngine(deps: EngineDeps): Engine {
     if (emission === undefined) {
       keeper?.settle()
       // Some may have waited for room in the assembler.
-      if (all && room.size > 0 && room.size + room.samples < waiting) await flush(true)
+      if (all && room.size > 0 && room.size + books.held < before) await flush(true)
       return
     }
     const data = encode(due, due.count * 200)
@@ -391,6 +393,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     put,
     flush,
+    turnedAway: () => assembler.standStill(deps.nowMs()),
     async finish(deadlineMs) {
       const endMs = performance.now() + deadlineMs
       for (;;) {

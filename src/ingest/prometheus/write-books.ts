@@ -60,7 +60,8 @@ export function createWriteBooks(deps: Pick<AdapterDeps, 'intake' | 'metrics' | 
   const emission: WriteBooks['emission'] = ({ samples, points, incomplete, late, shadowed, stale }, sign) => {
     assemble(-sign * samples)
     const merged = samples - points - incomplete - late - shadowed - stale
-    if (merged > 0) items.consumed('assembled').value += sign * merged
+    // Below 0 where members of a group that is corrected go one by one: some of them were used up before.
+    if (merged !== 0) items.consumed('assembled').value += sign * merged
     if (late > 0) items.consumed('late').value += sign * late
     if (shadowed > 0) items.consumed('shadowed').value += sign * shadowed
     if (stale > 0) items.consumed('stale').value += sign * stale

@@ -62,7 +62,7 @@ export interface GroupKey {
   readonly timeMs: number
 }
 
-/** Groups on their way out. `samples` is never less than `points`. */
+/** Groups on their way out. `samples` is less than `points` only where members of a group that was sent before go one by one (`late: reemit`). */
 export interface Emission {
   /** Samples that were held and are used up now. All but those below went into points. */
   readonly samples: number
@@ -167,6 +167,11 @@ export interface Assembler {
   isPending(id: number, timeMs: number): boolean
   /** The group waits for this token: it counts the group, once, until the group is committed. Does nothing where `isPending` is false. */
   attach(id: number, timeMs: number, token: KeepToken): void
+  /**
+   * Nobody can add anything now. Time stands still until two windows after the last such call: those who were turned away come again by then, and
+   * what waits for them is not sent without them.
+   */
+  standStill(nowMs: number): void
   /** ms until something is due; 0: now; Infinity: nothing waits. */
   dueInMs(nowMs: number): number
   /** Groups that wait. */

@@ -26,7 +26,7 @@ describe('createEngine with typePolicy: hold', () => {
     const receipt = await bench.write(1, [counter(bench, 1), { labels: 'up{job="j"}', samples: [[bench.nowMs, 1]] }])
     expect(receipt).toMatchObject({ items: 2, rejected: 0, samples: 2 })
     expect(brief(bench.points())).toEqual([['up', 'gauge', start, 1]])
-    expect([heldOf(bench), bench.engine.held, bench.open()]).toEqual([{ metadata: 1 }, 1, []])
+    expect([heldOf(bench), bench.engine.held, bench.uneven()]).toEqual([{ metadata: 1 }, 1, []])
     await bench.after(15_000)
     await bench.write(1, [counter(bench, 2)])
     await bench.after(1000)
@@ -37,7 +37,7 @@ describe('createEngine with typePolicy: hold', () => {
       ['app_requests', 'sum', start, 1],
       ['app_requests', 'sum', start + 15_000, 2],
     ])
-    expect([heldOf(bench), bench.engine.held, bench.open()]).toEqual([{}, 0, []])
+    expect([heldOf(bench), bench.engine.held, bench.uneven()]).toEqual([{}, 0, []])
     expect(bench.state.types.switches).toBe(0)
     await bench.write(1, [counter(bench, 3)])
     expect(brief(bench.points())).toEqual([['app_requests', 'sum', bench.nowMs, 3]])
@@ -53,7 +53,7 @@ describe('createEngine with typePolicy: hold', () => {
       ['app_requests', 'gauge'],
       ['other_total', 'sum'],
     ])
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
   })
 
   it('does not hold what remote-write 2.0 sends, nor what metadata knows', async () => {
@@ -82,7 +82,7 @@ describe('createEngine with typePolicy: hold', () => {
     expect(bench.points().map((one) => one.value)).toEqual([0, 1, 2, 3, 4, 5])
     await bench.write(1, [counter(bench, 6)])
     expect(bench.points().map((one) => one.value)).toEqual([6])
-    expect(bench.open()).toEqual([])
+    expect(bench.uneven()).toEqual([])
   })
 
   it('holds members of histograms, and puts them together afterwards', async () => {
@@ -96,10 +96,10 @@ describe('createEngine with typePolicy: hold', () => {
     await bench.after(1000)
     await bench.write(1, [], [{ family: 'lat', type: 3 }])
     await bench.after(1000)
-    expect([bench.points(), heldOf(bench), bench.open()]).toEqual([[], { assembler: 4 }, []])
+    expect([bench.points(), heldOf(bench), bench.uneven()]).toEqual([[], { assembler: 4 }, []])
     await bench.after(10_000)
     expect(bench.points()).toMatchObject([{ metric: 'lat', type: 'histogram', bucket_counts: ['1', '3'], sum: 3, count: '4' }])
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
   })
 
   it('holds a _created with its counter, exemplars, and the end of a series', async () => {
@@ -115,7 +115,7 @@ describe('createEngine with typePolicy: hold', () => {
     bench.nowMs += 1000
     const second = bench.nowMs
     await bench.write(1, [{ labels: 'app_total', samples: [[second, stale]] }])
-    expect([heldOf(bench), bench.open()]).toEqual([{ metadata: 3 }, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{ metadata: 3 }, []])
     await bench.write(1, [], [{ family: 'app', type: 1 }])
     await bench.after(1000)
     const points = bench.points()
@@ -124,7 +124,7 @@ describe('createEngine with typePolicy: hold', () => {
       ['app_total', nanos(second), undefined, 1],
     ])
     expect(points[0]).toMatchObject({ exemplars: [{ filtered_attributes: { trace_id: 'ab' } }] })
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
   })
 
   it('takes a repeated request for one', async () => {
@@ -135,7 +135,7 @@ describe('createEngine with typePolicy: hold', () => {
     await bench.after(60_000)
     expect(bench.points()).toHaveLength(1)
     expect(countsOf(bench.deps.metrics, 'otlp_bridge_consumed_items_total', 'reason')).toEqual({ duplicate: 1 })
-    expect(bench.open()).toEqual([])
+    expect(bench.uneven()).toEqual([])
   })
 
   it('refuses at once what it can never take, and what waits is not refused for its order', async () => {
@@ -152,7 +152,7 @@ describe('createEngine with typePolicy: hold', () => {
       ['c', 1],
       ['c', 1],
     ])
-    expect(bench.open()).toEqual([])
+    expect(bench.uneven()).toEqual([])
   })
 
   it('sends all that waits when it stops', async () => {
@@ -164,7 +164,7 @@ describe('createEngine with typePolicy: hold', () => {
     ])
     await bench.engine.finish(1000)
     expect(bench.points().map((one) => one.metric)).toEqual(['app_requests', 'lat'])
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
   })
 
   it('counts as lost what neither the queue takes at the end nor a store keeps', async () => {
@@ -173,14 +173,14 @@ describe('createEngine with typePolicy: hold', () => {
     bench.deps.fake.putError = queueFull()
     await bench.engine.finish(0)
     expect(countsOf(bench.deps.metrics, 'otlp_bridge_dropped_items_total', 'reason')).toEqual({ shutdown: 2 })
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
   })
 
   it('says that a request was not taken when it is not, and holds nothing of it', async () => {
     const bench = new EngineBench(hold)
     bench.deps.fake.putError = queueFull()
     await expect(bench.write(1, [counter(bench, 1), { labels: 'up', samples: [[bench.nowMs, 1]] }])).rejects.toThrow(/full/)
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
     bench.deps.fake.putError = undefined
     await bench.write(1, [counter(bench, 1)])
     await bench.after(60_000)
@@ -193,7 +193,7 @@ describe('createEngine with typePolicy: hold', () => {
     bench.deps.fake.putError = new BridgeError('OB_SEND_PERMANENT', 'cannot send: 400')
     await bench.after(60_000)
     expect(countsOf(bench.deps.metrics, 'otlp_bridge_dropped_items_total', 'reason')).toEqual({ send_permanent: 1 })
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
     bench.deps.fake.putError = undefined
     bench.nowMs += 1
     await bench.write(1, [counter(bench, 2)])
@@ -214,7 +214,7 @@ describe('createEngine with targetInfo.wait', () => {
     await bench.write(2, [info(bench)])
     await bench.engine.flush()
     expect(bench.points()).toMatchObject([{ metric: 'app_requests', resource: { k8s_pod_name: 'p' } }])
-    expect([heldOf(bench), bench.open()]).toEqual([{}, []])
+    expect([heldOf(bench), bench.uneven()]).toEqual([{}, []])
   })
 
   it('holds none whose target_info is in the same request, or when the time is over', async () => {
@@ -231,7 +231,7 @@ describe('createEngine with targetInfo.wait', () => {
     bench.nowMs += 1000
     await bench.write(1, [other(), { labels: 'second{job="k"}', samples: [[bench.nowMs, 1]] }])
     expect(bench.points()).toHaveLength(2)
-    expect(bench.open()).toEqual([])
+    expect(bench.uneven()).toEqual([])
   })
 
   it('holds native histograms, and refuses at once those that can never be taken', async () => {
@@ -245,7 +245,7 @@ describe('createEngine with targetInfo.wait', () => {
     expect(heldOf(bench)).toEqual({ target_info: 1 })
     await bench.after(5000)
     expect(bench.points()).toMatchObject([{ metric: 'n', type: 'exponentialHistogram' }])
-    expect(bench.open()).toEqual([])
+    expect(bench.uneven()).toEqual([])
   })
 })
 
@@ -257,12 +257,12 @@ describe('createEngine with a store and what waits', () => {
     expect(first.points().map((one) => one.metric)).toEqual(['up'])
     const second = new EngineBench(hold, { store, nowMs: first.nowMs + 100 })
     await second.recover(store)
-    expect([second.points(), heldOf(second), second.open()]).toEqual([[], { metadata: 1 }, []])
+    expect([second.points(), heldOf(second), second.uneven()]).toEqual([[], { metadata: 1 }, []])
     await second.write(1, [], [{ family: 'app_requests', type: 1 }])
     await second.after(1000)
     expect(brief(second.points())).toEqual([['app_requests', 'sum', first.nowMs, 1]])
     await second.after(200_000)
-    expect([second.open(), store.records.size]).toEqual([[], 0])
+    expect([second.uneven(), store.records.size]).toEqual([[], 0])
   })
 
   it('sends nothing twice when it dies after some of it was sent', async () => {
@@ -277,7 +277,7 @@ describe('createEngine with a store and what waits', () => {
     await second.recover(store)
     await second.after(60_000)
     expect(second.points().map((one) => one.metric)).toEqual(['old', 'b'])
-    expect(second.open()).toEqual([])
+    expect(second.uneven()).toEqual([])
     // The same when all of it was sent, and could not be let go of because an older one waited.
     const third = new EngineBench(hold, { store, nowMs: second.nowMs })
     await third.recover(store)
@@ -301,7 +301,7 @@ describe('createEngine with a store and what waits', () => {
     await second.recover(store)
     await second.after(10_000)
     expect(second.points()).toMatchObject([{ metric: 'lat', count: '2' }])
-    expect([heldOf(second), second.open()]).toEqual([{}, []])
+    expect([heldOf(second), second.uneven()]).toEqual([{}, []])
     await second.after(200_000)
     expect(store.records.size).toBe(0)
   })
@@ -313,6 +313,6 @@ describe('createEngine with a store and what waits', () => {
     const second = new EngineBench({}, { store, nowMs: first.nowMs })
     await second.recover(store)
     expect(second.points()).toHaveLength(1)
-    expect(second.open()).toEqual([])
+    expect(second.uneven()).toEqual([])
   })
 })

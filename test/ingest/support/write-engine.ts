@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { createEngine, type Engine } from '../../../src/ingest/prometheus/engine.ts'
 import type { Holdings } from '../../../src/ingest/prometheus/keeping.ts'
 import type { WriteReceipt } from '../../../src/ingest/prometheus/remote-write.ts'
-import type { Holding, Kept } from '../../../src/otlp/intake.ts'
+import type { EncodedBatch, Holding, Kept } from '../../../src/otlp/intake.ts'
 import { createState, type PrometheusState } from '../../../src/translate/prometheus/state.ts'
 import { snappyBody, type Version } from '../../support/remote-write.ts'
 import {
@@ -30,8 +30,7 @@ export class FakeStore {
   holding(name: string, deps: FakeDeps): Holding {
     return {
       put: async (batch, data) => {
-        if (batch !== undefined) await deps.intake.put(batch)
-        else if (deps.fake.putError !== undefined) throw deps.fake.putError
+        await deps.intake.put(batch ?? nothing)
         this.records.set(++this.lastId, { name, data })
         return this.lastId
       },
@@ -47,6 +46,8 @@ export class FakeStore {
   }
 }
 
+const nothing: EncodedBatch = { format: 'prometheus', signal: 'metrics', items: 0, data: new Uint8Array(0) }
+
 export interface BenchOptions {
   /** Undefined: the queue keeps nothing. */
   readonly store?: FakeStore | undefined
@@ -60,10 +61,12 @@ export class EngineBench {
   readonly engine: Engine
   nowMs: number
   tenant = ''
+  private gate: PromiseWithResolvers<void> | undefined
 
   constructor(options: object = {}, { store, seed = [1, 2, 3, 4], nowMs: now = nowMs }: BenchOptions = {}) {
     this.nowMs = now
-    this.deps = createFakeDeps(() => this.nowMs)
+    const deps = createFakeDeps(() => this.nowMs)
+    this.deps = { ...deps, intake: { ...deps.intake, put: (batch) => this.take(deps, batch) } }
     this.state = createState({ translate: translateOptions(options), version: '1.2.3', seed })
     const holdings: Holdings | undefined = store && {
       requests: store.holding('requests', this.deps),
@@ -81,6 +84,33 @@ export class EngineBench {
       holdings,
       uncompress,
     })
+  }
+
+  /** As the fake's own; while the gate is closed nobody knows how it ends. */
+  private async take({ intake, metrics }: FakeDeps, batch: EncodedBatch): Promise<void> {
+    const { queued } = metrics.books(batch.format, batch.signal).at('default')
+    if (this.deps.fake.putError === undefined && this.gate !== undefined) {
+      queued.value += batch.items
+      try {
+        await this.gate.promise
+      } finally {
+        queued.value -= batch.items
+      }
+    }
+    await intake.put(batch)
+  }
+
+  /** Puts wait from now on. */
+  close(): void {
+    this.gate ??= Promise.withResolvers<void>()
+    this.gate.promise.catch(() => {})
+  }
+
+  /** Puts go on, or end with an error. */
+  open(error?: Error): void {
+    if (error === undefined) this.gate?.resolve()
+    else this.gate?.reject(error)
+    this.gate = undefined
   }
 
   put(version: Version, body: Uint8Array): Promise<WriteReceipt> {
@@ -106,7 +136,7 @@ export class EngineBench {
   }
 
   /** Formats whose books are not even. */
-  open(): readonly string[] {
+  uneven(): readonly string[] {
     return openBooks(this.deps.metrics)
   }
 
