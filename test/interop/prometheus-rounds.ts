@@ -1,7 +1,7 @@
 /** Rounds of questions to both ends: samples as stored, queries of dashboards, exemplars. */
 
 import { createJudge, type Judge, type KnownType, renamer } from './differences-prometheus.ts'
-import type { Series } from './prometheus-api.ts'
+import type { Labels, PrometheusApi, Series } from './prometheus-api.ts'
 import { compareAnswers, shown, type Unequal } from './prometheus-compare.ts'
 import { exemplarSeries, external, type Lab, type Receiver, type Sender, type Window } from './prometheus-lab.ts'
 import { type Query, queries } from './prometheus-queries.ts'
@@ -26,6 +26,14 @@ export interface Rounds {
 
 /** Range of `rate` and the like. */
 const interval = 20
+
+/** Whether an exemplar, as {@link exemplarSeries} has it, belongs to the last sample of its series in the window. */
+async function isOfLast(server: PrometheusApi, metric: Labels, { start, end }: Window): Promise<boolean> {
+  const labels = Object.entries(metric).filter(([name]) => name !== 'at' && !name.startsWith('exemplar_'))
+  const selector = labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(', ')
+  const [series] = await server.query(`{${selector}}[${end - start}s]`, end)
+  return series?.values?.at(-1)?.[0] === Number(metric['at'])
+}
 
 export async function createRounds({ bridge, senders }: Lab, window: Window): Promise<Rounds> {
   const native = new Set<string>()
@@ -109,11 +117,17 @@ export async function createRounds({ bridge, senders }: Lab, window: Window): Pr
       }
     },
     async exemplars({ server, cluster }, receiver, { start, end }) {
-      const theirs = exemplarSeries(await server.exemplars('{job=~".+"}', start, end))
-      const ours = exemplarSeries(await receiver.server.exemplars(`{cluster="${cluster}"}`, start, end))
-      const found = compareAnswers(theirs, ours, { without: external, tolerance: 0 })
-      const unequal = judge.unexplained(found.unequal)
-      return { points: found.points, series: found.series, faults: unequal.length === 0 ? [] : [shown(unequal)], notes: [] }
+      const theirs = await server.exemplars('{job=~".+"}', start, end)
+      const ours = await receiver.server.exemplars(`{cluster="${cluster}"}`, start, end)
+      const found = compareAnswers(exemplarSeries(theirs), exemplarSeries(ours), { without: external, tolerance: 0 })
+      const faults: Unequal[] = []
+      const notes: string[] = []
+      for (const one of judge.unexplained(found.unequal)) {
+        // It came in a request after its sample's, and goes with the next sample of its series. There is none.
+        if (one.receiver === undefined && (await isOfLast(server, one.metric, { start, end }))) notes.push(`not there: ${one.series}`)
+        else faults.push(one)
+      }
+      return { points: found.points, series: found.series, faults: faults.length === 0 ? [] : [shown(faults)], notes }
     },
   }
 }
