@@ -122,6 +122,7 @@ function createClock(engine: Engine, mayPut: () => boolean) {
     let pauseMs = tickMs
     try {
       if (mayPut()) await engine.flush()
+      else engine.turnedAway()
       fault = undefined
     } catch (error) {
       fault = `what has waited for other series cannot be queued: ${asBridgeError(error).message}`

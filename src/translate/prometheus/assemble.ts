@@ -37,6 +37,7 @@ export function createAssembler(options: AssembleOptions): Assembler {
   const groups = new Groups(layouts)
   const lessons = new Map<number, Lesson>()
   let toldMs = Number.NaN
+  let stillMs = Number.NEGATIVE_INFINITY
   const state: AssemblerState = {
     options,
     layouts,
@@ -57,7 +58,9 @@ export function createAssembler(options: AssembleOptions): Assembler {
 
   /** Where the clock that is told goes back, the assembler's own goes on from there. */
   const tick = (nowMs: number): void => {
-    if (nowMs > toldMs) state.nowMs += nowMs - toldMs
+    if (nowMs < toldMs) stillMs -= toldMs - nowMs
+    const fromMs = Math.max(toldMs, stillMs)
+    if (nowMs > fromMs) state.nowMs += nowMs - fromMs
     toldMs = nowMs
   }
 
@@ -166,6 +169,10 @@ export function createAssembler(options: AssembleOptions): Assembler {
       else if (tokens.includes(token)) return
       else tokens.push(token)
       token.open++
+    },
+    standStill(nowMs) {
+      tick(nowMs)
+      stillMs = nowMs + 2 * options.windowMs
     },
     dueInMs(nowMs) {
       tick(nowMs)

@@ -219,6 +219,29 @@ describe('dueInMs', () => {
   })
 })
 
+describe('standStill', () => {
+  it('waits two windows longer for those who were turned away', () => {
+    const bench = new Bench()
+    bench.addAll(bench.family('f', FamilyKind.Histogram), t1, { 'le=1': 3, count: 4 })
+    expect(bench.after(8_000)).toEqual([])
+    for (let i = 0; i < 100; i++) {
+      bench.nowMs += 1_000
+      bench.assembler.standStill(bench.nowMs)
+    }
+    expect(bench.after(20_900)).toEqual([])
+    expect(times(bench.after(200))).toEqual([t1])
+  })
+
+  it('is not longer because the clock goes back by a day', () => {
+    const bench = new Bench()
+    bench.addAll(bench.family('f', FamilyKind.Histogram), t1, { 'le=1': 3, count: 4 })
+    bench.assembler.standStill(bench.nowMs)
+    expect(bench.after(-86_400_000)).toEqual([])
+    expect(bench.after(29_900)).toEqual([])
+    expect(times(bench.after(200))).toEqual([t1])
+  })
+})
+
 describe('limits', () => {
   it('send the oldest group when there are too many', () => {
     const bench = new Bench({ maxPending: 3 })
