@@ -19,8 +19,10 @@ export interface WriteBridge {
   metric(name: string): Promise<ReadonlyMap<string, number>>
   /** Ends it as a power cut would, but for what the kernel still writes. */
   kill(): Promise<void>
+  /** TERM, then waits; throws when it does not end with exit code 0. What it keeps stays. */
+  halt(): Promise<void>
   start(): Promise<void>
-  /** TERM, then waits; throws when it does not end with exit code 0. */
+  /** As `halt`, and removes what it kept. */
   stop(): Promise<void>
 }
 
@@ -54,6 +56,11 @@ export async function startWriteBridge(receivers: Readonly<Record<string, string
     })
     if (run.exitCode !== null) throw new Error(`cannot start the bridge: exit code ${run.exitCode}\n${lines.join('')}`)
   }
+  const halt = async (): Promise<void> => {
+    child?.kill('SIGTERM')
+    const code = await ended
+    if (code !== 0) throw new Error(`cannot stop the bridge cleanly: exit code ${code}\n${lines.join('').slice(-4000)}`)
+  }
   await start()
   return {
     url: `http://127.0.0.1:${ports.write}/api/v1/write`,
@@ -72,12 +79,14 @@ export async function startWriteBridge(receivers: Readonly<Record<string, string
       child?.kill('SIGKILL')
       await ended
     },
+    halt,
     start,
     async stop() {
-      child?.kill('SIGTERM')
-      const code = await ended
-      await rm(folder, { recursive: true, force: true })
-      if (code !== 0) throw new Error(`cannot stop the bridge cleanly: exit code ${code}\n${lines.join('').slice(-4000)}`)
+      try {
+        await halt()
+      } finally {
+        await rm(folder, { recursive: true, force: true })
+      }
     },
   }
 }

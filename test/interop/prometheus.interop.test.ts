@@ -42,7 +42,7 @@ const clusters: readonly Cluster[] = ['two-1.0', 'three-2.0', 'three-1.0']
 describe.skipIf(!present('prometheus-2', 'prometheus-3'))('a Prometheus, and another one behind the bridge', () => {
   describe.each([
     ['assembled', {}, ['UnderscoreEscapingWithSuffixes', 'NoTranslation'], 1, false],
-    ['assembled, the bridge killed twice', {}, ['NoTranslation'], 0.6, true],
+    ['assembled, the bridge killed and restarted', {}, ['NoTranslation'], 0.6, true],
     ['passed through', { histograms: 'passthrough' }, ['NoTranslation'], 0.5, false],
   ] as const)('with classic histograms %s', (_title, translate, strategies, part, kills) => {
     let lab: Lab
@@ -62,7 +62,7 @@ describe.skipIf(!present('prometheus-2', 'prometheus-3'))('a Prometheus, and ano
             ? ([
                 [0.4, bridge.kill],
                 [0.45, bridge.start],
-                [0.62, bridge.kill],
+                [0.62, bridge.halt],
                 [0.7, bridge.start],
               ] as const)
             : []),
@@ -106,8 +106,9 @@ describe.skipIf(!present('prometheus-2', 'prometheus-3'))('a Prometheus, and ano
     it.each(pairs)('stores the exemplars that %s stores: %s', async (cluster, strategy) => {
       const round = await rounds.exemplars(...ends(cluster, strategy), window)
       tell(`exemplars of ${cluster}, ${strategy}`, round)
-      expect(round.points).toBeGreaterThan(0)
-      expect(round.faults).toEqual([])
+      // One that comes alone after a crash, of a series that is not known again yet, is refused.
+      expect(round.points).toBeGreaterThan(kills ? 0.97 * round.series : 0)
+      if (!kills) expect(round.faults).toEqual([])
     })
 
     it('fails and drops nothing in the words of the senders, and loses nothing in its own', async () => {
@@ -116,7 +117,7 @@ describe.skipIf(!present('prometheus-2', 'prometheus-3'))('a Prometheus, and ano
         console.log(
           `${cluster}: ${own.get('prometheus_remote_storage_samples_total')} samples sent, ${own.get('prometheus_remote_storage_shards')} shards`,
         )
-        expect([cluster, losses(own, kills ? 'failed|dropped' : 'failed|dropped|retried')]).toEqual([cluster, {}])
+        expect([cluster, losses(own, kills ? '(?<!exemplars_)(failed|dropped)' : 'failed|dropped|retried')]).toEqual([cluster, {}])
         expect(own.get('prometheus_remote_storage_shards')).toBeGreaterThanOrEqual(4)
       }
       expect(await lost(lab)).toEqual({})
