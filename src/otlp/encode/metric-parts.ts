@@ -69,6 +69,13 @@ export function encodeTextAttributes(pairs: readonly TextAttribute[], tag: numbe
   return finish()
 }
 
+/** The same for those that are copied at once: a view of memory that it shares with others, to be kept by nobody. */
+export function passingTextAttributes(pairs: readonly TextAttribute[], tag: number): Uint8Array {
+  begin()
+  writeAttributes(pairs, tag)
+  return writer.finish()
+}
+
 /** A list with `attributeTag` and one more attribute at its end, in memory of its own. */
 export function withAttribute(list: Uint8Array, key: string, value: string): Uint8Array {
   begin()

@@ -37,6 +37,8 @@ export class Hasher {
   /** Of symbol `i` of the request that was given last. */
   one = new Int32Array(1024)
   two = new Int32Array(1024)
+  private scratch = new Uint8Array(1024)
+  private scratchView = new DataView(this.scratch.buffer)
   /** To be changed only before anything was hashed with it. */
   seed: Seed
 
@@ -93,25 +95,40 @@ export class Hasher {
 
   /** The hash of a text, the same as that of a symbol with its bytes. */
   text(text: string): TextHash {
-    const bytes = encoder.encode(text)
-    const view = new DataView(bytes.buffer)
-    const length = bytes.length
+    const length = this.encode(text)
+    const { scratch, scratchView } = this
     let p = this.seed[0] ^ length
     let q = this.seed[1] + length
     let i = 0
     for (; i < length - 4; i += 4) {
-      const word = view.getInt32(i, true)
+      const word = scratchView.getInt32(i, true)
       p = Math.imul(p ^ word, 0x9e3779b1)
       p ^= p >>> 15
       q = Math.imul(q + word, 0x85ebca77)
       q ^= q >>> 13
     }
     let word = 0
-    if (length >= 4) word = view.getInt32(length - 4, true)
-    else for (let at = 0; at < length; at++) word = (word << 8) | (bytes[at] as number)
+    if (length >= 4) word = scratchView.getInt32(length - 4, true)
+    else for (let at = 0; at < length; at++) word = (word << 8) | (scratch[at] as number)
     p = Math.imul(p ^ word, 0x9e3779b1)
     q = Math.imul(q + word, 0x85ebca77)
     return { one: spread(p), two: spread(q) }
+  }
+
+  /** Puts a text into the scratch memory as UTF-8. Returns its length. */
+  private encode(text: string): number {
+    const { length } = text
+    if (length * 3 > this.scratch.length) {
+      this.scratch = new Uint8Array(length * 3)
+      this.scratchView = new DataView(this.scratch.buffer)
+    }
+    const { scratch } = this
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at)
+      if (code > 0x7f) return encoder.encodeInto(text, scratch).written
+      scratch[at] = code
+    }
+    return length
   }
 
   /** The hash of no labels at all of a tenant: what the others are added to. */

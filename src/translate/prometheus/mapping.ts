@@ -182,8 +182,12 @@ export function mapSeries(labels: readonly Label[], metadata: SeriesMetadata, op
   if (options.tenantAttribute !== undefined && tenant !== '' && !resource.some(([key]) => key === options.tenantAttribute)) {
     resource.push([options.tenantAttribute, tenant])
   }
-  const places = placesOf(free, renamed, options.resourceLabels, new Set(resource.map(([key]) => key)))
-  resource.push(...places.resource)
+  let attributes: readonly Label[] = free
+  if (renamed.size > 0 || options.resourceLabels.size > 0) {
+    const places = placesOf(free, renamed, options.resourceLabels, new Set(resource.map(([key]) => key)))
+    resource.push(...places.resource)
+    attributes = places.attributes
+  }
   if (options.scrapeAttributes) {
     for (const label of serverOf(instance)) if (!resource.some(([key]) => key === label[0])) resource.push(label)
   }
@@ -196,7 +200,7 @@ export function mapSeries(labels: readonly Label[], metadata: SeriesMetadata, op
     member,
     resource,
     scope: scope.length === 0 ? undefined : scopeOf(scope),
-    attributes: places.attributes,
+    attributes,
     bound,
     consumed,
     dropped,

@@ -106,6 +106,16 @@ function joined(own: readonly Label[], more: readonly Label[]): readonly Label[]
   return [...own, ...more.filter(([name]) => !own.some((one) => one[0] === name))]
 }
 
+/** Whether two sources are one and the same, as far as it shows at a glance. */
+function isSameSource(left: SourceParts, right: SourceParts): boolean {
+  if (left.target !== right.target || left.scope !== right.scope || left.resource.length !== right.resource.length) return false
+  for (let at = 0; at < left.resource.length; at++) {
+    const [one, other] = [left.resource[at] as Label, right.resource[at] as Label]
+    if (one[0] !== other[0] || one[1] !== other[1]) return false
+  }
+  return true
+}
+
 /** @param targetAttributes what `target_info` says of a target now */
 export function createOutputs(targetAttributes: (target: string) => readonly Label[]): Outputs {
   const byTarget = new Map<string, { readonly resources: Set<Resource>; readonly process: { startMs: number } }>()
@@ -128,14 +138,26 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
     })
   }
 
+  /** Key of the parts that were asked for last: series of a target come one after the other. */
+  let last: SourceParts | undefined
+  let lastKey = ''
+  const sourceKey = (parts: SourceParts): string => {
+    if (last === undefined || !isSameSource(last, parts)) {
+      lastKey = JSON.stringify([parts.target, parts.resource, parts.scope])
+      last = parts
+    }
+    return lastKey
+  }
+
   return {
     sources,
     metrics,
     get size() {
       return resources.keyLength + sources.keyLength + metrics.keyLength
     },
-    acquireSource({ target, resource, scope }) {
-      return sources.acquire(JSON.stringify([target, resource, scope]), () => {
+    acquireSource(parts) {
+      return sources.acquire(sourceKey(parts), () => {
+        const { target, resource, scope } = parts
         const resourceId = acquireResource(target, resource)
         const { name, version, attributes, schemaUrl } = scope
         return {

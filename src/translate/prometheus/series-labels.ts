@@ -1,6 +1,7 @@
 /** The labels of one series as text, checked: section 3 of the mapping. Runs when a series is first met, not for each sample. */
 
 import { SeriesFault, type WriteRequest } from './model.ts'
+import { createTextCache } from './text-cache.ts'
 
 /** How much of one series is taken. Bytes are of UTF-8. */
 export interface SeriesLimits {
@@ -26,7 +27,7 @@ export interface SeriesLabels {
   readonly labels: readonly Label[]
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const texts = createTextCache()
 const lenient = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Bytes of all labels of one series: so many values of the longest. */
@@ -41,14 +42,8 @@ export const maxLabelBytes = 32 * 1024 * 1024
 /** Longest text of a series in a message. */
 const shownLength = 300
 
-function textOf(request: WriteRequest, symbol: number): string | undefined {
-  const bytes = request.body.subarray(request.symbolStart[symbol], request.symbolEnd[symbol])
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    return undefined
-  }
-}
+const textOf = (request: WriteRequest, symbol: number): string | undefined =>
+  texts.read(request.body, request.symbolStart[symbol] as number, request.symbolEnd[symbol] as number)
 
 /** Help and units, bytes: twice what is remembered of help, in the longest characters. */
 const maxTextBytes = 16_384
@@ -56,7 +51,8 @@ const maxTextBytes = 16_384
 /** Help or unit of a request. Of a text that is too long the first part: nothing may hold on to all of it. */
 export function metaText(request: WriteRequest, symbol: number): string {
   const start = request.symbolStart[symbol] as number
-  return lenient.decode(request.body.subarray(start, Math.min(request.symbolEnd[symbol] as number, start + maxTextBytes)))
+  const end = Math.min(request.symbolEnd[symbol] as number, start + maxTextBytes)
+  return texts.read(request.body, start, end) ?? lenient.decode(request.body.subarray(start, end))
 }
 
 const bytesOf = (request: WriteRequest, symbol: number): number =>
@@ -108,6 +104,8 @@ export function readLabels(request: WriteRequest, series: number, limits: Series
   request.labelRoom -= bytes
   const labels: Label[] = []
   let name = ''
+  let before = ''
+  let isSorted = true
   for (let at = from; at < to; at++) {
     const nameSymbol = request.labelName[at] as number
     const valueSymbol = request.labelValue[at] as number
@@ -122,12 +120,17 @@ export function readLabels(request: WriteRequest, series: number, limits: Series
       }
       name = value
     }
+    if (label <= before) isSorted = false
+    before = label
     labels.push([label, value])
   }
-  if (labels.length > 1) labels.sort(byName)
-  for (let at = 1; at < labels.length; at++) {
-    const label = (labels[at] as Label)[0]
-    if (label === (labels[at - 1] as Label)[0]) return { reason: 'duplicate_label', why: `it has label ${JSON.stringify(label)} twice` }
+  // Senders sort them. Sorted ones are there once each.
+  if (!isSorted) {
+    labels.sort(byName)
+    for (let at = 1; at < labels.length; at++) {
+      const label = (labels[at] as Label)[0]
+      if (label === (labels[at - 1] as Label)[0]) return { reason: 'duplicate_label', why: `it has label ${JSON.stringify(label)} twice` }
+    }
   }
   if (name === '') return { reason: 'no_name', why: 'it has no metric name (label __name__)' }
   return { name, labels }

@@ -1,6 +1,6 @@
 /** What a series is, looked at when it is met first, or under other metadata or names than before: its row is filled in. */
 
-import { encodeTextAttributes } from '../../otlp/encode/metric-parts.ts'
+import { passingTextAttributes } from '../../otlp/encode/metric-parts.ts'
 import { attributeTag } from '../../otlp/metrics.ts'
 import { fromDouble, type Words } from '../../otlp/time.ts'
 import { FamilyKind, Member } from './assembler.ts'
@@ -86,6 +86,8 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   const assembles = options.histograms === 'assemble'
   const holds = options.rw1.typePolicy === 'hold'
   const nameLabel = hasher.text('__name__')
+  const leLabel = hasher.text('le')
+  const quantileLabel = hasher.text('quantile')
   const words: Words = { hi: 0, lo: 0 }
 
   const queryOf = (request: WriteRequest, series: number, name: string, labels: readonly Label[], native: boolean): SeriesQuery => {
@@ -156,8 +158,8 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     rows[at + Row.First] = source
     rows[at + Row.Second] = metric
     setKind(at, Kind.Plain | (mapped.family === processStart ? isProcessStart : 0))
-    const bytes = encodeTextAttributes(mapped.attributes, attributeTag)
-    if (streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes)) return at
+    const bytes = passingTextAttributes(mapped.attributes, attributeTag)
+    if (streams.setAttributes(at, bytes, 0, bytes.length) || state.keepLarge(at, bytes.slice())) return at
     streams.remove(at)
     return tooLarge
   }
@@ -167,8 +169,8 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     const key: Hash = { ...hash }
     removeLabel(key, nameLabel, hasher.text(query.name))
     addLabel(key, nameLabel, hasher.text(resolved.family))
-    if (resolved.member === Member.Bucket) removeLabel(key, hasher.text('le'), hasher.text(query.le ?? ''))
-    if (resolved.member === Member.Quantile) removeLabel(key, hasher.text('quantile'), hasher.text(query.quantile ?? ''))
+    if (resolved.member === Member.Bucket) removeLabel(key, leLabel, hasher.text(query.le ?? ''))
+    if (resolved.member === Member.Quantile) removeLabel(key, quantileLabel, hasher.text(query.quantile ?? ''))
     return assembler.family(key.a, key.b, key.c)
   }
 
@@ -185,7 +187,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
     assembler.retain(family)
     const source = outputs.acquireSource(sourceParts(mapped, labels, tenant))
     state.families.use(family, source)
-    const attributes = encodeTextAttributes(mapped.attributes, attributeTag)
+    const attributes = passingTextAttributes(mapped.attributes, attributeTag)
     const kind = familyKind(resolved.type)
     const parts = { name: mapped.metric, unit: mapped.unit, description: resolved.help }
     assembler.describe(family, kind, state.families.create(family, outputs.sources.get(source), parts, attributes))

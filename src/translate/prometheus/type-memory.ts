@@ -84,6 +84,8 @@ export interface TypeMemory {
 export function createTypeMemory(max: number, maxBytes: number): TypeMemory {
   // A Map keeps the order of insertion, and what is used is inserted anew.
   const known = new Map<string, TypedFamily>()
+  /** The one that was inserted last: series of a family mostly come one after the other. */
+  let newest: TypedFamily | undefined
   let bytes = 0
   let evicted = 0
 
@@ -108,13 +110,17 @@ export function createTypeMemory(max: number, maxBytes: number): TypeMemory {
       const key = keyOf(tenant, name)
       const found = known.get(key)
       if (found !== undefined) {
-        known.delete(key)
-        known.set(key, found)
+        if (found !== newest) {
+          known.delete(key)
+          known.set(key, found)
+          newest = found
+        }
         return found
       }
       if (name === '' || name.length > longest.name) return undefined
       const made = createFamily(tenant, name)
       known.set(key, made)
+      newest = made
       bytes += sizeOf(made)
       evict()
       return made

@@ -5,6 +5,7 @@ import {
   encodeScope,
   encodeTextAttributes,
   type MetricParts,
+  passingTextAttributes,
   type TextAttribute,
   withAttribute,
 } from '../../../src/otlp/encode/metric-parts.ts'
@@ -72,6 +73,14 @@ describe('encodeTextAttributes', () => {
     for (let i = 0; i < 3000; i++) encodeTextAttributes([[`b${i}`, 'x'.repeat(100)]], attributeTag)
     expect(Buffer.compare(first, copy)).toBe(0)
     expect(first.buffer.byteLength).toBe(first.length)
+  })
+})
+
+describe('passingTextAttributes', () => {
+  it('writes the same', () => {
+    for (const some of [pairs, pairs.slice(1), []]) {
+      expect(Buffer.from(passingTextAttributes(some, attributeTag))).toEqual(Buffer.from(encodeTextAttributes(some, attributeTag)))
+    }
   })
 })
 

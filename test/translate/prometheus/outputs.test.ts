@@ -72,6 +72,32 @@ describe('createOutputs', () => {
     expect(outputs.acquireMetric(parts(1))).toBe(metric)
   })
 
+  it('tells sources apart that differ in one thing, whatever was asked for before', () => {
+    const outputs = createOutputs(() => [])
+    const wanted = [
+      sourceOf('t', [['a', '1']]),
+      sourceOf('u', [['a', '1']]),
+      sourceOf('u', [['a', '2']]),
+      sourceOf('u', [['b', '2']]),
+      sourceOf('u', [
+        ['b', '2'],
+        ['c', '3'],
+      ]),
+      { ...sourceOf('u', [['b', '2']]), scope: { ...scope, version: '2' } },
+    ]
+    const found = wanted.map((one) => outputs.acquireSource(one))
+    expect(new Set(found).size).toBe(wanted.length)
+    expect(wanted.toReversed().map((one) => outputs.acquireSource({ ...one, resource: [...one.resource] }))).toEqual(found.toReversed())
+  })
+
+  it('makes a source again that nobody used any more', () => {
+    const outputs = createOutputs(() => [])
+    outputs.sources.release(outputs.acquireSource(sourceOf('t', [['a', '1']])))
+    expect(outputs.sources.size).toBe(0)
+    const again = outputs.acquireSource(sourceOf('t', [['a', '1']]))
+    expect(outputs.sources.get(again).resource.bytes.length).toBeGreaterThan(0)
+  })
+
   it('writes resources of a target anew, in place, when its target_info changes', () => {
     const info = new Map<string, readonly Label[]>()
     const outputs = createOutputs((target) => info.get(target) ?? [])
