@@ -5,6 +5,12 @@ import { formats, seededBodies, spansOf } from '../bench/bodies.ts'
 import { createCases, stagesOf } from '../bench/cases.ts'
 import { createPointCases, pointCaseNames } from '../bench/points.ts'
 import { selfTimes } from '../bench/profile.ts'
+import { createRequests, mixes, requestSizes, seriesOf } from '../bench/write-fleet.ts'
+import { defaultWriteLimits } from '../src/ingest/prometheus/decode-limits.ts'
+import { decodeWriteV1 } from '../src/ingest/prometheus/decode-v1.ts'
+import { decodeWriteV2 } from '../src/ingest/prometheus/decode-v2.ts'
+import { createSnappy } from '../src/ingest/prometheus/snappy.ts'
+import { WriteRequest } from '../src/translate/prometheus/model.ts'
 
 describe('createCases', () => {
   it.each(formats)('runs every stage of %s without losing a span', (format) => {
@@ -36,6 +42,36 @@ describe('seededBodies', () => {
 
   it('keeps a datagram below what an agent takes', () => {
     for (const datagram of seededBodies('jaeger-thrift-compact', 4)) expect(datagram.length).toBeLessThan(65_000)
+  })
+})
+
+describe('createRequests', () => {
+  it.each(mixes)('makes series of the %s mix that differ, and requests of them in both versions', async (mix) => {
+    const all = Array.from({ length: 3000 }, (_, number) => seriesOf(mix, number, 0))
+    expect(new Set(all.map(({ labels }) => labels.join(' '))).size).toBe(all.length)
+    for (const { labels } of all) {
+      const names = labels.filter((_, at) => at % 2 === 0)
+      expect(names).toEqual(names.toSorted())
+    }
+    const { uncompress } = await createSnappy({ maxBytes: 2 ** 24, limitKey: '' })
+    const request = new WriteRequest()
+    for (const version of [1, 2] as const) {
+      const requests = createRequests(mix, version)
+      const decode = version === 1 ? decodeWriteV1 : decodeWriteV2
+      decode(uncompress(requests.samples(1000, 3000, 1, 1_795_000_000_000)), defaultWriteLimits, request)
+      expect(request.seriesCount).toBe(2000)
+      expect(request.sampleCount + request.histograms.length).toBe(2000)
+    }
+    decodeWriteV1(uncompress(createRequests(mix, 1).metadata()), defaultWriteLimits, request)
+    expect(request.metadata.length).toBeGreaterThan(10)
+  })
+})
+
+describe('requestSizes', () => {
+  it('adds up to all series', () => {
+    const sizes = requestSizes(100_000)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(100_000)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(2000)
   })
 })
 
