@@ -115,12 +115,12 @@ export async function expectWriteBooks({ live, sink }: Range): Promise<void> {
   }
   await eventually(async () => (await held()) === 0 && (await live.books()).every((one) => one.queued === 0 && one.balance === 0), 20_000)
   expect(await held()).toBe(0)
+  expect(sink.faults).toEqual([])
   const books = await live.books()
   expect(books.map(({ format, queued, balance }) => ({ format, queued, balance }))).toEqual(
     books.map(({ format }) => ({ format, queued: 0, balance: 0 })),
   )
   expect(books.reduce((sum, one) => sum + one.delivered, 0)).toBe(sink.count())
-  expect(sink.faults).toEqual([])
   const ready = await fetch(`http://127.0.0.1:${live.ports.admin}/health/ready`)
   expect([ready.status, await ready.text()]).toEqual([200, expect.anything()])
 }

@@ -159,7 +159,7 @@ const labelContents: readonly Content[] = [
       label('long_value', [['a', 'v'.repeat(65_536)]]),
       label('longer_value', [['a', 'v'.repeat(65_537)]]),
     ],
-    refused: { label_value_too_long: 2, label_name_too_long: 1 },
+    refused: { name_too_long: 1, label_value_too_long: 1, label_name_too_long: 1 },
     written: [3, 0, 0],
     arrive: { [`n${'x'.repeat(1023)}`]: 1, long_label: 1, longer_label: 0, long_value: 1, longer_value: 0 },
   },
