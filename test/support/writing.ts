@@ -162,8 +162,10 @@ export class Writing {
   tenant = ''
   private readonly writer = new ReverseWriter()
 
-  constructor(options: object = {}, state: Partial<StateOptions> = {}) {
-    this.state = createState({ translate: translateOptions(options), version: '1.2.3', seed: [1, 2, 3, 4], ...state })
+  /** @param state what it is made of, or one that is there already */
+  constructor(options: object = {}, state: Partial<StateOptions> | PrometheusState = {}) {
+    const isMade = 'streams' in state
+    this.state = isMade ? state : createState({ translate: translateOptions(options), version: '1.2.3', seed: [1, 2, 3, 4], ...state })
     this.translator = createWriteTranslator(this.state)
   }
 

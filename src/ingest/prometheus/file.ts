@@ -5,6 +5,7 @@ import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { ReverseWriter } from '../../otlp/encode/writer.ts'
 import { MetricPoints } from '../../otlp/metrics.ts'
 import type { Drop } from '../../translate/outcome.ts'
+import type { Emission } from '../../translate/prometheus/assembler.ts'
 import type { PrometheusTranslateConfig } from '../../translate/prometheus/config.ts'
 import { WriteRequest } from '../../translate/prometheus/model.ts'
 import { createState } from '../../translate/prometheus/state.ts'
@@ -18,6 +19,7 @@ import { decodeWriteV2 } from './decode-v2.ts'
 import { createSnappy } from './snappy.ts'
 
 const maxBytes = 1024 * 1024 * 1024
+const incompleteExample = 'a histogram without _count and without the bucket +Inf, or a summary without _count'
 /** Of what a file is hashed with nobody hears. */
 const seed = [1, 2, 3, 4] as const
 
@@ -30,7 +32,9 @@ export async function remoteWriteFile(
   means: Means<PrometheusTranslateConfig>,
   { maxItems }: DecodeLimits,
 ): Promise<BodyTranslator> {
-  const translate: PrometheusTranslateConfig = { ...means.translate, maxFuture: Number.POSITIVE_INFINITY }
+  const { assembler, ...others } = means.translate
+  const maxPending = Math.max(assembler.maxPending, maxItems, defaultWriteLimits.maxSamples)
+  const translate: PrometheusTranslateConfig = { ...others, assembler: { ...assembler, maxPending }, maxFuture: Number.POSITIVE_INFINITY }
   const mapping = translate.mapping === undefined ? undefined : await means.userMapping(translate.mapping)
   const snappy = await createSnappy({ maxBytes, limitKey: 'the size of a file' })
   const limits = { ...defaultWriteLimits, maxSamples: Math.max(maxItems, defaultWriteLimits.maxSamples) }
@@ -54,6 +58,13 @@ export async function remoteWriteFile(
     const outcome = createWriteTranslator(state).translate(request, { tenant: '', nowMs: receivedAtMs })
     const pieces = [encodeMetrics(outcome.points, writer, plain.length)]
     let items = outcome.points.count
+    let incomplete = 0
+    const lost = (emission: Emission | undefined): void => {
+      if (emission === undefined) return
+      incomplete += emission.incomplete
+      state.assembler.commit(emission)
+    }
+    lost(outcome.emission)
     const points = new MetricPoints()
     for (;;) {
       points.clear()
@@ -61,12 +72,13 @@ export async function remoteWriteFile(
       if (emission === undefined) break
       pieces.push(encodeMetrics(points, writer, points.count * 200))
       items += points.count
-      state.assembler.commit(emission)
+      lost(emission)
     }
     const drops = [...outcome.refusals.values()].map(
       ({ reason, count, times, example }): Drop => ({ reason, count: count || times, example, indexes: [] }),
     )
-    const notes = [...outcome.consumed].map(([reason, count]) => ({ reason, count }))
+    if (incomplete > 0) drops.push({ reason: 'histogram_incomplete', count: incomplete, example: incompleteExample, indexes: [] })
+    const notes = [...outcome.consumed, ...outcome.dropped].map(([reason, count]) => ({ reason, count }))
     return {
       received: outcome.receivedFloats + outcome.receivedHistograms,
       items,
