@@ -26,7 +26,7 @@ export const queries: readonly Query[] = [
     promql: `(1 - sum without (mode) (rate(node_cpu_seconds_total{${node}, mode=~"idle|iowait|steal"}[$interval]))) / ignoring (cpu) group_left count without (cpu, mode) (node_cpu_seconds_total{${node}, mode="idle"})`,
   },
   { title: 'CPU by mode', promql: `sum by (mode) (irate(node_cpu_seconds_total{${node}}[$interval]))` },
-  { title: 'three greatest modes', promql: `topk(3, sum by (mode) (rate(node_cpu_seconds_total{${node}}[$interval])))` },
+  { title: 'three greatest modes', promql: `topk(3, sum by (mode) (node_cpu_seconds_total{${node}}))` },
   { title: 'cores', promql: `count(node_cpu_seconds_total{${node}, mode="idle"})` },
   { title: 'load to cores', promql: `node_load1{${node}} / count without (cpu, mode) (node_cpu_seconds_total{${node}, mode="idle"})` },
   { title: 'load', promql: `{__name__=~"node_load(1|5|15)", ${node}}` },

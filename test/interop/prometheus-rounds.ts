@@ -24,15 +24,20 @@ export interface Rounds {
   readonly judge: Judge
 }
 
+/** Samples of a series that is there are closer than that, in seconds. */
+const longestGap = 5
+
 /** Range of `rate` and the like. */
 const interval = 20
 
-/** Whether an exemplar, as {@link exemplarSeries} has it, belongs to the last sample of its series in the window. */
+/** Whether an exemplar, as {@link exemplarSeries} has it, belongs to the last sample of its series, or to the last before it went for a while. */
 async function isOfLast(server: PrometheusApi, metric: Labels, { start, end }: Window): Promise<boolean> {
   const labels = Object.entries(metric).filter(([name]) => name !== 'at' && !name.startsWith('exemplar_'))
   const selector = labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(', ')
   const [series] = await server.query(`{${selector}}[${end - start}s]`, end)
-  return series?.values?.at(-1)?.[0] === Number(metric['at'])
+  const at = Number(metric['at'])
+  const next = series?.values?.find(([seconds]) => seconds > at)
+  return series !== undefined && (next === undefined || next[0] - at > longestGap)
 }
 
 export async function createRounds({ bridge, senders }: Lab, window: Window): Promise<Rounds> {
@@ -123,7 +128,7 @@ export async function createRounds({ bridge, senders }: Lab, window: Window): Pr
       const faults: Unequal[] = []
       const notes: string[] = []
       for (const one of judge.unexplained(found.unequal)) {
-        // It came in a request after its sample's, and goes with the next sample of its series. There is none.
+        // It came in a request after its sample's, and goes with the next one of its series: that is a stale marker, with which Prometheus keeps none.
         if (one.receiver === undefined && (await isOfLast(server, one.metric, { start, end }))) notes.push(`not there: ${one.series}`)
         else faults.push(one)
       }
