@@ -23,6 +23,7 @@ const headWords = 8
 const storedWords = 10
 const seedAt = 2
 const rowsAt = 6
+const totalAt = 7
 
 /**
  * Gives all rows, in pieces, each valid until the next is asked for. Rows may come, go and change in between: a row is stored as it is at
@@ -76,6 +77,7 @@ export function loadRows(piece: Uint8Array, streams: Streams, seed: Seed, nowSec
   const from = wordsOf(piece)
   if (from === undefined || seed.some((word, at) => from[seedAt + at] !== word)) return 0
   const rows = Math.min(from[rowsAt] as number, Math.floor((from.length - headWords) / storedWords))
+  if (streams.count === 0) streams.reserve(from[totalAt] as number)
   let added = 0
   for (let row = 0; row < rows; row++) {
     const start = headWords + row * storedWords

@@ -67,6 +67,8 @@ export interface Streams {
   readonly memoryBytes: number
   /** The place of a row; -1: unknown. Fastest for streams in the order in which they were added, which is the order senders keep. */
   find(a: number, b: number, c: number): number
+  /** Makes room for so many rows at once, as far as there may be so many: growing step by step takes time. */
+  reserve(rows: number): void
   /**
    * Adds a row that is not there yet, all words but the hash and `Seen` 0. Evicts the least recently seen first, about one of 64 at a time, when
    * there are too many; never one whose `Seen` is `now` or later, unless all are. Ages are told apart to a 64th of themselves.
@@ -123,8 +125,8 @@ export function createStreams(options: StreamsOptions): Streams {
   /** Where the last eviction stopped. */
   let hand = 0
 
-  const growRows = (): void => {
-    capacity = Math.min(max, capacity * (capacity < smallRows ? 2 : largeStep))
+  const growRows = (wanted: number): void => {
+    capacity = Math.min(max, wanted)
     const larger = new Int32Array(capacity * rowWords)
     larger.set(words)
     words = larger
@@ -137,8 +139,8 @@ export function createStreams(options: StreamsOptions): Streams {
     index[slot] = (at / rowWords + 1) | ((words[at + 1] as number) & tagMask)
   }
 
-  const growIndex = (): void => {
-    index = new Int32Array(index.length * 2)
+  const growIndex = (size: number): void => {
+    index = new Int32Array(size)
     mask = index.length - 1
     for (let at = 0; at < top; at += rowWords) if (words[at + Row.Seen] !== free) enter(at)
   }
@@ -258,15 +260,23 @@ export function createStreams(options: StreamsOptions): Streams {
       }
     },
 
+    reserve(rows: number): void {
+      const wanted = Math.min(rows, max)
+      if (wanted > capacity) growRows(wanted)
+      let size = index.length
+      while (wanted > size * fullIndex) size *= 2
+      if (size > index.length) growIndex(size)
+    },
+
     insert(a: number, b: number, c: number, nowSeconds: number): number {
       if (streams.count >= max) evict(nowSeconds, Math.ceil(max * evictedShare), false)
-      if (streams.count + 1 > index.length * fullIndex) growIndex()
+      if (streams.count + 1 > index.length * fullIndex) growIndex(index.length * 2)
       let at = firstFree
       if (at >= 0) {
         firstFree = words[at] as number
         words.fill(0, at, at + rowWords)
       } else {
-        if (top === capacity * rowWords) growRows()
+        if (top === capacity * rowWords) growRows(capacity * (capacity < smallRows ? 2 : largeStep))
         at = top
         top += rowWords
       }

@@ -76,6 +76,18 @@ describe('createStreams', () => {
     expect(streams.memoryBytes / 100_000).toBeLessThan(90)
   })
 
+  it('makes room for many at once, for no more than there may be, and for those that are there', () => {
+    const streams = open({ max: 20_000 })
+    for (let number = 0; number < 100; number++) streams.insert(...hashOf(number), 1)
+    for (const rows of [5000, 10, -1, 10 ** 9]) streams.reserve(rows)
+    const { words } = streams
+    expect(words.length).toBe(20_000 * rowWords)
+    for (let number = 100; number < 20_000; number++) streams.insert(...hashOf(number), 1)
+    expect(streams.words).toBe(words)
+    expect(Array.from({ length: 20_000 }, (_, number) => number).every((number) => has(streams, number))).toBe(true)
+    expect(streams.count).toBe(20_000)
+  })
+
   it('tells the owner of each row before it goes, once', () => {
     const gone: number[][] = []
     const streams: Streams = open({
