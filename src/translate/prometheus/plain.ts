@@ -60,12 +60,9 @@ export interface PlainWriter {
 
 /** The native histograms of a series in order of time. */
 function histogramsOf({ histograms }: WriteRequest, from: number, to: number): readonly NativeHistogram[] {
-  if (from === to) return noHistograms
   const own = histograms.slice(from, to)
   return own.length === 1 ? own : own.sort((left, right) => left.timeMs - right.timeMs)
 }
-
-const noHistograms: readonly NativeHistogram[] = []
 
 export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome, exemplars: ExemplarPlaces): PlainWriter {
   const { streams, options, outputs } = state
@@ -81,8 +78,8 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
   const dropsGaugeHistograms = options.gaugehistogram === 'drop'
   const nativeOptions = { floatHistograms: options.floatHistograms, gaugeHistogram: options.gaugehistogram }
 
-  const refuse = (request: WriteRequest, series: number, refusal: Refusal): number => {
-    outcome.refuse(refusal, 1, () => `series ${series} ${describeSeries(request, series)}`)
+  const refuse = (request: WriteRequest, series: number, refusal: Refusal, items = 1): number => {
+    outcome.refuse(refusal, items, () => `series ${series} ${describeSeries(request, series)}`)
     return Order.Refused
   }
 
@@ -307,13 +304,11 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
       const before = points.count
       const from = request.seriesSamples[series] as number
       const to = request.seriesSamples[series + 1] as number
+      const first = request.seriesHistograms[series] as number
       const last = request.seriesHistograms[series + 1] as number
-      const items = to - from - taken + last - (request.seriesHistograms[series] as number)
+      const items = to - from - taken + last - first
       const size = items * ((streams.words[place + Row.AttributesBytes] as number) || state.large(place).byteLength)
-      if (size > outcome.room) {
-        outcome.refuse(tooLarge, items, () => `series ${series} ${describeSeries(request, series)}`)
-        return
-      }
+      if (size > outcome.room) return void refuse(request, series, tooLarge, items)
       outcome.room -= size
       if (
         dropsGaugeHistograms &&
@@ -328,9 +323,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
         for (let at = from + taken; at < to; at++)
           sample(request, series, place, places === undefined ? at : (places[at - from] as number), context)
       }
-      for (const histogram of histogramsOf(request, request.seriesHistograms[series] as number, last)) {
-        native(request, series, place, histogram, context)
-      }
+      if (last > first) for (const histogram of histogramsOf(request, first, last)) native(request, series, place, histogram, context)
       if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {
         exemplars.attach(request, series, place, points.count > before ? points.count - 1 : -1)
       }

@@ -33,6 +33,9 @@ const maxReplicaBytes = 1024
 /** Pairs of cluster and replica of one request that are looked up once. */
 const mostHeard = 16
 
+/** What is known of a series before it is looked at. */
+type Known = Pick<Met, 'place' | 'generation' | 'isNative' | 'isLast'>
+
 /** What a decoder found: not all of the series is there. */
 const faults: readonly (Refusal | undefined)[] = [
   undefined,
@@ -176,51 +179,74 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     exemplars.keep((request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number))
   }
 
+  /** True for a series of a replica that is not heard: all of it is used up. */
+  const isLeftOut = (request: WriteRequest, series: number, { tenant, nowMs, only }: WriteContext): boolean => {
+    if (only !== undefined || !isOtherReplica(request, series, tenant, nowMs)) return false
+    const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
+    const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
+    if (floats + histograms > 0) outcome.consume('ha', floats + histograms)
+    outcome.samples += floats
+    outcome.histograms += histograms
+    exemplars.leaveOut((request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number))
+    return true
+  }
+
+  /** A series without samples. */
+  const takeRest = (request: WriteRequest, series: number, context: WriteContext): void => {
+    if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) exemplars.defer(series)
+    else if (request.version === 2 && (request.seriesType[series] as number) !== 0) reader.learn(request, series, context)
+  }
+
+  /** Looks at a series that is not known, or is no longer. Returns the place of its row; −1: it is not for now. */
+  const meet = (request: WriteRequest, series: number, known: Known, items: number, context: WriteContext): number => {
+    const mayWait = context.mayWait === true && !plain.isFaulty(request, series, context.nowMs)
+    const met: Met = { hash, ...known, isGauge: false, mayWait }
+    let result = reader.read(request, series, met, context)
+    if (context.isFull === true && typeof result === 'object' && 'untilMs' in result) {
+      outcome.hurried += items
+      result = reader.read(request, series, { ...met, mayWait: false }, context)
+    }
+    if (result === 'later') later.push(series)
+    else if (typeof result === 'number') {
+      // While others of its stream wait it is looked at each time.
+      if (state.waits.of(result) !== undefined) streams.words[result + Row.Generation] = 0
+      return result
+    } else if ('untilMs' in result) waitFor(request, series, met.place, result, context)
+    else refuse(request, series, result, items)
+    return -1
+  }
+
+  /** The samples of a member. Where it turns out to be none, whatever is said of it, what is left goes as a gauge. */
+  const takeMember = (request: WriteRequest, series: number, known: Known, items: number, context: WriteContext): void => {
+    const taken = members.series(request, series, known.place, context)
+    if (taken === items) return
+    const result = reader.read(request, series, { hash, ...known, isLast: true, isGauge: true, mayWait: false }, context)
+    if (typeof result === 'number') {
+      if (state.waits.of(result) !== undefined) streams.words[result + Row.Generation] = 0
+      plain.series(request, series, result, context, taken)
+    } else if (typeof result === 'object' && 'reason' in result) refuse(request, series, result, items - taken)
+  }
+
   /** One series: what it is, and what becomes of its samples. */
   const takeSeries = (request: WriteRequest, series: number, context: WriteContext, generation: number, isLast = false): void => {
-    const firstSample = request.seriesSamples[series] as number
-    const lastSample = request.seriesSamples[series + 1] as number
-    const firstHistogram = request.seriesHistograms[series] as number
-    const lastHistogram = request.seriesHistograms[series + 1] as number
-    const items = lastSample - firstSample + lastHistogram - firstHistogram
-    outcome.receivedFloats += lastSample - firstSample
-    outcome.receivedHistograms += lastHistogram - firstHistogram
-    const exemplarCount = (request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number)
-    if (replicaLabels.length > 0 && context.only === undefined && isOtherReplica(request, series, context.tenant, context.nowMs)) {
-      if (items > 0) outcome.consume('ha', items)
-      outcome.samples += lastSample - firstSample
-      outcome.histograms += lastHistogram - firstHistogram
-      exemplars.leaveOut(exemplarCount)
+    const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
+    const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
+    outcome.receivedFloats += floats
+    outcome.receivedHistograms += histograms
+    if (replicaLabels.length > 0 && isLeftOut(request, series, context)) return
+    if (floats + histograms === 0) {
+      takeRest(request, series, context)
       return
     }
-    if (items === 0) {
-      if (exemplarCount > 0) exemplars.defer(series)
-      else if (request.version === 2 && (request.seriesType[series] as number) !== 0) reader.learn(request, series, context)
-      return
-    }
-    if (lastSample > firstSample && lastHistogram > firstHistogram) return void refuse(request, series, both, items)
     const fault = request.seriesFault[series] as number
-    if (fault !== SeriesFault.None) return void refuse(request, series, faults[fault] ?? both, items)
+    if (fault !== SeriesFault.None || (floats > 0 && histograms > 0)) {
+      return void refuse(request, series, faults[fault] ?? both, floats + histograms)
+    }
     hashSeries(request, series)
     let place = streams.find(hash.a, hash.b, hash.c)
-    const isNative = lastHistogram > firstHistogram
-    if (place < 0 || streams.words[place + Row.Generation] !== generation || (isNative && !reader.isNative(place))) {
-      const mayWait = context.mayWait === true && !plain.isFaulty(request, series, context.nowMs)
-      const met: Met = { hash, place, generation, isNative, isLast, isGauge: false, mayWait }
-      let result = reader.read(request, series, met, context)
-      if (context.isFull === true && typeof result === 'object' && 'untilMs' in result) {
-        outcome.hurried += items
-        result = reader.read(request, series, { ...met, mayWait: false }, context)
-      }
-      if (result === 'later') return void later.push(series)
-      if (typeof result !== 'number') {
-        if ('untilMs' in result) waitFor(request, series, place, result, context)
-        else refuse(request, series, result, items)
-        return
-      }
-      place = result
-      // While others of its stream wait it is looked at each time.
-      if (state.waits.of(place) !== undefined) streams.words[place + Row.Generation] = 0
+    if (place < 0 || streams.words[place + Row.Generation] !== generation || (histograms > 0 && !reader.isNative(place))) {
+      place = meet(request, series, { place, generation, isNative: histograms > 0, isLast }, floats + histograms, context)
+      if (place < 0) return
     }
     streams.words[place + Row.Seen] = (context.nowMs / 1000) | 0
     const word = streams.words[place + Row.Kind] as number
@@ -230,21 +256,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       // What it is the start of has come by now: it is looked at again, and used up from then on.
       if ((word & tellsStart) !== 0 && special.tells(request, series, place) && consumesCreated) streams.words[place + Row.Generation] = 0
     } else if (kind > Kind.Quantile) special.series(request, series, place, context)
-    else {
-      const taken = members.series(request, series, place, context)
-      if (taken === lastSample - firstSample) return
-      // It has turned out to be none, whatever is said of it: the rest goes as a gauge.
-      const result = reader.read(
-        request,
-        series,
-        { hash, place, generation, isNative, isLast: true, isGauge: true, mayWait: false },
-        context,
-      )
-      if (typeof result === 'number') {
-        if (state.waits.of(result) !== undefined) streams.words[result + Row.Generation] = 0
-        plain.series(request, series, result, context, taken)
-      } else if (typeof result === 'object' && 'reason' in result) refuse(request, series, result, items - taken)
-    }
+    else takeMember(request, series, { place, generation, isNative: false, isLast }, floats, context)
   }
 
   /** What the assembler found out about families that nobody says anything about. */
