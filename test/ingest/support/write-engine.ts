@@ -28,6 +28,7 @@ export class FakeStore {
 
   /** A holder within a process, that dies with it. */
   holding(name: string, deps: FakeDeps): Holding {
+    let left: readonly Kept[] | undefined = this.kept(name)
     return {
       put: async (batch, data) => {
         await deps.intake.put(batch ?? nothing)
@@ -37,7 +38,11 @@ export class FakeStore {
       release: (id) => {
         for (const [one, record] of this.records) if (one <= id && record.name === name) this.records.delete(one)
       },
-      recover: async () => this.kept(name),
+      recover: async () => {
+        const given = left ?? []
+        left = undefined
+        return given
+      },
     }
   }
 
