@@ -1,5 +1,7 @@
 /** What the groups of a family look like. Thousands of families look alike and share one layout: layouts are immutable, and found by content. */
 
+import { mapKey } from './map-key.ts'
+
 /** Bits of {@link Layout.has}. */
 export const Has = { Inf: 1, Count: 2, Sum: 4 } as const
 
@@ -69,7 +71,7 @@ export function createLayouts(): Layouts {
     none,
     of(bounds, has) {
       const own = Float64Array.from(bounds)
-      const key = `${has}:${own.join()}`
+      const key = mapKey(`${has}:${own.join()}`)
       const found = byKey.get(key)
       if (found !== undefined) return found
       const made = new Layout(key, own, has)

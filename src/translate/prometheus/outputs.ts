@@ -2,6 +2,7 @@
 
 import { encodeMetric, encodeResource, encodeScope } from '../../otlp/encode/metric-parts.ts'
 import { type EncodedMetric, type EncodedResource, type EncodedScope, MetricData } from '../../otlp/metrics.ts'
+import { mapKey } from './map-key.ts'
 import { MetricType } from './model.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { Label } from './series-labels.ts'
@@ -79,7 +80,7 @@ export interface SourceParts {
 }
 
 interface Resource {
-  readonly key: string
+  /** As a key of maps. */
   readonly target: string
   readonly own: readonly Label[]
   readonly encoded: EncodedResource
@@ -127,10 +128,10 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
   const sources = createRegistry<OwnedSource>(({ resourceId }) => resources.release(resourceId))
   const metrics = createRegistry<Metric>()
 
-  const acquireResource = (target: string, own: readonly Label[]): number => {
-    const key = JSON.stringify([target, own])
-    return resources.acquire(key, () => {
-      const made: Resource = { key, target, own, encoded: encodeResource(joined(own, targetAttributes(target))) }
+  const acquireResource = (name: string, own: readonly Label[]): number => {
+    const target = mapKey(name)
+    return resources.acquire(JSON.stringify([target, own]), () => {
+      const made: Resource = { target, own, encoded: encodeResource(joined(own, targetAttributes(name))) }
       let of = byTarget.get(target)
       if (of === undefined) byTarget.set(target, (of = { resources: new Set(), process: { startMs: 0 } }))
       of.resources.add(made)
@@ -164,7 +165,7 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
           resourceId,
           resource: resources.get(resourceId).encoded,
           scope: encodeScope(name, version, attributes, schemaUrl),
-          process: byTarget.get(target)?.process ?? { startMs: 0 },
+          process: byTarget.get(mapKey(target))?.process ?? { startMs: 0 },
         }
       })
     },
@@ -173,7 +174,7 @@ export function createOutputs(targetAttributes: (target: string) => readonly Lab
       return metrics.acquire(JSON.stringify([name, unit, type, factor, counts, description]), () => createMetric(parts))
     },
     targetChanged(target) {
-      for (const { own, encoded } of byTarget.get(target)?.resources ?? [])
+      for (const { own, encoded } of byTarget.get(mapKey(target))?.resources ?? [])
         encoded.bytes = encodeResource(joined(own, targetAttributes(target))).bytes
     },
   }

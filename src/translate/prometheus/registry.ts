@@ -1,5 +1,7 @@
 /** Things that many streams have in common, each under a small number, for as long as somebody uses it. */
 
+import { mapKey } from './map-key.ts'
+
 export interface Registry<T> {
   /** The number of the thing with this key, made when it is new. Every `acquire` wants a `release`. */
   acquire(key: string, make: () => T): number
@@ -14,6 +16,8 @@ export interface Registry<T> {
 
 interface Entry<T> {
   readonly key: string
+  /** Of the key as it was given. */
+  readonly length: number
   readonly id: number
   readonly value: T
   uses: number
@@ -31,13 +35,15 @@ export function createRegistry<T>(onGone: (value: T) => void = () => {}): Regist
     return entry
   }
   return {
-    acquire(key, make) {
+    acquire(name, make) {
+      const key = mapKey(name)
       let entry = byKey.get(key)
       if (entry === undefined) {
-        entry = { key, id: free.pop() ?? byId.length, value: make(), uses: 0 }
+        const value = make()
+        entry = { key, length: name.length, id: free.pop() ?? byId.length, value, uses: 0 }
         byKey.set(key, entry)
         byId[entry.id] = entry
-        keyLength += key.length
+        keyLength += name.length
       }
       entry.uses++
       return entry.id
@@ -47,7 +53,7 @@ export function createRegistry<T>(onGone: (value: T) => void = () => {}): Regist
       const entry = entryOf(id)
       if (--entry.uses > 0) return
       byKey.delete(entry.key)
-      keyLength -= entry.key.length
+      keyLength -= entry.length
       byId[id] = undefined
       free.push(id)
       onGone(entry.value)

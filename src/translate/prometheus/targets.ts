@@ -1,5 +1,6 @@
 /** What `target_info` says of each target (tenant, job, instance): section 8.3 of the mapping. Bounded, least recently seen out. */
 
+import { mapKey } from './map-key.ts'
 import type { Label } from './series-labels.ts'
 
 export interface TargetsOptions {
@@ -55,14 +56,15 @@ export function targetKey(tenant: string, job: string, instance: string): string
 
 export function createTargets({ max, maxLength = 32 * 1024 * 1024, ttlMs, onChange }: TargetsOptions): Targets {
   // In order of when they were seen: a Map keeps the order of insertion, and who is seen is inserted anew.
-  const known = new Map<string, { readonly attributes: readonly Label[]; readonly seenMs: number }>()
+  const known = new Map<string, TargetRow>()
   let revision = 0
   let length = 0
 
   const remove = (key: string): readonly Label[] | undefined => {
-    const found = known.get(key)
+    const short = mapKey(key)
+    const found = known.get(short)
     if (found === undefined) return undefined
-    known.delete(key)
+    known.delete(short)
     length -= lengthOf(key, found.attributes)
     return found.attributes
   }
@@ -75,26 +77,26 @@ export function createTargets({ max, maxLength = 32 * 1024 * 1024, ttlMs, onChan
 
   const put = (key: string, attributes: readonly Label[], seenMs: number): void => {
     const before = remove(key)
-    known.set(key, { attributes, seenMs })
+    known.set(mapKey(key), { key, attributes, seenMs })
     length += lengthOf(key, attributes)
     revision++
     if (before === undefined || !same(before, attributes)) onChange(key)
-    for (const oldest of known.keys()) {
+    for (const oldest of known.values()) {
       if (known.size <= max && (length <= maxLength || known.size === 1)) return
-      drop(oldest)
+      drop(oldest.key)
     }
   }
 
   return {
     set: put,
     forget(key, attributes) {
-      const found = known.get(key)
+      const found = known.get(mapKey(key))
       if (found !== undefined && same(found.attributes, attributes)) drop(key)
     },
     has: (key) => known.has(key),
-    attributes: (key) => known.get(key)?.attributes ?? none,
+    attributes: (key) => known.get(mapKey(key))?.attributes ?? none,
     expire(nowMs) {
-      for (const [key, { seenMs }] of known) {
+      for (const { key, seenMs } of known.values()) {
         if (nowMs - seenMs <= ttlMs) return
         drop(key)
       }
@@ -105,9 +107,9 @@ export function createTargets({ max, maxLength = 32 * 1024 * 1024, ttlMs, onChan
     get revision() {
       return revision
     },
-    rows: () => [...known].map(([key, one]) => ({ key, ...one })),
+    rows: () => [...known.values()],
     restore(rows) {
-      for (const { key, attributes, seenMs } of rows) if (!known.has(key)) put(key, attributes, seenMs)
+      for (const { key, attributes, seenMs } of rows) if (!known.has(mapKey(key))) put(key, attributes, seenMs)
     },
   }
 }
