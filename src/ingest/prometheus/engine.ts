@@ -153,10 +153,10 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   /** Series that were to wait do not: their request comes again. */
-  const turnAway = ({ waiting: columns }: WaitingPart, keep: Keeping | undefined, reason: string): void => {
+  const turnAway = ({ waiting: columns, waiter }: WaitingPart, keep: Keeping | undefined, reason: string): void => {
     books.columns(columns, -1)
     books.refused(reason, samplesOf(columns))
-    for (const place of columns.places) state.waits.done(place)
+    for (const place of columns.places) state.waits.done(place, waiter.turn)
     if (keep?.request !== undefined) keep.request.token.open--
   }
 
@@ -289,10 +289,10 @@ export function createEngine(deps: EngineDeps): Engine {
    * put is put later.
    */
   const look: Look = (waiter, columns, how) => {
-    const { version, tenant, sinceMs, record } = waiter
+    const { version, tenant, sinceMs, turn, record } = waiter
     const only = Array.from(columns.series)
     const leave = (stays: ReadonlySet<number>): void => {
-      for (let at = 0; at < only.length; at++) if (!stays.has(only[at] as number)) state.waits.done(columns.places[at] as number)
+      for (let at = 0; at < only.length; at++) if (!stays.has(only[at] as number)) state.waits.done(columns.places[at] as number, turn)
       if (stays.size > 0 || record === undefined) return
       record.token.open--
       keeper?.settle()
@@ -302,7 +302,7 @@ export function createEngine(deps: EngineDeps): Engine {
     try {
       body = deps.uncompress(waiter.body)
       decode(version, body)
-      outcome = translator.translate(request, { tenant, only, again: 'waited', sinceMs, ...how })
+      outcome = translator.translate(request, { tenant, only, again: 'waited', sinceMs, turn, ...how })
     } catch (error) {
       // It was read before: a fault of ours, which must not keep the others waiting.
       deps.log.error({ error }, 'a request that has waited cannot be read')
@@ -372,7 +372,7 @@ export function createEngine(deps: EngineDeps): Engine {
     keeper?.waiting(outcome, token)
     const { emission } = outcome
     const again = bodyOf(outcome, tenant, body, emission === undefined ? undefined : keeper?.ofEmission(emission))
-    const part = partOf(outcome, { version, tenant, body: new Uint8Array(keep.body), sinceMs: nowMs }, state.news)
+    const part = partOf(outcome, { version, tenant, body: new Uint8Array(keep.body), sinceMs: nowMs, turn: outcome.turn }, state.news)
     if (part !== undefined) token.open++
     books.recovered(again.received)
     await store({ ...again, received: 0, waiting: part }, { id, token })
@@ -389,7 +389,10 @@ export function createEngine(deps: EngineDeps): Engine {
       request.body = noBody
       const translated = bodyOf(outcome, tenant, body, keeper?.of(outcome, version, tenant, wire))
       if (outcome.waits.length === 0) return translated
-      return { ...translated, waiting: partOf(outcome, { version, tenant, body: new Uint8Array(wire), sinceMs: nowMs }, state.news) }
+      return {
+        ...translated,
+        waiting: partOf(outcome, { version, tenant, body: new Uint8Array(wire), sinceMs: nowMs, turn: outcome.turn }, state.news),
+      }
     },
     put,
     flush,

@@ -37,6 +37,8 @@ export interface Waiter {
   readonly body: Uint8Array
   /** When it came, ms. */
   readonly sinceMs: number
+  /** `turn` of its outcome then. */
+  readonly turn: number
   /** What is kept of it in the queue, where it has such a place. */
   readonly record: { readonly id: number; readonly token: KeepToken } | undefined
 }

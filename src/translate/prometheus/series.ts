@@ -17,7 +17,7 @@ import { targetOf } from './state-series.ts'
 import { Row } from './streams.ts'
 import { targetKey } from './targets.ts'
 import type { Resolved, SeriesQuery } from './types.ts'
-import type { Wait } from './waits.ts'
+import { behindMs, type Wait } from './waits.ts'
 import type { WriteContext } from './write-context.ts'
 
 /** What is known of a series before its labels are read. */
@@ -254,6 +254,10 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
   const isNew = ({ place }: Met, { again }: WriteContext): boolean =>
     place < 0 || again !== undefined || state.waits.of(place) !== undefined
 
+  /** Others of its stream wait, that came before. */
+  const isBehind = ({ place, mayWait }: Met, { again, turn = 0 }: WriteContext): boolean =>
+    again === 'waited' ? !state.waits.isFirst(place, turn) : mayWait
+
   /** Whether a series has to wait, and for what. */
   const waitOf = (version: number, met: Met, resolved: Resolved, labels: readonly Label[], context: WriteContext): Wait | undefined => {
     const { tenant, nowMs, again } = context
@@ -282,7 +286,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       const read = readLabels(request, series, limits)
       if ('reason' in read) return read
       const { tenant, nowMs } = context
-      const before = met.mayWait && context.again !== 'waited' ? state.waits.of(met.place) : undefined
+      const before = isBehind(met, context) ? state.waits.of(met.place) : undefined
       const labels = withoutReplica(read.labels, options.ha)
       const query = queryOf(request, series, read.name, labels, met.isNative)
       const resolved = types.resolve(tenant, query, nowMs)
@@ -291,7 +295,7 @@ export function createSeriesReader(state: PrometheusState): SeriesReader {
       if (before !== undefined) {
         // What came before it waits still, though it may have no more reason to.
         const wait = special === undefined ? waitOf(request.version, met, resolved, labels, context) : undefined
-        return wait ?? { untilMs: nowMs, where: before }
+        return wait ?? { untilMs: nowMs + behindMs, where: before }
       }
       if (special === 'created' && options.created === 'consume') {
         const found = created(met, query, resolved, context)

@@ -17,7 +17,7 @@ import { describeSeries, maxLabelBytes, metaText, type Refusal } from './series-
 import { Kind, kindMask, type PrometheusState, tellsStart } from './state.ts'
 import { createStateSeries } from './state-series.ts'
 import { Row } from './streams.ts'
-import type { Wait } from './waits.ts'
+import { behindMs, type Wait } from './waits.ts'
 import type { WriteContext } from './write-context.ts'
 import { WriteOutcome } from './write-outcome.ts'
 
@@ -170,7 +170,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     let place = known
     if (place < 0) place = streams.insert(hash.a, hash.b, hash.c, Math.floor(nowMs / 1000))
     else streams.words[place + Row.Generation] = 0
-    if (again !== 'waited') state.waits.add(place, wait.where)
+    if (again !== 'waited') state.waits.add(place, wait.where, outcome.turn)
     const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
     const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
     outcome.waits.push({ ...wait, series, place, items: floats + histograms })
@@ -271,6 +271,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     translate(request, context) {
       outcome.clear()
       heard.length = 0
+      outcome.turn = state.revision
       const { tenant, nowMs, only } = context
       // What is kept was acknowledged: nothing of it is refused now.
       request.labelRoom = only === undefined ? maxLabelBytes : Number.POSITIVE_INFINITY
@@ -301,7 +302,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
         if (where === undefined) return place
         // They belong to samples that wait; those of a request that has waited, unless these have been looked at.
         if (context.again === 'waited' && ((streams.words[place + Row.Kind] as number) & kindMask) !== Kind.None) return place
-        waitFor(request, series, place, { untilMs: nowMs, where }, context)
+        waitFor(request, series, place, { untilMs: nowMs + behindMs, where }, context)
         return 'waits'
       })
       outcome.emission = state.assembler.take(nowMs, outcome.points)

@@ -24,38 +24,51 @@ export interface WaitingSeries extends Wait {
 export interface Waits {
   /** Why a stream waits; undefined: nothing of it does. */
   of(place: number): WaitsFor | undefined
-  /** One more request with something of a stream waits. */
-  add(place: number, where: WaitsFor): void
-  /** One less. */
-  done(place: number): void
+  /** Something of a stream waits. @param turn a number of its request, larger than those before */
+  add(place: number, where: WaitsFor, turn: number): void
+  /** It waits no longer. */
+  done(place: number, turn: number): void
+  /** True unless something of the stream waits that came before. */
+  isFirst(place: number, turn: number): boolean
   /** The row is gone: nobody knows any more what it was. */
   forget(place: number): void
   /** Until when the first data of a target waits, ms: so long after it came first. @param key see `targetKey` */
   target(key: string, nowMs: number): number
 }
 
+/** After how long it is looked again at what waits for nothing but others of its stream. */
+export const behindMs = 1000
+
 /** Units of UTF-16 of a target's key; one with more does not wait. */
 const longestKey = 1024
 
 /** @param waitMs `targetInfo.wait` @param maxTargets that are remembered; the oldest go, and wait once more */
 export function createWaits(waitMs: number, maxTargets: number): Waits {
-  // Requests of a stream, times two, and 1 for those that wait for target_info: there may be as many as there are streams.
-  const streams = new Map<number, number>()
+  // Turns by stream, in order: times two, and 1 for those that wait for target_info. There may be as many as there are streams.
+  const streams = new Map<number, number[]>()
   // In the order in which they came.
   const targets = new Map<string, number>()
   return {
     of(place) {
-      const found = streams.get(place)
-      return found === undefined ? undefined : (found & 1) === 0 ? 'metadata' : 'target_info'
+      const first = streams.get(place)?.[0]
+      return first === undefined ? undefined : first % 2 === 0 ? 'metadata' : 'target_info'
     },
-    add(place, where) {
-      streams.set(place, (streams.get(place) ?? (where === 'metadata' ? 0 : 1)) + 2)
-    },
-    done(place) {
+    add(place, where, turn) {
+      const own = 2 * turn + (where === 'metadata' ? 0 : 1)
       const found = streams.get(place)
-      if (found === undefined) return
-      if (found < 4) streams.delete(place)
-      else streams.set(place, found - 2)
+      if (found === undefined) streams.set(place, [own])
+      else found.push(own)
+    },
+    done(place, turn) {
+      const found = streams.get(place)
+      const at = found?.findIndex((one) => Math.floor(one / 2) === turn) ?? -1
+      if (found === undefined || at < 0) return
+      if (found.length === 1) streams.delete(place)
+      else found.splice(at, 1)
+    },
+    isFirst(place, turn) {
+      const first = streams.get(place)?.[0]
+      return first === undefined || Math.floor(first / 2) >= turn
     },
     forget: (place) => void streams.delete(place),
     target(key, nowMs) {

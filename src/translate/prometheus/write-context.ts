@@ -19,4 +19,6 @@ export interface WriteContext {
   readonly isFull?: boolean | undefined
   /** When a request that has waited came first, ms. */
   readonly sinceMs?: number | undefined
+  /** `turn` of its first outcome. */
+  readonly turn?: number | undefined
 }

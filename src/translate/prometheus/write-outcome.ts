@@ -64,6 +64,8 @@ export class WriteOutcome {
   touchedCount = 0
   /** Samples that would have waited, had there been room. */
   hurried = 0
+  /** A number of this request, larger than those before. */
+  turn = 0
   /** Series that wait and were not looked at. What they have counts as written. */
   readonly waits: WaitingSeries[] = []
   /** Series with samples in the assembler, in order: the series, its family and its time, three by three. */

@@ -12,6 +12,7 @@ const waiter = (tenant: string, sinceMs = 0, bytes = 10): Waiter => ({
   tenant,
   body: new Uint8Array(bytes),
   sinceMs,
+  turn: 0,
   record: undefined,
 })
 

@@ -3,18 +3,22 @@ import { createWaits } from '../../../src/translate/prometheus/waits.ts'
 import { type PlainSeries, Writing } from '../../support/writing.ts'
 
 describe('createWaits', () => {
-  it('knows for how many requests something of a stream waits, and for what', () => {
+  it('knows what of a stream waits, for what, and who came first', () => {
     const waits = createWaits(0, 10)
-    expect(waits.of(16)).toBeUndefined()
-    waits.add(16, 'metadata')
-    waits.add(16, 'target_info')
-    waits.add(32, 'target_info')
+    expect([waits.of(16), waits.isFirst(16, 5)]).toEqual([undefined, true])
+    waits.add(16, 'metadata', 1)
+    waits.add(16, 'target_info', 4)
+    waits.add(16, 'target_info', 4)
+    waits.add(32, 'target_info', 4)
     expect([waits.of(16), waits.of(32)]).toEqual(['metadata', 'target_info'])
-    waits.done(16)
-    expect(waits.of(16)).toBe('metadata')
-    waits.done(16)
-    waits.done(16)
-    waits.done(99)
+    expect([waits.isFirst(16, 1), waits.isFirst(16, 4), waits.isFirst(32, 4)]).toEqual([true, false, true])
+    waits.done(16, 9)
+    waits.done(16, 4)
+    waits.done(16, 1)
+    expect([waits.of(16), waits.isFirst(16, 4)]).toEqual(['target_info', true])
+    waits.done(16, 4)
+    waits.done(16, 4)
+    waits.done(99, 1)
     expect([waits.of(16), waits.of(32)]).toEqual([undefined, 'target_info'])
     waits.forget(32)
     expect(waits.of(32)).toBeUndefined()
@@ -61,7 +65,7 @@ describe('createWriteTranslator with series that wait', () => {
   it('puts it aside again while it has to wait, and no longer', () => {
     const w = new Writing(hold)
     w.outcome(1, [one(w, 'a')], [], { mayWait: true })
-    const again = { mayWait: true, only: [0], again: 'waited', sinceMs: w.nowMs } as const
+    const again = { mayWait: true, only: [0], again: 'waited', sinceMs: w.nowMs, turn: 0 } as const
     w.nowMs += 999
     w.request.seriesCount = 1
     expect(w.outcome(1, [one(w, 'a')], [], again).waits).toHaveLength(1)
@@ -87,7 +91,7 @@ describe('createWriteTranslator with series that wait', () => {
     const w = new Writing(hold)
     w.outcome(1, [one(w, 'a')], [], { mayWait: true })
     w.write(1, [], [{ family: 'a', type: 1 }])
-    w.outcome(1, [one(w, 'a')], [], { mayWait: true, only: [0], again: 'waited', sinceMs: w.nowMs })
+    w.outcome(1, [one(w, 'a')], [], { mayWait: true, only: [0], again: 'waited', sinceMs: w.nowMs, turn: 0 })
     expect(w.state.types.switches).toBe(0)
   })
 })
