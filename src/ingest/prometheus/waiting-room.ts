@@ -138,17 +138,19 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
   /** Goes through all of them. Ends early when something is learnt meanwhile: the oldest may have waited for it. */
   const pass = async (all: boolean): Promise<void> => {
     const news = options.news()
-    const nowMs = options.nowMs()
+    const startedMs = options.nowMs()
     for (const guest of guests) {
       if (!all && options.news() !== news) return
       const isFull = isBeyond(1)
+      // It takes a while, and requests come in between: whoever is told the time must not be told an earlier one than before.
+      const nowMs = options.nowMs()
       // The clock may have been set back.
       const isOver = all || nowMs >= guest.sinceMs + longestMs || nowMs < guest.sinceMs
       if (!isOver && !isFull && guest.news === news && nowMs < guest.waiting.untilMs) continue
       await lookAt(guest, { nowMs, mayWait: !isOver, isFull })
     }
     heeded = news
-    heededMs = nowMs
+    heededMs = startedMs
   }
 
   const isDue = (): boolean => {

@@ -26,6 +26,8 @@ import { createEmission, markDue, takeReady } from './take-groups.ts'
 export type { AssembleOptions, Assembler, AssemblerCounts, Emission, FamilyOutput, KeepToken, MemberResult } from './assembler.ts'
 
 /** Exemplars of one group. */
+/** Steps back of the clock that are waited for. */
+const smallStepMs = 60_000
 /** Exemplars of a group, and bytes of the labels of those of all groups. */
 const mostExemplars = 64
 const maxExemplarBytes = 16 * 1024 * 1024
@@ -58,7 +60,11 @@ export function createAssembler(options: AssembleOptions): Assembler {
 
   /** Where the clock that is told goes back, the assembler's own goes on from there. */
   const tick = (nowMs: number): void => {
-    if (nowMs < toldMs) stillMs -= toldMs - nowMs
+    if (nowMs < toldMs) {
+      // A little: it catches up. Time told forth and back must not run faster for it.
+      if (toldMs - nowMs < smallStepMs) return
+      stillMs -= toldMs - nowMs
+    }
     const fromMs = Math.max(toldMs, stillMs)
     if (nowMs > fromMs) state.nowMs += nowMs - fromMs
     toldMs = nowMs

@@ -219,6 +219,19 @@ describe('dueInMs', () => {
   })
 })
 
+describe('time', () => {
+  it('does not run faster when it is told forth and back', () => {
+    const bench = new Bench()
+    bench.addAll(bench.family('f', FamilyKind.Histogram), t1, { 'le=1': 3, count: 4 })
+    for (let i = 0; i < 20; i++) {
+      expect(bench.after(2_000)).toEqual([])
+      expect(bench.after(-2_000)).toEqual([])
+    }
+    expect(bench.after(9_900)).toEqual([])
+    expect(times(bench.after(200))).toEqual([t1])
+  })
+})
+
 describe('standStill', () => {
   it('waits two windows longer for those who were turned away', () => {
     const bench = new Bench()
