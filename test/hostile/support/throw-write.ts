@@ -60,12 +60,16 @@ export async function stillWrites(range: Range): Promise<readonly string[]> {
   return names
 }
 
-/** Points of these metrics have arrived: as many as said. */
-export async function expectPoints({ sink }: Range, arrive: Readonly<Record<string, number>>): Promise<void> {
+/** Points of these metrics have arrived: as many as said, beside those that were there before. */
+export async function expectPoints(
+  { sink }: Range,
+  arrive: Readonly<Record<string, number>>,
+  before: ReadonlyMap<string, number> = new Map(),
+): Promise<void> {
   const names = Object.keys(arrive)
-  const seen = (): Record<string, number> => Object.fromEntries(names.map((name) => [name, sink.points.get(name) ?? 0]))
-  await eventually(() => names.every((name) => (sink.points.get(name) ?? 0) >= (arrive[name] as number)))
-  expect(seen()).toEqual(arrive)
+  const count = (name: string): number => (sink.points.get(name) ?? 0) - (before.get(name) ?? 0)
+  await eventually(() => names.every((name) => count(name) >= (arrive[name] as number)))
+  expect(Object.fromEntries(names.map((name) => [name, count(name)]))).toEqual(arrive)
 }
 
 /** Counters by reason, now. */
@@ -80,6 +84,7 @@ export async function throwWrite(range: Range, one: WriteCase): Promise<number> 
   const body = one.body()
   const reasons = Object.keys(one.reasons ?? {})
   const before = await countsOf(range, reasons)
+  const pointsBefore = new Map(range.sink.points)
   let names: readonly string[] = []
   let tookMs = 0
   await under(range, one.riseMiB ?? usualRiseMiB, async () => {
@@ -102,7 +107,7 @@ export async function throwWrite(range: Range, one: WriteCase): Promise<number> 
   expect(Object.fromEntries(reasons.map((reason) => [reason, (after[reason] as number) - (before[reason] as number)]))).toEqual(
     one.reasons ?? {},
   )
-  await expectPoints(range, { ...one.arrive, ...Object.fromEntries(names.map((name) => [name, 1])) })
+  await expectPoints(range, { ...one.arrive, ...Object.fromEntries(names.map((name) => [name, 1])) }, pointsBefore)
   return tookMs
 }
 

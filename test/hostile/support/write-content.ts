@@ -45,7 +45,6 @@ export function caseOf(content: Content, version: Version, at: number): WriteCas
   const { series, written, refused, exchange, arrive, text } = content
   const [before, after] = [`before_${version}_${at}`, `after_${version}_${at}`]
   const [samples, histograms, exemplars] = written
-  const both = version === 2 && content.only === undefined ? 2 : 1
   return {
     name: `${version}.0: ${content.name}`,
     version,
@@ -55,7 +54,7 @@ export function caseOf(content: Content, version: Version, at: number): WriteCas
     status: refused !== undefined || content.isRefused === true ? 400 : 204,
     written: version === 2 ? [samples + 2, histograms, exemplars] : undefined,
     reasons: Object.fromEntries(Object.entries(refused ?? {}).filter(([, count]) => count > 0)),
-    arrive: { ...Object.fromEntries(Object.entries(arrive ?? {}).map(([name, count]) => [name, count * both])), [before]: 1, [after]: 1 },
+    arrive: { ...arrive, [before]: 1, [after]: 1 },
     ...(text === undefined ? {} : { text }),
   }
 }
