@@ -51,7 +51,7 @@ describe.skipIf(!canSharePorts)('serve --workers', () => {
     expect((await bridge.readiness()).reasons).toEqual([])
     expect((await bridge.end()).code, bridge.output()).toBe(0)
     expectAllArrived(ledger, sink)
-    expect(bridge.output().match(/"listening"/g)).toHaveLength(3)
+    expect(bridge.output().match(/"listening"/g)).toHaveLength(4)
     expect(pids.filter(alive)).toEqual([])
   }, 60_000)
 
