@@ -24,7 +24,7 @@ export interface WriteCase {
   readonly written?: Written | 'some'
   /** Reasons under which something must be counted in `/metrics`, and by how much their counters move. */
   readonly reasons?: Readonly<Record<string, number>>
-  /** Points of each metric that must arrive at the endpoint, no more and no less. */
+  /** Points of each metric that must arrive at the endpoint by it, no more and no less. */
   readonly arrive?: Readonly<Record<string, number>>
   /** See `Common.riseMiB` of cases.ts. */
   readonly riseMiB?: number
@@ -84,6 +84,7 @@ export async function throwWrite(range: Range, one: WriteCase): Promise<number> 
   const body = one.body()
   const reasons = Object.keys(one.reasons ?? {})
   const before = await countsOf(range, reasons)
+  const arrived = Object.entries(one.arrive ?? {}).map(([name, count]) => [name, (range.sink.points.get(name) ?? 0) + count] as const)
   const pointsBefore = new Map(range.sink.points)
   let names: readonly string[] = []
   let tookMs = 0
@@ -107,7 +108,7 @@ export async function throwWrite(range: Range, one: WriteCase): Promise<number> 
   expect(Object.fromEntries(reasons.map((reason) => [reason, (after[reason] as number) - (before[reason] as number)]))).toEqual(
     one.reasons ?? {},
   )
-  await expectPoints(range, { ...one.arrive, ...Object.fromEntries(names.map((name) => [name, 1])) }, pointsBefore)
+  await expectPoints(range, { ...Object.fromEntries(arrived), ...Object.fromEntries(names.map((name) => [name, 1])) }, pointsBefore)
   return tookMs
 }
 
