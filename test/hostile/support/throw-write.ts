@@ -84,7 +84,6 @@ export async function throwWrite(range: Range, one: WriteCase): Promise<number> 
   const body = one.body()
   const reasons = Object.keys(one.reasons ?? {})
   const before = await countsOf(range, reasons)
-  const arrived = Object.entries(one.arrive ?? {}).map(([name, count]) => [name, (range.sink.points.get(name) ?? 0) + count] as const)
   const pointsBefore = new Map(range.sink.points)
   let names: readonly string[] = []
   let tookMs = 0
@@ -108,7 +107,7 @@ export async function throwWrite(range: Range, one: WriteCase): Promise<number> 
   expect(Object.fromEntries(reasons.map((reason) => [reason, (after[reason] as number) - (before[reason] as number)]))).toEqual(
     one.reasons ?? {},
   )
-  await expectPoints(range, { ...Object.fromEntries(arrived), ...Object.fromEntries(names.map((name) => [name, 1])) }, pointsBefore)
+  await expectPoints(range, { ...one.arrive, ...Object.fromEntries(names.map((name) => [name, 1])) }, pointsBefore)
   return tookMs
 }
 
