@@ -93,7 +93,7 @@ export function createTargets({ max, maxLength = 32 * 1024 * 1024, ttlMs, onChan
       const found = known.get(mapKey(key))
       if (found !== undefined && same(found.attributes, attributes)) drop(key)
     },
-    has: (key) => known.has(key),
+    has: (key) => known.has(mapKey(key)),
     attributes: (key) => known.get(mapKey(key))?.attributes ?? none,
     expire(nowMs) {
       for (const { key, seenMs } of known.values()) {

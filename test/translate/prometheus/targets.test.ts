@@ -20,6 +20,15 @@ describe('createTargets', () => {
     expect([store.has('x'), store.attributes('x')]).toEqual([false, []])
   })
 
+  it('knows one whose key is long', () => {
+    const { store } = targets()
+    const key = targetKey('', 'j'.repeat(10_000), 'i')
+    store.set(key, [['a', '1']], 5)
+    expect([store.has(key), store.attributes(key)]).toEqual([true, [['a', '1']]])
+    store.forget(key, [['a', '1']])
+    expect([store.has(key), store.size]).toEqual([false, 0])
+  })
+
   it('forgets one that ends, but not by the end of one before it', () => {
     const { store, changed } = targets()
     store.set('k', [['a', '2']], 5)
