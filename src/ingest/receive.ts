@@ -143,13 +143,33 @@ export function createRequestBooks(format: string, transport: string, { metrics 
 }
 
 /**
+ * Times the translation of bodies. What it throws is one of ours, and was counted; a fault of our own is told.
+ * @param refused counts a request that was refused whole
+ */
+export function createTranslating(format: string, deps: Pick<AdapterDeps, 'metrics' | 'log'>, refused: (error: BridgeError) => void) {
+  const seconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
+  return <T>(translate: () => T): T => {
+    const startedAt = performance.now()
+    try {
+      const translated = translate()
+      seconds.observe((performance.now() - startedAt) / 1000)
+      return translated
+    } catch (error) {
+      const known = asBridgeError(error)
+      refused(known)
+      if (known.code === 'OB_INTERNAL') deps.log.error({ format, error }, 'a translator failed on a body; the body was refused')
+      throw known
+    }
+  }
+}
+
+/**
  * Creates the way in for one encoding over a transport whose sender waits for an answer. Items enter the books the moment
  * they are handed on or refused, not before.
  */
 export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Receiver {
   const { format, transport, signal = 'traces' } = options
   const requests = createRequestBooks(format, transport, deps)
-  const translateSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
   const queueSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format })
   const items = createItemBooks(format, deps, 'refused', signal)
   const totals: ReceiverTotals = { requests: 0, refusedRequests: 0, bytes: 0, items: 0, lostItems: 0 }
@@ -158,6 +178,8 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
     requests.refused(error)
     totals.refusedRequests++
   }
+
+  const translating = createTranslating(format, deps, refused)
 
   const allRejected = (drops: readonly Drop[]): BridgeError =>
     new BridgeError('OB_ALL_REJECTED', drops[0]?.example ?? 'cannot take request: no item of it could be read')
@@ -180,19 +202,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
       totals.bytes += wireBytes
     },
     refused,
-    translate(body) {
-      const startedAt = performance.now()
-      try {
-        const translated = options.translate(body, deps.nowMs())
-        translateSeconds.observe((performance.now() - startedAt) / 1000)
-        return translated
-      } catch (error) {
-        const known = asBridgeError(error)
-        refused(known)
-        if (known.code === 'OB_INTERNAL') deps.log.error({ format, error }, 'a translator failed on a body; the body was refused')
-        throw known
-      }
-    },
+    translate: (body) => translating(() => options.translate(body, deps.nowMs())),
     async put(body) {
       items.notes(body.notes)
       totals.items += body.received

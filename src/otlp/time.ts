@@ -46,6 +46,13 @@ export function multiply(hi: number, lo: number, factor: number, out: Words): vo
   }
 }
 
+const nanosPerMilli = 1_000_000
+
+/** out = milliseconds × 10⁶, for a whole number 0 ≤ millis < 2^53; clamped to 2^64 − 1. */
+export function millisToNanos(millis: number, out: Words): void {
+  multiply((millis / two32) | 0, millis | 0, nanosPerMilli, out)
+}
+
 /**
  * out = seconds × 10⁹ + nanos, both whole numbers of either sign, the sum clamped to −2^63 … 2^64 − 1. What lies below 2^63 are
  * the words of an int64; from there on the high word goes up to 2^32 − 1, so that it is negative for negative sums only.

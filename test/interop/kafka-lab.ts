@@ -11,6 +11,7 @@ import { Admin, Consumer, Producer } from '@platformatic/kafka'
 import { stringify } from 'yaml'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { tracesToPlain } from '../../src/otlp/encode/json.ts'
+import { metricOn } from './exposition.ts'
 import { root } from './peers.ts'
 import { freeTcpPort } from './ports.ts'
 import { until } from './wait.ts'
@@ -100,15 +101,7 @@ export async function startLabBridge(config: Record<string, unknown>): Promise<L
   return {
     admin,
     output: () => lines.join(''),
-    async metric(name) {
-      const text = await (await fetch(`${admin}/metrics`)).text()
-      const found = new Map<string, number>()
-      for (const line of text.split('\n')) {
-        const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line)
-        if (match?.[1] === name) found.set(match[2] ?? '', Number(match[3]))
-      }
-      return found
-    },
+    metric: (name) => metricOn(`${admin}/metrics`, name),
     async reasons() {
       const { reasons } = (await (await fetch(`${admin}/health/ready`)).json()) as { reasons: { reason: string }[] }
       return reasons.map(({ reason }) => reason)

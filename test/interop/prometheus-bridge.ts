@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { metricOn } from './exposition.ts'
 import { root } from './peers.ts'
 import { freePorts, freeTcpPort } from './ports.ts'
 import { until } from './wait.ts'
@@ -66,15 +67,7 @@ export async function startWriteBridge(receivers: Readonly<Record<string, string
     url: `http://127.0.0.1:${ports.write}/api/v1/write`,
     admin,
     output: () => lines.join(''),
-    async metric(name) {
-      const text = await (await fetch(`${admin}/metrics`)).text()
-      const found = new Map<string, number>()
-      for (const line of text.split('\n')) {
-        const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line)
-        if (match?.[1] === name) found.set(match[2] ?? '', Number(match[3]))
-      }
-      return found
-    },
+    metric: (name) => metricOn(`${admin}/metrics`, name),
     async kill() {
       child?.kill('SIGKILL')
       await ended

@@ -18,6 +18,7 @@ import {
   checkLabels,
   checkMessage,
   countItem,
+  endSeries,
   leaveOut,
   noteExemplar,
   readExemplars,
@@ -42,7 +43,6 @@ export function decodeWriteV1(body: Uint8Array, limits: WriteLimits, into: Write
   const tally = new Tally(limits)
   into.symbolStart[0] = into.symbolEnd[0] = 0
   into.symbolCount = 1
-  into.seriesLabels[0] = into.seriesSamples[0] = into.seriesHistograms[0] = into.seriesExemplars[0] = 0
   while (reader.at < reader.end) {
     const tag = reader.varint32()
     if (tag === 0x0a) readSeries(reader, tally, into)
@@ -91,12 +91,7 @@ function readSeries(reader: ProtoReader, tally: Tally, into: WriteRequest): void
   into.seriesHelp[series] = 0
   into.seriesUnit[series] = 0
   into.seriesCreatedMs[series] = 0
-  const next = series + 1
-  into.seriesLabels[next] = into.labelCount
-  into.seriesSamples[next] = into.sampleCount
-  into.seriesHistograms[next] = into.histograms.length
-  into.seriesExemplars[next] = into.exemplarCount
-  into.seriesCount = next
+  endSeries(series, into)
 }
 
 /** Appends a label; one too many is passed over unread. */

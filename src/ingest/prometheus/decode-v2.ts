@@ -19,6 +19,7 @@ import {
   badSymbols,
   checkLabels,
   checkMessage,
+  endSeries,
   leaveOut,
   noteExemplar,
   readExemplars,
@@ -42,7 +43,6 @@ export function decodeWriteV2(body: Uint8Array, limits: WriteLimits, into: Write
   into.clear(2, body)
   const reader = new ProtoReader(body)
   const tally = new Tally(limits)
-  into.seriesLabels[0] = into.seriesSamples[0] = into.seriesHistograms[0] = into.seriesExemplars[0] = 0
   while (reader.at < reader.end) {
     const tag = reader.varint32()
     if (tag === 0x2a) readSeries(reader, tally, into)
@@ -111,12 +111,7 @@ function readSeries(reader: ProtoReader, tally: Tally, into: WriteRequest): void
   checkLabels(reader, tally, into)
   into.seriesFault[series] = fault
   into.seriesCreatedMs[series] = createdMs
-  const next = series + 1
-  into.seriesLabels[next] = into.labelCount
-  into.seriesSamples[next] = into.sampleCount
-  into.seriesHistograms[next] = into.histograms.length
-  into.seriesExemplars[next] = into.exemplarCount
-  into.seriesCount = next
+  endSeries(series, into)
 }
 
 /** Type, help and unit. What comes twice is merged field by field, as protobuf has it. Types beyond 255 are 255: as unknown as they were. */

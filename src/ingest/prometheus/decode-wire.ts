@@ -203,3 +203,13 @@ export function readExemplars(reader: ProtoReader, readLabels: LabelsReader, tal
   }
   reader.end = bodyEnd
 }
+
+/** What was read up to here belongs to this series, the last one. */
+export function endSeries(series: number, into: WriteRequest): void {
+  const next = series + 1
+  into.seriesLabels[next] = into.labelCount
+  into.seriesSamples[next] = into.sampleCount
+  into.seriesHistograms[next] = into.histograms.length
+  into.seriesExemplars[next] = into.exemplarCount
+  into.seriesCount = next
+}

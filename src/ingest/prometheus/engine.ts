@@ -19,9 +19,8 @@ import type { WriteOutcome } from '../../translate/prometheus/write-outcome.ts'
 import type { AdapterDeps } from '../adapter.ts'
 import { asBridgeError, batchOf, reasonOf } from '../receive.ts'
 import { createWriteCounters } from './counters.ts'
+import { decodeWrite } from './decode.ts'
 import type { WriteLimits } from './decode-limits.ts'
-import { decodeWriteV1 } from './decode-v1.ts'
-import { decodeWriteV2 } from './decode-v2.ts'
 import { decodeKeep, type Keep } from './keep.ts'
 import { createKeeper, type Holdings, type Keeping } from './keeping.ts'
 import type { WriteReceipt } from './remote-write.ts'
@@ -94,10 +93,7 @@ export function createEngine(deps: EngineDeps): Engine {
   /** Puts of which nobody knows yet how they end. */
   const underWay = new Set<Promise<unknown>>()
 
-  const decode = (version: 1 | 2, body: Uint8Array): void => {
-    if (version === 1) decodeWriteV1(body, deps.limits, request)
-    else decodeWriteV2(body, deps.limits, request)
-  }
+  const decode = (version: 1 | 2, body: Uint8Array): void => decodeWrite(version, body, deps.limits, request)
 
   const encode = (points: MetricPoints, sourceBytes: number): Uint8Array => {
     if (points.count === 0) return noBody
@@ -105,6 +101,10 @@ export function createEngine(deps: EngineDeps): Engine {
     size.learn(sourceBytes, data.length)
     return data
   }
+
+  /** Undefined for no points: the queue takes no empty batch. */
+  const batchFor = (points: number, data: Uint8Array): EncodedBatch | undefined =>
+    points === 0 ? undefined : batchOf(formatName, points, data, 'metrics')
 
   const receiptOf = (outcome: WriteOutcome): WriteReceipt => {
     const reasons = outcome.refusals.size === 0 ? nothing : [...outcome.refusals.values()]
@@ -167,8 +167,8 @@ export function createEngine(deps: EngineDeps): Engine {
     let rejected = 0
     try {
       if (body.full > 0) throw new BridgeError('OB_QUEUE_FULL', fullMessage, { retryAfterSeconds: fullRetrySeconds })
-      const batch = { ...batchOf(formatName, body.items, body.data, 'metrics'), onRejected: (count: number) => void (rejected = count) }
-      const id = await send(body.items === 0 ? undefined : batch, keep, emission)
+      const batch = batchFor(body.items, body.data)
+      const id = await send(batch && { ...batch, onRejected: (count) => void (rejected = count) }, keep, emission)
       if (part !== undefined) {
         const record = id === undefined || keep?.request === undefined ? kept : { id, token: keep.request.token }
         room.add({ ...part.waiter, record }, part.waiting, part.news)
@@ -270,11 +270,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const data = encode(due, due.count * 200)
     books.emission(emission, 1)
     try {
-      await send(
-        emission.points === 0 ? undefined : batchOf(formatName, emission.points, data, 'metrics'),
-        keeper?.ofEmission(emission),
-        emission,
-      )
+      await send(batchFor(emission.points, data), keeper?.ofEmission(emission), emission)
     } catch (error) {
       const known = asBridgeError(error)
       takeBack(emission, known)
@@ -333,7 +329,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const { emission } = body
     const points = body.items - (emission?.points ?? 0)
     try {
-      await send(body.items === 0 ? undefined : batchOf(formatName, body.items, body.data, 'metrics'), body.keep, emission)
+      await send(batchFor(body.items, body.data), body.keep, emission)
       stuck = undefined
       after()
     } catch (error) {

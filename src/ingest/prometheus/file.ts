@@ -13,9 +13,8 @@ import { createWriteTranslator } from '../../translate/prometheus/to-otlp.ts'
 import type { BodyTranslator } from '../adapter.ts'
 import type { Means } from '../format.ts'
 import type { DecodeLimits } from '../limits.ts'
+import { decodeWrite } from './decode.ts'
 import { defaultWriteLimits } from './decode-limits.ts'
-import { decodeWriteV1 } from './decode-v1.ts'
-import { decodeWriteV2 } from './decode-v2.ts'
 import { createSnappy } from './snappy.ts'
 
 const maxBytes = 1024 * 1024 * 1024
@@ -53,8 +52,7 @@ export async function remoteWriteFile(
     const state = createState({ translate, mapping, version: '', seed })
     const request = new WriteRequest()
     const plain = plainOf(body)
-    if (version === 1) decodeWriteV1(plain, limits, request)
-    else decodeWriteV2(plain, limits, request)
+    decodeWrite(version, plain, limits, request)
     const outcome = createWriteTranslator(state).translate(request, { tenant: '', nowMs: receivedAtMs })
     const pieces = [encodeMetrics(outcome.points, writer, plain.length)]
     let items = outcome.points.count

@@ -15,7 +15,8 @@ async function open(config: PrometheusConfig, context: FormatContext<PrometheusT
   const [{ createRemoteWrite }, { createSnappy }] = await Promise.all([import('./receiver.ts'), import('./snappy.ts')])
   const snappy = await createSnappy({ maxBytes: config.limits.body, limitKey: 'ingest.prometheus.limits.body' })
   const mapping = translate.mapping === undefined ? undefined : await context.userMapping(translate.mapping)
-  return { remote: await createRemoteWrite(config, translate, { ...context, mapping }), decode: snappy.uncompress }
+  const { uncompress } = snappy
+  return { remote: await createRemoteWrite(config, translate, { ...context, mapping, uncompress }), decode: uncompress }
 }
 
 function endpoints(section: PrometheusConfig, context: FormatContext<PrometheusTranslateConfig>): readonly EndpointStart[] {

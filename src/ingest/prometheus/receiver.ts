@@ -6,14 +6,13 @@ import type { Holding, Intake, Kept } from '../../otlp/intake.ts'
 import { cappedValues } from '../../telemetry/metrics.ts'
 import type { Seed } from '../../translate/prometheus/hash.ts'
 import { createState } from '../../translate/prometheus/state.ts'
-import { asBridgeError, createRequestBooks } from '../receive.ts'
+import { asBridgeError, createRequestBooks, createTranslating } from '../receive.ts'
 import { writeLimitsOf } from './config.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { decodeKeep } from './keep.ts'
 import type { Holdings } from './keeping.ts'
 import type { Version } from './negotiate.ts'
 import type { CreateRemoteWrite, WriteReceiver } from './remote-write.ts'
-import { createSnappy } from './snappy.ts'
 import { createStateFiles, type StateFiles } from './state-files.ts'
 import { createSections } from './state-sections.ts'
 import { holdingName } from './waiting.ts'
@@ -75,7 +74,6 @@ export const createRemoteWrite: CreateRemoteWrite = async (config, translate, co
       ? undefined
       : createStateFiles({ path, sections: createSections(state, keptSeed !== undefined, nowMs), log, metrics, intervalMs: every })
   await files?.open()
-  const snappy = await createSnappy({ maxBytes: config.limits.body, limitKey: 'ingest.prometheus.limits.body' })
   const engine = createEngine({
     intake,
     metrics,
@@ -85,7 +83,7 @@ export const createRemoteWrite: CreateRemoteWrite = async (config, translate, co
     state,
     limits: writeLimitsOf(config),
     holdings,
-    uncompress: snappy.uncompress,
+    uncompress: context.uncompress,
   })
   await engine.recover(requests, sent)
   const clock = createClock(engine, () => intake.refusal() === undefined)
@@ -154,30 +152,18 @@ function createClock(engine: Engine, mayPut: () => boolean) {
 function createReceivers(engine: Engine, context: Parameters<CreateRemoteWrite>[2]): (version: Version, tenant: string) => WriteReceiver {
   const { metrics, log } = context
   const known = new Map<string, WriteReceiver>()
-  const translateSeconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format: formatName })
   const queueSeconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format: formatName })
 
   const create = (version: Version, tenant: string): WriteReceiver => {
     const requests = createRequestBooks(`remote-write-${version}`, 'http', { metrics })
+    const translating = createTranslating(formatName, { metrics, log }, requests.refused)
     const totals = { requests: 0, refusedRequests: 0, bytes: 0, items: 0, lostItems: 0 }
     return {
       format: formatName,
       totals,
       arrived: requests.arrived,
       refused: requests.refused,
-      translate(body, wire = body) {
-        const startedAt = performance.now()
-        try {
-          const translated = engine.translate(version, body, wire, tenant)
-          translateSeconds.observe((performance.now() - startedAt) / 1000)
-          return translated
-        } catch (error) {
-          const known = asBridgeError(error)
-          requests.refused(known)
-          if (known.code === 'OB_INTERNAL') log.error({ format: formatName, error }, 'a translator failed on a body; the body was refused')
-          throw known
-        }
-      },
+      translate: (body, wire = body) => translating(() => engine.translate(version, body, wire, tenant)),
       async put(body) {
         const startedAt = performance.now()
         const receipt = await engine.put(body as WriteBody)

@@ -47,6 +47,8 @@ export interface RemoteWrite {
 export interface RemoteWriteContext extends FormatContext<PrometheusTranslateConfig> {
   /** The file of `translate.prometheus.mapping`, read; undefined without one. */
   readonly mapping: UserMapping | undefined
+  /** Inflates bodies: those that were kept. */
+  readonly uncompress: (body: Uint8Array) => Uint8Array
 }
 
 /** @param config with `state.path` filled in, unless there is none */

@@ -3,7 +3,7 @@
 import type { EncodedExemplar } from '../../otlp/metrics.ts'
 import { type ExemplarRefusal, encodeExemplar, inBuckets, sameExemplar } from './exemplars.ts'
 import type { WriteRequest } from './model.ts'
-import { describeSeries } from './series-labels.ts'
+import { msAt } from './row-times.ts'
 import { hasExemplars, Kind, kindMask, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
 import type { WriteContext } from './write-context.ts'
@@ -35,7 +35,6 @@ const exemplarBytes = 64
 
 const tooMany = { refused: 'exemplars_too_many', why: `a point has more than ${mostExemplars} exemplars` } as const
 const tooLarge = { refused: 'exemplars_too_large', why: `exemplars of this request have more than ${maxExemplarsBytes} bytes` } as const
-const two32 = 4294967296
 
 export function createExemplars(state: PrometheusState, outcome: WriteOutcome): ExemplarPlaces {
   const { points, exemplarResults: results } = outcome
@@ -45,10 +44,7 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
   let rowOfPoint = new Int32Array(1024)
 
   /** Time of the last sample of a row. */
-  const timeOf = (place: number): number => {
-    const { words } = state.streams
-    return (words[place + Row.TimeHi] as number) * two32 + ((words[place + Row.TimeLo] as number) >>> 0)
-  }
+  const timeOf = (place: number): number => msAt(state.streams.words, place + Row.TimeHi)
 
   /** Returns false when the point has too many. */
   const push = (point: number, exemplar: EncodedExemplar): boolean => {
@@ -70,7 +66,7 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
     { refused, why }: Pick<ExemplarRefusal, 'why'> & { refused: string },
     count = 1,
   ): void => {
-    outcome.refuse({ reason: refused, why }, 0, () => `series ${series} ${describeSeries(request, series)}`)
+    outcome.refuse({ reason: refused, why }, 0, request, series)
     results.dropped += count
   }
 
@@ -113,11 +109,10 @@ export function createExemplars(state: PrometheusState, outcome: WriteOutcome): 
     })
 
   const orphan = (request: WriteRequest, series: number): void => {
-    const count = (request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number)
-    results.dropped += count
+    results.dropped += request.exemplarsOf(series)
     if (request.version === 1) return
     const refusal = { reason: 'exemplar_without_sample', why: 'it has exemplars only, and nothing is known of the series' }
-    outcome.refuse(refusal, 0, () => `series ${series} ${describeSeries(request, series)}`)
+    outcome.refuse(refusal, 0, request, series)
   }
 
   const settleDeferred = (request: WriteRequest, find: (series: number) => number | 'waits'): void => {

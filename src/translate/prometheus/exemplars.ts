@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { sliceToString } from '../../otlp/attributes.ts'
 import { hexDigits } from '../../otlp/ids.ts'
 import { attributeTag, type EncodedExemplar } from '../../otlp/metrics.ts'
-import { fromNumber, multiply, toDouble, type Words } from '../../otlp/time.ts'
+import { millisToNanos, toDouble, type Words } from '../../otlp/time.ts'
 import type { WriteRequest } from './model.ts'
 
 /** Bytes of all names and values of an exemplar. Prometheus keeps none with more than 128 characters. */
@@ -97,8 +97,7 @@ export function encodeExemplar(request: WriteRequest, exemplar: number, sampleMs
     const inner = keyValueBytes(nameBytes, valueBytes)
     size += 1 + varintBytes(inner) + inner
   }
-  fromNumber(ms, time)
-  multiply(time.hi, time.lo, 1_000_000, time)
+  millisToNanos(ms, time)
   return {
     timeHi: time.hi,
     timeLo: time.lo,

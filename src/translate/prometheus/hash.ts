@@ -32,6 +32,51 @@ function spread(word: number): number {
   return h ^ (h >>> 16)
 }
 
+const noText: TextHash = { one: 0, two: 0 }
+
+/** Hashes the texts `starts[i]` to `ends[i]` of what `view` is of into `one` and `two`. True when one of them is `text`. */
+function hashTexts(
+  seed: Seed,
+  view: DataView,
+  count: number,
+  starts: Int32Array,
+  ends: Int32Array,
+  one: Int32Array,
+  two: Int32Array,
+  text: TextHash,
+): boolean {
+  const first = seed[0]
+  const second = seed[1]
+  const textOne = text.one
+  const textTwo = text.two
+  let found = false
+  for (let at = 0; at < count; at++) {
+    const start = starts[at] as number
+    const end = ends[at] as number
+    const length = end - start
+    let p = first ^ length
+    let q = second + length
+    let word = 0
+    if (length >= 4) {
+      const last = end - 4
+      for (let i = start; i < last; i += 4) {
+        word = view.getInt32(i, true)
+        p = Math.imul(p ^ word, 0x9e3779b1)
+        p ^= p >>> 15
+        q = Math.imul(q + word, 0x85ebca77)
+        q ^= q >>> 13
+      }
+      word = view.getInt32(last, true)
+    } else for (let i = start; i < end; i++) word = (word << 8) | view.getUint8(i)
+    p = spread(Math.imul(p ^ word, 0x9e3779b1))
+    q = spread(Math.imul(q + word, 0x85ebca77))
+    one[at] = p
+    two[at] = q
+    if (p === textOne && q === textTwo) found = true
+  }
+  return found
+}
+
 /** Hashes texts and sums them up into hashes of streams. Holds the scratch memory of one request. */
 export class Hasher {
   /** Of symbol `i` of the request that was given last. */
@@ -39,6 +84,8 @@ export class Hasher {
   two = new Int32Array(1024)
   private scratch = new Uint8Array(1024)
   private scratchView = new DataView(this.scratch.buffer)
+  /** The columns of a text by itself. */
+  private readonly single = { start: new Int32Array(1), end: new Int32Array(1), one: new Int32Array(1), two: new Int32Array(1) }
   /** To be changed only before anything was hashed with it. */
   seed: Seed
 
@@ -54,65 +101,15 @@ export class Hasher {
       this.two = new Int32Array(this.one.length)
     }
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
-    const { one, two, seed } = this
-    const first = seed[0]
-    const second = seed[1]
-    const textOne = text.one
-    const textTwo = text.two
-    let found = false
-    for (let at = 0; at < symbolCount; at++) {
-      const start = symbolStart[at] as number
-      const end = symbolEnd[at] as number
-      const length = end - start
-      let p = first ^ length
-      let q = second + length
-      if (length >= 4) {
-        const last = end - 4
-        for (let i = start; i < last; i += 4) {
-          const word = view.getInt32(i, true)
-          p = Math.imul(p ^ word, 0x9e3779b1)
-          p ^= p >>> 15
-          q = Math.imul(q + word, 0x85ebca77)
-          q ^= q >>> 13
-        }
-        const word = view.getInt32(last, true)
-        p = Math.imul(p ^ word, 0x9e3779b1)
-        q = Math.imul(q + word, 0x85ebca77)
-      } else {
-        let word = 0
-        for (let i = start; i < end; i++) word = (word << 8) | (body[i] as number)
-        p = Math.imul(p ^ word, 0x9e3779b1)
-        q = Math.imul(q + word, 0x85ebca77)
-      }
-      p = spread(p)
-      q = spread(q)
-      one[at] = p
-      two[at] = q
-      if (p === textOne && q === textTwo) found = true
-    }
-    return found
+    return hashTexts(this.seed, view, symbolCount, symbolStart, symbolEnd, this.one, this.two, text)
   }
 
   /** The hash of a text, the same as that of a symbol with its bytes. */
   text(text: string): TextHash {
-    const length = this.encode(text)
-    const { scratch, scratchView } = this
-    let p = this.seed[0] ^ length
-    let q = this.seed[1] + length
-    let i = 0
-    for (; i < length - 4; i += 4) {
-      const word = scratchView.getInt32(i, true)
-      p = Math.imul(p ^ word, 0x9e3779b1)
-      p ^= p >>> 15
-      q = Math.imul(q + word, 0x85ebca77)
-      q ^= q >>> 13
-    }
-    let word = 0
-    if (length >= 4) word = scratchView.getInt32(length - 4, true)
-    else for (let at = 0; at < length; at++) word = (word << 8) | (scratch[at] as number)
-    p = Math.imul(p ^ word, 0x9e3779b1)
-    q = Math.imul(q + word, 0x85ebca77)
-    return { one: spread(p), two: spread(q) }
+    const { single } = this
+    single.end[0] = this.encode(text)
+    hashTexts(this.seed, this.scratchView, 1, single.start, single.end, single.one, single.two, noText)
+    return { one: single.one[0] as number, two: single.two[0] as number }
   }
 
   /** Puts a text into the scratch memory as UTF-8. Returns its length. */

@@ -5,7 +5,8 @@ import { Member } from './assembler.ts'
 import type { ExemplarPlaces } from './exemplar-places.ts'
 import { staleHi, staleLo, type WriteRequest } from './model.ts'
 import { Order, type PlainWriter } from './plain.ts'
-import { describeSeries } from './series-labels.ts'
+import { forgetTime, msAt } from './row-times.ts'
+import type { Refusal } from './series-labels.ts'
 import { StartFate } from './start-time.ts'
 import { hasFactor, Kind, kindMask, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
@@ -17,7 +18,10 @@ export interface MemberWriter {
   series(request: WriteRequest, series: number, place: number, context: WriteContext): number
 }
 
-const two32 = 4294967296
+const noMember: Refusal = {
+  reason: 'histogram_member',
+  why: 'its histogram has too many bounds, or too many times of it are incomplete at once',
+}
 
 export function createMemberWriter(
   state: PrometheusState,
@@ -27,13 +31,6 @@ export function createMemberWriter(
 ): MemberWriter {
   const { streams, assembler } = state
   const words: Words = { hi: 0, lo: 0 }
-
-  const refuse = (request: WriteRequest, series: number): void =>
-    outcome.refuse(
-      { reason: 'histogram_member', why: 'its histogram has too many bounds, or too many times of it are incomplete at once' },
-      1,
-      () => `series ${series} ${describeSeries(request, series)}`,
-    )
 
   /** Returns false when the series is no member any more. */
   const sample = (request: WriteRequest, series: number, place: number, at: number, context: WriteContext): boolean => {
@@ -60,7 +57,7 @@ export function createMemberWriter(
     const member = (kind & kindMask) - 1
     const bound = toDouble(rows[place + Row.Second] as number, rows[place + Row.Attributes] as number)
     const ownMs = (request.sampleStartMs[at] as number) || (request.seriesCreatedMs[series] as number)
-    let startMs = ownMs || startOfRow(place)
+    let startMs = ownMs || msAt(rows, place + Row.StartHi)
     if (startMs > ms) outcome.startsAfter++
     if (plain.starts !== undefined && !isStale) {
       // Sums and quantiles may fall at any time: of a new beginning they say nothing.
@@ -77,7 +74,7 @@ export function createMemberWriter(
     const result = assembler.add(family, member, bound, ms, hi, lo, startMs > 0 && startMs <= ms ? startMs : 0, context.nowMs)
     if (result === 'gauge') return false
     if (result === 'refused') {
-      refuse(request, series)
+      outcome.refuse(noMember, 1, request, series)
       return true
     }
     if (result === 'full') {
@@ -98,11 +95,6 @@ export function createMemberWriter(
     return source === undefined ? 0 : state.outputs.sources.get(source).process.startMs
   }
 
-  const startOfRow = (place: number): number => {
-    const rows = streams.words
-    return (rows[place + Row.StartHi] as number) * two32 + ((rows[place + Row.StartLo] as number) >>> 0)
-  }
-
   return {
     series(request, series, place, context) {
       outcome.touch(place)
@@ -114,17 +106,14 @@ export function createMemberWriter(
         const which = places === undefined ? at : (places[at - from] as number)
         if (!sample(request, series, place, which, context)) {
           // Its time was not used up: whoever takes it must not think that it comes for the second time.
-          streams.words[place + Row.TimeHi] = 0
-          streams.words[place + Row.TimeLo] = 0
+          forgetTime(streams.words, place)
           return at - from
         }
         ms = request.sampleMs[which] as number
       }
       const family = streams.words[place + Row.First] as number
       exemplars.addedMember(place, family, ms)
-      if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {
-        exemplars.attachMember(request, series, place, family, ms)
-      }
+      if (request.exemplarsOf(series) > 0) exemplars.attachMember(request, series, place, family, ms)
       return to - from
     },
   }

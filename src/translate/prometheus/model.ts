@@ -121,6 +121,20 @@ export class WriteRequest {
   /** Bytes of labels that may yet be read as text: the same symbol may be in every series, so that the body's size is no bound. */
   labelRoom = 0
 
+  /** Float samples of a series. */
+  floatsOf(series: number): number {
+    return (this.seriesSamples[series + 1] as number) - (this.seriesSamples[series] as number)
+  }
+
+  /** Native histograms of a series. */
+  nativesOf(series: number): number {
+    return (this.seriesHistograms[series + 1] as number) - (this.seriesHistograms[series] as number)
+  }
+
+  exemplarsOf(series: number): number {
+    return (this.seriesExemplars[series + 1] as number) - (this.seriesExemplars[series] as number)
+  }
+
   /** Empties it for the next request; the memory stays, up to what an ordinary request needs. */
   clear(version: number, body: Uint8Array): void {
     this.version = version
@@ -128,6 +142,7 @@ export class WriteRequest {
     this.symbolCount = 0
     this.labelCount = 0
     this.seriesCount = 0
+    this.seriesLabels[0] = this.seriesSamples[0] = this.seriesHistograms[0] = this.seriesExemplars[0] = 0
     this.sampleCount = 0
     this.exemplarCount = 0
     this.histograms.length = 0

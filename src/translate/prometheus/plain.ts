@@ -1,11 +1,12 @@
 /** Points of series that stand for themselves: floats and native histograms. Sections 6 and 7 of the mapping. */
 
 import { MetricData, noRecordedValue, type PointBody } from '../../otlp/metrics.ts'
-import { fromDouble, multiply, toDouble, type Words } from '../../otlp/time.ts'
+import { fromDouble, millisToNanos, toDouble, type Words } from '../../otlp/time.ts'
 import type { ExemplarPlaces } from './exemplar-places.ts'
 import { MetricType, type NativeHistogram, ResetHint, staleHi, staleLo, type WriteRequest } from './model.ts'
 import { type NativeRefusal, nativeToBody, staleExplicit, staleExponential } from './native.ts'
-import { describeSeries, type Refusal } from './series-labels.ts'
+import { forgetTime, msAt, putMs } from './row-times.ts'
+import type { Refusal } from './series-labels.ts'
 import { StartFate } from './start-time.ts'
 import { createStarts, type LastPoint, type Starts } from './starts.ts'
 import { isFresh, isProcessStart, isTold, type PrometheusState, wasExplicit, wasExponential } from './state.ts'
@@ -14,7 +15,6 @@ import type { WriteContext } from './write-context.ts'
 import { maxPointBytes, type WriteOutcome } from './write-outcome.ts'
 
 const two32 = 4294967296
-const nanosPerMs = 1_000_000
 /** The last millisecond whose nanoseconds are a uint64. */
 const lastMs = 18_446_744_073_709
 
@@ -79,7 +79,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
   const nativeOptions = { floatHistograms: options.floatHistograms, gaugeHistogram: options.gaugehistogram }
 
   const refuse = (request: WriteRequest, series: number, refusal: Refusal, items = 1): number => {
-    outcome.refuse(refusal, items, () => `series ${series} ${describeSeries(request, series)}`)
+    outcome.refuse(refusal, items, request, series)
     return Order.Refused
   }
 
@@ -137,12 +137,12 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
 
   /** Times and attributes of a point that was just added. */
   const finish = (at: number, place: number, ms: number, startMs: number): void => {
-    multiply((ms / two32) | 0, ms | 0, nanosPerMs, words)
+    millisToNanos(ms, words)
     points.timeHi[at] = words.hi
     points.timeLo[at] = words.lo
     if (startMs > ms) outcome.startsAfter++
     else if (startMs > 0) {
-      multiply((startMs / two32) | 0, startMs | 0, nanosPerMs, words)
+      millisToNanos(startMs, words)
       points.startHi[at] = words.hi
       points.startLo[at] = words.lo
     }
@@ -189,21 +189,16 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
 
   const ended: PlainWriter['ended'] = (place, ms) => {
     const rows = streams.words
-    if (rows[place + Row.TimeLo] !== (ms | 0) || rows[place + Row.TimeHi] !== ((ms / two32) | 0)) return
-    rows[place + Row.TimeHi] = 0
-    rows[place + Row.TimeLo] = 0
-    rows[place + Row.StartHi] = 0
-    rows[place + Row.StartLo] = 0
+    if (msAt(rows, place + Row.TimeHi) !== ms) return
+    forgetTime(rows, place)
+    putMs(rows, place + Row.StartHi, 0)
     rows[place + Row.Kind] = (rows[place + Row.Kind] as number) & ~isTold
     if (starts !== undefined) state.starts.delete(place)
   }
 
-  const startOfRow = (place: number): number => {
-    const rows = streams.words
-    return (rows[place + Row.StartHi] as number) * two32 + ((rows[place + Row.StartLo] as number) >>> 0)
-  }
+  const startOfRow = (place: number): number => msAt(streams.words, place + Row.StartHi)
 
-  /** As a counter: with the start that an option gives. Returns false when it is used up by it. */
+  /** As a counter: with the start that an option gives, unless it is used up by that. */
   const counter = (place: number, ms: number, hi: number, lo: number, ownMs: number, own: Starts): void => {
     const { process } = sources.get(streams.words[place + Row.First] as number)
     const point = { ms, value: toDouble(hi, lo), ownMs, reset: false, processMs: process.startMs }
@@ -238,16 +233,14 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
   }
 
   const refuseNative = (request: WriteRequest, series: number, place: number, { refused, why, dropped }: NativeRefusal): void => {
-    streams.words[place + Row.TimeHi] = 0
-    streams.words[place + Row.TimeLo] = 0
+    forgetTime(streams.words, place)
     outcome.histogramsRefused.set(refused, (outcome.histogramsRefused.get(refused) ?? 0) + 1)
     if (dropped) {
       outcome.histograms++
       outcome.dropped.set(`histogram_${refused}`, (outcome.dropped.get(`histogram_${refused}`) ?? 0) + 1)
       return
     }
-    const refusal = { reason: `histogram_${refused}`, why: `cannot take histogram: ${why}` }
-    outcome.refuse(refusal, 1, () => `series ${series} ${describeSeries(request, series)}`)
+    outcome.refuse({ reason: `histogram_${refused}`, why: `cannot take histogram: ${why}` }, 1, request, series)
   }
 
   const native = (request: WriteRequest, series: number, place: number, histogram: NativeHistogram, context: WriteContext): void => {
@@ -324,7 +317,7 @@ export function createPlainWriter(state: PrometheusState, outcome: WriteOutcome,
           sample(request, series, place, places === undefined ? at : (places[at - from] as number), context)
       }
       if (last > first) for (const histogram of histogramsOf(request, first, last)) native(request, series, place, histogram, context)
-      if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) {
+      if (request.exemplarsOf(series) > 0) {
         exemplars.attach(request, series, place, points.count > before ? points.count - 1 : -1)
       }
     },

@@ -1,10 +1,9 @@
 /** Times of the points of a group. */
 
 import type { MetricPoints } from '../../otlp/metrics.ts'
-import { fromNumber, multiply, type Words } from '../../otlp/time.ts'
+import { millisToNanos, type Words } from '../../otlp/time.ts'
 import type { Groups } from './group.ts'
 
-const nanosPerMs = 1_000_000
 const words: Words = { hi: 0, lo: 0 }
 
 /** Groups that are sent together have few times between them: the last one is remembered. */
@@ -16,7 +15,7 @@ let lastLo = 0
 export function pointTimes(groups: Groups, group: number, points: MetricPoints, at: number): void {
   const timeMs = groups.timeMs[group] as number
   if (timeMs !== lastMs) {
-    toNanos(timeMs)
+    millisToNanos(timeMs, words)
     lastMs = timeMs
     lastHi = words.hi
     lastLo = words.lo
@@ -25,12 +24,7 @@ export function pointTimes(groups: Groups, group: number, points: MetricPoints, 
   points.timeLo[at] = lastLo
   const startMs = groups.startMs[group] as number
   if (startMs <= 0 || startMs > timeMs) return
-  toNanos(startMs)
+  millisToNanos(startMs, words)
   points.startHi[at] = words.hi
   points.startLo[at] = words.lo
-}
-
-function toNanos(timeMs: number): void {
-  fromNumber(timeMs, words)
-  multiply(words.hi, words.lo, nanosPerMs, words)
 }

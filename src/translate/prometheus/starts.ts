@@ -1,5 +1,6 @@
 /** Start times that an option gives, or a sample of zero: what is remembered for them of each stream, beside its row. Section 7.4 of the mapping. */
 
+import { msAt, putMs } from './row-times.ts'
 import { type CumulativePoint, createDecision, decideStart, type StartDecision, type StartOptions, type StreamStart } from './start-time.ts'
 import { isTold, type PrometheusState } from './state.ts'
 import { Row } from './streams.ts'
@@ -20,8 +21,6 @@ export interface LastPoint {
   value: number
 }
 
-const two32 = 4294967296
-
 /** Undefined when no option asks for starts: those that senders say are all there is. */
 export function createStarts(state: PrometheusState): Starts | undefined {
   const { streams, options, starts } = state
@@ -36,7 +35,7 @@ export function createStarts(state: PrometheusState): Starts | undefined {
     return {
       timeMs: before.ms,
       value: Number.isNaN(before.value) ? 0 : before.value,
-      startMs: (rows[place + Row.StartHi] as number) * two32 + ((rows[place + Row.StartLo] as number) >>> 0),
+      startMs: msAt(rows, place + Row.StartHi),
       told: ((rows[place + Row.Kind] as number) & isTold) !== 0,
       base: 0,
     }
@@ -47,9 +46,7 @@ export function createStarts(state: PrometheusState): Starts | undefined {
       let stream = starts.get(place)
       if (stream === undefined) starts.set(place, (stream = fromRow(place, before)))
       decideStart(stream, point, decided, decision)
-      const rows = streams.words
-      rows[place + Row.StartHi] = (stream.startMs / two32) | 0
-      rows[place + Row.StartLo] = stream.startMs | 0
+      putMs(streams.words, place + Row.StartHi, stream.startMs)
       return decision
     },
   }

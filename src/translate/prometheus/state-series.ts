@@ -3,6 +3,7 @@
 import { toDouble } from '../../otlp/time.ts'
 import { createdRows } from './created.ts'
 import { staleHi, staleLo, type WriteRequest } from './model.ts'
+import { putMs } from './row-times.ts'
 import { type Label, readLabels, withoutReplica } from './series-labels.ts'
 import { tellStart } from './start-time.ts'
 import { isTold, Kind, kindMask, type PrometheusState } from './state.ts'
@@ -10,8 +11,6 @@ import { Row } from './streams.ts'
 import { targetKey } from './targets.ts'
 import type { WriteContext } from './write-context.ts'
 import type { WriteOutcome } from './write-outcome.ts'
-
-const two32 = 4294967296
 
 export interface StateSeries {
   /** Uses up the samples of a row that is of such a kind. */
@@ -68,8 +67,7 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
       if (!(startMs > 0 && startMs <= (request.sampleMs[at] as number))) continue
       for (const target of createdRows(streams, hash, names)) {
         isLive = true
-        rows[target + Row.StartHi] = (startMs / two32) | 0
-        rows[target + Row.StartLo] = startMs | 0
+        putMs(rows, target + Row.StartHi, startMs)
         rows[target + Row.Kind] = (rows[target + Row.Kind] as number) | isTold
         const stream = state.starts.get(target)
         if (stream !== undefined) tellStart(stream, startMs)
@@ -80,7 +78,7 @@ export function createStateSeries(state: PrometheusState, outcome: WriteOutcome,
 
   return {
     series(request, series, place, _context) {
-      const samples = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
+      const samples = request.floatsOf(series)
       outcome.samples += samples
       const kind = (streams.words[place + Row.Kind] as number) & kindMask
       if (kind === Kind.Created) {

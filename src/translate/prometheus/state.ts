@@ -17,7 +17,7 @@ import { createOutputs, type Outputs } from './outputs.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import { defaultSeriesLimits, type SeriesLimits } from './series-labels.ts'
 import type { StreamStart } from './start-time.ts'
-import { createStreams, type Streams } from './streams.ts'
+import { createStreams, Row, type Streams } from './streams.ts'
 import { createTargets, type Targets } from './targets.ts'
 import { createTypes, type Types } from './types.ts'
 import type { UserMapping } from './user-mapping.ts'
@@ -152,14 +152,14 @@ export function createState(options: StateOptions): PrometheusState {
 
   const letGo = (place: number): void => {
     const { words } = state.streams
-    const kind = (words[place + 11] as number) & kindMask
+    const kind = (words[place + Row.Kind] as number) & kindMask
     if (kind === Kind.Plain) {
-      state.outputs.sources.release(words[place + 12] as number)
-      state.outputs.metrics.release(words[place + 13] as number)
+      state.outputs.sources.release(words[place + Row.First] as number)
+      state.outputs.metrics.release(words[place + Row.Second] as number)
     } else if (kind >= Kind.Bucket && kind <= Kind.Quantile) {
-      state.assembler.release(words[place + 12] as number)
-      state.families.release(words[place + 12] as number)
-    } else if (kind === Kind.Created) state.createdNames.release(words[place + 12] as number)
+      state.assembler.release(words[place + Row.First] as number)
+      state.families.release(words[place + Row.First] as number)
+    } else if (kind === Kind.Created) state.createdNames.release(words[place + Row.First] as number)
     if (state.starts.size > 0) state.starts.delete(place)
     const told = state.tells.get(place)
     if (told !== undefined) {
@@ -176,8 +176,8 @@ export function createState(options: StateOptions): PrometheusState {
       largeBytes -= kept.byteLength
       large.delete(place)
     }
-    words[place + 10] = 0
-    words[place + 11] = (words[place + 11] as number) & (isFresh | isTold | wasExponential | wasExplicit | hasExemplars)
+    words[place + Row.Generation] = 0
+    words[place + Row.Kind] = (words[place + Row.Kind] as number) & (isFresh | isTold | wasExponential | wasExplicit | hasExemplars)
   }
 
   /** As {@link letGo}, of a row that is no more: one that is only read again keeps the exemplars that wait for its next point. */
@@ -242,7 +242,7 @@ export function createState(options: StateOptions): PrometheusState {
       else if (found.length >= 8) return false
       else found.push(exemplar)
       exemplarCount++
-      state.streams.words[place + 11] = (state.streams.words[place + 11] as number) | hasExemplars
+      state.streams.words[place + Row.Kind] = (state.streams.words[place + Row.Kind] as number) | hasExemplars
       return true
     },
     takeExemplars,

@@ -12,8 +12,9 @@ import { type Hash, labelA, labelB, labelC, type TextHash } from './hash.ts'
 import { createMemberWriter } from './members.ts'
 import { SeriesFault, type WriteRequest } from './model.ts'
 import { createPlainWriter } from './plain.ts'
+import { forgetTime } from './row-times.ts'
 import { createSeriesReader, type Met } from './series.ts'
-import { describeSeries, maxLabelBytes, metaText, type Refusal } from './series-labels.ts'
+import { maxLabelBytes, metaText, type Refusal } from './series-labels.ts'
 import { Kind, kindMask, type PrometheusState, tellsStart } from './state.ts'
 import { createStateSeries } from './state-series.ts'
 import { Row } from './streams.ts'
@@ -161,39 +162,35 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     }
   }
 
-  const refuse = (request: WriteRequest, series: number, refusal: Refusal, items: number): void => {
-    outcome.refuse(refusal, items, () => `series ${series} ${describeSeries(request, series)}`)
-  }
-
   /** Puts a series aside. Its row says nothing but that it waits. */
   const waitFor = (request: WriteRequest, series: number, known: number, wait: Wait, { nowMs, again }: WriteContext): void => {
     let place = known
     if (place < 0) place = streams.insert(hash.a, hash.b, hash.c, Math.floor(nowMs / 1000))
     else streams.words[place + Row.Generation] = 0
     if (again !== 'waited') state.waits.add(place, wait.where, outcome.turn)
-    const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
-    const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
+    const floats = request.floatsOf(series)
+    const histograms = request.nativesOf(series)
     outcome.waits.push({ ...wait, series, place, items: floats + histograms })
     outcome.samples += floats
     outcome.histograms += histograms
-    exemplars.keep((request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number))
+    exemplars.keep(request.exemplarsOf(series))
   }
 
   /** True for a series of a replica that is not heard: all of it is used up. */
   const isLeftOut = (request: WriteRequest, series: number, { tenant, nowMs, only }: WriteContext): boolean => {
     if (only !== undefined || !isOtherReplica(request, series, tenant, nowMs)) return false
-    const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
-    const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
+    const floats = request.floatsOf(series)
+    const histograms = request.nativesOf(series)
     if (floats + histograms > 0) outcome.consume('ha', floats + histograms)
     outcome.samples += floats
     outcome.histograms += histograms
-    exemplars.leaveOut((request.seriesExemplars[series + 1] as number) - (request.seriesExemplars[series] as number))
+    exemplars.leaveOut(request.exemplarsOf(series))
     return true
   }
 
   /** A series without samples. */
   const takeRest = (request: WriteRequest, series: number, context: WriteContext): void => {
-    if ((request.seriesExemplars[series] as number) < (request.seriesExemplars[series + 1] as number)) exemplars.defer(series)
+    if (request.exemplarsOf(series) > 0) exemplars.defer(series)
     else if (request.version === 2 && (request.seriesType[series] as number) !== 0) reader.learn(request, series, context)
   }
 
@@ -212,7 +209,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
       if (state.waits.of(result) !== undefined) streams.words[result + Row.Generation] = 0
       return result
     } else if ('untilMs' in result) waitFor(request, series, met.place, result, context)
-    else refuse(request, series, result, items)
+    else outcome.refuse(result, items, request, series)
     return -1
   }
 
@@ -224,13 +221,13 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     if (typeof result === 'number') {
       if (state.waits.of(result) !== undefined) streams.words[result + Row.Generation] = 0
       plain.series(request, series, result, context, taken)
-    } else if (typeof result === 'object' && 'reason' in result) refuse(request, series, result, items - taken)
+    } else if (typeof result === 'object' && 'reason' in result) outcome.refuse(result, items - taken, request, series)
   }
 
   /** One series: what it is, and what becomes of its samples. */
   const takeSeries = (request: WriteRequest, series: number, context: WriteContext, generation: number, isLast = false): void => {
-    const floats = (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
-    const histograms = (request.seriesHistograms[series + 1] as number) - (request.seriesHistograms[series] as number)
+    const floats = request.floatsOf(series)
+    const histograms = request.nativesOf(series)
     outcome.receivedFloats += floats
     outcome.receivedHistograms += histograms
     if (replicaLabels.length > 0 && isLeftOut(request, series, context)) return
@@ -240,7 +237,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     }
     const fault = request.seriesFault[series] as number
     if (fault !== SeriesFault.None || (floats > 0 && histograms > 0)) {
-      return void refuse(request, series, faults[fault] ?? both, floats + histograms)
+      return void outcome.refuse(faults[fault] ?? both, floats + histograms, request, series)
     }
     hashSeries(request, series)
     let place = streams.find(hash.a, hash.b, hash.c)
@@ -291,7 +288,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
         takeSeries(request, series, context, generationOf(request, series))
       }
       for (const series of later) {
-        outcome.receivedFloats -= (request.seriesSamples[series + 1] as number) - (request.seriesSamples[series] as number)
+        outcome.receivedFloats -= request.floatsOf(series)
         takeSeries(request, series, context, generationOf(request, series), true)
       }
       later.length = 0
@@ -316,10 +313,7 @@ export function createWriteTranslator(state: PrometheusState): WriteTranslator {
     },
     forget(touched) {
       const { words } = streams
-      for (const place of touched) {
-        words[place + Row.TimeHi] = 0
-        words[place + Row.TimeLo] = 0
-      }
+      for (const place of touched) forgetTime(words, place)
     },
   }
 

@@ -2,7 +2,8 @@
 
 import { MetricPoints } from '../../otlp/metrics.ts'
 import type { Emission } from './assembler.ts'
-import type { Refusal } from './series-labels.ts'
+import type { WriteRequest } from './model.ts'
+import { describeSeries, type Refusal } from './series-labels.ts'
 import type { WaitingSeries } from './waits.ts'
 
 /** What was refused for one reason. */
@@ -104,11 +105,12 @@ export class WriteOutcome {
     this.consumed.set(reason, (this.consumed.get(reason) ?? 0) + count)
   }
 
-  /** @param example made only when it is the first of its reason */
-  refuse({ reason, why }: Refusal, count: number, describe: () => string): void {
+  /** Refuses so many items of a series; the first of each reason is the example. */
+  refuse({ reason, why }: Refusal, count: number, request: WriteRequest, series: number): void {
     const found = this.refusals.get(reason)
-    if (found === undefined) this.refusals.set(reason, { reason, count, times: 1, example: `${describe()}: ${why}` })
-    else {
+    if (found === undefined) {
+      this.refusals.set(reason, { reason, count, times: 1, example: `series ${series} ${describeSeries(request, series)}: ${why}` })
+    } else {
       found.count += count
       found.times++
     }

@@ -6,7 +6,7 @@
 import { boolValue, isEmptyText, textValue } from '../../otlp/attributes.ts'
 import type { Key } from '../../otlp/model.ts'
 import { type Event, type KeyValue, noEvents, noLinks, type Span, SpanKind, StatusCode, type Traces } from '../../otlp/model.ts'
-import { add, compare, fromNumber, multiply, subtract, type Words } from '../../otlp/time.ts'
+import { add, compare, millisToNanos, multiply, subtract, type Words } from '../../otlp/time.ts'
 import { createOutcome, type Outcome, type Translated } from '../outcome.ts'
 import { eventOf } from './annotations.ts'
 import type { ZipkinTranslateConfig } from './config.ts'
@@ -63,8 +63,7 @@ export function zipkinToTraces(
     other: { hi: 0, lo: 0 },
     spans: 0,
   }
-  fromNumber(Math.max(0, Math.trunc(receivedAtMs)), context.now)
-  multiply(context.now.hi, context.now.lo, 1_000_000, context.now)
+  millisToNanos(Math.max(0, Math.trunc(receivedAtMs)), context.now)
   const { spans, rejected, notes } = decoded
   for (let i = 0; i < spans.length; i++) {
     const span = spans[i] as ZipkinSpan | ZipkinV1Span

@@ -8,6 +8,7 @@ import type { FormatContext } from '../../../src/ingest/format.ts'
 import { prometheusConfig } from '../../../src/ingest/prometheus/config.ts'
 import { createRemoteWrite } from '../../../src/ingest/prometheus/receiver.ts'
 import type { RemoteWrite, RemoteWriteContext } from '../../../src/ingest/prometheus/remote-write.ts'
+import { createSnappy } from '../../../src/ingest/prometheus/snappy.ts'
 import type { PrometheusTranslateConfig } from '../../../src/translate/prometheus/config.ts'
 import { snappyBody } from '../../support/remote-write.ts'
 import { type PlainMetadata, type PlainSeries, pointsOf, translateOptions, writeBody } from '../../support/writing.ts'
@@ -15,6 +16,7 @@ import { countsOf, createFakeDeps, type FakeDeps, openBooks, queueFull, quietPag
 import { FakeStore } from '../support/write-engine.ts'
 
 const start = 1_700_000_000_000
+const { uncompress } = await createSnappy({ maxBytes: 2 ** 24, limitKey: 'a test' })
 
 let deps: FakeDeps
 let folder: string
@@ -44,6 +46,7 @@ async function open(options: object = {}, { store, path }: { store?: FakeStore; 
         : { ...intake, holding: (name: string) => store.holding(name.endsWith('-sent') ? 'sent' : 'requests', deps) },
     pages: quietPages,
     mapping: undefined,
+    uncompress,
   } as unknown as RemoteWriteContext & FormatContext<PrometheusTranslateConfig>
   const config = prometheusConfig.parse({ state: path === undefined ? {} : { path } })
   running = await createRemoteWrite(config, translateOptions(options), context)
