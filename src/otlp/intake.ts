@@ -57,6 +57,19 @@ export interface HoldingOptions {
   readonly makesRoom?: boolean
 }
 
+/** Parts of one request that become the queue's together, or not at all: what is too large to be in memory whole, or of several signals. */
+export interface Staging {
+  /**
+   * Stores a part where nobody sends it yet; resolves when the next one may come. Rejects as `Intake.put` does: nothing of the whole can be
+   * committed then, and it is to be discarded.
+   */
+  add(batch: EncodedBatch): Promise<void>
+  /** Makes all parts the queue's in one step, and resolves or rejects as `Intake.put`; when it rejects nothing was taken. */
+  commit(): Promise<void>
+  /** Lets go of the parts, as a crash does. Never throws. Does nothing after `commit`. */
+  discard(): void
+}
+
 /** Where adapters put what they have translated. */
 export interface Intake {
   /**
@@ -64,6 +77,8 @@ export interface Intake {
    * Rejects with `OB_QUEUE_FULL`, `OB_QUEUE_BROKEN` or `OB_STOPPING`; then nothing was taken.
    */
   put(batch: EncodedBatch): Promise<void>
+  /** Begins a request of several parts. */
+  stage(): Staging
   /** Asked before a body is read or decoded: undefined when data would be taken, else the error to answer with. */
   refusal(): Error | undefined
   /** The place to keep things under a name of one's own; undefined where the queue has none that outlives the process (memory, Kafka, `ack: forwarded`). */
