@@ -25,13 +25,13 @@ import {
   type ZipkinRejection,
   type ZipkinSpans,
 } from '../../translate/zipkin/model.ts'
+import { JsonScanner, plainJson } from '../json-scan.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { KeyFinder } from './decode-keys.ts'
 import { createEndpointReader } from './json-endpoint.ts'
 import { Field, readField } from './json-fields.ts'
 import { readAnnotations, readBinaryAnnotations, readTags } from './json-lists.ts'
 import { type JsonReading, type JsonVersion, readText } from './json-reading.ts'
-import { JsonScanner } from './json-scan.ts'
 import { readHex, readMicros } from './json-values.ts'
 
 /** Decodes a list of spans. Throws OB_DECODE_JSON and OB_LIMIT_*. An empty body is an empty list. */
@@ -46,7 +46,7 @@ export function createZipkinJsonDecoder(keys: KeyTable, names: KeyTable, limits:
   const finder = new KeyFinder(keys)
   return (body, version) => {
     names.renew()
-    const scanner = new JsonScanner(body, limits.maxStringBytes)
+    const scanner = new JsonScanner(plainJson(body), limits.maxStringBytes)
     finder.open(scanner.bytes, scanner.view)
     const reading: JsonReading = {
       scanner,

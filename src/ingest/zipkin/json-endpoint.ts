@@ -4,8 +4,8 @@ import { slice } from '../../otlp/attributes.ts'
 import type { KeyTable } from '../../otlp/keys.ts'
 import type { Key, Text } from '../../otlp/model.ts'
 import { noEndpoint, noName, type ZipkinEndpoint } from '../../translate/zipkin/model.ts'
+import type { JsonScanner } from '../json-scan.ts'
 import { Field, readField } from './json-fields.ts'
-import type { JsonScanner } from './json-scan.ts'
 import { readInteger, readTypedValue } from './json-values.ts'
 
 /** An endpoint and the bytes it was read from. */

@@ -4,7 +4,7 @@
  */
 
 import { sliceToString } from '../../otlp/attributes.ts'
-import { type JsonScanner, wordOf } from './json-scan.ts'
+import { type JsonScanner, wordOf } from '../json-scan.ts'
 
 /** Keys that the decoder knows, of spans, annotations, binary annotations and endpoints alike. */
 export const Field = {

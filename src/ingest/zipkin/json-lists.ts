@@ -4,10 +4,10 @@ import { keyValue, sliceToString } from '../../otlp/attributes.ts'
 import { type Key, type KeyValue, noAttributes, type Text, ValueType } from '../../otlp/model.ts'
 import type { Words } from '../../otlp/time.ts'
 import { noAnnotations, noEndpoint, noName, type ZipkinAnnotation, type ZipkinEndpoint } from '../../translate/zipkin/model.ts'
+import type { JsonScanner } from '../json-scan.ts'
 import type { KeyFinder } from './decode-keys.ts'
 import { Field, readField } from './json-fields.ts'
 import { type JsonReading, openOrSkip, readText, tooMany } from './json-reading.ts'
-import type { JsonScanner } from './json-scan.ts'
 import { readMicros, readTypedValue } from './json-values.ts'
 
 const words: Words = { hi: 0, lo: 0 }

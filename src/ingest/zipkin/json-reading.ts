@@ -4,10 +4,10 @@ import { BridgeError } from '../../errors.ts'
 import { slice } from '../../otlp/attributes.ts'
 import { type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
 import { noName, type RejectedSpan, type ZipkinEndpoint, type ZipkinSpan, type ZipkinV1Span } from '../../translate/zipkin/model.ts'
+import type { JsonScanner } from '../json-scan.ts'
 import type { DecodeLimits } from '../limits.ts'
 import type { KeyFinder } from './decode-keys.ts'
 import type { EndpointReader } from './json-endpoint.ts'
-import type { JsonScanner } from './json-scan.ts'
 import { readTypedValue } from './json-values.ts'
 
 /** What the sender claims, and whether to believe it. */

@@ -4,7 +4,7 @@ import { boolValue, doubleValue, intValue, keyValue, sliceToString } from '../..
 import { hexToWords } from '../../otlp/ids.ts'
 import { type Key, type KeyValue, ValueType } from '../../otlp/model.ts'
 import { fromBigInt, fromNumber, type Words } from '../../otlp/time.ts'
-import type { JsonScanner } from './json-scan.ts'
+import type { JsonScanner } from '../json-scan.ts'
 
 const maxUint64 = 0xffffffffffffffffn
 

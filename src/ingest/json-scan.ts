@@ -1,11 +1,11 @@
 /**
  * A bounded cursor over JSON bytes that makes no strings: text stays where it is in the body, and what holds escapes is
- * unescaped in place, since it only gets shorter. Line feeds and other control characters inside strings are taken as
- * they are, as Zipkin's own reader takes them; everything else is RFC 8259.
+ * unescaped in place, since it only gets shorter. RFC 8259, but for control characters inside strings: Zipkin's own reader
+ * takes line feeds and others as they are, Elasticsearch's refuses them (`strict`).
  */
 
 import { isUtf8 } from 'node:buffer'
-import { BridgeError } from '../../errors.ts'
+import { BridgeError } from '../errors.ts'
 
 const Quote = 0x22
 const Backslash = 0x5c
@@ -26,7 +26,7 @@ const NULL = wordOf('null')
  * The bytes to scan: UTF-8 throughout, without a byte order mark, and safe to unescape in place.
  * A copy when the body holds a backslash or is not UTF-8 (what is invalid becomes U+FFFD), else the body itself.
  */
-function prepare(body: Uint8Array): Uint8Array {
+export function plainJson(body: Uint8Array): Uint8Array {
   let bytes = body
   if (!isUtf8(bytes)) bytes = new TextEncoder().encode(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes))
   else if (bytes.includes(Backslash)) bytes = new Uint8Array(bytes)
@@ -34,9 +34,10 @@ function prepare(body: Uint8Array): Uint8Array {
 }
 
 export class JsonScanner {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  readonly end: number
+  bytes: Uint8Array
+  view: DataView
+  /** Nothing is read from here on. */
+  end: number
   /** The next byte to read. */
   at = 0
   /** Set by `string`: where the text is, without quotes and escapes. */
@@ -45,14 +46,32 @@ export class JsonScanner {
   /** Set by `string`: true when the text held escapes, so that its bytes in the body are not those received any more. */
   escaped = false
   private readonly maxStringBytes: number
-  private readonly last: number
+  /** The top bit of each byte when control characters are refused, else 0. */
+  private readonly controls: number
+  private last: number
 
-  constructor(body: Uint8Array, maxStringBytes: number) {
-    this.bytes = prepare(body)
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
-    this.end = this.bytes.length
+  /** @param bytes as {@link plainJson} makes them @param strict refuse control characters inside strings */
+  constructor(bytes: Uint8Array, maxStringBytes: number, strict = false) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.end = bytes.length
     this.last = this.end - 4
     this.maxStringBytes = maxStringBytes
+    this.controls = strict ? 0x80808080 | 0 : 0
+  }
+
+  /** Goes on with other bytes. */
+  open(bytes: Uint8Array): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.within(0, bytes.length)
+  }
+
+  /** Goes on with a part of the bytes: one document of several. */
+  within(start: number, end: number): void {
+    this.at = start
+    this.end = end
+    this.last = end - 4
   }
 
   /** The body is not JSON. */
@@ -138,7 +157,7 @@ export class JsonScanner {
 
   /** Takes a string: `at` is at its opening quote. Sets `start`, `stop` and `escaped`. */
   string(): void {
-    const { view, last } = this
+    const { view, last, controls } = this
     const start = this.at + 1
     let at = start
     this.start = start
@@ -148,14 +167,16 @@ export class JsonScanner {
       // Marks the bytes that are a quote or a backslash: x − 1 borrows into the top bit of bytes that are zero.
       const quote = word ^ 0x22222222
       const slash = word ^ 0x5c5c5c5c
-      const found = (((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash)) & 0x80808080
+      const marked = ((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash)
+      const found = (marked & 0x80808080) | ((word - 0x20202020) & ~word & controls)
       if (found !== 0) {
         at += (31 - Math.clz32(found & -found)) >> 3
         if (this.bytes[at] === Quote) {
           this.stop = at
           this.at = at + 1
           if (at - start > this.maxStringBytes) this.tooLong(at - start)
-        } else this.unescape(at)
+        } else if (this.bytes[at] === Backslash) this.unescape(at)
+        else this.control(at)
         return
       }
       at += 4
@@ -177,8 +198,14 @@ export class JsonScanner {
         this.unescape(at)
         return
       }
+      if ((byte as number) < 0x20 && this.controls !== 0) this.control(at)
     }
     this.cutOff()
+  }
+
+  private control(at: number): never {
+    this.at = at
+    return this.fail('a control character in a string')
   }
 
   private tooLong(length: number): never {
@@ -202,6 +229,7 @@ export class JsonScanner {
         return
       }
       if (byte !== Backslash) {
+        if (byte < 0x20 && this.controls !== 0) this.control(from - 1)
         bytes[to++] = byte
         continue
       }
@@ -214,7 +242,7 @@ export class JsonScanner {
       from += 4
       if (code >= 0xd800 && code < 0xe000) {
         // Half a surrogate pair means nothing alone: U+FFFD takes its place.
-        const low = code < 0xdc00 && bytes[from] === Backslash && bytes[from + 1] === 0x75 ? this.unit(from + 2) : 0
+        const low = code < 0xdc00 && from + 1 < end && bytes[from] === Backslash && bytes[from + 1] === 0x75 ? this.unit(from + 2) : 0
         if (low >= 0xdc00 && low < 0xe000) {
           code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)
           from += 6
@@ -344,7 +372,7 @@ export class JsonScanner {
       if (byte === Backslash) {
         at++
         if (at < end && bytes[at] !== 0x75) this.simpleEscape(bytes[at] as number, at + 1)
-      }
+      } else if ((byte as number) < 0x20 && this.controls !== 0) this.control(at)
     }
     this.cutOff()
   }
