@@ -61,7 +61,7 @@ export class JsonScanner {
   }
 
   /** Goes on with other bytes. */
-  open(bytes: Uint8Array): void {
+  reopen(bytes: Uint8Array): void {
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.within(0, bytes.length)
