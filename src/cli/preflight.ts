@@ -25,7 +25,7 @@ export interface PreflightOptions extends ConfigOptions {
 /** Nothing of it is ever called: endpoints are only planned. */
 const endpointsOf = (config: Config) =>
   planIngest(config.ingest, {
-    intake: { put: async () => {}, refusal: () => undefined },
+    intake: { put: async () => {}, stage: () => ({ add: async () => {}, commit: async () => {}, discard() {} }), refusal: () => undefined },
     metrics: createMetrics(),
     log: silentLog,
     nowMs: Date.now,

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createPeek } from '../../../src/ingest/prometheus/waiting.ts'
-import type { Holding, Intake, Kept } from '../../../src/otlp/intake.ts'
+import type { Holding, Intake, Kept, Staging } from '../../../src/otlp/intake.ts'
+import { createStaging } from '../../support/staging.ts'
 
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prometheus-waiting-'))
 })
 afterEach(() => rm(folder, { recursive: true }))
+
+const stage = (): Staging => createStaging(async () => {})
 
 const kept = (id: number): Kept => ({ id, data: new Uint8Array([id]) })
 
@@ -20,7 +23,7 @@ const intakeWith = (...pages: (readonly Kept[])[]): Intake => {
     release() {},
     recover: async () => pages.shift() ?? [],
   }
-  return { put: async () => {}, refusal: () => undefined, holding: () => holding }
+  return { put: async () => {}, stage, refusal: () => undefined, holding: () => holding }
 }
 
 const recoverAll = async ({ holding }: Intake, name = 'prometheus'): Promise<number[]> => {
@@ -46,7 +49,7 @@ describe('createPeek', () => {
   })
 
   it('sees a saved state', async () => {
-    const none: Intake = { put: async () => {}, refusal: () => undefined }
+    const none: Intake = { put: async () => {}, stage, refusal: () => undefined }
     expect(await createPeek(none, undefined).waits()).toBe(false)
     expect(await createPeek(none, join(folder, 'none')).waits()).toBe(false)
     expect(await createPeek(none, folder).waits()).toBe(false)

@@ -8,13 +8,16 @@ import type { Pages } from '../../../src/ingest/pages.ts'
 import type { EncodedBatch } from '../../../src/otlp/intake.ts'
 import type { Logger } from '../../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
+import { createStaging, type FakeStaging } from '../../support/staging.ts'
 
 export interface FakeIntake {
   readonly batches: EncodedBatch[]
-  /** What `refusal` says, and `put` too unless `putError` is set. */
+  /** Requests of several parts, in the order in which they were begun; those that are committed are in `batches` too. */
+  readonly stagings: FakeStaging[]
+  /** What `refusal` says, and `put`, `add` and `commit` too unless `putError` is set. */
   refuseWith: BridgeError | undefined
   putError: Error | undefined
-  /** While set, `put` waits for it. */
+  /** While set, `put` and `commit` wait for it. */
   gate: Promise<void> | undefined
 }
 
@@ -32,7 +35,17 @@ export function createFakeDeps(nowMs: () => number = () => 1_700_000_000_000): F
   const lines: string[] = []
   const line = (_fields: object, message: string): void => void lines.push(message)
   const log: Logger = { trace: line, debug: line, info: line, warn: line, error: line }
-  const fake: FakeIntake = { batches: [], refuseWith: undefined, putError: undefined, gate: undefined }
+  const fake: FakeIntake = { batches: [], stagings: [], refuseWith: undefined, putError: undefined, gate: undefined }
+  const admit = async (): Promise<void> => {
+    const error = fake.putError ?? fake.refuseWith
+    if (error !== undefined) throw error
+  }
+  const take = async (batches: readonly EncodedBatch[]): Promise<void> => {
+    await admit()
+    for (const batch of batches) metrics.books(batch.format, batch.signal).at('default').queued.value += batch.items
+    if (fake.gate !== undefined) await fake.gate
+    for (const batch of batches) fake.batches.push({ ...batch, data: new Uint8Array(batch.data) })
+  }
   return {
     metrics,
     log,
@@ -40,12 +53,11 @@ export function createFakeDeps(nowMs: () => number = () => 1_700_000_000_000): F
     fake,
     nowMs,
     intake: {
-      async put(batch) {
-        const error = fake.putError ?? fake.refuseWith
-        if (error !== undefined) throw error
-        metrics.books(batch.format, batch.signal).at('default').queued.value += batch.items
-        if (fake.gate !== undefined) await fake.gate
-        fake.batches.push({ ...batch, data: new Uint8Array(batch.data) })
+      put: (batch) => take([batch]),
+      stage() {
+        const staging = createStaging(take, admit)
+        fake.stagings.push(staging)
+        return staging
       },
       refusal: () => fake.refuseWith,
     },
