@@ -1,0 +1,341 @@
+/**
+ * The OTLP log model as columns, shaped for the hot path: a record is a row of words, its attributes are a range of rows, and no object is made
+ * of either. Records are grouped by equal resource and scope, first seen first.
+ *
+ * Text that nobody looks at stays where it is in one `source`, the piece of a body that the records were read from; it must be valid
+ * UTF-8. 64-bit integers, doubles and ids are int32 words, high word first, as in `otlp/model.ts`.
+ * @see opentelemetry/proto/logs/v1/logs.proto (v1.9.0)
+ */
+
+import { type AnyValue, type Key, ValueType } from './model.ts'
+
+/** Kinds of values in {@link AttributeColumns} beside those of {@link ValueType}. */
+export const ColumnType = {
+  /** `a`: place in `refs` of the content of whole KeyValue fields, tags included: several attributes at once. The key says nothing. */
+  Prepared: 16,
+} as const
+
+/** The words of a record, by their place in its row. */
+export const LogWord = {
+  TimeHi: 0,
+  TimeLo: 1,
+  ObservedHi: 2,
+  ObservedLo: 3,
+  Severity: 4,
+  /** Text of the source, start and end; empty: none. */
+  SeverityTextStart: 5,
+  SeverityTextEnd: 6,
+  /** One of {@link ValueType}, and its `a` and `b`; where it has a `ref`, `a` is a place in `refs` of the attributes. */
+  BodyType: 7,
+  BodyA: 8,
+  BodyB: 9,
+  Trace0: 10,
+  Trace1: 11,
+  Trace2: 12,
+  Trace3: 13,
+  Span0: 14,
+  Span1: 15,
+  Flags: 16,
+  /** Text of the source; empty: none. */
+  EventNameStart: 17,
+  EventNameEnd: 18,
+  /** Rows of its attributes. */
+  From: 19,
+  To: 20,
+  /** The record before it in the same scope; −1: none. */
+  Previous: 21,
+} as const
+
+/** Words of a row of {@link LogRecords.words}. */
+export const logWords = 22
+
+const noRefs: AnyValue['ref'][] = []
+
+/** Attributes, one a row. */
+export class AttributeColumns {
+  used = 0
+  keys: (Key | undefined)[] = []
+  /** One of {@link ValueType} or {@link ColumnType}. Text: `a` and `b` are start and end in the source. Where a value has a `ref`: `a` is its place in `refs`. */
+  types: Uint8Array
+  a: Int32Array
+  b: Int32Array
+  refs: AnyValue['ref'][] = noRefs
+
+  constructor(rows: number) {
+    this.types = new Uint8Array(rows)
+    this.a = new Int32Array(rows)
+    this.b = new Int32Array(rows)
+  }
+
+  push(key: Key | undefined, type: number, a: number, b: number): void {
+    const row = this.used
+    if (row === this.types.length) this.grow()
+    this.used = row + 1
+    this.keys[row] = key
+    this.types[row] = type
+    this.a[row] = a
+    this.b[row] = b
+  }
+
+  /** Keeps something that is no text of the source. Returns its place. */
+  ref(value: AnyValue['ref']): number {
+    if (this.refs === noRefs) this.refs = []
+    return this.refs.push(value) - 1
+  }
+
+  private grow(): void {
+    const rows = this.types.length * 2
+    const { types, a, b } = this
+    this.types = new Uint8Array(rows)
+    this.types.set(types)
+    this.a = new Int32Array(rows)
+    this.a.set(a)
+    this.b = new Int32Array(rows)
+    this.b.set(b)
+  }
+
+  clear(): void {
+    this.used = 0
+    this.refs = noRefs
+  }
+
+  /** Gives memory back that one large request took. */
+  shrink(rows: number): void {
+    if (this.types.length <= rows) return
+    this.keys = []
+    this.types = new Uint8Array(rows)
+    this.a = new Int32Array(rows)
+    this.b = new Int32Array(rows)
+  }
+}
+
+/** A resource or scope that records share. */
+interface LogScope {
+  /** Text of the source; empty: none. */
+  nameStart: number
+  nameEnd: number
+  /** Its records, from the last one. */
+  last: number
+}
+
+export interface LogResource {
+  hash: number
+  /** Rows of its attributes in `resourceAttributes`. */
+  from: number
+  to: number
+  scopes: LogScope[]
+}
+
+const firstRows = 4096
+const firstRecords = 512
+/** Slots of the table of resources for a start. */
+const firstSlots = 2048
+/** A request of more rows than this is an exception; its memory is not kept. */
+const keptRows = 256 * 1024
+const keptRecords = 16 * 1024
+
+/** The records of one `ExportLogsServiceRequest`. Filled from front to back, encoded by `otlp/encode/logs.ts`, then used again. */
+export class LogRecords {
+  source: Uint8Array = new Uint8Array(0)
+  view: DataView = new DataView(this.source.buffer)
+  count = 0
+  words: Int32Array = new Int32Array(firstRecords * logWords)
+  readonly attributes = new AttributeColumns(firstRows)
+  readonly resourceAttributes = new AttributeColumns(firstRows)
+  readonly resources: LogResource[] = []
+  private slots = new Int32Array(firstSlots)
+  private used = 0
+  private spare: LogResource[] = []
+
+  /** Begins a request of text in `source`. */
+  open(source: Uint8Array): void {
+    this.clear()
+    this.source = source
+    this.view = new DataView(source.buffer, source.byteOffset, source.byteLength)
+  }
+
+  /** Forgets all records. */
+  clear(): void {
+    if (this.used > 0) this.slots.fill(0)
+    this.used = 0
+    this.count = 0
+    this.attributes.clear()
+    this.resourceAttributes.clear()
+    this.attributes.shrink(keptRows)
+    this.resourceAttributes.shrink(keptRows)
+    if (this.words.length > keptRecords * logWords) this.words = new Int32Array(firstRecords * logWords)
+    if (this.spare.length === 0) this.spare = this.resources.splice(0)
+    else this.resources.length = 0
+    this.source = noBytes
+    this.view = noView
+  }
+
+  /** Begins a record and returns where its row begins in `words`; every word is 0, but `From` and `Previous`. Attributes pushed from now on are its own. */
+  begin(): number {
+    const at = this.count * logWords
+    if (at === this.words.length) {
+      const { words } = this
+      this.words = new Int32Array(words.length * 2)
+      this.words.set(words)
+    }
+    const { words } = this
+    words.fill(0, at, at + logWords)
+    words[at + LogWord.From] = this.attributes.used
+    words[at + LogWord.Previous] = -1
+    return at
+  }
+
+  /**
+   * Ends the record that was begun: it belongs to a resource of {@link resource} and to the scope whose name is the given text of the source.
+   * A record that is begun and not ended is forgotten; its attributes have to be by whoever pushed them.
+   */
+  end(resource: LogResource, nameStart: number, nameEnd: number): void {
+    const row = this.count++
+    const at = row * logWords
+    this.words[at + LogWord.To] = this.attributes.used
+    const { scopes } = resource
+    for (let i = scopes.length - 1; i >= 0; i--) {
+      const scope = scopes[i] as LogScope
+      if (!this.sameText(scope.nameStart, scope.nameEnd, nameStart, nameEnd)) continue
+      this.words[at + LogWord.Previous] = scope.last
+      scope.last = row
+      return
+    }
+    scopes.push({ nameStart, nameEnd, last: row })
+  }
+
+  /**
+   * The resource with the attributes that were pushed to `resourceAttributes` from row `from` on: one that is there already, whose rows are then
+   * given back, or a new one. @param most resources; where that many others are there undefined is returned, and the rows stay where they are
+   */
+  resource(from: number, most: number): LogResource | undefined {
+    const hash = this.hashOf(from)
+    const mask = this.slots.length - 1
+    let slot = hash & mask
+    for (let place = this.slots[slot] as number; place !== 0; place = this.slots[slot] as number) {
+      const found = this.resources[place - 1] as LogResource
+      if (found.hash === hash && this.equal(found, from)) {
+        this.resourceAttributes.used = from
+        return found
+      }
+      slot = (slot + 1) & mask
+    }
+    if (this.resources.length >= most) return undefined
+    return this.add(hash, from)
+  }
+
+  private add(hash: number, from: number): LogResource {
+    const reused = this.spare.pop()
+    const resource: LogResource = reused ?? { hash, from, to: 0, scopes: [] }
+    resource.hash = hash
+    resource.from = from
+    resource.to = this.resourceAttributes.used
+    resource.scopes.length = 0
+    this.resources.push(resource)
+    this.used++
+    if (this.used * 2 > this.slots.length) this.rehash()
+    else this.place(hash, this.resources.length)
+    return resource
+  }
+
+  private place(hash: number, place: number): void {
+    const mask = this.slots.length - 1
+    let slot = hash & mask
+    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
+    this.slots[slot] = place
+  }
+
+  private rehash(): void {
+    this.slots = new Int32Array(this.slots.length * 2)
+    for (let i = 0; i < this.resources.length; i++) this.place((this.resources[i] as LogResource).hash, i + 1)
+  }
+
+  /** Of the rows from `from` to the end, by their order too: equal documents come in equal order. */
+  private hashOf(from: number): number {
+    const { keys, types, a, b, used } = this.resourceAttributes
+    let hash = used - from
+    for (let row = from; row < used; row++) {
+      const { words, fieldBytes } = keys[row] as Key
+      hash = Math.imul(
+        hash ^ (words[words.length - 1] as number) ^ (fieldBytes << 24) ^ Math.imul(words[0] as number, 0x85ebca6b),
+        0x9e3779b1,
+      )
+      hash =
+        types[row] === ValueType.Text
+          ? this.hashText(hash, a[row] as number, b[row] as number)
+          : Math.imul(hash ^ (b[row] as number), 0xc2b2ae35)
+    }
+    hash ^= hash >>> 15
+    return hash === 0 ? 1 : hash
+  }
+
+  private hashText(seed: number, start: number, end: number): number {
+    const { view, source } = this
+    let hash = seed ^ (end - start)
+    let at = start
+    for (const last = end - 4; at <= last; at += 4) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e3779b1)
+      hash ^= hash >>> 15
+    }
+    for (; at < end; at++) hash = Math.imul(hash ^ (source[at] as number), 0x85ebca6b)
+    return hash ^ (hash >>> 13)
+  }
+
+  private equal({ from: first, to }: LogResource, from: number): boolean {
+    const { keys, types, a, b, used } = this.resourceAttributes
+    const rows = to - first
+    if (rows !== used - from) return false
+    for (let i = 0; i < rows; i++) {
+      const left = first + i
+      const right = from + i
+      const key = keys[left] as Key
+      const other = keys[right] as Key
+      if (key !== other && ((key.interned && other.interned) || key.text !== other.text)) return false
+      if (types[left] !== types[right]) return false
+      if (types[left] === ValueType.Text) {
+        if (!this.sameText(a[left] as number, b[left] as number, a[right] as number, b[right] as number)) return false
+      } else if (types[left] === ValueType.Array || types[left] === ValueType.KvList) {
+        if (!sameValues(this.resourceAttributes.refs, a[left] as number, a[right] as number)) return false
+      } else if (a[left] !== a[right] || b[left] !== b[right]) return false
+    }
+    return true
+  }
+
+  /** True when two texts of the source are the same. */
+  sameText(start: number, end: number, start2: number, end2: number): boolean {
+    if (end - start !== end2 - start2) return false
+    const { view, source } = this
+    let at = start
+    let other = start2
+    for (const last = end - 4; at <= last; at += 4, other += 4) if (view.getInt32(at, true) !== view.getInt32(other, true)) return false
+    for (; at < end; at++, other++) if (source[at] !== source[other]) return false
+    return true
+  }
+}
+
+/** Lists of plain values: what resources have (`host.ip`). Anything nested is taken as different, which costs a group and nothing else. */
+function sameValues(refs: readonly AnyValue['ref'][], left: number, right: number): boolean {
+  const one = refs[left] as readonly AnyValue[]
+  const other = refs[right] as readonly AnyValue[]
+  if (one.length !== other.length) return false
+  for (let i = 0; i < one.length; i++) {
+    const value = one[i] as AnyValue
+    const second = other[i] as AnyValue
+    if (value.type !== second.type) return false
+    if (value.type === ValueType.Text) {
+      const source = value.ref as Uint8Array
+      const from = second.ref as Uint8Array
+      const length = value.b - value.a
+      if (length !== second.b - second.a) return false
+      for (let at = 0; at < length; at++) if (source[value.a + at] !== from[second.a + at]) return false
+    } else if (
+      value.type === ValueType.String ? value.ref !== second.ref : value.ref !== null || value.a !== second.a || value.b !== second.b
+    ) {
+      return false
+    }
+  }
+  return true
+}
+
+const noBytes = new Uint8Array(0)
+const noView = new DataView(noBytes.buffer)
