@@ -77,17 +77,20 @@ export const httpLimits = z
 
 export type HttpLimits = z.infer<typeof httpLimits>
 
-/** `timeouts` of a listener that speaks HTTP. */
-export const httpTimeouts = z
-  .strictObject({
-    request: duration.default(30_000).describe('From the first byte of a request to the last byte of its body.'),
-    header: duration
-      .default(10_000)
-      .describe('From the opening of a connection, or the first byte of a request, to the end of its headers.'),
-    keepAlive: duration.default(75_000).describe('How long an idle connection is kept open between two requests.'),
-  })
-  .prefault({})
-  .describe('When a connection is closed that says nothing, or says it too slowly.')
+/** `timeouts` of a listener that speaks HTTP. @param requestMs default of `request` */
+export const httpTimeoutsOf = (requestMs: number) =>
+  z
+    .strictObject({
+      request: duration.default(requestMs).describe('From the first byte of a request to the last byte of its body.'),
+      header: duration
+        .default(10_000)
+        .describe('From the opening of a connection, or the first byte of a request, to the end of its headers.'),
+      keepAlive: duration.default(75_000).describe('How long an idle connection is kept open between two requests.'),
+    })
+    .prefault({})
+    .describe('When a connection is closed that says nothing, or says it too slowly.')
+
+export const httpTimeouts = httpTimeoutsOf(30_000)
 
 export type HttpTimeouts = z.infer<typeof httpTimeouts>
 
