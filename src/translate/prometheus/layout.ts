@@ -1,6 +1,6 @@
 /** What the groups of a family look like. Thousands of families look alike and share one layout: layouts are immutable, and found by content. */
 
-import { mapKey } from './map-key.ts'
+import { mapKey } from '../../otlp/map-key.ts'
 
 /** Bits of {@link Layout.has}. */
 export const Has = { Inf: 1, Count: 2, Sum: 4 } as const

@@ -2,7 +2,7 @@
 
 import { encodeMetric, encodeResource, encodeScope } from '../../otlp/encode/metric-parts.ts'
 import { type EncodedMetric, type EncodedResource, type EncodedScope, MetricData } from '../../otlp/metrics.ts'
-import { mapKey } from './map-key.ts'
+import { mapKey } from '../../otlp/map-key.ts'
 import { MetricType } from './model.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { Label } from './series-labels.ts'

@@ -1,6 +1,6 @@
 /** Things that many streams have in common, each under a small number, for as long as somebody uses it. */
 
-import { mapKey } from './map-key.ts'
+import { mapKey } from '../../otlp/map-key.ts'
 
 export interface Registry<T> {
   /** The number of the thing with this key, made when it is new. Every `acquire` wants a `release`. */

@@ -1,6 +1,6 @@
 /** What `target_info` says of each target (tenant, job, instance): section 8.3 of the mapping. Bounded, least recently seen out. */
 
-import { mapKey } from './map-key.ts'
+import { mapKey } from '../../otlp/map-key.ts'
 import type { Label } from './series-labels.ts'
 
 export interface TargetsOptions {

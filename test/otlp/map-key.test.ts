@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mapKey } from '../../../src/translate/prometheus/map-key.ts'
+import { mapKey } from '../../src/otlp/map-key.ts'
 
 describe('mapKey', () => {
   it('leaves short texts as they are', () => {
