@@ -1,0 +1,258 @@
+/**
+ * ECS fields → where they are in OTLP: sections 5 to 6 of the mapping, and the user's own rules. The only place of these rules: live traffic,
+ * back-fill and dashboards use it alike. Pure.
+ */
+
+import { guessedNames, listFields, renamedFields, renamedGeo, scalarFields } from './ecs-table.ts'
+import { type RoleRow, roleRows, type ShapeRow, shapeRows } from './field-roles.ts'
+import { type FieldRule, Marker, Role, Scale, type ShapedRule, Transform } from './rules.ts'
+import type { FieldMapping, OwnField } from './user-fields.ts'
+
+export interface FieldOptions {
+  /** default: names of the semantic conventions; none: those of ECS; full: guesses, too. */
+  readonly renames: 'default' | 'none' | 'full'
+  /** Whether loggers become the name of the scope; default true. */
+  readonly scopeFromLogger?: boolean | undefined
+  /** The user's own rules, which go before all others. */
+  readonly fields?: FieldMapping | undefined
+}
+
+const renamed: ReadonlyMap<string, string> = new Map(Object.entries(renamedFields))
+const guessed: ReadonlyMap<string, string> = new Map(Object.entries(guessedNames))
+const geoLeaves: ReadonlyMap<string, string> = new Map(Object.entries(renamedGeo))
+const lists: ReadonlySet<string> = new Set(listFields)
+const scalars: ReadonlySet<string> = new Set(scalarFields)
+
+/** Names below these are labels of somebody's own: dots in them are part of the name. */
+const verbatim: ReadonlySet<string> = new Set([
+  'labels',
+  'numeric_labels',
+  'fields',
+  'annotations',
+  'winlog.event_data',
+  'container.labels',
+  'kubernetes.labels',
+  'kubernetes.annotations',
+  'kubernetes.namespace_labels',
+  'kubernetes.namespace_annotations',
+  'kubernetes.node.labels',
+  'kubernetes.node.annotations',
+])
+
+/** True for paths below which names are taken as they are, whatever dots they hold. */
+export function isVerbatim(path: string): boolean {
+  return verbatim.has(path)
+}
+
+/** Whether a path is below one of those. */
+function isBelowVerbatim(path: string): boolean {
+  for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) if (verbatim.has(path.slice(0, dot))) return true
+  return false
+}
+
+/** Prefixes of renames that end in `.*`. */
+const renamedPrefixes = Object.entries(renamedFields)
+  .filter(([field]) => field.endsWith('.*'))
+  .map(([field, name]) => [field.slice(0, -1), name.slice(0, -1)] as const)
+
+/** The name by the table; the path where it has none. */
+function nameOf(path: string, renames: FieldOptions['renames']): string {
+  if (renames === 'none') return path
+  const name = renamed.get(path) ?? (renames === 'full' ? guessed.get(path) : undefined)
+  if (name !== undefined) return name
+  for (const [prefix, target] of renamedPrefixes) {
+    if (path.startsWith(prefix) && path.length > prefix.length) return target + path.slice(prefix.length)
+  }
+  const dot = path.lastIndexOf('.')
+  const leaf = geoLeaves.get(path.slice(dot + 1))
+  const isGeo = leaf !== undefined && (path.slice(0, dot) === 'geo' || path.slice(0, dot).endsWith('.geo')) && !isBelowVerbatim(path)
+  return isGeo ? path.slice(0, dot + 1) + leaf : path
+}
+
+/** What changes with every event or measurement would make a resource of each. */
+const measuredOfHost: ReadonlySet<string> = new Set(['uptime', 'cpu', 'disk', 'network', 'load', 'memory'])
+const identityOfContainer: ReadonlySet<string> = new Set(['id', 'name', 'image', 'runtime', 'labels'])
+const eventsOfKubernetes: ReadonlySet<string> = new Set([
+  'audit',
+  'event',
+  'apiserver',
+  'controllermanager',
+  'proxy',
+  'scheduler',
+  'system',
+  'volume',
+])
+const measuredOfKubernetes: ReadonlySet<string> = new Set([
+  'allocatable',
+  'capacity',
+  'cpu',
+  'fs',
+  'logs',
+  'memory',
+  'network',
+  'pod_count',
+  'replicas',
+  'rootfs',
+  'runtime',
+  'start_time',
+  'status',
+])
+
+/** Whether a field that no row of its own places is about the resource: section 5.7. */
+function isOfResource(path: string): boolean {
+  const [head, second = '', third = ''] = path.split('.', 3)
+  if (second === '') return false
+  switch (head) {
+    case 'os':
+    case 'device':
+    case 'agent':
+    case 'k8s':
+      return true
+    case 'service':
+    case 'cloud':
+      // The service at the other end of an event.
+      return second !== 'target' && second !== 'origin'
+    case 'host':
+      return !measuredOfHost.has(second)
+    case 'container':
+      return identityOfContainer.has(second)
+    case 'kubernetes':
+      return !eventsOfKubernetes.has(second) && !measuredOfKubernetes.has(third)
+    case 'orchestrator':
+      return second !== 'resource'
+    case 'faas':
+      return path === 'faas.name' || path === 'faas.version'
+    case 'deployment':
+      return path === 'deployment.environment.name' || path === 'deployment.environment'
+    case 'docker':
+      return path === 'docker.container_id'
+    default:
+      return false
+  }
+}
+
+const isCore = (name: string): boolean => name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'
+
+const transforms: ReadonlyMap<string, number> = new Map([
+  ['http.request.method', Transform.HttpMethod],
+  ['os.type', Transform.OsType],
+  ['host.os.type', Transform.OsType],
+  ['kubernetes.container_image', Transform.ContainerImage],
+  ['file.uid', Transform.Stringify],
+  ['file.gid', Transform.Stringify],
+  ['http.version', Transform.HttpVersion],
+  ['orchestrator.cluster.name', Transform.KubernetesCluster],
+])
+
+const doubled: ReadonlyMap<string, string> = new Map([
+  ['error.type', 'exception.type'],
+  ['http.version', 'network.protocol.version'],
+])
+
+/** Fields that give way to one that has their new name already, without a word. */
+const yielding: ReadonlySet<string> = new Set(['host.hostname', 'cloud.instance.id', 'cloud.machine.type'])
+
+const serviceNames = [
+  'service.type',
+  'kubernetes.labels.app.kubernetes.io/name',
+  'kubernetes.labels.app_kubernetes_io/name',
+  'kubernetes.labels.app',
+  'kubernetes.container.name',
+  'kubernetes.container_name',
+  'fields.service',
+  'event.module',
+]
+
+const noShapes: readonly ShapedRule[] = []
+
+const markerOf = (path: string, row: RoleRow | undefined): number => row?.marker ?? (path.startsWith('winlog.') ? Marker.Winlog : 0)
+
+/** The rule without shapes. */
+function plainRule(path: string, { renames, scopeFromLogger = true }: FieldOptions): FieldRule {
+  const row = roleRows.get(path)
+  const role = row?.role ?? Role.Attribute
+  const name = nameOf(path, renames)
+  const resource = isOfResource(path)
+  const maps = renames !== 'none'
+  return {
+    role: role === Role.ScopeName && !scopeFromLogger ? Role.Attribute : role,
+    rank: row?.rank ?? 0,
+    keep: row?.keep ?? false,
+    scale: row?.scale ?? Scale.None,
+    marker: markerOf(path, row),
+    resource,
+    core: resource && isCore(name),
+    name,
+    list: maps && lists.has(path),
+    scalar: scalars.has(path) || (row?.role !== undefined && row.role !== Role.ApmException),
+    transform: maps ? (transforms.get(path) ?? Transform.None) : Transform.None,
+    onlyWhenAbsent: maps && yielding.has(path) ? name : undefined,
+    also: maps ? doubled.get(path) : undefined,
+    serviceRank: serviceNames.indexOf(path),
+    shaped: noShapes,
+  }
+}
+
+/** The rule of a field that a shape gives another meaning. */
+function shapedRule(plain: FieldRule, row: ShapeRow, { scopeFromLogger = true }: FieldOptions): FieldRule {
+  const name = row.name ?? plain.name
+  const resource = row.resource ?? false
+  const role = row.role ?? Role.Attribute
+  return {
+    ...plain,
+    role: role === Role.ScopeName && !scopeFromLogger ? Role.Attribute : role,
+    rank: row.rank ?? 0,
+    keep: row.keep ?? false,
+    scale: row.scale ?? Scale.None,
+    resource,
+    core: resource && isCore(name),
+    name,
+    transform: row.transform ?? Transform.None,
+    onlyWhenAbsent: row.yields === true ? name : undefined,
+    also: undefined,
+    scalar: role !== Role.Exceptions,
+  }
+}
+
+/** Names of extra fields of GELF and of properties of Serilog, without what stands before them. */
+function strippedRules(path: string, plain: FieldRule): ShapedRule[] {
+  const bare = (name: string): FieldRule => ({ ...plain, name, resource: false, core: false, transform: Transform.None })
+  if (path.startsWith('_') && path.length > 1) return [{ markers: Marker.Gelf, rule: bare(path.slice(1)) }]
+  if (path.startsWith('fields.') && path.length > 7) return [{ markers: Marker.Serilog, rule: bare(path.slice(7)) }]
+  return []
+}
+
+/** What the user says goes before all else; the document's shape is recognised by the field as ever. */
+function ownRule(plain: FieldRule, { drop, resource, name }: OwnField): FieldRule {
+  return {
+    ...plain,
+    role: drop ? Role.Dropped : Role.Attribute,
+    rank: 0,
+    keep: false,
+    scale: Scale.None,
+    resource,
+    core: resource && isCore(name),
+    name,
+    list: false,
+    transform: Transform.None,
+    onlyWhenAbsent: undefined,
+    also: undefined,
+    shaped: noShapes,
+  }
+}
+
+/**
+ * What a path means. A user's rule of exactly this path goes before everything; one with a pattern before everything but fields that are parts of
+ * the record (time, body, severity, ids, …), which are rarely meant by a pattern.
+ */
+export function ruleOf(path: string, options: FieldOptions): FieldRule {
+  const plain = plainRule(path, options)
+  const own = options.fields?.named(path) ?? (plain.role === Role.Attribute ? options.fields?.fitting(path) : undefined)
+  if (own !== undefined) return ownRule(plain, own)
+  const row = shapeRows.get(path)
+  const rule = row === undefined ? undefined : shapedRule(plain, row, options)
+  if (row?.when === 0 && rule !== undefined) return rule
+  const shaped = row === undefined || rule === undefined ? [] : [{ markers: row.when, rule }]
+  const all = [...shaped, ...strippedRules(path, plain)]
+  return all.length === 0 ? plain : { ...plain, shaped: all }
+}
