@@ -70,7 +70,7 @@ function knownOf(credentials: Credentials, digest: Digest): Known {
   }
 }
 
-const scheme = /^(basic|bearer) +(\S+) *$/i
+const scheme = /^(basic|bearer|apikey) +(\S+) *$/i
 
 function challengeOf(auth: ListenerAuth): string {
   const ways: string[] = []
@@ -133,6 +133,11 @@ export async function createGuard(auth: ListenerAuth, section: string, healthPat
   const isKnown = (kind: string, value: string): boolean => {
     if (kind === 'key') return isAmong(digest('key', value), known.keys)
     if (kind === 'bearer') return isAmong(digest('bearer', value), known.tokens)
+    if (kind === 'apikey') {
+      // As Elasticsearch has them, `id:key` goes over the wire in base64; the section may hold it in either form.
+      const asItIs = isAmong(digest('key', value), known.keys)
+      return isAmong(digest('key', Buffer.from(value, 'base64')), known.keys) || asItIs
+    }
     const pair = Buffer.from(value, 'base64')
     let found = false
     for (const { form, digests } of known.users) found = isAmong(digest(form, inForm(form, pair)), digests) || found

@@ -31,6 +31,8 @@ export interface HttpOptions extends ExchangeOptions {
   readonly auth?: ListenerAuth | undefined
   /** Paths that need no credentials unless `auth.except` says otherwise: what an orchestrator probes. */
   readonly healthPaths?: readonly string[]
+  /** Answers a request for a page whose credentials are missing or not known, in the protocol's own form. Default: a line of text. */
+  unauthorized?(request: IncomingMessage, response: ServerResponse, error: BridgeError): void
   /** Takes over connections on this port that speak HTTP/2. */
   readonly http2?: ((guard: Guard | undefined) => Http2Taker) | undefined
   /** Several processes share the port; the kernel spreads connections over them. */
@@ -114,7 +116,7 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     if (state.draining) response.shouldKeepAlive = false
     const route = request.method === 'POST' ? findBody(request.url ?? '') : undefined
     if (route !== undefined) take(request, response, route)
-    else if (guard === undefined || mayPass(guard, request, response)) routed(request, response)
+    else if (guard === undefined || mayPass(guard, options.unauthorized, request, response)) routed(request, response)
   }
 
   const http2 = options.http2?.(guard)
@@ -145,7 +147,7 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
 }
 
 /** Whether a request for a page may go on; when not, it is answered. Bodies are not looked at here: their protocols have answers of their own. */
-function mayPass(guard: Guard, request: IncomingMessage, response: ServerResponse): boolean {
+function mayPass(guard: Guard, unauthorized: HttpOptions['unauthorized'], request: IncomingMessage, response: ServerResponse): boolean {
   const path = pathOf(request.url ?? '/').split('?', 1)[0] ?? ''
   if (guard.isOpen(path)) return true
   // A browser asks without credentials whether it may send them.
@@ -153,7 +155,8 @@ function mayPass(guard: Guard, request: IncomingMessage, response: ServerRespons
   const refusal = guard.refusal((name) => headerOf(request, name))
   if (refusal === undefined) return true
   response.setHeader('www-authenticate', guard.challenge)
-  replyText(response, refusal.http, `${refusal.message}\n`)
+  if (unauthorized !== undefined) unauthorized(request, response, refusal)
+  else replyText(response, refusal.http, `${refusal.message}\n`)
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) discard(request)
   return false
 }

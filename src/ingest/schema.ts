@@ -153,7 +153,12 @@ const apiKey = z
       .default('x-api-key')
       .transform((value) => value.toLowerCase())
       .describe('Header, or gRPC metadata, that holds the key.'),
-    keys: z.array(token).default([]).describe('Keys; best out of the environment.'),
+    keys: z
+      .array(token)
+      .default([])
+      .describe(
+        'Keys; best out of the environment. `Authorization: ApiKey …` is understood, too: with the key as it stands here, or in base64 (`id:key` of Elastic clients).',
+      ),
     keysFile: filePath('File with one key a line.').optional(),
   })
   .refine((value) => value.keys.length > 0 || value.keysFile !== undefined, { error: 'expected keys or keysFile', path: ['keys'] })

@@ -65,6 +65,24 @@ describe('createGuard', () => {
     expect(heads.map(([head]) => outcome(one, head))).toEqual(heads.map(([, expected]) => expected))
   })
 
+  it('takes keys as Elastic clients send them, in base64 or as they are listed', async () => {
+    const encoded = (text: string): string => Buffer.from(text).toString('base64')
+    const one = await start({ apiKey: { keys: ['id:secret', encoded('other:key')] } })
+    const heads: [string, string][] = [
+      [`ApiKey ${encoded('id:secret')}`, 'ok'],
+      [`apikey ${encoded('other:key')}`, 'ok'],
+      ['ApiKey id:secret', 'ok'],
+      [`ApiKey ${encoded('id:secre')}`, 'OB_AUTH'],
+      [`ApiKey ${encoded('id:secret2')}`, 'OB_AUTH'],
+      [`ApiKey ${encoded(encoded('id:secret'))}`, 'OB_AUTH'],
+      ['ApiKey ', 'OB_AUTH'],
+      ['ApiKey =', 'OB_AUTH'],
+      [`Basic ${encoded('id:secret')}`, 'OB_AUTH'],
+      [`Bearer ${encoded('id:secret')}`, 'OB_AUTH'],
+    ]
+    expect(heads.map(([authorization]) => outcome(one, { authorization }))).toEqual(heads.map(([, expected]) => expected))
+  })
+
   it('takes passwords against their digests, and never a digest for its password', async () => {
     const digest = (form: string, password: string): string => createHash(form).update(password).digest('base64')
     const file = join(folder, 'htpasswd')
