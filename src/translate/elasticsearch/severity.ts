@@ -100,20 +100,14 @@ function sameWord(word: string, bytes: Uint8Array, from: number, length: number)
 const ofSyslog = [21, 19, 18, 17, 13, 10, 9, 5]
 const ofTens = [0, 1, 5, 9, 13, 17, 21]
 const ofPython = [0, 5, 9, 13, 17, 18]
+const ofLogback = [0, 5, 9, 13, 17]
 
 /**
- * The SeverityNumber of a number, be it a number or text of digits in the document; 0 when it is no level of that scale, so that the field stays an
- * attribute.
+ * The SeverityNumber of a whole number, be it a number or text of digits in the document; 0 when it is no level of that scale, so that the field
+ * stays an attribute.
  * @param scale one of `Scale` of rules.ts
  */
-export function severityOfCode(bytes: Uint8Array, start: number, end: number, scale: number): number {
-  if (end <= start || end - start > 5) return 0
-  let code = 0
-  for (let at = start; at < end; at++) {
-    const digit = (bytes[at] as number) - 0x30
-    if (digit < 0 || digit > 9) return 0
-    code = code * 10 + digit
-  }
+export function severityOfCode(code: number, scale: number): number {
   switch (scale) {
     case Scale.Syslog:
       return ofSyslog[code] ?? 0
@@ -122,7 +116,7 @@ export function severityOfCode(bytes: Uint8Array, start: number, end: number, sc
     case Scale.Python:
       return ofPython[code / 10] ?? 0
     case Scale.Logback:
-      return code === 5000 ? 1 : code >= 10_000 ? (ofPython[code / 10_000] ?? 0) : 0
+      return code === 5000 ? 1 : (ofLogback[code / 10_000] ?? 0)
     default:
       return 0
   }

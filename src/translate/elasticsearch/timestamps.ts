@@ -3,13 +3,11 @@
 import { digitsToWords } from '../../otlp/json/decimal.ts'
 import { secondsToNanos, type Words } from '../../otlp/time.ts'
 
-/** What a whole number is. */
-export const EpochMode = {
-  /** Seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds. */
-  Auto: 0,
-  /** Milliseconds whatever its size, as a `date` field of Elasticsearch reads it. */
-  Millis: 1,
-} as const
+/**
+ * What a whole number is. auto: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds; millis: milliseconds
+ * whatever its size, as a `date` field of Elasticsearch reads it.
+ */
+export type Epoch = 'auto' | 'millis'
 
 const Zero = 0x30
 const Dash = 0x2d
@@ -30,12 +28,11 @@ const lastNano = 709_551_615
  * count; `Z`, `±hh:mm`, `±hhmm`, `±hh`, or no zone, which is UTC. As in Elasticsearch there is no 24:00 and no 60th second. Numbers with a fraction are
  * seconds (or by their size, from 10^11 on).
  * @param isNumber it stood in the document as a number
- * @param epochMode one of {@link EpochMode}
  */
-export function readTime(bytes: Uint8Array, start: number, end: number, isNumber: boolean, epochMode: number, out: Words): boolean {
+export function readTime(bytes: Uint8Array, start: number, end: number, isNumber: boolean, epoch: Epoch, out: Words): boolean {
   return !isNumber && end - start >= 7 && bytes[start + 4] === Dash
     ? readDate(bytes, start, end, out)
-    : readNumber(bytes, start, end, epochMode, out)
+    : readNumber(bytes, start, end, epoch, out)
 }
 
 /** Two digits, or −1. Both must be within the bytes. */
@@ -84,6 +81,8 @@ function readDate(bytes: Uint8Array, start: number, end: number, out: Words): bo
   if (at === end) return finish(midnight, 0, out)
   const separator = bytes[at] as number
   if ((separator | 0x20) !== 0x74 && separator !== 0x20) return false
+  // A date that ends in `T` is one to Elasticsearch.
+  if (at + 1 === end) return separator !== 0x20 && finish(midnight, 0, out)
   if (end - at < 3) return false
   const hour = pair(bytes, at + 1)
   at += 3
@@ -147,7 +146,7 @@ const scratch = new Uint8Array(20)
 /** How many digits nanoseconds have behind a number of so many digits: 9 for seconds, 6, 3, 0. */
 const decimalsOf = (digits: number): number => (digits <= 11 ? 9 : digits <= 14 ? 6 : digits <= 17 ? 3 : 0)
 
-function readNumber(bytes: Uint8Array, start: number, end: number, epochMode: number, out: Words): boolean {
+function readNumber(bytes: Uint8Array, start: number, end: number, epoch: Epoch, out: Words): boolean {
   let at = start
   while (at < end && bytes[at] === Zero) at++
   const whole = at
@@ -160,8 +159,8 @@ function readNumber(bytes: Uint8Array, start: number, end: number, epochMode: nu
     while (at < end && isDigit(bytes[at] as number)) at++
     if (at === point + 1) return false
   }
-  if (at < end) return readExponent(bytes, start, end, epochMode, out)
-  const decimals = !hasFraction && epochMode === EpochMode.Millis ? 6 : decimalsOf(point - whole)
+  if (at < end) return readExponent(bytes, start, end, epoch, out)
+  const decimals = !hasFraction && epoch === 'millis' ? 6 : decimalsOf(point - whole)
   let length = point - whole
   if (length + decimals > scratch.length) return false
   for (let i = 0; i < length; i++) scratch[i] = bytes[whole + i] as number
@@ -185,7 +184,7 @@ function isMinusZero(bytes: Uint8Array, start: number, end: number): boolean {
 const longestExponential = 64
 
 /** Numbers such as `1.767323045123E12`, as some languages write large ones: rare, so that strings will do. */
-function readExponent(bytes: Uint8Array, start: number, end: number, epochMode: number, out: Words): boolean {
+function readExponent(bytes: Uint8Array, start: number, end: number, epoch: Epoch, out: Words): boolean {
   if (end - start > longestExponential) return false
   const text = String.fromCharCode(...bytes.subarray(start, end))
   const [, whole = '', fraction = '', exponent = ''] = /^(\d+)(?:\.(\d+))?[eE]([+-]?\d{1,3})$/.exec(text) ?? []
@@ -196,5 +195,5 @@ function readExponent(bytes: Uint8Array, start: number, end: number, epochMode: 
   const point = longestExponential + whole.length + shift
   const rest = digits.slice(point).replace(/0+$/, '')
   const plain = Buffer.from(rest === '' ? digits.slice(0, point) : `${digits.slice(0, point)}.${rest}`)
-  return readNumber(plain, 0, plain.length, epochMode, out)
+  return readNumber(plain, 0, plain.length, epoch, out)
 }

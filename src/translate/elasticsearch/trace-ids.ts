@@ -59,18 +59,10 @@ function readDashed(bytes: Uint8Array, start: number, end: number, out: Int32Arr
   return (length === 32 || length === 16) && readTraceId(bare, 0, length, out)
 }
 
-/**
- * W3C trace flags: text of one or two hexadecimal digits, or a number from 0 to 255. −1 for everything else.
- * @param isNumber it stood in the document as a number
- */
-export function readTraceFlags(bytes: Uint8Array, start: number, end: number, isNumber: boolean): number {
-  const base = isNumber ? 10 : 16
-  if (end <= start || end - start > (isNumber ? 3 : 2)) return -1
-  let flags = 0
-  for (let at = start; at < end; at++) {
-    const digit = hexDigits[bytes[at] as number] as number
-    if (digit < 0 || digit >= base) return -1
-    flags = flags * base + digit
-  }
-  return flags <= 0xff ? flags : -1
+/** W3C trace flags of text: one or two hexadecimal digits. −1 for everything else. */
+export function readTraceFlags(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start !== 1 && end - start !== 2) return -1
+  const high = end - start === 1 ? 0 : (hexDigits[bytes[start] as number] as number)
+  const low = hexDigits[bytes[end - 1] as number] as number
+  return high < 0 || low < 0 ? -1 : high * 16 + low
 }
