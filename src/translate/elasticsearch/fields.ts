@@ -34,8 +34,10 @@ export interface Entry<Plan = unknown> {
 }
 
 export interface FieldTableOptions<Plan> {
-  /** What a path means; called once for each. */
-  readonly plan: (path: string) => Plan
+  /** What a path means; called once for each. @param loose it is beyond the cap: nothing made of it is to be kept */
+  readonly plan: (path: string, loose: boolean) => Plan
+  /** Called when all fields are forgotten. */
+  readonly onRenew?: () => void
   /** Fields that are kept; default 16,384, some 10 MB. */
   readonly cap?: number
 }
@@ -60,7 +62,7 @@ const noWords = new Int32Array(0)
 const longestExpected = 128
 
 /** Makes a {@link FieldTable}. */
-export function createFieldTable<Plan>({ plan, cap = 16_384 }: FieldTableOptions<Plan>): FieldTable<Plan> {
+export function createFieldTable<Plan>({ plan, onRenew, cap = 16_384 }: FieldTableOptions<Plan>): FieldTable<Plan> {
   let fields = new Map<string, Field<Plan>>()
   let entries = 0
   let loose = new Map<string, Field<Plan>>()
@@ -79,13 +81,14 @@ export function createFieldTable<Plan>({ plan, cap = 16_384 }: FieldTableOptions
     const key = mapKey(path)
     const found = fields.get(key) ?? loose.get(key)
     if (found !== undefined) return found
-    const field = { path, plan: plan(path), stamp: 0, row: 0 }
-    if (fields.size < cap) fields.set(key, field)
-    else loose.set(key, field)
+    const isLoose = fields.size >= cap
+    const field = { path, plan: plan(path, isLoose), stamp: 0, row: 0 }
+    if (isLoose) loose.set(key, field)
+    else fields.set(key, field)
     return field
   }
 
-  let root = createEntry({ path: '', plan: plan(''), stamp: 0, row: 0 }, '', false)
+  let root = createEntry({ path: '', plan: plan('', false), stamp: 0, row: 0 }, '', false)
 
   return {
     get root() {
@@ -117,7 +120,8 @@ export function createFieldTable<Plan>({ plan, cap = 16_384 }: FieldTableOptions
       if (fields.size < cap && entries < cap * 2) return
       fields = new Map()
       entries = 0
-      root = createEntry(root.field, '', false)
+      onRenew?.()
+      root = createEntry({ path: '', plan: plan('', false), stamp: 0, row: 0 }, '', false)
     },
   }
 }

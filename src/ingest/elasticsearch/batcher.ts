@@ -1,0 +1,208 @@
+/** Documents in, encoded batches out: decode, translate and encode, for whatever protocol brings them. Section 5 to 7 of the mapping. */
+
+import { isUtf8 } from 'node:buffer'
+import { isBridgeError } from '../../errors.ts'
+import { sliceToString } from '../../otlp/attributes.ts'
+import type { ServiceCount } from '../../otlp/batch.ts'
+import type { ChunkPool } from '../../otlp/encode/chunks.ts'
+import { encodeLogs } from '../../otlp/encode/logs.ts'
+import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
+import { LogRecords } from '../../otlp/logs.ts'
+import { ValueType } from '../../otlp/model.ts'
+import { millisToNanos, type Words } from '../../otlp/time.ts'
+import type { ElasticsearchTranslateConfig } from '../../translate/elasticsearch/config.ts'
+import { createDocumentIndex, type DocumentIndex as Index } from '../../translate/elasticsearch/document-index.ts'
+import { createFieldTable } from '../../translate/elasticsearch/fields.ts'
+import { IndexKind } from '../../translate/elasticsearch/index-names.ts'
+import { Leaves } from '../../translate/elasticsearch/model.ts'
+import { type FieldOptions, ruleOf } from '../../translate/elasticsearch/names.ts'
+import { createPlans, type FieldPlan } from '../../translate/elasticsearch/plans.ts'
+import { type DocumentContext, LogTranslator, type NamedRow } from '../../translate/elasticsearch/to-otlp.ts'
+import type { Note } from '../../translate/outcome.ts'
+import { type DocumentBatcher, DocumentFate, type DocumentMeta, type DocumentPart } from '../documents.ts'
+import { DocumentDecoder, type DocumentLimits } from './decode-document.ts'
+import { createMetadata, metadataRule } from './metadata.ts'
+
+export interface DocumentBatcherOptions {
+  readonly limits: DocumentLimits
+  readonly translate: ElasticsearchTranslateConfig
+  /** The user's own rules for fields. */
+  readonly fields?: FieldOptions['fields']
+  /** Documents bring `@metadata` of their own, as Beats send them. */
+  readonly metadata?: boolean
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number
+  readonly chunks?: ChunkPool | undefined
+}
+
+const Backslash = 0x5c
+/** Names of indices that are kept. */
+const mostIndices = 10_000
+/** Memory for a copy of a piece that is kept. */
+const keptCopy = 4 * 1024 * 1024
+const noBytes = new Uint8Array(0)
+const noRows: readonly NamedRow[] = []
+
+/** Creates a {@link DocumentBatcher}. */
+export function createDocumentBatcher(options: DocumentBatcherOptions): DocumentBatcher {
+  const { translate, limits } = options
+  const rules: FieldOptions = { renames: translate.ecs.renames, fields: options.fields }
+  const plans = createPlans((path) => (options.metadata === true ? metadataRule(path) : undefined) ?? ruleOf(path, rules))
+  const table = createFieldTable<FieldPlan>({ plan: plans.plan, onRenew: plans.renew })
+  const leaves = new Leaves()
+  const records = new LogRecords()
+  const decoder = new DocumentDecoder(table, leaves, limits, { keepEmpty: translate.keepEmpty })
+  const metadata = options.metadata === true ? createMetadata(leaves) : undefined
+  const translator = new LogTranslator(records, leaves, plans, {
+    body: translate.body,
+    nested: translate.nested,
+    epoch: translate.epoch,
+    indexAttribute: translate.indexAttribute,
+    deriveServiceName: translate.serviceName.derive,
+    strictTimestamp: translate.strictTimestamp,
+    maxResources: translate.maxResources,
+  })
+  const writer = new ReverseWriter(options.chunks)
+  const guess = createSizeGuess()
+  const indices = new Map<string, Index>()
+  const received: Words = { hi: 0, lo: 0 }
+
+  let copy: Uint8Array = noBytes
+  let piece: Uint8Array = noBytes
+  let text: Uint8Array = noBytes
+  let isText = true
+  let documents = 0
+  let sourceBytes = 0
+  let reason = ''
+  let message = ''
+
+  const indexOf = (name: string): Index => {
+    let found = indices.get(name)
+    if (found === undefined) {
+      if (indices.size >= mostIndices) indices.clear()
+      indices.set(name, (found = createDocumentIndex(name, translate.indexAttribute === 'record')))
+    }
+    return found
+  }
+
+  /** Bytes that may be unescaped in place: those of the piece belong to whoever mirrors it. */
+  const working = (bytes: Uint8Array): Uint8Array => {
+    if (!bytes.includes(Backslash)) return bytes
+    if (copy.length < bytes.length) copy = new Uint8Array(Math.max(bytes.length, 64 * 1024))
+    copy.set(bytes)
+    return copy.subarray(0, bytes.length)
+  }
+
+  const refuse = (why: string, words: string): number => {
+    reason = why
+    message = words
+    return DocumentFate.Refused
+  }
+
+  const discard = (why: string): number => {
+    reason = why
+    return DocumentFate.Discarded
+  }
+
+  /** What the name of the index alone decides; −1 when that is nothing. */
+  const byIndex = (index: Index | undefined): number => {
+    switch (index?.kind) {
+      case IndexKind.System:
+        return translate.systemIndices === 'discard' ? discard('system_index') : -1
+      case IndexKind.Jaeger:
+        return refuse('jaeger', 'spans of Jaeger are not taken here: send them to the Jaeger endpoint of the bridge, ingest.jaeger')
+      case IndexKind.Profiling:
+        return refuse('profiling', 'profiles are not taken')
+      default:
+        return -1
+    }
+  }
+
+  const refusal = (error: unknown): number => {
+    if (!isBridgeError(error)) throw error
+    const why =
+      error.code === 'OB_LIMIT_DEPTH'
+        ? 'depth'
+        : error.code === 'OB_LIMIT_LENGTH'
+          ? 'length'
+          : error.code === 'OB_LIMIT_ITEMS'
+            ? 'fields'
+            : 'json'
+    return refuse(why, error.message)
+  }
+
+  const context = (meta: DocumentMeta, named: readonly NamedRow[]): DocumentContext => {
+    const id =
+      typeof meta.id === 'string' || meta.id.source === piece || meta.id.source === text
+        ? meta.id
+        : sliceToString(meta.id.source, meta.id.start, meta.id.end)
+    return { index: meta.index as Index | undefined, id, pipeline: meta.pipeline, named }
+  }
+
+  const countServices = (): readonly ServiceCount[] => []
+
+  const clear = (): void => {
+    records.clear()
+    decoder.close()
+    documents = 0
+    sourceBytes = 0
+    piece = noBytes
+    text = noBytes
+    if (copy.length > keptCopy) copy = noBytes
+  }
+
+  return {
+    index: indexOf,
+    get reason() {
+      return reason
+    },
+    get message() {
+      return message
+    },
+    open(bytes) {
+      piece = bytes
+      isText = isUtf8(bytes)
+      text = working(bytes)
+      records.open(text)
+      decoder.open(text)
+      millisToNanos(options.nowMs(), received)
+    },
+    add(start, end, meta) {
+      const decided = byIndex(meta.index as Index | undefined)
+      if (decided >= 0) return decided
+      if (!isText && !isUtf8(piece.subarray(start, end))) return refuse('utf8', 'it is not UTF-8')
+      try {
+        if (!decoder.read(start, end)) return refuse('not_object', 'it is no JSON object')
+      } catch (error) {
+        return refusal(error)
+      }
+      translator.survey()
+      if (!translator.add(context(meta, noRows), received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
+      documents++
+      sourceBytes += end - start
+      return DocumentFate.Log
+    },
+    addRaw(start, end, meta, attribute, why) {
+      const bytes = piece.subarray(start, end)
+      const body = isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : bytes.slice()
+      translator.addRaw(body, context(meta, noRows), attribute, why, received.hi, received.lo)
+      documents++
+      sourceBytes += end - start
+    },
+    notes(): readonly Note[] {
+      return []
+    },
+    take(): readonly DocumentPart[] {
+      if (documents === 0) {
+        clear()
+        return []
+      }
+      const data = encodeLogs(records, writer, guess.expected(sourceBytes))
+      guess.learn(sourceBytes, data.length)
+      const part: DocumentPart = { signal: 'logs', items: records.count, documents, data, services: countServices() }
+      clear()
+      return [part]
+    },
+    clear,
+  }
+}
