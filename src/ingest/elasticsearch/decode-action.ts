@@ -66,6 +66,8 @@ export const noDefaults: ActionDefaults = { index: '', pipeline: '', routing: ''
 
 /** Bytes of an id. More refuses the request, as in Elasticsearch. */
 const maxIdBytes = 512
+/** Bytes of an action line. Elasticsearch has no such limit, and nobody comes near it. */
+const maxLineBytes = 65_536
 /** Different lines that are recognised, and how long they may be. */
 const maxKnown = 8
 const maxKnownBytes = 1024
@@ -262,6 +264,7 @@ export class ActionReader {
     this.id = ''
     this.emptyId = false
     this.idAt = -1
+    if (end - start > maxLineBytes) return this.refuse(`Malformed action/metadata line [${line}], longer than ${maxLineBytes} bytes`)
     tokens.line(this.piece, start, end)
     let token = tokens.next()
     if (token === Token.End) return NoAction
@@ -495,9 +498,9 @@ export class ActionReader {
     if (!draft.hasIndex) this.violate('index is missing')
     if (kind === ActionKind.Delete || kind === ActionKind.Update) {
       if (!hasId) this.violate('id is missing')
-    } else if (!hasId && !this.emptyId && (draft.version !== -3 || draft.versionType !== 'internal'))
+    } else if (kind === ActionKind.Create && this.createViolation()) return
+    else if (!hasId && !this.emptyId && (draft.version !== -3 || draft.versionType !== 'internal'))
       this.violate('an id must be provided if version type or value are set')
-    if (draft.kind === ActionKind.Create && this.createViolation()) return
     this.versionViolations()
     const length = typeof this.id === 'string' ? Buffer.byteLength(this.id) : this.id.end - this.id.start
     if (length > maxIdBytes && kind !== ActionKind.Delete && kind !== ActionKind.Update) {
@@ -538,6 +541,7 @@ export class ActionReader {
   private intern(name: string): string {
     const kept = this.names.get(name)
     if (kept !== undefined) return kept
+    if (name.length > maxIdBytes) return name
     if (this.names.size >= maxNames) this.names.clear()
     this.names.set(name, name)
     return name
