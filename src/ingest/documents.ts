@@ -44,12 +44,21 @@ export interface DocumentPart {
   readonly services: readonly ServiceCount[]
 }
 
+/** Who remembers ids of documents, for those that bring theirs: `@metadata._id` with `op_type: create`. */
+export interface DocumentIds {
+  has(space: string, id: Text): boolean
+  /** The id that was asked for last belongs to a document that was taken. */
+  keep(): void
+}
+
 /** Gathers documents. Each listener has one; a piece is opened, its documents are added, and what came of it is taken. */
 export interface DocumentBatcher {
   /** The index of a name; names are kept, a bounded number of them. */
   index(name: string): DocumentIndex
   /** Begins a piece of a body. Its bytes are the batcher's until `take`: text is unescaped in place. */
   open(piece: Uint8Array): void
+  /** Documents added from now on whose own id is known there are `Discarded`, with the reason `duplicate`. Undefined: nobody remembers. */
+  remember(ids: DocumentIds | undefined): void
   /** Adds the JSON object at bytes `start` to `end` of the piece. Never throws for what is in it. @returns one of {@link DocumentFate} */
   add(start: number, end: number, meta: DocumentMeta): number
   /**

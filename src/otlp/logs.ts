@@ -124,6 +124,8 @@ export interface LogResource {
   from: number
   to: number
   scopes: LogScope[]
+  /** How many records it has. */
+  records: number
 }
 
 const firstRows = 4096
@@ -191,6 +193,7 @@ export class LogRecords {
    */
   end(resource: LogResource, nameStart: number, nameEnd: number): void {
     const row = this.count++
+    resource.records++
     const at = row * logWords
     this.words[at + LogWord.To] = this.attributes.used
     const { scopes } = resource
@@ -226,11 +229,12 @@ export class LogRecords {
 
   private add(hash: number, from: number): LogResource {
     const reused = this.spare.pop()
-    const resource: LogResource = reused ?? { hash, from, to: 0, scopes: [] }
+    const resource: LogResource = reused ?? { hash, from, to: 0, scopes: [], records: 0 }
     resource.hash = hash
     resource.from = from
     resource.to = this.resourceAttributes.used
     resource.scopes.length = 0
+    resource.records = 0
     this.resources.push(resource)
     this.used++
     if (this.used * 2 > this.slots.length) this.rehash()

@@ -2,13 +2,12 @@
 
 import { isUtf8 } from 'node:buffer'
 import { isBridgeError } from '../../errors.ts'
-import { sliceToString } from '../../otlp/attributes.ts'
-import type { ServiceCount } from '../../otlp/batch.ts'
+import { slice, sliceToString } from '../../otlp/attributes.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeLogs } from '../../otlp/encode/logs.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
 import { LogRecords } from '../../otlp/logs.ts'
-import { ValueType } from '../../otlp/model.ts'
+import type { Text } from '../../otlp/model.ts'
 import { millisToNanos, type Words } from '../../otlp/time.ts'
 import type { ElasticsearchTranslateConfig } from '../../translate/elasticsearch/config.ts'
 import { createDocumentIndex, type DocumentIndex as Index } from '../../translate/elasticsearch/document-index.ts'
@@ -17,11 +16,12 @@ import { IndexKind } from '../../translate/elasticsearch/index-names.ts'
 import { Leaves } from '../../translate/elasticsearch/model.ts'
 import { type FieldOptions, ruleOf } from '../../translate/elasticsearch/names.ts'
 import { createPlans, type FieldPlan } from '../../translate/elasticsearch/plans.ts'
-import { type DocumentContext, LogTranslator, type NamedRow } from '../../translate/elasticsearch/to-otlp.ts'
+import { type DocumentContext, type LogCounts, LogTranslator, type NamedRow } from '../../translate/elasticsearch/to-otlp.ts'
 import type { Note } from '../../translate/outcome.ts'
-import { type DocumentBatcher, DocumentFate, type DocumentMeta, type DocumentPart } from '../documents.ts'
+import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
 import { DocumentDecoder, type DocumentLimits } from './decode-document.ts'
-import { createMetadata, metadataRule } from './metadata.ts'
+import { createMetadata, type Metadata, metadataRule } from './metadata.ts'
+import { servicesOf } from './services.ts'
 
 export interface DocumentBatcherOptions {
   readonly limits: DocumentLimits
@@ -73,6 +73,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   let isText = true
   let documents = 0
   let sourceBytes = 0
+  let ids: DocumentIds | undefined
   let reason = ''
   let message = ''
 
@@ -131,6 +132,30 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     return refuse(why, error.message)
   }
 
+  /** The text of a row of `@metadata`; '' without one. */
+  const textOf = (row: number): string => (row < 0 ? '' : sliceToString(text, leaves.a[row] as number, leaves.b[row] as number))
+
+  /** What a document says of itself in `@metadata`; undefined when it came before. */
+  const ownContext = (own: Metadata): DocumentContext | undefined => {
+    own.read()
+    const indexRow = own.row('raw_index') >= 0 ? own.row('raw_index') : own.row('index')
+    const name = textOf(indexRow)
+    const idRow = own.row('_id') >= 0 ? own.row('_id') : own.row('id')
+    const id: Text = idRow < 0 ? '' : slice(text, leaves.a[idRow] as number, leaves.b[idRow] as number)
+    if (ids !== undefined && id !== '' && textOf(own.row('op_type')) === 'create') {
+      if (ids.has(name, id)) return undefined
+      ids.keep()
+    }
+    const typeRow = own.row('type')
+    const type = textOf(typeRow)
+    return {
+      index: name === '' ? undefined : indexOf(name),
+      id,
+      pipeline: textOf(own.row('pipeline')),
+      named: type === '' || type === 'doc' || type === '_doc' ? noRows : [{ name: 'beats.type', row: typeRow }],
+    }
+  }
+
   const context = (meta: DocumentMeta, named: readonly NamedRow[]): DocumentContext => {
     const id =
       typeof meta.id === 'string' || meta.id.source === piece || meta.id.source === text
@@ -138,8 +163,6 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
         : sliceToString(meta.id.source, meta.id.start, meta.id.end)
     return { index: meta.index as Index | undefined, id, pipeline: meta.pipeline, named }
   }
-
-  const countServices = (): readonly ServiceCount[] => []
 
   const clear = (): void => {
     records.clear()
@@ -177,7 +200,13 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
         return refusal(error)
       }
       translator.survey()
-      if (!translator.add(context(meta, noRows), received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
+      let about = context(meta, noRows)
+      if (metadata !== undefined) {
+        const own = ownContext(metadata)
+        if (own === undefined) return discard('duplicate')
+        about = own
+      }
+      if (!translator.add(about, received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
       documents++
       sourceBytes += end - start
       return DocumentFate.Log
@@ -189,8 +218,18 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       documents++
       sourceBytes += end - start
     },
-    notes(): readonly Note[] {
-      return []
+    remember(whom) {
+      ids = whom
+    },
+    notes() {
+      const { counts } = translator
+      const notes: Note[] = []
+      for (const reason of Object.keys(counts) as (keyof LogCounts)[]) {
+        if (counts[reason] === 0) continue
+        notes.push({ reason, count: counts[reason] })
+        counts[reason] = 0
+      }
+      return notes
     },
     take(): readonly DocumentPart[] {
       if (documents === 0) {
@@ -199,7 +238,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       }
       const data = encodeLogs(records, writer, guess.expected(sourceBytes))
       guess.learn(sourceBytes, data.length)
-      const part: DocumentPart = { signal: 'logs', items: records.count, documents, data, services: countServices() }
+      const part: DocumentPart = { signal: 'logs', items: records.count, documents, data, services: servicesOf(records) }
       clear()
       return [part]
     },

@@ -18,11 +18,11 @@ import { readSpanId, readTraceFlags, readTraceId } from './trace-ids.ts'
 
 /** What it does with documents that their owner should know of, by reason. */
 export interface LogCounts {
-  timestampInvalid: number
-  bigintAsString: number
-  keyConflict: number
-  renameCollision: number
-  userDropped: number
+  timestamp_invalid: number
+  bigint_as_string: number
+  key_conflict: number
+  rename_collision: number
+  field_dropped: number
 }
 
 export interface LogTranslatorOptions {
@@ -59,7 +59,7 @@ const roles = 32
 const free = 127
 
 export class LogTranslator {
-  readonly counts: LogCounts = { timestampInvalid: 0, bigintAsString: 0, keyConflict: 0, renameCollision: 0, userDropped: 0 }
+  readonly counts: LogCounts = { timestamp_invalid: 0, bigint_as_string: 0, key_conflict: 0, rename_collision: 0, field_dropped: 0 }
   private readonly records: LogRecords
   private readonly leaves: Leaves
   private readonly options: LogTranslatorOptions
@@ -107,7 +107,7 @@ export class LogTranslator {
     const { leaves, records, markers } = this
     const { fields, count } = leaves
     const from = records.resourceAttributes.used
-    const invalid = this.counts.timestampInvalid
+    const invalid = this.counts.timestamp_invalid
     this.begin()
     for (let i = 0; i < count; i++) {
       let plan = (fields[i] as { plan: FieldPlan }).plan
@@ -116,14 +116,14 @@ export class LogTranslator {
       else this.special(plan, i)
     }
     if (this.waiting.length > 0) this.late()
-    if (this.options.strictTimestamp && this.counts.timestampInvalid > invalid) {
-      this.counts.timestampInvalid = invalid
+    if (this.options.strictTimestamp && this.counts.timestamp_invalid > invalid) {
+      this.counts.timestamp_invalid = invalid
       records.attributes.used = records.words[this.at + LogWord.From] as number
       records.resourceAttributes.used = from
       return false
     }
-    this.counts.keyConflict += leaves.conflicts
-    this.counts.bigintAsString += leaves.digits
+    this.counts.key_conflict += leaves.conflicts
+    this.counts.bigint_as_string += leaves.digits
     this.finish(context, from, receivedHi, receivedLo)
     return true
   }
@@ -232,12 +232,12 @@ export class LogTranslator {
     const holder = target.holder
     if (holder !== undefined && holder.own !== target && target === own && holder.own.stamp !== this.stamp) {
       // What has it was renamed to it.
-      if (holder.rule.onlyWhenAbsent === undefined) this.counts.renameCollision++
+      if (holder.rule.onlyWhenAbsent === undefined) this.counts.rename_collision++
       this.columnsOf(holder).keys[target.row] = holder.own.key
       this.claim(holder.own, holder, target.row)
       return target
     }
-    if (target !== own && plan.rule.onlyWhenAbsent === undefined) this.counts.renameCollision++
+    if (target !== own && plan.rule.onlyWhenAbsent === undefined) this.counts.rename_collision++
     return own
   }
 
@@ -256,7 +256,7 @@ export class LogTranslator {
       case Role.Ignored:
         return
       case Role.Dropped:
-        this.counts.userDropped++
+        this.counts.field_dropped++
         return
       case Role.Time:
         this.time(plan, row)
@@ -386,7 +386,7 @@ export class LogTranslator {
         return
       }
       // What says it is the time and is not is no reason to take another one.
-      this.counts.timestampInvalid++
+      this.counts.timestamp_invalid++
       if ((this.ranks[Role.Time] as number) !== free) this.attribute(this.holders[Role.Time] as FieldPlan, this.rows[Role.Time] as number)
       this.ranks[Role.Time] = 0
       this.holders[Role.Time] = undefined
