@@ -8,7 +8,7 @@ import { startAdmin } from './admin/routes.ts'
 import type { DestinationStatus, ListenerStatus, StatusSource } from './admin/status.ts'
 import type { Config } from './config/compose.ts'
 import { maskUserinfo } from './config/mask.ts'
-import { loadUserMapping } from './config/user-mapping.ts'
+import { loadUserMapping, mappingRevisions } from './config/user-mapping.ts'
 import { queueSettings } from './emit/config.ts'
 import { createEmit, type Emit, type EmitDestination } from './emit/create.ts'
 import { destinationsOf, endpointNames } from './emit/destinations.ts'
@@ -179,7 +179,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     ...(admin === undefined ? [] : [{ section: 'admin', addresses: admin.addresses }]),
   ]
   const expose = createExposition(metrics)
-  const context = ({ translate }: Config): IngestContext => ({
+  const context = async ({ translate }: Config): Promise<IngestContext> => ({
     intake: emit.intake,
     metrics,
     log: createRateLimitedLog(log),
@@ -200,8 +200,9 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     leads: deps.leads,
     translate,
     userMapping: loadUserMapping,
+    mappingRevisions: await mappingRevisions(translate),
   })
-  const change = (to: Config) => endpoints.change(planIngest(to.ingest, context(to)))
+  const change = async (to: Config) => endpoints.change(planIngest(to.ingest, await context(to)))
   const status = createStatus(() => running, deps, emit, listeners, endpoints)
 
   let stopping = false

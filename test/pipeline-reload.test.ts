@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -134,6 +134,17 @@ describe('Pipeline.reload', () => {
     expect(endpoints).toMatchObject({ kept: ['jaeger.http'], restarted: ['zipkin', 'jaeger.compact'] })
     const again = await reload('translate.zipkin.kind.absent=unspecified', 'translate.jaeger.kind.absent=unspecified')
     expect(again.endpoints).toMatchObject({ kept: ['zipkin'], restarted: ['jaeger.http', 'jaeger.compact'] })
+  })
+
+  it('reads a mapping file again that changed, though no option did', async () => {
+    const file = join(folder, 'mapping.yaml')
+    await writeFile(file, 'metrics: []\n')
+    const options = ['ingest.prometheus.port=0', `translate.prometheus.mapping=${file}`]
+    await start(...options)
+    expect((await reload(...options)).endpoints.restarted).toEqual([])
+    await writeFile(file, 'metrics: [{ match: a, metric: b }]\n')
+    expect((await reload(...options)).endpoints.restarted).toEqual(['prometheus'])
+    expect((await reload(...options)).endpoints.restarted).toEqual([])
   })
 
   it('hands over the socket of a gRPC endpoint', async () => {

@@ -59,7 +59,7 @@ const checkFiles: Check<Config> = async (config) => [
   ...(await emitFileFaults(config)),
   ...(await listenerFileFaults(config)),
   ...(await samplingFileFaults(config)),
-  ...(await userMappingFaults(config.translate.prometheus.mapping)),
+  ...(await userMappingFaults(config.translate)),
 ]
 
 /** A URL is not asked: whether it answers is for the start to find out. */

@@ -1,8 +1,12 @@
-/** The user's own mapping file: names, labels and units of metrics, for live traffic, back-fill and dashboards alike. YAML, or JSON. */
+/** The user's own mapping file: metrics and fields of documents, for live traffic, back-fill and dashboards alike. YAML, or JSON. */
 
+// Before all that makes schemas.
+import './jitless.ts'
+import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
 import { BridgeError } from '../errors.ts'
-import type { UserMapping } from '../translate/prometheus/user-mapping.ts'
+import type { UserMappings } from '../ingest/format.ts'
 import { expectation, type Fault, faultsOf, type Locate, printFaults } from './faults.ts'
 import { type Path, printPath } from './tree.ts'
 
@@ -15,8 +19,25 @@ const shownFaults = 20
 
 /** A mapping file as it was read; `mapping` is undefined when there are faults. */
 interface MappingRead {
-  readonly mapping: UserMapping | undefined
+  readonly mapping: UserMappings | undefined
   readonly faults: readonly Fault[]
+}
+
+/** The whole file: the keys of all formats, side by side. Their code is loaded when a file is to be read. */
+async function wholeFile() {
+  const [metrics, fields] = await Promise.all([
+    import('../translate/prometheus/user-mapping.ts'),
+    import('../translate/elasticsearch/user-fields.ts'),
+  ])
+  const schema = z.strictObject({ ...metrics.metricMappingKeys, ...fields.fieldMappingKeys }).superRefine((file, context) => {
+    metrics.checkMetricMapping(file, context)
+    fields.checkFieldMapping(file, context)
+  })
+  const index = (file: z.output<typeof schema>): UserMappings => ({
+    metrics: metrics.createUserMapping(file),
+    fields: fields.createFieldMapping(file),
+  })
+  return { schema, index }
 }
 
 const fault = (where: string, message: string): Fault => ({ path: '', value: '', message, where })
@@ -30,10 +51,7 @@ export async function readUserMapping(file: string): Promise<MappingRead> {
     return { mapping: undefined, faults: [fault(file, `cannot read the file: ${cause instanceof Error ? cause.message : String(cause)}`)] }
   }
   if (text.length > largestBytes) return { mapping: undefined, faults: [fault(file, 'cannot use the file: it is larger than 32MiB')] }
-  const [{ readYaml }, { createUserMapping, userMappingSchema }] = await Promise.all([
-    import('./yaml.ts'),
-    import('../translate/prometheus/user-mapping.ts'),
-  ])
+  const [{ readYaml }, { schema, index }] = await Promise.all([import('./yaml.ts'), wholeFile()])
   const { tree, places, faults } = await readYaml(text, {}, mostValues)
   if (faults.length > 0) {
     return {
@@ -46,8 +64,8 @@ export async function readUserMapping(file: string): Promise<MappingRead> {
       })),
     }
   }
-  const parsed = userMappingSchema.safeParse(tree, { error: expectation })
-  if (parsed.success) return { mapping: createUserMapping(parsed.data), faults: [] }
+  const parsed = schema.safeParse(tree, { error: expectation })
+  if (parsed.success) return { mapping: index(parsed.data), faults: [] }
   const locate: Locate = (path: Path) => {
     for (let length = path.length; length > 0; length--) {
       const place = places.get(printPath(path.slice(0, length)))
@@ -55,7 +73,7 @@ export async function readUserMapping(file: string): Promise<MappingRead> {
     }
     return undefined
   }
-  return { mapping: undefined, faults: faultsOf(userMappingSchema, tree, parsed.error.issues, locate, file) }
+  return { mapping: undefined, faults: faultsOf(schema, tree, parsed.error.issues, locate, file) }
 }
 
 /** The faults as one text, each on a line of its own. */
@@ -64,16 +82,49 @@ function wordsOf(faults: readonly Fault[]): string {
   return `\n${printFaults(faults.slice(0, shownFaults))}${more}`
 }
 
-/** The mapping of a file. Rejects with OB_CONFIG that lists its faults. */
-export async function loadUserMapping(file: string): Promise<UserMapping> {
+/** Formats that have an option `mapping`; one file may serve all of them. */
+export type MappedFormat = 'prometheus' | 'elasticsearch'
+
+/** The mappings of a file. Rejects with OB_CONFIG that lists its faults. @param format whose option names the file */
+export async function loadUserMapping(file: string, format: MappedFormat): Promise<UserMappings> {
   const { mapping, faults } = await readUserMapping(file)
   if (mapping !== undefined) return mapping
-  throw new BridgeError('OB_CONFIG', `cannot use the mapping file ${file}:${wordsOf(faults)}`, { place: 'translate.prometheus.mapping' })
+  throw new BridgeError('OB_CONFIG', `cannot use the mapping file ${file}:${wordsOf(faults)}`, { place: `translate.${format}.mapping` })
 }
 
-/** What is wrong with the file that a configuration names, under the key that names it; empty when nothing is. */
-export async function userMappingFaults(file: string | undefined): Promise<{ path: Path; message: string }[]> {
-  if (file === undefined) return []
-  const { faults } = await readUserMapping(file)
-  return faults.length === 0 ? [] : [{ path: ['translate', 'prometheus', 'mapping'], message: `cannot use the file:${wordsOf(faults)}` }]
+/** The options that name mapping files. */
+export type NamedMappings = Readonly<Partial<Record<MappedFormat, { readonly mapping?: string | undefined }>>>
+
+const formats: readonly MappedFormat[] = ['prometheus', 'elasticsearch']
+
+/** What is wrong with the files that a configuration names, under the keys that name them; of a file that two name, under the first. */
+export async function userMappingFaults(named: NamedMappings): Promise<{ path: Path; message: string }[]> {
+  const faults: { path: Path; message: string }[] = []
+  const seen = new Set<string>()
+  for (const format of formats) {
+    const file = named[format]?.mapping
+    if (file === undefined || seen.has(file)) continue
+    seen.add(file)
+    const read = await readUserMapping(file)
+    if (read.faults.length > 0)
+      faults.push({ path: ['translate', format, 'mapping'], message: `cannot use the file:${wordsOf(read.faults)}` })
+  }
+  return faults
+}
+
+/** What tells one state of the named files from another, by format; a file that cannot be read is told from all that can. */
+export async function mappingRevisions(named: NamedMappings): Promise<ReadonlyMap<string, string>> {
+  const revisions = new Map<string, string>()
+  for (const format of formats) {
+    const file = named[format]?.mapping
+    if (file === undefined) continue
+    revisions.set(
+      format,
+      await readFile(file).then(
+        (bytes) => hash('sha256', bytes),
+        () => 'unreadable',
+      ),
+    )
+  }
+  return revisions
 }

@@ -3,6 +3,7 @@
 import type { z } from 'zod'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Signal } from '../otlp/intake.ts'
+import type { FieldMapping } from '../translate/elasticsearch/user-fields.ts'
 import type { UserMapping } from '../translate/prometheus/user-mapping.ts'
 import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener, OtlpTranslators, TranslatedBody } from './adapter.ts'
 import type { DecodeLimits } from './limits.ts'
@@ -23,7 +24,14 @@ export interface Means<Translate> {
   readonly userMapping: UserMappingReader
 }
 
-export type UserMappingReader = (file: string) => Promise<UserMapping>
+/** What the user's own mapping file says, by what it is about. */
+export interface UserMappings {
+  readonly metrics: UserMapping
+  readonly fields: FieldMapping
+}
+
+/** @param format whose option `mapping` names the file */
+export type UserMappingReader = (file: string, format: 'prometheus' | 'elasticsearch') => Promise<UserMappings>
 
 /** Decoders of one format that another one's protocol carries; handed round, so that no format imports a sibling. */
 export interface Carried {

@@ -86,6 +86,8 @@ export interface IngestContext extends AdapterDeps {
   readonly sampling: SamplingLookup
   readonly translate: TranslateConfig
   readonly userMapping: UserMappingReader
+  /** What tells one state of the user's mapping files from another, by the format whose option names them: a file that changed is read again. */
+  readonly mappingRevisions?: ReadonlyMap<string, string> | undefined
   /** False for all workers but the first: endpoints that must be alone are not theirs. */
   readonly leads?: boolean | undefined
 }
@@ -137,13 +139,19 @@ const placeOf = (section: object | undefined): Place | undefined =>
   isListening(section) ? { transport: 'receiveBuffer' in section ? 'udp' : 'tcp', host: section.host, port: section.port } : undefined
 
 /** What decides whether a reload concerns an endpoint; its port is in its place. */
-function settingsOf(name: Name | keyof Carriers, start: EndpointStart, section: unknown, translate: TranslateConfig): unknown {
+function settingsOf(
+  name: Name | keyof Carriers,
+  start: EndpointStart,
+  section: unknown,
+  { translate, mappingRevisions }: IngestContext,
+): unknown {
   const formatsTaken: readonly string[] = start.carries === undefined ? entries.map(([one]) => one) : [name, ...start.carries]
   const own = start.section === undefined ? section : { ...start.section, port: undefined }
   return {
     own,
     semconv: translate.semconv,
     translate: entries.filter(([one]) => formatsTaken.includes(one)).map(([one]) => translate[one]),
+    mappings: formatsTaken.map((one) => mappingRevisions?.get(one)),
   }
 }
 
@@ -155,7 +163,7 @@ export function planIngest(config: IngestConfig, context: IngestContext): readon
   const add = (name: Name | keyof Carriers, section: unknown, starts: readonly EndpointStart[]): void => {
     for (const start of starts) {
       if (start.alone === true && context.leads === false) continue
-      const settings = settingsOf(name, start, section, context.translate)
+      const settings = settingsOf(name, start, section, context)
       const begin = (previous: Listener | undefined): Promise<Listener> => {
         if (previous !== undefined) predecessors.set(`ingest.${start.name}`, previous)
         return start.start().finally(() => predecessors.delete(`ingest.${start.name}`))

@@ -34,7 +34,7 @@ export async function remoteWriteFile(
   const { assembler, ...others } = means.translate
   const maxPending = Math.max(assembler.maxPending, maxItems, defaultWriteLimits.maxSamples)
   const translate: PrometheusTranslateConfig = { ...others, assembler: { ...assembler, maxPending }, maxFuture: Number.POSITIVE_INFINITY }
-  const mapping = translate.mapping === undefined ? undefined : await means.userMapping(translate.mapping)
+  const mapping = translate.mapping === undefined ? undefined : (await means.userMapping(translate.mapping, 'prometheus')).metrics
   const snappy = await createSnappy({ maxBytes, limitKey: 'the size of a file' })
   const limits = { ...defaultWriteLimits, maxSamples: Math.max(maxItems, defaultWriteLimits.maxSamples) }
   const writer = new ReverseWriter()

@@ -14,7 +14,7 @@ async function open(config: PrometheusConfig, context: FormatContext<PrometheusT
   const { translate } = context
   const [{ createRemoteWrite }, { createSnappy }] = await Promise.all([import('./receiver.ts'), import('./snappy.ts')])
   const snappy = await createSnappy({ maxBytes: config.limits.body, limitKey: 'ingest.prometheus.limits.body' })
-  const mapping = translate.mapping === undefined ? undefined : await context.userMapping(translate.mapping)
+  const mapping = translate.mapping === undefined ? undefined : (await context.userMapping(translate.mapping, 'prometheus')).metrics
   const { uncompress } = snappy
   return { remote: await createRemoteWrite(config, translate, { ...context, mapping, uncompress }), decode: uncompress }
 }

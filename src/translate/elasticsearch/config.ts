@@ -53,6 +53,13 @@ export const elasticsearchTranslateConfig = z
       'Refuses documents of which the time cannot be read, as Elasticsearch does. Otherwise the text of it stays as an attribute.',
     ),
     ecs,
+    mapping: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File with names and places of your own for fields; see docs/mapping-file.md. The file of translate.prometheus.mapping may serve both. It is read at the start and with a new configuration.',
+      ),
     indexAttribute: z
       .enum(['record', 'resource', 'none'])
       .default('record')

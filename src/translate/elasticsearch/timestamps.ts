@@ -1,7 +1,7 @@
 /** Times of documents, out of their bytes: section 5.1 of the mapping. Exact to the nanosecond, without strings or dates on the way. */
 
 import { digitsToWords } from '../../otlp/json/decimal.ts'
-import { secondsToNanos, type Words } from '../../otlp/time.ts'
+import { millisToNanos, secondsToNanos, type Words } from '../../otlp/time.ts'
 
 /**
  * What a whole number is. auto: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds; millis: milliseconds
@@ -150,8 +150,10 @@ function readNumber(bytes: Uint8Array, start: number, end: number, epoch: Epoch,
   let at = start
   while (at < end && bytes[at] === Zero) at++
   const whole = at
-  while (at < end && isDigit(bytes[at] as number)) at++
+  let value = 0
+  while (at < end && isDigit(bytes[at] as number)) value = value * 10 + (bytes[at++] as number) - Zero
   const point = at
+  if (at === end && point > start && point - whole <= 14) return readShort(value, point - whole <= 11 && epoch === 'auto', out)
   if (point === start) return isMinusZero(bytes, start, end) && finish(0, 0, out)
   const hasFraction = at < end && bytes[at] === Point
   if (hasFraction) {
@@ -170,6 +172,17 @@ function readNumber(bytes: Uint8Array, start: number, end: number, epoch: Epoch,
   }
   if (length === 0) return finish(0, 0, out)
   return digitsToWords(scratch, 0, length, out)
+}
+
+/** Milliseconds of 2^64 − 1 ns. */
+const lastMilli = 18_446_744_073_709
+
+/** A whole number of seconds or milliseconds, of at most 14 digits. */
+function readShort(value: number, areSeconds: boolean, out: Words): boolean {
+  if (areSeconds) return finish(value, 0, out)
+  if (value > lastMilli) return false
+  millisToNanos(value, out)
+  return true
 }
 
 const isDigit = (byte: number): boolean => byte >= Zero && byte <= 0x39

@@ -3,9 +3,9 @@
  * was decided is remembered by tenant and family, bounded. Time is an argument.
  */
 
+import { matches } from '../patterns.ts'
 import { FamilyKind, Member } from './assembler.ts'
 import { MetricType } from './model.ts'
-import { matches } from './patterns.ts'
 import { createTypeMemory, cutHelp, decide, longest, rowOf, Seen, type TypedFamily, type TypeRow } from './type-memory.ts'
 import {
   type Placed,

@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod'
-import { isPattern, matches } from './patterns.ts'
+import { isPattern, matches } from '../patterns.ts'
 
 const longestName = 1024
 
@@ -125,15 +125,24 @@ function metricFaults(metrics: readonly Metric[]): MappingFault[] {
   return faults
 }
 
-/** The mapping file, as far as it is about metrics. Two that would become one by mistake are faults: labels to one attribute, metrics of different units to one name. */
-export const userMappingSchema = z.strictObject(metricMappingKeys).superRefine((mapping, context) => {
+/** The part of a mapping file that is about metrics, as each of its values was checked. */
+interface CheckedMetrics {
+  readonly metrics: readonly Metric[]
+  readonly labels: Readonly<Record<string, string | null>>
+}
+
+/** Tells zod what contradicts itself in the file. Two that would become one by mistake are faults: labels to one attribute, metrics of different units to one name. */
+export function checkMetricMapping(mapping: CheckedMetrics, context: z.core.$RefinementCtx): void {
   const faults = [
     ...labelFaults(mapping.labels, {}, ['labels']),
     ...metricFaults(mapping.metrics),
     ...mapping.metrics.flatMap((one, at) => labelFaults(one.labels, mapping.labels, ['metrics', at, 'labels'])),
   ]
   for (const { path, message } of faults) context.addIssue({ code: 'custom', path, message })
-})
+}
+
+/** The mapping file, as far as it is about metrics. */
+export const userMappingSchema = z.strictObject(metricMappingKeys).superRefine(checkMetricMapping)
 
 /** The mapping file as it was checked. */
 export type UserMappingFile = z.output<typeof userMappingSchema>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Carried, Means } from '../../../src/ingest/format.ts'
 import { remoteWriteFile } from '../../../src/ingest/prometheus/file.ts'
+import { createFieldMapping } from '../../../src/translate/elasticsearch/user-fields.ts'
 import type { PrometheusTranslateConfig } from '../../../src/translate/prometheus/config.ts'
 import { createUserMapping, userMappingSchema } from '../../../src/translate/prometheus/user-mapping.ts'
 import { snappyBody } from '../../support/remote-write.ts'
@@ -107,7 +108,10 @@ describe('remoteWriteFile', () => {
 
   it('reads the mapping of the user', async () => {
     const mapping = createUserMapping(userMappingSchema.parse({ metrics: [{ match: 'a', metric: 'b.c' }] }))
-    const own = means({ names: 'semconv', mapping: 'file.yaml' }, { userMapping: async () => mapping })
+    const own = means(
+      { names: 'semconv', mapping: 'file.yaml' },
+      { userMapping: async () => ({ metrics: mapping, fields: createFieldMapping({ fields: [] }) }) },
+    )
     const translator = await remoteWriteFile(2, own, limits)
     expect(pointsOf([translator(writeBody(2, [{ labels: 'a', samples: [[at, 1]] }]), 1000).data])).toMatchObject([{ metric: 'b.c' }])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPattern, matches } from '../../../src/translate/prometheus/patterns.ts'
+import { isPattern, matches } from '../../../src/translate/patterns.ts'
 import { createUserMapping, userMappingSchema } from '../../../src/translate/prometheus/user-mapping.ts'
 
 const faultsOf = (file: unknown): string[] => {
