@@ -190,6 +190,41 @@ export const metricTable = {
     'section',
     'reason',
   ),
+  otlp_bridge_elasticsearch_handshake_total: counter(
+    'Requests of Elasticsearch clients that bring no documents, by what they asked for and by the name of the client.',
+    'endpoint',
+    'agent',
+  ),
+  otlp_bridge_elasticsearch_registry_evicted_total: counter(
+    'Templates, policies, pipelines, indices and their like that were forgotten because there were too many; costs their shippers a moment.',
+    'kind',
+  ),
+  otlp_bridge_elasticsearch_registry_faults_total: counter(
+    'Times the file of what shippers set up could not be opened, read or written; it is kept in memory then.',
+  ),
+  otlp_bridge_elasticsearch_system_docs_discarded_total: counter(
+    'Documents about the sender itself (`_monitoring/bulk`, indices whose names begin with a dot), thrown away as asked.',
+  ),
+  otlp_bridge_beats_connections: gauge(
+    'Connections of Beats, by what they are doing: `idle`, `receiving` a window, or `waiting` for one to be stored.',
+    'state',
+  ),
+  otlp_bridge_beats_connections_closed_total: counter('Connections of Beats that ended or were refused, by reason.', 'reason'),
+  otlp_bridge_beats_windows_total: counter('Windows of Beats that came whole.'),
+  otlp_bridge_beats_events_total: counter(
+    'Events in windows of Beats, by what the first event of the window says it is of; at most 50, the rest is `other`.',
+    'beat',
+    'version_major',
+  ),
+  otlp_bridge_beats_frames_total: counter('Frames received from Beats, those in compressed frames included.', 'type'),
+  otlp_bridge_beats_bytes_total: counter('Bytes received from Beats (`wire`), and those that compressed frames gave (`inflated`).', 'stage'),
+  otlp_bridge_beats_acks_total: counter('Acknowledgements sent to Beats: `final` for windows that are stored, `keepalive` for those that wait.', 'kind'),
+  otlp_bridge_beats_ack_seconds: histogram('Time from the beginning of a window to its acknowledgement.'),
+  otlp_bridge_beats_pending_windows: gauge('Windows of Beats that have begun and are not acknowledged.'),
+  otlp_bridge_beats_window_bytes: gauge('Memory of windows of Beats that have begun.'),
+  otlp_bridge_beats_protocol_errors_total: counter('Connections of Beats closed for what came on them, by reason.', 'reason'),
+  otlp_bridge_beats_parse_kept_total: counter('Events of Beats that could not be read and are kept as text.'),
+  otlp_bridge_beats_sequence_odd_total: counter('Events of Beats whose number is not above that of the one before.'),
 } as const satisfies Record<string, MetricRow>
 
 export type MetricName = keyof typeof metricTable

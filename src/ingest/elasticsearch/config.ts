@@ -61,6 +61,17 @@ const backpressure = z
   .prefault({})
   .describe('What happens while the queue is full. Eight of twelve usual clients lose a batch that is refused.')
 
+const registry = z
+  .strictObject({
+    entries: count(1000, 'Entries; beyond that the one that was asked for the longest ago is forgotten.'),
+    body: byteSize.default(mebibyte).describe('Bytes of one; a larger one is answered with 413.'),
+    bytes: byteSize.default(32 * mebibyte).describe('Bytes of all; beyond that as for `entries`.'),
+  })
+  .prefault({})
+  .describe(
+    'Templates, policies, pipelines, data streams, indices and aliases that shippers put, and ask for again. Nothing here acts on them.',
+  )
+
 export const elasticsearchConfig = z
   .strictObject({
     host: hostKey,
@@ -99,6 +110,18 @@ export const elasticsearchConfig = z
       })
       .prefault({})
       .describe('What health checks of clients see.'),
+    publicAddress: z
+      .string()
+      .regex(/^(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}$/, { error: 'expected host and port such as logs.example.com:9200' })
+      .optional()
+      .describe(
+        'Host and port at which clients reach this endpoint, for those that ask for the nodes of a cluster and then go to the addresses they are given. Without it they are told of no node, and stay where they are.',
+      ),
+    registry,
+    newBackend: z
+      .string()
+      .optional()
+      .describe('Where people find their logs now: named in the answer to searches, which the bridge cannot serve.'),
     dedupe,
     backpressure,
     limits,
