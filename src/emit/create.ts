@@ -1,7 +1,7 @@
 /** Puts the sending side together: one queue, and for each destination a lane of it and a loop that empties it. */
 
 import { performance } from 'node:perf_hooks'
-import type { EncodedBatch, Intake, Signal } from '../otlp/intake.ts'
+import type { Intake, Signal } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type EmitConfig, type QueueConfig, queueSettings } from './config.ts'
@@ -162,16 +162,8 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     intake: {
       put: (batch) => queue.put(route(batch)),
       stage() {
-        const parts: EncodedBatch[] = []
-        return {
-          async add(batch) {
-            const refused = queue.refusal(always)
-            if (refused !== undefined) throw refused
-            parts.push(batch)
-          },
-          commit: () => (parts.length === 0 ? Promise.resolve() : queue.put(parts.splice(0).flatMap(route))),
-          discard: () => void parts.splice(0),
-        }
+        const staging = queue.stage()
+        return { ...staging, add: (batch) => staging.add(route(batch)) }
       },
       refusal: () => queue.refusal(always),
       holding(name, options) {

@@ -36,7 +36,7 @@ export interface DiskLaneDeps {
   readonly broken: () => Error
   /** Rows up to this id are about to be sent. */
   readonly raiseMark: (destination: string, id: number) => void
-  readonly isFull: (lane: Pick<DiskLane, 'accounts' | 'forwardedBytes'>, bytes: number) => boolean
+  readonly isFull: (lane: Pick<DiskLane, 'accounts' | 'staged' | 'forwardedBytes'>, bytes: number) => boolean
 }
 
 export interface DiskLane extends Lane, StoredLane, OpenLane {
@@ -181,6 +181,7 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
     destination,
     options: options.lane,
     accounts,
+    staged: 0,
     isFull: (bytes) => deps.isFull(lane, bytes),
     get forwardedBytes() {
       return forwarded.bytes
@@ -231,7 +232,8 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
         own.leaveOnDisk(entry)
         return
       }
-      tail.keep(entry)
+      // A part that was staged is on disk only.
+      if (entry.data !== undefined) tail.keep(entry)
       own.cursor = entry.id
       own.waiting.add(entry)
     },

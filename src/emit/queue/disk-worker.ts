@@ -22,6 +22,7 @@ import {
   type WorkerOptions,
 } from './protocol.ts'
 import { prepareRows, type Rows } from './rows.ts'
+import { createStagedRows, firstStagedId, type StagedRows } from './staged.ts'
 import { fileIdentity, openStore, salvageStore, setAsideStore, storeFaultOf } from './store.ts'
 import { createTenure } from './tenure.ts'
 
@@ -30,6 +31,7 @@ interface Open {
   readonly db: DatabaseSync
   readonly identity: number
   readonly kept: KeptRows
+  readonly staged: StagedRows
   rows: Rows
 }
 
@@ -51,6 +53,8 @@ const setAsideWaitMs = 120_000
 const pageBytes = 16_384
 const maxCheckpointPages = 1000
 const minCheckpointPages = 16
+
+const noRequests = new Float64Array()
 
 /** Rows that are removed in one transaction while the disk is full. */
 const removalsPerCommit = 16
@@ -91,7 +95,7 @@ const createSession = (options: WorkerOptions) => {
   }
 
   /** Makes sure that our owners stand in the store, and removes what a commit in doubt may have left. */
-  const enter = (db: DatabaseSync, kept: KeptRows): void => {
+  const enter = (db: DatabaseSync, kept: KeptRows, staged: StagedRows | undefined): void => {
     const entered = transaction(db, () => {
       const entering = tenure.enter(db)
       // Batches of an owner that nobody knows, as a damaged row may name one, are adopted like those of any ended run.
@@ -101,10 +105,11 @@ const createSession = (options: WorkerOptions) => {
         lastId = Number(db.prepare('SELECT max(id) AS id FROM batches').get()?.['id'] ?? 0)
       } else if (db.prepare(`DELETE FROM batches WHERE owner IN (${entering.own().join(',')}) AND id > ?`).run(lastId).changes !== 0) {
         db.prepare(
-          "DELETE FROM shared WHERE id > ? AND NOT EXISTS (SELECT 1 FROM batches WHERE typeof(data) = 'integer' AND data = shared.id)",
-        ).run(lastId)
+          "DELETE FROM shared WHERE id > ? AND id < ? AND NOT EXISTS (SELECT 1 FROM batches WHERE typeof(data) = 'integer' AND data = shared.id)",
+        ).run(lastId, firstStagedId)
       }
       if (lastId >= 0) kept.removeAbove(lastId)
+      staged?.removeOwn()
       return entering
     })
     entered.done()
@@ -133,10 +138,11 @@ const createSession = (options: WorkerOptions) => {
     try {
       triedIdentity = fileIdentity(path)
       const kept = createKeptRows(db, { path, run })
-      enter(db, kept)
+      const staged = createStagedRows(db, { path, run })
+      enter(db, kept, staged)
       const rows = prepare(db)
       dead = rows.deadItems()
-      open = { db, identity: triedIdentity, kept, rows }
+      open = { db, identity: triedIdentity, kept, staged, rows }
     } catch (error) {
       db.close()
       throw error
@@ -184,18 +190,29 @@ const createSession = (options: WorkerOptions) => {
 
   const writeRound = (round: RoundRequest): RoundAnswer => {
     const at = ensureOpen()
-    const { names, keeps, releases } = round
+    const { names, keeps, releases, stages, commits, discards } = round
+    const values = new Uint8Array(round.large ?? slab)
     if (keeps !== undefined) at.kept.begin(keptNames(keeps, names))
+    at.staged.begin(stages !== undefined)
     const written = transaction(at.db, () => {
       if (releases !== undefined) at.kept.release(releases)
-      if (keeps === undefined) return at.rows.write(round, slab, lastId, false)
-      const { firstId, lastId: last } = at.rows.write(round, slab, Math.max(lastId, at.kept.highest()), false)
-      return { firstId, lastId: at.kept.write(round, new Uint8Array(round.large ?? slab), last + 1) }
+      if (discards !== undefined) at.staged.discard(discards)
+      const bases = commits === undefined ? undefined : at.staged.bases(round)
+      const floorId = keeps === undefined ? lastId : Math.max(lastId, at.kept.highest())
+      const { firstId, lastId: last } = at.rows.write(round, slab, floorId, false, bases)
+      return {
+        firstId,
+        lastId: keeps === undefined ? last : at.kept.write(round, values, last + 1),
+        lost: bases === undefined ? undefined : at.staged.finish(round, bases),
+        crcs: stages === undefined ? undefined : at.staged.write(round, values),
+      }
     })
+    at.staged.done()
     checkIdentity(at)
     if (written.lastId >= written.firstId) lastId = written.lastId
     if (round.buries.length > 0) dead = at.rows.deadItems()
-    return { kind: 'round', firstId: written.firstId, usedBytes: at.rows.usedBytes(), dead }
+    const { firstId, crcs, lost } = written
+    return { kind: 'round', firstId, crcs, lost, usedBytes: at.rows.usedBytes(), dead }
   }
 
   /** On a full disk: gives the ballast up and removes without putting. */
@@ -215,6 +232,10 @@ const createSession = (options: WorkerOptions) => {
       for (const release of round.releases ?? []) {
         while (transaction(at.db, () => at.kept.release([release], removalsPerCommit)) > 0) checkpoint(at)
       }
+      at.staged.begin(false)
+      const { discards = noRequests } = round
+      while (transaction(at.db, () => at.staged.discard(discards, removalsPerCommit)) > 0) checkpoint(at)
+      at.staged.done()
       const nothing = new Float64Array()
       transaction(at.db, () => at.rows.write({ ...round, deletes: nothing, sharedDeletes: nothing }, slab, lastId, true))
       return true
@@ -232,6 +253,7 @@ const createSession = (options: WorkerOptions) => {
       const found = adoption.any ? transaction(at.db, () => adoption.take(at.rows.sums)) : []
       adoption.done()
       if (found.length > 0) at.rows = prepare(at.db)
+      at.staged.removeDead()
       const stranded = tenure.stranded(at.db, at.rows.sums)
       const used = at.rows.usedBytes()
       if (used < shrinkAboveBytes / 16 && at.rows.freeBytes() > shrinkAboveBytes) shrink(at)
@@ -249,7 +271,8 @@ const createSession = (options: WorkerOptions) => {
     tenure.setDestinations(destinations)
     if (open !== undefined) {
       const at = open
-      enter(at.db, at.kept)
+      // Requests that are under way go on.
+      enter(at.db, at.kept, undefined)
       at.rows = prepare(at.db)
     } else ensureOpen()
     return { kind: 'done' }
@@ -313,10 +336,11 @@ const createSession = (options: WorkerOptions) => {
 
   const end = (empty: readonly string[]): Answer => {
     if (open !== undefined) {
-      const { db, kept } = open
+      const { db, kept, staged } = open
       transaction(db, () => {
         tenure.leave(db, empty)
         kept.leave()
+        staged.removeOwn()
       })
     }
     close()

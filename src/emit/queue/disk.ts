@@ -11,9 +11,11 @@ import { type Cursor, createKeeping } from './keeping.ts'
 import { reportBrokenLogs } from './log-damage.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { AdoptAnswer, DeadItems, Replaced, RoundAnswer } from './protocol.ts'
-import { deal, forwardDeal, fullAtTheDoor, fullLane, stoppingError, storeFullError } from './put.ts'
+import { type AdmittedBatch, deal, forwardDeal, fullAtTheDoor, fullLane, reserveIn, stoppingError, storeFullError } from './put.ts'
 import type { LaneOptions, Queue, QueueDeps, QueueHolding, QueueStats, RoutedBatch, Stranded } from './queue.ts'
-import type { PendingKeep, PendingPut, Round } from './round.ts'
+import { countOf, type PendingCommit, type PendingKeep, type PendingPut, type Round } from './round.ts'
+import { createStagings } from './staging.ts'
+import { createStagingStore, lostPartsError } from './staging-store.ts'
 import { createWorkerLink } from './worker-link.ts'
 import { createSlab, createWriter } from './writer.ts'
 
@@ -86,7 +88,8 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     removeNow: writer.removeNow,
     onReplaced: (replaced, message) => onReplaced(replaced, message),
     onBroken() {
-      if (ack !== 'memory') for (const put of writer.takeAwaited()) reject(put)
+      endStaged(faults.error())
+      if (ack !== 'memory') for (const put of writer.takeOut(({ waiter }) => waiter !== undefined)) reject(put)
     },
     onOver() {
       if (!adopted) adopt()
@@ -112,15 +115,22 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     for (const { places } of values) for (const { lane, entry } of places) lane.withdrawn(entry)
   }
 
-  const reject = (put: PendingPut): void => {
+  const reject = (put: PendingPut, error: Error = closing ? stoppingError() : faults.error()): void => {
     withdraw(put)
     put.undo?.()
-    put.waiter?.reject(closing ? stoppingError() : faults.error())
+    put.waiter?.reject(error)
+  }
+
+  /** Requests of which parts are in the store, or on their way to it, are over: what is there may not be whole. */
+  const endStaged = (error: Error): void => {
+    stagings.failStored(error)
+    for (const put of writer.takeOut(({ stage, commit }) => stage !== undefined || commit !== undefined)) reject(put, error)
   }
 
   const onReplaced = ({ file, ids }: Replaced, message: string): void => {
     if (file !== undefined) setAsideFiles.value++
     log.error({ file, saved: ids.length }, `the queue's store could not be read and was set aside: ${message}`)
+    endStaged(lostPartsError())
     const saved = new Set(ids)
     writer.putBack(known().flatMap((lane) => lane.reconcile(saved)))
   }
@@ -132,7 +142,16 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const onCommitted = (round: Round, answer: RoundAnswer): void => {
     let id = answer.firstId
-    for (const { values, bytes, waiter } of round.puts) {
+    let stages = 0
+    let commits = 0
+    for (const put of round.puts) {
+      const { values, bytes, waiter, stage, commit } = put
+      if (stage !== undefined) stage.crc = answer.crcs?.[stages++] ?? -1
+      if (commit !== undefined && answer.lost?.includes(commits++)) {
+        id += countOf(put)
+        reject(put, lostPartsError())
+        continue
+      }
       let again = false
       for (const { places } of values) {
         for (const { lane, entry } of places) {
@@ -192,14 +211,14 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const isFileFull = (): boolean => usedBytes > maxSize * lanes.length
 
-  const isFull: DiskLaneDeps['isFull'] = ({ accounts, forwardedBytes }, bytes) => {
-    if (ack === 'forwarded') return forwardedBytes + bytes > Math.min(maxSize, forwardedMaxBytes)
-    if (accounts.bytes + bytes > maxSize) return true
+  const isFull: DiskLaneDeps['isFull'] = ({ accounts, staged, forwardedBytes }, bytes) => {
+    if (ack === 'forwarded') return forwardedBytes + staged + bytes > Math.min(maxSize, forwardedMaxBytes)
+    if (accounts.bytes + staged + bytes > maxSize) return true
     if (!isFileFull()) return false
     // The file is full: who holds the most of it is to blame, not who passes through.
     let largest = 0
-    for (const lane of lanes) largest = Math.max(largest, lane.accounts.bytes)
-    return accounts.bytes * 2 >= largest
+    for (const lane of lanes) largest = Math.max(largest, lane.accounts.bytes + lane.staged)
+    return (accounts.bytes + staged) * 2 >= largest
   }
 
   const openLane = (lane: LaneOptions): DiskLane =>
@@ -275,10 +294,13 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     return broken ? faults.error() : undefined
   }
 
+  /** Why nothing can be written now, whoever waits for it. */
+  const unstorable = (): Error | undefined => (closing ? stoppingError() : faults.now === undefined ? undefined : faults.error())
+
   /** For what no lane is to blame. */
   const fileFull = (): Error | undefined => (isFileFull() ? storeFullError(maxSize * lanes.length) : undefined)
 
-  const sizeOf = (parts: readonly RoutedBatch[]): number => {
+  const sizeOf = (parts: readonly (RoutedBatch | AdmittedBatch)[]): number => {
     let bytes = 0
     for (const { batch } of parts) bytes += batch.data.byteLength
     return bytes
@@ -286,28 +308,44 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const nextId = ack === 'forwarded' ? () => nextForwardedId++ : () => 0
 
+  const refusalOf = (parts: readonly RoutedBatch[]): Error | undefined => refusalFor(sizeOf(parts)) ?? fullLane(lanes, parts, maxSize)
+
   const put = (parts: readonly RoutedBatch[]): Promise<void> => {
-    const refused = refusalFor(sizeOf(parts)) ?? fullLane(lanes, parts, maxSize)
+    const refused = refusalOf(parts)
     return refused === undefined ? store(parts, undefined) : Promise.reject(refused)
   }
 
-  const store = (parts: readonly RoutedBatch[], keep: PendingKeep | undefined): Promise<void> => {
+  const store = (parts: readonly (RoutedBatch | AdmittedBatch)[], keep: PendingKeep | undefined, commit?: PendingCommit): Promise<void> => {
     const dealt = deal(lanes, parts, { metrics, nowMs: deps.nowMs(), stored: ack !== 'forwarded', nextId })
     const { batches, undo } = dealt
     const bytes = dealt.bytes + (keep?.data.byteLength ?? 0)
-    if (batches.length === 0 && keep === undefined) return Promise.resolve()
+    if (batches.length === 0 && keep === undefined) {
+      if (commit !== undefined) writer.discard(commit.request)
+      return Promise.resolve()
+    }
     if (ack === 'forwarded') {
-      const done = forwardDeal(dealt, parts)
+      const done = forwardDeal(dealt)
       for (const { places } of batches) for (const { lane, entry } of places) lane.forward(entry)
       return done
     }
-    if (ack === 'memory' && writeBehindBytes + bytes <= memoryTail) {
+    if (ack === 'memory' && commit === undefined && writeBehindBytes + bytes <= memoryTail) {
       writeBehindBytes += bytes
       writer.put({ values: batches, keep, bytes, undo, waiter: undefined })
       return Promise.resolve()
     }
-    return new Promise<void>((resolve, reject) => writer.put({ values: batches, keep, bytes, undo, waiter: { resolve, reject } }))
+    return new Promise<void>((resolve, reject) => writer.put({ values: batches, keep, commit, bytes, undo, waiter: { resolve, reject } }))
   }
+
+  const stagings = createStagings<DiskLane>({
+    lanes: () => lanes,
+    refusal: refusalOf,
+    reserve: reserveIn,
+    take(parts, commit) {
+      const refused = commit === undefined ? refusalFor(sizeOf(parts)) : unstorable()
+      return refused === undefined ? store(parts, undefined, commit) : Promise.reject(refused)
+    },
+    ...(ack === 'forwarded' ? {} : { store: createStagingStore({ writer, refusal: unstorable, recycle: deps.recycle }) }),
+  })
 
   const holding = (name: string, { makesRoom = false }: HoldingOptions = {}): QueueHolding => {
     const cursor: Cursor = { id: undefined }
@@ -345,6 +383,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     if (closing) return
     closing = true
     clearInterval(adoptTimer)
+    stagings.end(stoppingError())
     const deadline = setTimeout(() => void (closed = true), closeWaitMs)
     writer.hurry()
     while (!closed && faults.now === undefined && !writer.isIdle()) {
@@ -390,6 +429,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
       return lanes
     },
     put,
+    stage: stagings.begin,
     ...(ack === 'forwarded' ? {} : { holding }),
     refusal: (which) => refusalFor(1) ?? fullAtTheDoor(lanes, which, maxSize),
     setLanes,

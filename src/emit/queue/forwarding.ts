@@ -15,44 +15,46 @@ export interface Forwarding {
 interface Share {
   readonly accounts: Accounts
   readonly batch: Held
+  /** Which of the batches that were put it is, or is a part of. */
+  readonly source: number
 }
 
 /**
  * @param shares every batch in every lane
  * @param undo takes back what was counted beside them; called at the first failure
- * @param onRejected called before `done` resolves when a destination left something out
+ * @param onRejected of each source; called before `done` resolves when a destination left something of it out
+ * Returns one `Forwarding` for each source.
  */
 export function createForwarding(
   shares: readonly Share[],
   undo: () => void,
-  onRejected: (items: number) => void = () => {},
-): { readonly done: Promise<void>; readonly forwarding: Forwarding } {
+  onRejected: readonly (((items: number) => void) | undefined)[],
+): { readonly done: Promise<void>; readonly forwardings: readonly Forwarding[] } {
   let left = shares.length
   let failure: Error | undefined
-  /** Of the destination that left out the most. */
-  let rejected = 0
+  /** Of each source, by the destination that left out the most. */
+  const rejected = onRejected.map(() => 0)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const carried = ({ accounts, batch }: Share, sign: 1 | -1): void => {
+  const carried = ({ accounts, batch }: Omit<Share, 'source'>, sign: 1 | -1): void => {
     accounts.books(batch).carried.value += sign * batch.items
+  }
+  const failed: Forwarding['failed'] = (accounts, batch, error) => {
+    left--
+    if (failure !== undefined) return carried({ accounts, batch }, -1)
+    failure = error
+    undo()
+    for (const one of shares) if (one.accounts !== accounts || one.batch !== batch) carried(one, 1)
+    reject(error)
+  }
+  const delivered = (source: number, items: number): void => {
+    left--
+    rejected[source] = Math.max(rejected[source] ?? 0, items)
+    if (left > 0 || failure !== undefined) return
+    for (const [at, count] of rejected.entries()) if (count > 0) onRejected[at]?.(count)
+    resolve()
   }
   return {
     done: promise,
-    forwarding: {
-      delivered(items) {
-        left--
-        rejected = Math.max(rejected, items)
-        if (left > 0 || failure !== undefined) return
-        if (rejected > 0) onRejected(rejected)
-        resolve()
-      },
-      failed(accounts, batch, error) {
-        left--
-        if (failure !== undefined) return carried({ accounts, batch }, -1)
-        failure = error
-        undo()
-        for (const one of shares) if (one.accounts !== accounts || one.batch !== batch) carried(one, 1)
-        reject(error)
-      },
-    },
+    forwardings: onRejected.map((_, source) => ({ delivered: (items) => delivered(source, items), failed })),
   }
 }

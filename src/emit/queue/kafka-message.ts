@@ -5,6 +5,7 @@
  * whom it is, names joined by commas. Messages of others, without headers, are for all destinations.
  */
 
+import type { OutgoingMessage } from '../../net/kafka-producer.ts'
 import { headersOf, type KafkaMessage } from '../../net/kafka-records.ts'
 
 export interface MessageHead {
@@ -70,4 +71,25 @@ function decoded(text: string): string {
   } catch {
     return text
   }
+}
+
+/**
+ * Messages that may go together: those for one partition become one record batch, which the brokers refuse as a whole when it is larger than
+ * a message may be. In their order; as few groups as that allows.
+ */
+export function inRequests(messages: readonly OutgoingMessage[], maxBytes: number): readonly (readonly OutgoingMessage[])[] {
+  const groups: OutgoingMessage[][] = []
+  let bytesOf = new Map<string, number>()
+  for (const message of messages) {
+    const to = `${message.topic}/${message.partition ?? ''}`
+    const bytes = message.value?.byteLength ?? 0
+    const before = bytesOf.get(to) ?? 0
+    if (groups.length === 0 || (before > 0 && before + bytes > maxBytes)) {
+      groups.push([])
+      bytesOf = new Map()
+    }
+    bytesOf.set(to, (bytesOf.get(to) ?? 0) + bytes)
+    groups.at(-1)?.push(message)
+  }
+  return groups
 }

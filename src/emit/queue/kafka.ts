@@ -24,10 +24,11 @@ import { ownsChunk } from '../../otlp/encode/chunks.ts'
 import { exposeGauges, totalsOf } from './accounts.ts'
 import { type KafkaQueueConfig, signals, topicOf } from './kafka-config.ts'
 import { createKafkaLane, type KafkaLane, type StartReader } from './kafka-lane.ts'
-import { encodeHead } from './kafka-message.ts'
+import { encodeHead, inRequests } from './kafka-message.ts'
 import { connectCluster, createKafkaWriter, type KafkaCluster } from './kafka-writer.ts'
 import { stoppingError } from './put.ts'
 import type { LaneOptions, Queue, QueueDeps, RoutedBatch } from './queue.ts'
+import { createStagings } from './staging.ts'
 
 const section = 'queue.kafka'
 
@@ -49,10 +50,15 @@ const startMs = 2000
 /** How long what is under way is waited for at the end. */
 const endMs = 5000
 
+/** Parts of requests that are not committed yet, all together: they are in memory. */
+const stagedMaxBytes = 256 * 1024 * 1024
+
 /** Bytes of a batch of messages once it is plain. */
 const maxBatchBytes = 64 * 1024 * 1024
 
 const fullRetryAfterSeconds = 5
+
+const sizeOf = (parts: readonly RoutedBatch[]): number => parts.reduce((sum, { batch }) => sum + batch.data.byteLength, 0)
 
 /** Opens the queue. The brokers need not be there: until they are, nothing is taken. Throws OB_CONFIG for files of `tls`. */
 export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDeps, way?: KafkaWay): Promise<Queue> {
@@ -62,6 +68,7 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
   const signalByTopic = new Map(signals.map((signal) => [topicOf(kafka, signal), signal]))
   let lanes: readonly KafkaLane[] = []
   let pendingBytes = 0
+  let stagedBytes = 0
   let closed = false
 
   const writer = createKafkaWriter(way?.connect ?? (() => connectCluster(kafka, connection)), kafka, topicOf(kafka, 'traces'), log, () => {
@@ -166,11 +173,17 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
     for (const { batch } of parts) for (const { accounts } of own) accounts.books(batch).queued.value += sign * batch.items
   }
 
-  const write = async (parts: readonly RoutedBatch[]): Promise<void> => {
+  /** Returns for each part how many of its items no message can hold. */
+  const write = async (parts: readonly RoutedBatch[]): Promise<number[]> => {
     const made = await Promise.all(parts.map(messagesOf))
-    await writer.write(made.flatMap(({ messages }) => messages))
+    const messages = made.flatMap((one) => one.messages)
+    for (const some of inRequests(messages, kafka.maxMessage)) await writer.write(some)
+    return made.map(({ tooLarge }) => tooLarge)
+  }
+
+  const countWritten = (parts: readonly RoutedBatch[], tooLargeOf: readonly number[]): void => {
     parts.forEach(({ batch }, at) => {
-      const tooLarge = made[at]?.tooLarge ?? 0
+      const tooLarge = tooLargeOf[at] ?? 0
       const books = metrics.books(batch.format, batch.signal)
       books.consumed('queued_in_kafka').value += batch.items - tooLarge
       if (tooLarge === 0) return
@@ -181,23 +194,64 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
 
   const put = async (parts: readonly RoutedBatch[]): Promise<void> => {
     const routed = parts.filter(({ lanes: wanted }) => wanted.length > 0)
-    const bytes = routed.reduce((sum, { batch }) => sum + batch.data.byteLength, 0)
-    const refused = refusalOf(bytes)
+    const refused = refusalOf(sizeOf(routed))
     if (refused !== undefined) throw refused
+    await hand(parts, [routed])
+  }
+
+  /** @param groups what is on its way together; one after the other */
+  const hand = async (parts: readonly RoutedBatch[], groups: readonly (readonly RoutedBatch[])[]): Promise<void> => {
+    const routed = groups.flat()
+    const tooLarge: number[] = []
     const own = lanes
-    pendingBytes += bytes
     count(routed, own, 1)
     try {
-      await write(routed)
+      for (const group of groups) {
+        const bytes = sizeOf(group)
+        pendingBytes += bytes
+        try {
+          tooLarge.push(...(await write(group)))
+        } finally {
+          pendingBytes -= bytes
+        }
+      }
     } finally {
-      pendingBytes -= bytes
       count(routed, own, -1)
     }
+    countWritten(routed, tooLarge)
     for (const { batch, lanes: wanted } of parts) {
       if (wanted.length === 0) metrics.books(batch.format, batch.signal).dropped('no_route').value += batch.items
       else if (ownsChunk(batch.data)) deps.recycle?.(batch.data.buffer)
     }
   }
+
+  const stagings = createStagings<KafkaLane>({
+    lanes: () => lanes,
+    refusal(parts) {
+      const bytes = sizeOf(parts)
+      if (closed || writer.fault !== undefined) return refusalOf(0)
+      if (stagedBytes + bytes <= stagedMaxBytes) return undefined
+      return new BridgeError(
+        'OB_QUEUE_FULL',
+        `cannot queue data: ${stagedMaxBytes} bytes of requests are in memory that are not complete`,
+        {
+          retryAfterSeconds: fullRetryAfterSeconds,
+        },
+      )
+    },
+    // In memory once, however many lanes there are.
+    reserve: (_, bytes) => void (stagedBytes += bytes),
+    async take(admitted) {
+      const parts = admitted.flatMap(({ batch: { data, ...batch }, lanes: wanted }) =>
+        data instanceof Uint8Array ? [{ batch: { ...batch, data }, lanes: wanted }] : [],
+      )
+      // Not all at once: each has its own time, and is at most doubled in memory.
+      const groups = parts.filter(({ lanes: wanted }) => wanted.length > 0).map((part) => [part])
+      const bytes = sizeOf(parts)
+      stagedBytes += bytes
+      await hand(parts, groups).finally(() => void (stagedBytes -= bytes))
+    },
+  })
 
   await setLanes(options.lanes)
   exposeGauges(metrics, () => lanes)
@@ -208,6 +262,7 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
       return lanes
     },
     put,
+    stage: stagings.begin,
     refusal: () => refusalOf(1),
     setLanes,
     stats: () => ({
@@ -217,6 +272,7 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
     }),
     async close() {
       closed = true
+      stagings.end(stoppingError())
       await Promise.all(lanes.map((lane) => lane.end(endMs)))
       await writer.close()
     },

@@ -5,8 +5,9 @@ import type { Metrics } from '../../telemetry/metrics.ts'
 import { type Accounts, createAccounts, exposeGauges, totalsOf } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
 import { letGo, type Recycle } from './holders.ts'
-import { deal, forwardDeal, fullAtTheDoor, fullLane, type OpenLane, stoppingError } from './put.ts'
+import { type AdmittedBatch, deal, forwardDeal, fullAtTheDoor, fullLane, type OpenLane, reserveIn, stoppingError } from './put.ts'
 import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, RoutedBatch } from './queue.ts'
+import { createStagings } from './staging.ts'
 import { asQueued, createWaiting, type Entry } from './waiting.ts'
 
 export interface MemoryQueueOptions {
@@ -65,11 +66,12 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
     return oldest === undefined ? undefined : Math.max(0, nowMs() - oldest)
   }
 
-  return {
+  const lane: MemoryLane = {
     destination,
     options,
     accounts,
-    isFull: (bytes) => accounts.bytes + bytes > maxSize,
+    staged: 0,
+    isFull: (bytes) => accounts.bytes + lane.staged + bytes > maxSize,
     add(entry) {
       waiting.add(entry)
       bell.ring()
@@ -119,6 +121,7 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
       }
     },
   }
+  return lane
 }
 
 /**
@@ -145,14 +148,21 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     for (const lane of before) if (!lanes.includes(lane)) lane.end('destination_removed')
   }
 
-  const put = (parts: readonly RoutedBatch[]): Promise<void> => {
-    const refused = closed ? stoppingError() : fullLane(lanes, parts, maxSize)
-    if (refused !== undefined) return Promise.reject(refused)
+  const refusalOf = (parts: readonly RoutedBatch[]): Error | undefined => (closed ? stoppingError() : fullLane(lanes, parts, maxSize))
+
+  const take = (parts: readonly (RoutedBatch | AdmittedBatch)[]): Promise<void> => {
     const dealt = deal(lanes, parts, { metrics, nowMs: nowMs(), stored: false, nextId: () => ++lastId })
-    const done = ack === 'memory' || dealt.batches.length === 0 ? Promise.resolve() : forwardDeal(dealt, parts)
+    const done = ack === 'memory' || dealt.batches.length === 0 ? Promise.resolve() : forwardDeal(dealt)
     for (const { places } of dealt.batches) for (const { lane, entry } of places) lane.add(entry)
     return done
   }
+
+  const put = (parts: readonly RoutedBatch[]): Promise<void> => {
+    const refused = refusalOf(parts)
+    return refused === undefined ? take(parts) : Promise.reject(refused)
+  }
+
+  const stagings = createStagings<MemoryLane>({ lanes: () => lanes, refusal: refusalOf, reserve: reserveIn, take })
 
   setLanes(options.lanes)
   exposeGauges(metrics, () => lanes)
@@ -161,11 +171,13 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
       return lanes
     },
     put,
+    stage: stagings.begin,
     refusal: (which) => (closed ? stoppingError() : fullAtTheDoor(lanes, which, maxSize)),
     setLanes: async (wanted) => setLanes(wanted),
     stats: () => ({ ...totalsOf(lanes), fault: undefined }),
     async close() {
       closed = true
+      stagings.end(stoppingError())
       for (const lane of lanes) lane.end('shutdown')
     },
   }

@@ -23,7 +23,7 @@ export interface WorkerOptions {
 }
 
 /** Columns of {@link RoundRequest.puts}: one row of numbers for each batch and destination. */
-export const putColumns = 9
+export const putColumns = 10
 export const putColumn = {
   id: 0,
   format: 1,
@@ -35,7 +35,26 @@ export const putColumn = {
   destination: 7,
   /** So many rows, this one and the next, have one value. */
   sharedBy: 8,
+  /** Of a value that was staged, and `offset` is the number of its part; -1: the value is at `offset`. */
+  crc: 9,
 } as const
+
+/** Columns of {@link RoundRequest.stages}: one row of numbers for each part of a request that is not the queue's yet. */
+export const stageColumns = 4
+export const stageColumn = { request: 0, part: 1, offset: 2, length: 3 } as const
+
+/** Columns of {@link RoundRequest.commits}: whose parts the rows of `puts` from `first` on are, and how many parts it has in the store. */
+export const commitColumns = 4
+export const commitColumn = { request: 0, first: 1, rows: 2, parts: 3 } as const
+
+/** A part of a request whose bytes are in the store already. */
+export interface StagedValue {
+  /** Its number within the request. */
+  readonly part: number
+  /** CRC-32 of the bytes. */
+  readonly crc: number
+  readonly byteLength: number
+}
 
 /** Columns of {@link RoundRequest.keeps}: one row of numbers for each value. */
 export const keepColumns = 4
@@ -62,6 +81,12 @@ export interface RoundRequest {
   /** Values beside the batches; `name` is a place in `names`. */
   readonly keeps: Float64Array | undefined
   readonly releases: readonly Release[] | undefined
+  /** Parts of requests that are not the queue's yet. */
+  readonly stages: Float64Array | undefined
+  /** Requests all of whose parts become the queue's. */
+  readonly commits: Float64Array | undefined
+  /** Requests whose parts nobody wants any more. */
+  readonly discards: Float64Array | undefined
 }
 
 export interface Burial {
@@ -181,6 +206,10 @@ export interface RoundAnswer {
   readonly kind: 'round'
   /** The puts without an id have this and the following ones, in order; then what is kept. */
   readonly firstId: number
+  /** CRC-32 of each staged part; -1: the parts before it are no longer in the store. */
+  readonly crcs: Float64Array | undefined
+  /** Places in `commits` of requests whose parts are not in the store as they should be: nothing of them was put, though their ids are used up. */
+  readonly lost: readonly number[] | undefined
   /** Bytes of the file that are in use, by all processes. */
   readonly usedBytes: number
   readonly dead: readonly DeadItems[]

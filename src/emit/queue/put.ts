@@ -1,10 +1,12 @@
 /** From what was received to what the lanes get: who takes it, who is full, what is counted beside. */
 
 import { BridgeError } from '../../errors.ts'
+import type { EncodedBatch } from '../../otlp/intake.ts'
 import type { Cell, Metrics } from '../../telemetry/metrics.ts'
 import type { Accounts } from './accounts.ts'
 import { createForwarding } from './forwarding.ts'
 import { holdersOf } from './holders.ts'
+import type { StagedValue } from './protocol.ts'
 import type { LaneOptions, RoutedBatch } from './queue.ts'
 import { type Entry, ownBytes } from './waiting.ts'
 
@@ -15,13 +17,26 @@ const fullRetryAfterSeconds = 5
 export interface OpenLane {
   readonly options: LaneOptions
   readonly accounts: Accounts
+  /** Bytes of requests that are not committed yet: they have their room. */
+  staged: number
   /** True when so many bytes more are too many. */
   isFull(bytes: number): boolean
 }
 
+/** A part of a request that had its room before: lanes that drop have decided by then. */
+export interface AdmittedBatch {
+  readonly batch: Omit<EncodedBatch, 'data'> & { readonly data: Uint8Array | StagedValue }
+  readonly lanes: readonly number[]
+  /** Those of them that were full when it came. */
+  readonly full: readonly number[]
+  /** Which of the batches of the request it is, or is a part of. */
+  readonly source: number
+}
+
 /** A batch with one entry for each lane that takes it. */
 export interface DealtBatch<L> {
-  readonly data: Uint8Array
+  readonly part: RoutedBatch | AdmittedBatch
+  readonly data: Uint8Array | StagedValue
   readonly places: readonly { readonly lane: L; readonly entry: Entry }[]
 }
 
@@ -80,8 +95,15 @@ export function fullAtTheDoor(lanes: readonly OpenLane[], which: readonly number
   return undefined
 }
 
+const isDropped = (part: RoutedBatch | AdmittedBatch, lane: OpenLane, at: number): boolean =>
+  'full' in part ? part.full.includes(at) : lane.options.whenFull === 'drop' && lane.isFull(part.batch.data.byteLength)
+
 /** Makes the entries and counts everything: queued, routed elsewhere, without a way, dropped because a lane is full. */
-export function deal<L extends OpenLane>(lanes: readonly L[], parts: readonly RoutedBatch[], options: DealOptions): Deal<L> {
+export function deal<L extends OpenLane>(
+  lanes: readonly L[],
+  parts: readonly (RoutedBatch | AdmittedBatch)[],
+  options: DealOptions,
+): Deal<L> {
   const { metrics } = options
   const batches: DealtBatch<L>[] = []
   let bytes = 0
@@ -91,20 +113,21 @@ export function deal<L extends OpenLane>(lanes: readonly L[], parts: readonly Ro
     counted ??= []
     counted.push({ cell, items })
   }
-  for (const { batch, lanes: wanted } of parts) {
+  for (const part of parts) {
+    const { batch, lanes: wanted } = part
     const takers: L[] = []
     if (wanted.length === 0) count(metrics.books(batch.format, batch.signal).dropped('no_route'), batch.items)
     else
       for (let at = 0; at < lanes.length; at++) {
         const lane = lanes[at] as L
         if (!wanted.includes(at)) count(lane.accounts.books(batch).elsewhere, batch.items)
-        else if (lane.options.whenFull === 'drop' && lane.isFull(batch.data.byteLength))
-          count(lane.accounts.books(batch).dropped('destination_full'), batch.items)
+        else if (isDropped(part, lane, at)) count(lane.accounts.books(batch).dropped('destination_full'), batch.items)
         else takers.push(lane)
       }
     if (takers.length === 0) continue
-    const data = ownBytes(batch.data)
-    const holders = holdersOf(takers.length)
+    const isHere = batch.data instanceof Uint8Array
+    const data = batch.data instanceof Uint8Array ? ownBytes(batch.data) : batch.data
+    const holders = isHere ? holdersOf(takers.length) : undefined
     const places = takers.map((lane) => {
       const entry: Entry = {
         id: options.nextId(),
@@ -114,16 +137,16 @@ export function deal<L extends OpenLane>(lanes: readonly L[], parts: readonly Ro
         bytes: data.byteLength,
         queuedAtMs: options.nowMs,
         maybeSent: false,
-        data,
+        data: data instanceof Uint8Array ? data : undefined,
         holders,
-        shared: holders !== undefined,
+        shared: holders !== undefined || !isHere,
         stored: options.stored,
         forwarded: undefined,
       }
       lane.accounts.add(entry)
       return { lane, entry }
     })
-    batches.push({ data, places })
+    batches.push({ part, data, places })
     bytes += data.byteLength
   }
   const undo = counted === undefined ? undefined : () => takeBack(counted)
@@ -131,11 +154,21 @@ export function deal<L extends OpenLane>(lanes: readonly L[], parts: readonly Ro
 }
 
 /** Lets the entries of a deal report to who waits for all endpoints; resolves and rejects as they do. */
-export function forwardDeal<L extends OpenLane>({ batches, undo }: Deal<L>, parts: readonly RoutedBatch[]): Promise<void> {
-  const shares = batches.flatMap(({ places }) => places.map(({ lane, entry }) => ({ accounts: lane.accounts, batch: entry })))
-  const { done, forwarding } = createForwarding(shares, undo ?? (() => {}), parts[0]?.batch.onRejected)
-  for (const { batch } of shares) batch.forwarded = forwarding
+export function forwardDeal<L extends OpenLane>({ batches, undo }: Deal<L>): Promise<void> {
+  const onRejected: EncodedBatch['onRejected'][] = []
+  const shares = batches.flatMap(({ part, places }) => {
+    const source = 'source' in part ? part.source : 0
+    onRejected[source] = part.batch.onRejected
+    return places.map(({ lane, entry }) => ({ accounts: lane.accounts, batch: entry, source }))
+  })
+  const { done, forwardings } = createForwarding(shares, undo ?? (() => {}), Array.from(onRejected))
+  for (const { batch, source } of shares) batch.forwarded = forwardings[source]
   return done
+}
+
+/** Gives bytes of a request that is not committed their room in these lanes, or takes it back when they are fewer than 0. */
+export function reserveIn(lanes: readonly OpenLane[], bytes: number): void {
+  for (const lane of lanes) lane.staged += bytes
 }
 
 const takeBack = (counted: readonly { readonly cell: Cell; readonly items: number }[] | undefined): void => {

@@ -3,7 +3,7 @@
  * place: waiting here, taken (under way) or among the dead letters. See README.md beside this file for the layouts.
  */
 
-import type { EncodedBatch, Holding, HoldingOptions, Signal } from '../../otlp/intake.ts'
+import type { EncodedBatch, Holding, HoldingOptions, Signal, Staging } from '../../otlp/intake.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 
@@ -122,6 +122,12 @@ export interface QueueHolding extends Pick<Holding, 'release' | 'recover'> {
   put(parts: readonly RoutedBatch[], keep: Uint8Array): Promise<number>
 }
 
+/** As {@link Staging}, of what is routed already. */
+export interface QueueStaging extends Pick<Staging, 'commit' | 'discard'> {
+  /** As `Staging.add`. @param parts of one batch, by where they go; their memory is the queue's, as with `Queue.put` */
+  add(parts: readonly RoutedBatch[]): Promise<void>
+}
+
 export interface Queue {
   /** In the order of the destinations; {@link RoutedBatch.lanes} are places in it. */
   readonly lanes: readonly Lane[]
@@ -131,6 +137,8 @@ export interface Queue {
    * (`no_route`). The parts own their memory: no two share a buffer.
    */
   put(parts: readonly RoutedBatch[]): Promise<void>
+  /** Begins a request of several parts. */
+  stage(): QueueStaging
   /** For one who keeps things beside the batches, under a name of its own; undefined where nothing outlives the process. */
   holding?(name: string, options?: HoldingOptions): QueueHolding
   /** What `put` would reject with now, asked at the door; undefined when it would take. @param lanes those that get everything; default all */

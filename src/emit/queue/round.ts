@@ -1,7 +1,7 @@
 /** What goes into one transaction: gathered while the one before is under way. */
 
-import type { Burial, Release, RoundRequest } from './protocol.ts'
-import { keepColumns, putColumns } from './protocol.ts'
+import type { Burial, Release, RoundRequest, StagedValue } from './protocol.ts'
+import { commitColumns, keepColumns, putColumns, stageColumns } from './protocol.ts'
 import type { Entry } from './waiting.ts'
 
 /** Where a batch goes once it is stored. */
@@ -19,9 +19,9 @@ export interface Place {
   readonly entry: Entry
 }
 
-/** Bytes on their way to the disk, for one lane or several. */
+/** Bytes on their way to the disk, for one lane or several; or a part of a request that is there already. */
 export interface PendingValue {
-  readonly data: Uint8Array
+  readonly data: Uint8Array | StagedValue
   readonly places: readonly Place[]
 }
 
@@ -34,10 +34,29 @@ export interface PendingKeep {
   readonly piece: { readonly number: number; readonly bytes: number; id: number; released: boolean }
 }
 
+/** A part of a request on its way to the disk, where it is nobody's yet. */
+export interface PendingStage {
+  /** Which request of this process, and which part of it. */
+  readonly request: number
+  readonly part: number
+  readonly data: Uint8Array
+  /** CRC-32 of the bytes, once they are stored; -1: the parts before it are gone. */
+  crc: number
+}
+
+/** A request whose parts become the queue's with these values. */
+export interface PendingCommit {
+  readonly request: number
+  /** How many parts of it are in the store. */
+  readonly parts: number
+}
+
 /** What is stored together or not at all. */
 export interface PendingPut {
   readonly values: readonly PendingValue[]
   readonly keep: PendingKeep | undefined
+  readonly stage?: PendingStage | undefined
+  readonly commit?: PendingCommit | undefined
   /** Of all of it. */
   readonly bytes: number
   /** Takes back what was counted of it beside its entries. */
@@ -53,6 +72,7 @@ export interface Round {
   readonly sharedDeletes: number[]
   readonly buries: Burial[]
   readonly releases: readonly Release[]
+  readonly discards: number[]
   /** Those who wait for the removals. */
   readonly waiters: (() => void)[]
 }
@@ -64,7 +84,14 @@ export interface Pending {
   buries: Burial[]
   /** By name, up to which id. */
   readonly releases: Map<string, number>
+  /** Requests whose parts are to be removed. */
+  discards: number[]
   waiters: (() => void)[]
+}
+
+/** How many rows a put has. */
+export function countOf({ values }: PendingPut): number {
+  return values.reduce((sum, { places }) => sum + places.length, 0)
 }
 
 /** What was put back after a fault may have been settled since; nothing is left to store then. */
@@ -82,19 +109,19 @@ const align = 8
  * @param withPuts false: removals only, while nothing can be stored
  */
 export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts: boolean): { round: Round; request: RoundRequest } {
-  const { deletes, sharedDeletes, buries, waiters } = pending
+  const { deletes, sharedDeletes, buries, discards, waiters } = pending
   const releases = pending.releases.size === 0 ? none : [...pending.releases].map(([name, id]) => ({ name, id }))
-  const round: Round = { puts: [], deletes, sharedDeletes, buries, releases, waiters }
+  const round: Round = { puts: [], deletes, sharedDeletes, buries, releases, discards, waiters }
   pending.deletes = []
   pending.sharedDeletes = []
   pending.buries = []
   pending.releases.clear()
+  pending.discards = []
   pending.waiters = []
   if (pending.puts.some(isSettled)) pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => !isSettled(put)))
   let large: SharedArrayBuffer | undefined
   let size = 0
-  let rows = 0
-  let keeps = 0
+  const counts: Counts = { rows: 0, keeps: 0, stages: 0, commits: 0 }
   let count = 0
   if (withPuts) {
     for (const put of pending.puts) {
@@ -104,13 +131,15 @@ export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts:
         large = new SharedArrayBuffer(room)
       }
       size += room
-      for (const { places } of put.values) rows += places.length
-      if (put.keep !== undefined) keeps++
+      for (const { places } of put.values) counts.rows += places.length
+      if (put.keep !== undefined) counts.keeps++
+      if (put.stage !== undefined) counts.stages++
+      if (put.commit !== undefined) counts.commits++
       count++
     }
     for (const put of count === pending.puts.length ? pending.puts.splice(0) : pending.puts.splice(0, count)) round.puts.push(put)
   }
-  const laidOut = layOut(round.puts, rows, keeps, new Uint8Array(large ?? slab))
+  const laidOut = layOut(round.puts, counts, new Uint8Array(large ?? slab))
   const request: RoundRequest = {
     kind: 'round',
     ...laidOut,
@@ -119,21 +148,35 @@ export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts:
     sharedDeletes: Float64Array.from(sharedDeletes),
     buries,
     releases: releases.length === 0 ? undefined : releases,
+    discards: discards.length === 0 ? undefined : Float64Array.from(discards),
   }
   return { round, request }
 }
 
 const none: readonly Release[] = []
 
-const roomOf = ({ values, keep }: PendingPut): number => {
-  let room = keep === undefined ? 0 : Math.ceil(keep.data.byteLength / align) * align
-  for (const { data } of values) room += Math.ceil(data.byteLength / align) * align
+const roomFor = (bytes: number): number => Math.ceil(bytes / align) * align
+
+const roomOf = ({ values, keep, stage }: PendingPut): number => {
+  let room = roomFor(keep?.data.byteLength ?? 0) + roomFor(stage?.data.byteLength ?? 0)
+  for (const { data } of values) if (data instanceof Uint8Array) room += roomFor(data.byteLength)
   return room
 }
 
-const layOut = (round: readonly PendingPut[], rows: number, kept: number, into: Uint8Array) => {
-  const puts = new Float64Array(rows * putColumns)
-  const keeps = kept === 0 ? undefined : new Float64Array(kept * keepColumns)
+interface Counts {
+  rows: number
+  keeps: number
+  stages: number
+  commits: number
+}
+
+const columnsFor = (rows: number, columns: number): Float64Array | undefined => (rows === 0 ? undefined : new Float64Array(rows * columns))
+
+const layOut = (round: readonly PendingPut[], counts: Readonly<Counts>, into: Uint8Array) => {
+  const puts = new Float64Array(counts.rows * putColumns)
+  const keeps = columnsFor(counts.keeps, keepColumns)
+  const stages = columnsFor(counts.stages, stageColumns)
+  const commits = columnsFor(counts.commits, commitColumns)
   const names: string[] = []
   const place = (name: string): number => {
     const at = names.indexOf(name)
@@ -142,29 +185,50 @@ const layOut = (round: readonly PendingPut[], rows: number, kept: number, into: 
   let offset = 0
   let at = 0
   let keptAt = 0
-  for (const { values, keep } of round) {
+  let stagedAt = 0
+  let committedAt = 0
+  const lay = (data: Uint8Array): number => {
+    const from = offset
+    into.set(data, from)
+    offset += roomFor(data.byteLength)
+    return from
+  }
+  for (const { values, keep, stage, commit } of round) {
+    const first = at / putColumns
     for (const { data, places } of values) {
-      into.set(data, offset)
+      const isHere = data instanceof Uint8Array
+      const where = isHere ? lay(data) : data.part
       for (const { lane, entry } of places) {
         puts[at++] = entry.id
         puts[at++] = place(entry.format)
         puts[at++] = place(entry.signal)
         puts[at++] = entry.items
         puts[at++] = entry.queuedAtMs
-        puts[at++] = offset
+        puts[at++] = where
         puts[at++] = data.byteLength
         puts[at++] = place(lane.destination)
         puts[at++] = places.length
+        puts[at++] = isHere ? -1 : data.crc
       }
-      offset += Math.ceil(data.byteLength / align) * align
     }
-    if (keep === undefined || keeps === undefined) continue
-    into.set(keep.data, offset)
-    keeps[keptAt++] = place(keep.name)
-    keeps[keptAt++] = keep.queuedAtMs
-    keeps[keptAt++] = offset
-    keeps[keptAt++] = keep.data.byteLength
-    offset += Math.ceil(keep.data.byteLength / align) * align
+    if (keep !== undefined && keeps !== undefined) {
+      keeps[keptAt++] = place(keep.name)
+      keeps[keptAt++] = keep.queuedAtMs
+      keeps[keptAt++] = lay(keep.data)
+      keeps[keptAt++] = keep.data.byteLength
+    }
+    if (stage !== undefined && stages !== undefined) {
+      stages[stagedAt++] = stage.request
+      stages[stagedAt++] = stage.part
+      stages[stagedAt++] = lay(stage.data)
+      stages[stagedAt++] = stage.data.byteLength
+    }
+    if (commit !== undefined && commits !== undefined) {
+      commits[committedAt++] = commit.request
+      commits[committedAt++] = first
+      commits[committedAt++] = at / putColumns - first
+      commits[committedAt++] = commit.parts
+    }
   }
-  return { puts, keeps, names }
+  return { puts, keeps, stages, commits, names }
 }

@@ -14,8 +14,17 @@ export interface OwnerSums extends Held {
 }
 
 export interface Rows {
-  /** Carries out a round within the open transaction; with `removalsOnly` without its puts. Returns the first id given. */
-  write(round: RoundRequest, slab: SharedArrayBuffer, floorId: number, removalsOnly: boolean): { firstId: number; lastId: number }
+  /**
+   * Carries out a round within the open transaction; with `removalsOnly` without its puts. Returns the first id given.
+   * @param bases see `StagedRows.bases`; undefined: nothing was staged
+   */
+  write(
+    round: RoundRequest,
+    slab: SharedArrayBuffer,
+    floorId: number,
+    removalsOnly: boolean,
+    bases?: Float64Array,
+  ): { firstId: number; lastId: number }
   /** Removes rows of ours, whatever their value is, within the open transaction. */
   remove(ids: readonly number[]): void
   page(owners: readonly OwnerMark[], afterId: number, limit: number): Row[]
@@ -47,6 +56,8 @@ const sizeOf =
 
 /** The value itself, wherever it stands; null when it is not there. */
 const valueText = "(CASE typeof(data) WHEN 'integer' THEN (SELECT shared.data FROM shared WHERE shared.id = batches.data) ELSE data END)"
+
+const noBytes = new Uint8Array()
 
 const rowColumns = 'format, signal, items, bytes, queued_at, crc'
 
@@ -87,7 +98,12 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
   const freeCount = db.prepare('PRAGMA freelist_count')
   const pageSize = Number(db.prepare('PRAGMA page_size').get()?.['page_size'])
 
-  const put = (round: RoundRequest, slab: SharedArrayBuffer, floorId: number): { firstId: number; lastId: number } => {
+  const put = (
+    round: RoundRequest,
+    slab: SharedArrayBuffer,
+    floorId: number,
+    bases: Float64Array | undefined,
+  ): { firstId: number; lastId: number } => {
     const { puts, names } = round
     const values = new Uint8Array(round.large ?? slab)
     const firstId = Math.max(Number(highest.get()?.['id'] ?? 0), floorId) + 1
@@ -95,18 +111,26 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
     for (let at = 0; at < puts.length; ) {
       const column = (name: keyof typeof putColumn): number => puts[at + putColumn[name]] as number
       const offset = column('offset')
-      const data = values.subarray(offset, offset + column('length'))
-      const crc = crc32(data)
+      const length = column('length')
       const rows = column('sharedBy')
+      const staged = column('crc') >= 0
+      const base = bases?.[at / putColumns] ?? 0
+      if (base === -1) {
+        nextId += rows
+        at += rows * putColumns
+        continue
+      }
+      const data = staged ? noBytes : values.subarray(offset, offset + length)
+      const crc = staged ? column('crc') : crc32(data)
       // A bigint is stored as an integer, a number would be a real: the column has no type of its own.
-      const value = rows === 1 ? data : BigInt(nextId)
-      if (rows > 1) share.run(nextId, data)
+      const value = staged ? BigInt(base + offset) : rows === 1 ? data : BigInt(nextId)
+      if (rows > 1 && !staged) share.run(nextId, data)
       for (const end = at + rows * putColumns; at < end; at += putColumns) {
         const id = column('id') === 0 ? nextId++ : column('id')
         const owner = ownerOf(names[column('destination')] as string)
         const format = names[column('format')] as string
         const signal = names[column('signal')] as string
-        insert.run(id, owner, format, signal, column('items'), data.length, column('queuedAtMs'), crc, value)
+        insert.run(id, owner, format, signal, column('items'), length, column('queuedAtMs'), crc, value)
       }
     }
     return { firstId, lastId: nextId - 1 }
@@ -123,14 +147,14 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
   }
 
   return {
-    write(round, slab, floorId, removalsOnly) {
+    write(round, slab, floorId, removalsOnly, bases) {
       for (const id of round.deletes) remove.run(id)
       if (round.sharedDeletes.length > 0) removeAllSharing(round.sharedDeletes)
       for (const burial of round.buries) {
         for (const id of burial.ids) bury.run(burial.diedAtMs, burial.reason, burial.message, id)
         removeAllSharing(burial.ids)
       }
-      return removalsOnly || round.puts.length === 0 ? { firstId: floorId + 1, lastId: floorId } : put(round, slab, floorId)
+      return removalsOnly || round.puts.length === 0 ? { firstId: floorId + 1, lastId: floorId } : put(round, slab, floorId, bases)
     },
     remove: removeAllSharing,
     page(owners, afterId, limit) {

@@ -49,6 +49,7 @@ const columnsOf = {
   damaged: 'id, format, signal, items, bytes, queued_at, crc, data',
   keepers: 'id, born, run, name',
   kept: 'id, keeper, name, queued_at, crc, data',
+  stagings: 'id, run',
 } as const
 
 /** Made by the first who keeps something: a file may have them or not, in version 2. */
@@ -58,7 +59,13 @@ CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, keeper INTEGER NOT NULL
   crc INTEGER NOT NULL, data BLOB NOT NULL);
 `
 
-const keepingTables: readonly string[] = ['keepers', 'kept']
+/** Made by the first request that is stored in parts: a file may have it or not, in version 2. */
+const staging = `
+CREATE TABLE IF NOT EXISTS stagings (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL);
+`
+
+/** Not in every file. */
+const laterTables: readonly string[] = ['keepers', 'kept', 'stagings']
 
 type Table = keyof typeof columnsOf
 
@@ -116,9 +123,8 @@ export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBroken
       requireColumns(db, 'owners', 'id, born, run, mark')
       db.exec(fromVersion1 + sharing)
     }
-    const keeps = hasKeptTables(db)
     for (const [table, columns] of Object.entries(columnsOf))
-      if (keeps || !keepingTables.includes(table)) requireColumns(db, table, columns)
+      if (!laterTables.includes(table) || hasTable(db, table)) requireColumns(db, table, columns)
     db.exec('COMMIT')
     syncFolder(path)
     return db
@@ -128,9 +134,22 @@ export function openStore(path: string, synchronous: 'FULL' | 'NORMAL', onBroken
   }
 }
 
+const hasTable = (db: DatabaseSync, name: string): boolean =>
+  db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined
+
 /** True when something was kept in this store once. */
 export function hasKeptTables(db: DatabaseSync): boolean {
-  return db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'kept'").get() !== undefined
+  return hasTable(db, 'kept')
+}
+
+/** True when a request was stored in parts once. */
+export function hasStagingTable(db: DatabaseSync): boolean {
+  return hasTable(db, 'stagings')
+}
+
+/** Makes the table of requests that are stored in parts, where it is not there. */
+export function addStagingTable(db: DatabaseSync): void {
+  db.exec(staging)
 }
 
 /** Makes the tables for what is kept, where they are not there. */

@@ -23,6 +23,8 @@ export interface Writer {
   bury(burial: Burial): void
   /** Removes what is kept under a name up to this id with the next round. */
   letGo(name: string, id: number): void
+  /** Removes what is staged of a request with the next round. */
+  discard(request: number): void
   /** Resolves when the removals and burials until now are stored. */
   removed(): Promise<void>
   hasRemovals(): boolean
@@ -32,8 +34,8 @@ export interface Writer {
   isSending(): boolean
   /** Takes a lane out of what waits to be stored; its entries. */
   withdraw(lane: StoredLane): Entry[]
-  /** Those whose sender waits for an answer; they are pending no more. */
-  takeAwaited(): PendingPut[]
+  /** Takes these out of what waits to be stored. */
+  takeOut(which: (put: PendingPut) => boolean): PendingPut[]
   /** Sends a round when there is reason to. */
   schedule(): void
   /** Sends removals and burials alone, whatever fault there is. */
@@ -59,14 +61,14 @@ export function createSlab(): SharedArrayBuffer {
 /** Creates the writing side of a disk queue. */
 export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer {
   const { link } = deps
-  const pending: Pending = { puts: [], deletes: [], sharedDeletes: [], buries: [], releases: new Map(), waiters: [] }
+  const pending: Pending = { puts: [], deletes: [], sharedDeletes: [], buries: [], releases: new Map(), discards: [], waiters: [] }
   let underWay: Round | undefined
   let scheduled: NodeJS.Immediate | undefined
   let removalTimer: NodeJS.Timeout | undefined
   let hurrying = false
   let ended = false
 
-  const removals = (): number => pending.deletes.length + pending.sharedDeletes.length + pending.releases.size
+  const removals = (): number => pending.deletes.length + pending.sharedDeletes.length + pending.releases.size + pending.discards.length
 
   const letGo = (name: string, id: number): void => void pending.releases.set(name, Math.max(id, pending.releases.get(name) ?? 0))
   const hasRemovals = (): boolean => removals() > 0 || pending.buries.length > 0
@@ -110,6 +112,7 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
       pending.sharedDeletes = round.sharedDeletes.concat(pending.sharedDeletes)
       pending.buries = round.buries.concat(pending.buries)
       for (const { name, id } of round.releases) letGo(name, id)
+      pending.discards = round.discards.concat(pending.discards)
       pending.waiters = round.waiters.concat(pending.waiters)
     } else for (const wake of round.waiters) wake()
     pending.puts.unshift(...round.puts)
@@ -137,6 +140,10 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
       letGo(name, id)
       schedule()
     },
+    discard(request) {
+      pending.discards.push(request)
+      schedule()
+    },
     removed() {
       const stored = new Promise<void>((resolve) => pending.waiters.push(resolve))
       schedule()
@@ -156,10 +163,10 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
       pending.puts.splice(0, pending.puts.length, ...without)
       return entries
     },
-    takeAwaited() {
-      const awaited = pending.puts.filter((put) => put.waiter !== undefined)
-      pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => put.waiter === undefined))
-      return awaited
+    takeOut(which) {
+      const out = pending.puts.filter(which)
+      if (out.length > 0) pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => !which(put)))
+      return out
     },
     schedule,
     removeNow: () => send(false),
