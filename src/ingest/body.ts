@@ -48,6 +48,11 @@ export function isWaiting(request: IncomingMessage): boolean {
   return expecting.has(request)
 }
 
+/** Asks for the body of a request that waits for that. Called by whoever begins to read one. */
+export function beginBody(request: IncomingMessage, response: ServerResponse): void {
+  if (expecting.delete(request)) response.writeContinue()
+}
+
 /** Creates a {@link BodyReader}; one per listener. */
 export function createBodyReader(options: BodyReaderOptions): BodyReader {
   const { maxBytes } = options
@@ -130,7 +135,7 @@ export function createBodyReader(options: BodyReaderOptions): BodyReader {
       request.on('close', () => {
         if (!over) fail(new BridgeError('OB_CUT_OFF', 'cannot read body: the connection was closed before its end'))
       })
-      if (expecting.delete(request)) response.writeContinue()
+      beginBody(request, response)
     },
   }
 }

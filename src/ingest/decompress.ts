@@ -56,7 +56,7 @@ const inflateRawAsync = promisify<Uint8Array, ZlibOptions, Uint8Array>(inflateRa
 const zstdAsync = promisify<Uint8Array, ZstdOptions, Uint8Array>(zstdDecompress)
 
 /** Memory that a zstd stream may ask for, as a power of two: 8 MiB, what HTTP allows. @see RFC 9659 */
-const zstdWindowLog = 23
+export const zstdWindowLog = 23
 
 /**
  * Reads a Content-Encoding header. `x-gzip` is gzip, `zlib` is deflate, `identity` counts as nothing.
@@ -100,7 +100,7 @@ function firstPieceBytes(encoding: Encoding, body: Uint8Array): number {
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
 /** The two ways to write `deflate`: RFC 9110 means zlib, some clients send the bare stream. A zlib header is a multiple of 31. */
-const hasZlibHeader = (body: Uint8Array): boolean =>
+export const hasZlibHeader = (body: Uint8Array): boolean =>
   body.length >= 2 && ((body[0] as number) & 0x0f) === 8 && (((body[0] as number) << 8) | (body[1] as number)) % 31 === 0
 
 /** Creates a {@link Decompressor}; each listener has one, so that one sender's large bodies hold up only its own listener. */

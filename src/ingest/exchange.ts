@@ -81,7 +81,12 @@ export function createFinder(routes: readonly BodyRoute[]): (url: string) => Bod
 }
 
 /** Creates the road of a body: door, reading, decompression, translation, intake, answer. */
-export function createExchange(options: ExchangeOptions, deps: AdapterDeps, state: { draining: boolean }, guard: Guard | undefined) {
+export function createExchange(
+  options: ExchangeOptions,
+  deps: AdapterDeps,
+  state: { readonly draining: boolean },
+  guard: Guard | undefined,
+) {
   const { limits } = options
   const reader = createBodyReader({ maxBytes: limits.compressedBody, limitKey: `${options.section}.limits.compressedBody` })
   const inflater = createDecompressor({

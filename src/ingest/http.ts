@@ -22,21 +22,44 @@ import { cellsByReason } from './receive.ts'
 import type { HttpLimits, HttpTimeouts, ListenerAuth, ListenerTls } from './schema.ts'
 import { type Security, startBehind } from './security.ts'
 
-export interface HttpOptions extends ExchangeOptions {
+/** What every server of HTTP has, whoever answers its requests. */
+export interface ServerOptions {
+  /** Section of the configuration, for messages: `ingest.zipkin`. */
+  readonly section: string
   readonly host: string
   readonly port: number
-  readonly limits: ExchangeOptions['limits'] & Pick<HttpLimits, 'connections' | 'requestsPerConnection' | 'header'>
+  readonly limits: Pick<HttpLimits, 'connections' | 'requestsPerConnection' | 'header'>
   readonly timeouts: HttpTimeouts
   readonly tls?: ListenerTls | undefined
   readonly auth?: ListenerAuth | undefined
   /** Paths that need no credentials unless `auth.except` says otherwise: what an orchestrator probes. */
   readonly healthPaths?: readonly string[]
-  /** Answers a request for a page whose credentials are missing or not known, in the protocol's own form. Default: a line of text. */
-  unauthorized?(request: IncomingMessage, response: ServerResponse, error: BridgeError): void
   /** Takes over connections on this port that speak HTTP/2. */
   readonly http2?: ((guard: Guard | undefined) => Http2Taker) | undefined
   /** Several processes share the port; the kernel spreads connections over them. */
   readonly reusePort?: boolean
+}
+
+/** What stands between the network and whoever answers. */
+export interface Door {
+  readonly guard: Guard | undefined
+  /** True once the listener stops: answers close their connections then. */
+  readonly state: { readonly draining: boolean }
+}
+
+/** Who answers the requests of a server. */
+export interface Service {
+  readonly onRequest: RequestListener
+  /** Called when the listener stops, before it waits for requests under way. */
+  drain?(): void
+  /** Called when the last connection is closed. */
+  close(): Promise<void>
+}
+
+export interface HttpOptions extends ExchangeOptions, ServerOptions {
+  readonly limits: ExchangeOptions['limits'] & ServerOptions['limits']
+  /** Answers a request for a page whose credentials are missing or not known, in the protocol's own form. Default: a line of text. */
+  unauthorized?(request: IncomingMessage, response: ServerResponse, error: BridgeError): void
   readonly bodies: readonly BodyRoute[]
   /** Everything else: pages, health, answers to what is not served. */
   routes(app: FastifyInstance): void
@@ -67,12 +90,13 @@ type BoundServer = Bound & WebServer
 
 /** Starts a server on every address of the host. Throws OB_LISTEN, or OB_CONFIG for files of `tls` and `auth`. */
 export const startHttp = (options: HttpOptions, deps: AdapterDeps): Promise<Listener> =>
-  startBehind(options.section, options, options.healthPaths ?? [], deps, (security) => startSecured(options, deps, security))
+  startServer(options, deps, (door) => openRoutes(options, deps, door))
 
-async function startSecured(options: HttpOptions, deps: AdapterDeps, security: Security): Promise<Listener> {
-  const { tls, guard } = security
-  const state = { draining: false }
-  const closed = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'http', reason }))
+/** As {@link startHttp}, without a framework: for protocols that route by themselves. */
+export const startServer = (options: ServerOptions, deps: AdapterDeps, open: (door: Door) => Promise<Service>): Promise<Listener> =>
+  startBehind(options.section, options, options.healthPaths ?? [], deps, (security) => startSecured(options, deps, security, open))
+
+async function openRoutes(options: HttpOptions, deps: AdapterDeps, { guard, state }: Door): Promise<Service> {
   const take = createExchange(options, deps, state, guard)
   const findBody = createFinder(options.bodies)
 
@@ -118,6 +142,19 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     if (route !== undefined) take(request, response, route)
     else if (guard === undefined || mayPass(guard, options.unauthorized, request, response)) routed(request, response)
   }
+  return { onRequest, close: () => app.close() }
+}
+
+async function startSecured(
+  options: ServerOptions,
+  deps: AdapterDeps,
+  security: Security,
+  open: (door: Door) => Promise<Service>,
+): Promise<Listener> {
+  const { tls, guard } = security
+  const state = { draining: false }
+  const closed = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_connections_closed_total', { transport: 'http', reason }))
+  const service = await open({ guard, state })
 
   const http2 = options.http2?.(guard)
   const before = deps.before?.(options.section)
@@ -125,7 +162,7 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     listen(
       { ...options, reusePort: deps.reusePort === true },
       tls,
-      onRequest,
+      service.onRequest,
       http2,
       closed,
       address,
@@ -139,8 +176,9 @@ async function startSecured(options: HttpOptions, deps: AdapterDeps, security: S
     handOver: (address, port) => bound.find((one) => one.address === address && one.port === port && holdsSocket(one.server))?.server,
     async stop(deadlineMs) {
       state.draining = true
+      service.drain?.()
       await Promise.all([...bound.map((one) => drain(one, deadlineMs)), http2?.stop(deadlineMs)])
-      await app.close()
+      await service.close()
       security.close()
     },
   }
@@ -162,7 +200,7 @@ function mayPass(guard: Guard, unauthorized: HttpOptions['unauthorized'], reques
 }
 
 async function listen(
-  options: HttpOptions,
+  options: ServerOptions,
   tls: ServerTls | undefined,
   onRequest: RequestListener,
   http2: Http2Taker | undefined,
