@@ -286,7 +286,7 @@ export class LogRecords {
   }
 
   private equal({ from: first, to }: LogResource, from: number): boolean {
-    const { keys, types, a, b, used } = this.resourceAttributes
+    const { keys, types, a, b, refs, used } = this.resourceAttributes
     const rows = to - first
     if (rows !== used - from) return false
     for (let i = 0; i < rows; i++) {
@@ -296,11 +296,25 @@ export class LogRecords {
       const other = keys[right] as Key
       if (key !== other && ((key.interned && other.interned) || key.text !== other.text)) return false
       if (types[left] !== types[right]) return false
-      if (types[left] === ValueType.Text) {
-        if (!this.sameText(a[left] as number, b[left] as number, a[right] as number, b[right] as number)) return false
-      } else if (types[left] === ValueType.Array || types[left] === ValueType.KvList) {
-        if (!sameValues(this.resourceAttributes.refs, a[left] as number, a[right] as number)) return false
-      } else if (a[left] !== a[right] || b[left] !== b[right]) return false
+      const one = a[left] as number
+      const second = a[right] as number
+      switch (types[left]) {
+        case ValueType.Text:
+          if (!this.sameText(one, b[left] as number, second, b[right] as number)) return false
+          break
+        case ValueType.Array:
+        case ValueType.KvList:
+          if (!sameValues(refs[one] as readonly AnyValue[], refs[second] as readonly AnyValue[])) return false
+          break
+        case ValueType.String:
+          if (refs[one] !== refs[second]) return false
+          break
+        case ValueType.Bytes:
+          if (!sameBytes(refs[one] as Uint8Array, refs[second] as Uint8Array)) return false
+          break
+        default:
+          if (one !== second || b[left] !== b[right]) return false
+      }
     }
     return true
   }
@@ -318,9 +332,7 @@ export class LogRecords {
 }
 
 /** Lists of plain values: what resources have (`host.ip`). Anything nested is taken as different, which costs a group and nothing else. */
-function sameValues(refs: readonly AnyValue['ref'][], left: number, right: number): boolean {
-  const one = refs[left] as readonly AnyValue[]
-  const other = refs[right] as readonly AnyValue[]
+function sameValues(one: readonly AnyValue[], other: readonly AnyValue[]): boolean {
   if (one.length !== other.length) return false
   for (let i = 0; i < one.length; i++) {
     const value = one[i] as AnyValue
@@ -338,6 +350,12 @@ function sameValues(refs: readonly AnyValue['ref'][], left: number, right: numbe
       return false
     }
   }
+  return true
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false
   return true
 }
 
