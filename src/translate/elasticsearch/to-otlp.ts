@@ -7,14 +7,16 @@ import { keyValue } from '../../otlp/attributes.ts'
 import { type AttributeColumns, ColumnType, type LogRecords, type LogResource, LogWord } from '../../otlp/logs.ts'
 import { type AnyValue, type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
 import type { Words } from '../../otlp/time.ts'
+import { exceptionOf } from './apm-error.ts'
 import type { DocumentIndex } from './document-index.ts'
-import { exceptionOf, nestRows, transformed } from './late-fields.ts'
 import type { Leaves } from './model.ts'
+import { nestRows } from './nest.ts'
 import { type FieldPlan, type Plans, planIn, type Target } from './plans.ts'
 import { Marker, Role, Transform } from './rules.ts'
 import { severityOf, severityOfCode } from './severity.ts'
 import { type Epoch, readTime } from './timestamps.ts'
 import { readSpanId, readTraceFlags, readTraceId } from './trace-ids.ts'
+import { transformed } from './transforms.ts'
 
 /** What it does with documents that their owner should know of, by reason. */
 export interface LogCounts {
@@ -511,16 +513,7 @@ export class LogTranslator {
   /** True when it has put what comes of the row; false when the row is to be put as it is. */
   private transform(plan: FieldPlan, row: number): boolean {
     const { leaves, records } = this
-    const result = transformed(plan.rule.transform, {
-      source: records.source,
-      type: leaves.types[row] as number,
-      a: leaves.a[row] as number,
-      b: leaves.b[row] as number,
-      start: leaves.starts[row] as number,
-      end: leaves.ends[row] as number,
-      rowOf: (path) => this.rowOf(path),
-      leaves,
-    })
+    const result = transformed({ rule: plan.rule, leaves, row, source: records.source })
     if (result === undefined) return false
     if (result === 'own') {
       this.ownAttribute(plan, row)
@@ -538,13 +531,6 @@ export class LogTranslator {
       this.value(columns, target, value)
     }
     return true
-  }
-
-  /** The row of a path, −1 without one. For what is looked up seldom. */
-  private rowOf(path: string): number {
-    const { fields, count } = this.leaves
-    for (let i = 0; i < count; i++) if ((fields[i] as { path: string }).path === path) return i
-    return -1
   }
 
   private finish(context: DocumentContext, from: number, receivedHi: number, receivedLo: number): void {
