@@ -17,8 +17,8 @@ export interface ItemError {
   readonly wrapped?: string | undefined
   /** Which names of its place the error has: none, those of an index that cannot be (`index_uuid`, `index`), those of a shard. */
   readonly place?: 'index' | 'shard' | undefined
-  /** The item failed before an id was made for it: `_id` is null without one of the client's. */
-  readonly noId?: boolean | undefined
+  /** The item failed before an id was made for it: `_id` is this without one of the client's. */
+  readonly noId?: 'null' | 'empty' | undefined
 }
 
 /** Different texts of one version that are kept; what comes beyond them is told in general words. */
@@ -43,7 +43,7 @@ export class ItemErrors {
     status: 400,
     type: 'illegal_argument_exception',
     reason: 'if _id is specified it must not be empty',
-    noId: true,
+    noId: 'empty',
   }
   /** `create` with an id that was there before. */
   readonly conflict: ItemError = {

@@ -59,7 +59,7 @@ export class IndexNames {
             type: 'invalid_index_name_exception',
             reason: `Invalid index name [${name}], ${fault}`,
             place: 'index',
-            noId: true,
+            noId: 'null',
           }
     if (name.length > longestKept) return refusal
     if (this.kept.size >= maxKept) this.kept.clear()
