@@ -5,8 +5,8 @@
 
 import type { ServerResponse } from 'node:http'
 import type { BulkResults } from './bulk-results.ts'
-import { type DocumentIds, idLength, idPrefixLength, type SequenceNumbers } from './document-ids.ts'
 import type { ItemError } from './es-errors.ts'
+import { type GeneratedIds, idLength, idPrefixLength, type SequenceNumbers } from './generated-ids.ts'
 import { Gap, type Piece, type ReplyShape } from './reply-shapes.ts'
 
 const chunkBytes = 65_536
@@ -16,14 +16,16 @@ const likelyBytes = 256
 const longestNumber = 10
 
 export interface BulkReplyDeps {
-  readonly ids: DocumentIds
+  readonly ids: GeneratedIds
   readonly sequences: SequenceNumbers
 }
 
 /** An item that was taken, ready to be copied: for one index, kind and width of `_seq_no`. */
 interface Copy {
   readonly bytes: Uint8Array
-  /** Where the id stands, −1 without one; the bytes before it, and those after it, are copied alone for ids of clients. */
+  /** What stands behind the id: what stands around it is copied alone for ids of clients. */
+  readonly tail: Uint8Array
+  /** Where the id stands, −1 without one. */
   readonly idAt: number
   /** Where the number stands, −1 without one. */
   readonly sequenceAt: number
@@ -50,7 +52,7 @@ export class BulkReply {
   done = false
   private readonly results: BulkResults
   private readonly shape: ReplyShape
-  private readonly ids: DocumentIds
+  private readonly ids: GeneratedIds
   /** By number of the index. */
   private readonly names: Uint8Array[]
   private readonly numbers: number[]
@@ -122,9 +124,13 @@ export class BulkReply {
 
   /** Makes room, in an empty piece at any cost. False when the piece is to be given out before. */
   private fits(bytes: number): boolean {
-    if (this.out.length - this.at >= bytes) return true
-    if (this.at > 0) return false
-    this.out = Buffer.allocUnsafeSlow(bytes)
+    const needed = this.at + bytes
+    const { length } = this.out
+    if (length >= needed) return true
+    if (this.at > 0 && needed > chunkBytes) return false
+    const bigger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(chunkBytes, length * 2)))
+    bigger.set(this.out.subarray(0, this.at))
+    this.out = bigger
     return true
   }
 
@@ -148,7 +154,7 @@ export class BulkReply {
       this.copies[key] = copy
       if (copy === null) return true
     }
-    const { bytes, idAt, sequenceAt } = copy
+    const { bytes, tail, idAt, sequenceAt } = copy
     const idBytes = results.idLengthAt(place)
     if (!this.fits(bytes.length + idBytes + 16)) return false
     this.numbers[index] = sequence + 1
@@ -168,12 +174,11 @@ export class BulkReply {
       this.at = at + bytes.length
       return true
     }
-    const tail = idAt + idLength
     for (let i = 0; i < idAt; i++) out[at + i] = bytes[i] as number
     const behind = results.writeId(place, out, at + idAt)
-    out.set(bytes.subarray(tail), behind)
-    if (sequenceAt >= 0) writeNumber(sequence, copy.digits, out, behind + sequenceAt - tail)
-    this.at = behind + bytes.length - tail
+    out.set(tail, behind)
+    if (sequenceAt >= 0) writeNumber(sequence, copy.digits, out, behind + sequenceAt - idAt - idLength)
+    this.at = behind + tail.length
     return true
   }
 
@@ -205,7 +210,8 @@ export class BulkReply {
         put(Buffer.from(`"${'A'.repeat(idLength)}"`))
       }
     }
-    return { bytes: Uint8Array.from(Buffer.concat(parts)), idAt, sequenceAt, digits, block: -1 }
+    const bytes = Uint8Array.from(Buffer.concat(parts))
+    return { bytes, tail: bytes.slice(idAt + idLength), idAt, sequenceAt, digits, block: -1 }
   }
 
   private failedItem(place: number, error: ItemError): boolean {

@@ -11,14 +11,14 @@ export const idPrefixLength = idLength - countLength
 const alphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
 const maxCount = 1 << 24
 
-export interface DocumentIdsDeps {
+export interface GeneratedIdsDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** Six bytes at random: `crypto.randomBytes`. */
   readonly random: (bytes: number) => Uint8Array
 }
 
-export class DocumentIds {
+export class GeneratedIds {
   /** The characters that stay until `block` changes. */
   readonly prefix = new Uint8Array(idPrefixLength)
   block = 0
@@ -27,7 +27,7 @@ export class DocumentIds {
   private time = 0
   private count = 0
 
-  constructor(deps: DocumentIdsDeps) {
+  constructor(deps: GeneratedIdsDeps) {
     this.now = deps.now
     this.node = Uint8Array.from(deps.random(6))
     this.renew()
