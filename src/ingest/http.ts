@@ -58,8 +58,6 @@ export interface Service {
 
 export interface HttpOptions extends ExchangeOptions, ServerOptions {
   readonly limits: ExchangeOptions['limits'] & ServerOptions['limits']
-  /** Answers a request for a page whose credentials are missing or not known, in the protocol's own form. Default: a line of text. */
-  unauthorized?(request: IncomingMessage, response: ServerResponse, error: BridgeError): void
   readonly bodies: readonly BodyRoute[]
   /** Everything else: pages, health, answers to what is not served. */
   routes(app: FastifyInstance): void
@@ -140,7 +138,7 @@ async function openRoutes(options: HttpOptions, deps: AdapterDeps, { guard, stat
     if (state.draining) response.shouldKeepAlive = false
     const route = request.method === 'POST' ? findBody(request.url ?? '') : undefined
     if (route !== undefined) take(request, response, route)
-    else if (guard === undefined || mayPass(guard, options.unauthorized, request, response)) routed(request, response)
+    else if (guard === undefined || mayPass(guard, request, response)) routed(request, response)
   }
   return { onRequest, close: () => app.close() }
 }
@@ -185,7 +183,7 @@ async function startSecured(
 }
 
 /** Whether a request for a page may go on; when not, it is answered. Bodies are not looked at here: their protocols have answers of their own. */
-function mayPass(guard: Guard, unauthorized: HttpOptions['unauthorized'], request: IncomingMessage, response: ServerResponse): boolean {
+function mayPass(guard: Guard, request: IncomingMessage, response: ServerResponse): boolean {
   const path = pathOf(request.url ?? '/').split('?', 1)[0] ?? ''
   if (guard.isOpen(path)) return true
   // A browser asks without credentials whether it may send them.
@@ -193,8 +191,7 @@ function mayPass(guard: Guard, unauthorized: HttpOptions['unauthorized'], reques
   const refusal = guard.refusal((name) => headerOf(request, name))
   if (refusal === undefined) return true
   response.setHeader('www-authenticate', guard.challenge)
-  if (unauthorized !== undefined) unauthorized(request, response, refusal)
-  else replyText(response, refusal.http, `${refusal.message}\n`)
+  replyText(response, refusal.http, `${refusal.message}\n`)
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) discard(request)
   return false
 }

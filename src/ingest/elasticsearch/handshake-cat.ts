@@ -135,8 +135,8 @@ export function createCat({ registry, clusterName, nodeName, nowMs }: CatOptions
       return
     }
     const all = await rows(asked.segments[2])
-    const only = query.get('h')?.split(',', columns.length)
-    const shown = columns.flatMap((column, at) => (only === undefined || only.includes(column) ? [at] : []))
+    const wantedColumns = query.get('h')?.split(',', columns.length) ?? columns
+    const shown = wantedColumns.map((column) => columns.indexOf(column)).filter((at) => at >= 0)
     const names = shown.map((at) => columns[at] ?? '')
     const cells = all.map((row) => shown.map((at) => row[at] ?? ''))
     const format = query.get('format')

@@ -3,7 +3,8 @@
 import type { Transform } from 'node:stream'
 import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import { type Encoding, encodingOf } from '../decompress.ts'
+import { beginBody } from '../body.ts'
+import { type Encoding, encodingOf, zstdWindowLog } from '../decompress.ts'
 import { asBridgeError } from '../receive.ts'
 import { type Asked, replyError, replyJson } from './handshake-replies.ts'
 import type { Find, Handler, Method, Route } from './handshake-routes.ts'
@@ -50,11 +51,11 @@ const mostCounted = 100 * 1024 * 1024
 const inflaters: Readonly<Record<Exclude<Encoding, 'identity'>, () => Transform>> = {
   gzip: () => createGunzip(),
   deflate: () => createInflate(),
-  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } }),
+  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog } }),
 }
 
 /** Counts lines of a body that is thrown away; lines of blanks alone are none. Rejects for a body that cannot be read. */
-function countLines({ request }: Asked, encoding: Encoding): Promise<number> {
+function countLines({ request, response }: Asked, encoding: Encoding): Promise<number> {
   return new Promise((done, failed) => {
     const plain = encoding === 'identity' ? request : request.pipe(inflaters[encoding]())
     let lines = 0
@@ -79,7 +80,10 @@ function countLines({ request }: Asked, encoding: Encoding): Promise<number> {
     })
     plain.on('end', () => done(inLine ? lines + 1 : lines))
     plain.on('error', failed)
-    request.on('close', () => failed(new Error('the connection was closed before its end')))
+    request.on('close', () => {
+      if (!request.complete) failed(new Error('the connection was closed before its end'))
+    })
+    beginBody(request, response)
   })
 }
 

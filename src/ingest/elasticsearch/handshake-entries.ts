@@ -194,7 +194,12 @@ export function createEntries({ registry, bodies }: EntriesOptions): Find {
     const fault = form.kind === 'data_stream' ? newIndexFault(name, false) : entryNameFault(name, form.lowerCase === true)
     if (fault !== undefined) {
       const invalid = form.lowerCase === true ? 'invalid_index_template_exception' : 'illegal_argument_exception'
-      replyError(asked, 400, invalid, `${form.kind} [${name.slice(0, 256)}] invalid, cause [Validation Failed: 1: ${fault};]`)
+      replyError(
+        asked,
+        400,
+        invalid,
+        `${form.kind === 'template' ? 'index_template' : form.kind} [${name.slice(0, 256)}] invalid, cause [Validation Failed: 1: ${fault};]`,
+      )
       return
     }
     const body = await bodies.readObject(asked, form.noBody)

@@ -2,7 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isWaiting } from '../body.ts'
-import { discard, pathOf } from '../exchange.ts'
+import { discard, headerOf, pathOf } from '../exchange.ts'
+import type { Guard } from '../guard.ts'
 import { createFilter } from './filter-path.ts'
 import { answerType } from './media-type.ts'
 import { jsonBytes } from './pretty.ts'
@@ -60,6 +61,9 @@ export const isSet = (query: URLSearchParams, name: string): boolean => {
   return value === '' || value === 'true'
 }
 
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+
 function write(
   request: IncomingMessage,
   response: ServerResponse,
@@ -74,7 +78,7 @@ function write(
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   response.writeHead(status, { 'content-type': type, 'content-length': body.length })
   response.end(body)
-  if (!request.complete) discard(request)
+  if (hasBody(request) && !request.complete) discard(request)
 }
 
 const typeFor = ({ headers }: IncomingMessage): string => answerType(headers.accept, headers['content-type'])
@@ -141,7 +145,7 @@ export function replyRawError(
   write(request, response, status, typeFor(request), jsonBytes(errorObject(status, type, reason), false), headers)
 }
 
-/** 401 in Elasticsearch's form; for {@link HttpOptions.unauthorized}. */
+/** 401 in Elasticsearch's form. */
 export function replyUnauthorized(request: IncomingMessage, response: ServerResponse): void {
   const uri = (request.url ?? '/').slice(0, shownPath)
   const known = request.headers.authorization === undefined ? 'missing authentication credentials for' : 'unable to authenticate'
@@ -157,4 +161,12 @@ export function replyIndexMissing(asked: Asked, index: string): void {
     index_uuid: '_na_',
     index,
   })
+}
+
+/** Whether a request may go on; when not, it is answered. The same holds for every path: Beats take a 401 for the licence as the last word. */
+export function mayPass(guard: Guard | undefined, request: IncomingMessage, response: ServerResponse): boolean {
+  if (guard === undefined || guard.isOpen(pathOf(request.url ?? '/').split('?', 1)[0] ?? '')) return true
+  if (guard.refusal((name) => headerOf(request, name)) === undefined) return true
+  replyUnauthorized(request, response)
+  return false
 }
