@@ -5,7 +5,8 @@
 
 import { guessedNames, listFields, renamedFields, renamedGeo, scalarFields } from './ecs-table.ts'
 import { type RoleRow, roleRows, type ShapeRow, shapeRows } from './field-roles.ts'
-import { type FieldRule, Marker, Role, Scale, type ShapedRule, Transform } from './rules.ts'
+import { isOfResource } from './placement.ts'
+import { type FieldRule, Marker, Role, ruleIn, Scale, type ShapedRule, Transform } from './rules.ts'
 import type { FieldMapping, OwnField } from './user-fields.ts'
 
 export interface FieldOptions {
@@ -44,9 +45,16 @@ export function isVerbatim(path: string): boolean {
   return verbatim.has(path)
 }
 
+/** Most parts of a path in `verbatim`; a path of a sender may have a million. */
+const verbatimParts = 3
+
 /** Whether a path is below one of those. */
 function isBelowVerbatim(path: string): boolean {
-  for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) if (verbatim.has(path.slice(0, dot))) return true
+  let dot = path.indexOf('.')
+  for (let part = 0; part < verbatimParts && dot > 0; part++) {
+    if (verbatim.has(path.slice(0, dot))) return true
+    dot = path.indexOf('.', dot + 1)
+  }
   return false
 }
 
@@ -67,68 +75,6 @@ function nameOf(path: string, renames: FieldOptions['renames']): string {
   const leaf = geoLeaves.get(path.slice(dot + 1))
   const isGeo = leaf !== undefined && (path.slice(0, dot) === 'geo' || path.slice(0, dot).endsWith('.geo')) && !isBelowVerbatim(path)
   return isGeo ? path.slice(0, dot + 1) + leaf : path
-}
-
-/** What changes with every event or measurement would make a resource of each. */
-const measuredOfHost: ReadonlySet<string> = new Set(['uptime', 'cpu', 'disk', 'network', 'load', 'memory'])
-const identityOfContainer: ReadonlySet<string> = new Set(['id', 'name', 'image', 'runtime', 'labels'])
-const eventsOfKubernetes: ReadonlySet<string> = new Set([
-  'audit',
-  'event',
-  'apiserver',
-  'controllermanager',
-  'proxy',
-  'scheduler',
-  'system',
-  'volume',
-])
-const measuredOfKubernetes: ReadonlySet<string> = new Set([
-  'allocatable',
-  'capacity',
-  'cpu',
-  'fs',
-  'logs',
-  'memory',
-  'network',
-  'pod_count',
-  'replicas',
-  'rootfs',
-  'runtime',
-  'start_time',
-  'status',
-])
-
-/** Whether a field that no row of its own places is about the resource: section 5.7. */
-function isOfResource(path: string): boolean {
-  const [head, second = '', third = ''] = path.split('.', 3)
-  if (second === '') return false
-  switch (head) {
-    case 'os':
-    case 'device':
-    case 'agent':
-    case 'k8s':
-      return true
-    case 'service':
-    case 'cloud':
-      // The service at the other end of an event.
-      return second !== 'target' && second !== 'origin'
-    case 'host':
-      return !measuredOfHost.has(second)
-    case 'container':
-      return identityOfContainer.has(second)
-    case 'kubernetes':
-      return !eventsOfKubernetes.has(second) && !measuredOfKubernetes.has(third)
-    case 'orchestrator':
-      return second !== 'resource'
-    case 'faas':
-      return path === 'faas.name' || path === 'faas.version'
-    case 'deployment':
-      return path === 'deployment.environment.name' || path === 'deployment.environment'
-    case 'docker':
-      return path === 'docker.container_id'
-    default:
-      return false
-  }
 }
 
 const isCore = (name: string): boolean => name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'
@@ -255,4 +201,62 @@ export function ruleOf(path: string, options: FieldOptions): FieldRule {
   const shaped = row === undefined || rule === undefined ? [] : [{ markers: row.when, rule }]
   const all = [...shaped, ...strippedRules(path, plain)]
   return all.length === 0 ? plain : { ...plain, shaped: all }
+}
+
+/** Where a field is in OTLP, for queries. */
+export interface FieldTarget {
+  /** `dropped`: nowhere. */
+  readonly where:
+    | 'attribute'
+    | 'resource'
+    | 'time'
+    | 'observed_time'
+    | 'body'
+    | 'severity_text'
+    | 'severity_number'
+    | 'trace_id'
+    | 'span_id'
+    | 'flags'
+    | 'event_name'
+    | 'scope_name'
+    | 'dropped'
+  /** Name of the attribute; of a part of the record, the attribute that it is in documents in which another field is that part. */
+  readonly name: string
+  /** False when other fields of a document have a say in where it goes: `level` beside `log.level`, `host.hostname` beside `host.name`. */
+  readonly certain: boolean
+  /** One of `Transform`: what queries have to expect of values. */
+  readonly transform: number
+}
+
+const parts: ReadonlyMap<number, FieldTarget['where']> = new Map([
+  [Role.Time, 'time'],
+  [Role.Observed, 'observed_time'],
+  [Role.Body, 'body'],
+  [Role.SeverityText, 'severity_text'],
+  [Role.SeverityNumber, 'severity_number'],
+  [Role.LevelValue, 'severity_number'],
+  [Role.TraceId, 'trace_id'],
+  [Role.SpanId, 'span_id'],
+  [Role.TraceFlags, 'flags'],
+  [Role.EventName, 'event_name'],
+  [Role.ScopeName, 'scope_name'],
+  [Role.Ignored, 'dropped'],
+  [Role.Dropped, 'dropped'],
+])
+
+/**
+ * Where a field of documents is afterwards, for dashboards and alert rules.
+ * @param markers what is known of the documents' shape: bits of `Marker`
+ */
+export function fieldTarget(field: string, options: FieldOptions, markers = 0): FieldTarget {
+  const rule = ruleOf(field, options)
+  const { role, rank, keep, resource, name, transform, onlyWhenAbsent } = ruleIn(rule, markers)
+  const part = keep ? undefined : parts.get(role)
+  const open = onlyWhenAbsent !== undefined || transform === Transform.KubernetesCluster || (markers === 0 && rule.shaped.length > 0)
+  return {
+    where: part ?? (resource ? 'resource' : 'attribute'),
+    name,
+    certain: !open && (part === undefined || rank === 0),
+    transform,
+  }
 }

@@ -49,36 +49,32 @@ const isBlank = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byt
 /** The bracket that closes `[`, `(`, `<` or `{`; 0 for every other byte. */
 const closing = (byte: number): number => (byte === 0x5b ? 0x5d : byte === 0x28 ? 0x29 : byte === 0x3c ? 0x3e : byte === 0x7b ? 0x7d : 0)
 
+const isLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a
+
 /** The SeverityNumber of a word, in any case, with blanks and brackets around it; 0 when it is none of those known. */
 export function severityOf(bytes: Uint8Array, start: number, end: number): number {
-  let from = start
-  let to = end
-  if (from >= to) return 0
-  let first = bytes[from] as number
-  // Anything but a letter in front, or a blank behind: what stands around the word goes first.
-  if ((first | 0x20) < 0x61 || isBlank(bytes[to - 1] as number)) {
-    for (;;) {
-      while (from < to && isBlank(bytes[from] as number)) from++
-      while (from < to && isBlank(bytes[to - 1] as number)) to--
-      if (from >= to) return 0
-      first = bytes[from] as number
-      const close = closing(first)
-      if (close === 0 || to - from < 3 || bytes[to - 1] !== close) break
-      from++
-      to--
-    }
-  } else if (first === 0x7b) return severityOfBraced(bytes, from, to)
-  return lookUp(bytes, from, to)
+  if (start >= end) return 0
+  return isLetter(bytes[start] as number) && !isBlank(bytes[end - 1] as number)
+    ? lookUp(bytes, start, end)
+    : severityWithin(bytes, start, end)
 }
 
-/** `{` has the place of a letter among bytes in lower case. */
-function severityOfBraced(bytes: Uint8Array, from: number, to: number): number {
-  return bytes[to - 1] === 0x7d && to - from > 2 ? severityOf(bytes, from + 1, to - 1) : 0
+function severityWithin(bytes: Uint8Array, start: number, end: number): number {
+  let from = start
+  let to = end
+  for (;;) {
+    while (from < to && isBlank(bytes[from] as number)) from++
+    while (from < to && isBlank(bytes[to - 1] as number)) to--
+    const close = from < to ? closing(bytes[from] as number) : 0
+    if (close === 0 || to - from < 3 || bytes[to - 1] !== close) return lookUp(bytes, from, to)
+    from++
+    to--
+  }
 }
 
 function lookUp(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from
-  if (length > longestWord) return 0
+  if (length === 0 || length > longestWord) return 0
   let hash = length
   for (let at = from; at < to; at++) {
     const letter = (bytes[at] as number) | 0x20

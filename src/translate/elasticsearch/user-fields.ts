@@ -120,6 +120,8 @@ export function createFieldMapping({ fields }: FieldMappingFile): FieldMapping {
   return {
     named: (path) => byName.get(path),
     fitting(path) {
+      // Longer than any name that could be written there, and of a sender's making.
+      if (path.length > longestName) return undefined
       const found = patterns.find((one) => matches(one.field, path))
       if (found === undefined) return undefined
       const to = found.attribute ?? found.resource
