@@ -61,6 +61,9 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     deriveServiceName: translate.serviceName.derive,
     strictTimestamp: translate.strictTimestamp,
     maxResources: translate.maxResources,
+    parseBody: translate.parseJsonBody
+      ? (start, end) => (end - start < 2 ? undefined : decoder.members(text.slice(start, end)))
+      : undefined,
   })
   const writer = new ReverseWriter(options.chunks)
   const guess = createSizeGuess()

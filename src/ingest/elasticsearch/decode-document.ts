@@ -5,7 +5,7 @@
  * Strict RFC 8259, as Elasticsearch is: control characters in strings, NaN and comments are refused. Of a name that comes twice the last counts.
  */
 
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, isBridgeError } from '../../errors.ts'
 import { keyValue, lastWins, sliceToString } from '../../otlp/attributes.ts'
 import { digitsToWords } from '../../otlp/json/decimal.ts'
 import { createKey, createKeyTable } from '../../otlp/keys.ts'
@@ -90,6 +90,29 @@ export class DocumentDecoder {
     this.object(this.table.root, 1)
     if (!scanner.atEnd()) scanner.fail('more follows the end of the document')
     return true
+  }
+
+  /**
+   * The members of bytes that are one JSON object, maps within maps; undefined when they are anything else, or more than a document may be. To be
+   * called between two documents; the bytes are the result's from then on.
+   */
+  members(bytes: Uint8Array): readonly KeyValue[] | undefined {
+    const { scanner, leaves } = this
+    const { bytes: piece } = scanner
+    const { digits } = leaves
+    this.listValues = 0
+    try {
+      scanner.reopen(bytes)
+      if (scanner.peek() !== OpenBrace) return undefined
+      const list = this.map(1)
+      return scanner.atEnd() ? list : undefined
+    } catch (error) {
+      if (isBridgeError(error)) return undefined
+      throw error
+    } finally {
+      leaves.digits = digits
+      scanner.reopen(piece)
+    }
   }
 
   private tooMuch(code: 'OB_LIMIT_LENGTH' | 'OB_LIMIT_ITEMS' | 'OB_LIMIT_DEPTH', cause: string): never {
@@ -278,7 +301,7 @@ export class DocumentDecoder {
       case OpenBracket:
         return keyValue(noKey, ValueType.Array, 0, 0, this.list(depth + 1))
       case OpenBrace:
-        return keyValue(noKey, ValueType.KvList, 0, 0, this.members(depth + 1))
+        return keyValue(noKey, ValueType.KvList, 0, 0, this.map(depth + 1))
       case 0x74:
       case 0x66:
       case 0x6e: {
@@ -295,7 +318,7 @@ export class DocumentDecoder {
   }
 
   /** Takes an object within a list: its members as they are, the last one of each name; null and what is empty left out. */
-  private members(depth: number): readonly KeyValue[] {
+  private map(depth: number): readonly KeyValue[] {
     const { scanner } = this
     if (depth > this.limits.maxDepth) this.tooMuch('OB_LIMIT_DEPTH', `it is nested deeper than ${this.limits.maxDepth}`)
     const list: KeyValue[] = []

@@ -15,6 +15,8 @@ export interface DocumentIndex {
   readonly withStream: Uint8Array
   /** The same without the data stream: for documents that name theirs. */
   readonly alone: Uint8Array
+  /** The data stream alone. */
+  readonly stream: Uint8Array
 }
 
 const indexKey = createKey('elasticsearch.index')
@@ -36,5 +38,6 @@ export function createDocumentIndex(name: string, onRecord: boolean): DocumentIn
     dataStream,
     withStream: prepareLogAttributes([...own, ...stream]),
     alone: prepareLogAttributes(own),
+    stream: prepareLogAttributes(stream),
   }
 }

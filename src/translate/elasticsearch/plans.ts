@@ -33,7 +33,7 @@ export interface FieldPlan {
 export interface Plans {
   /** @param loose the path is not kept: nor are its names */
   plan(path: string, loose: boolean): FieldPlan
-  /** The attribute name, for what is no field: `service.name` when it is derived. */
+  /** The attribute name, for what the translator adds on its own: always the same one, a small number of them. */
   target(name: string): Target
   /** Before each document. */
   begin(): void
@@ -45,6 +45,8 @@ export interface Plans {
 export function createPlans(ruleOf: (path: string) => FieldRule): Plans {
   let targets = new Map<string, Target>()
   let loose = new Map<string, Target>()
+  /** Names that stay when all others are forgotten. */
+  const fixed = new Map<string, Target>()
 
   const targetOf = (name: string, isLoose: boolean): Target => {
     const found = targets.get(name) ?? loose.get(name)
@@ -77,12 +79,16 @@ export function createPlans(ruleOf: (path: string) => FieldRule): Plans {
 
   return {
     plan: (path, isLoose) => planOf(path, ruleOf(path), isLoose),
-    target: (name) => targetOf(name, false),
+    target(name) {
+      let found = fixed.get(name)
+      if (found === undefined) fixed.set(name, (found = targetOf(name, false)))
+      return found
+    },
     begin() {
       if (loose.size > 0) loose = new Map()
     },
     renew() {
-      targets = new Map()
+      targets = new Map(fixed)
     },
   }
 }
