@@ -191,7 +191,7 @@ export function createIndices({ registry, bodies, nowMs, old }: IndicesOptions):
       return
     }
     const byIndex = new Map<string, [string, unknown][]>()
-    if (names === undefined) for (const one of indices) byIndex.set(one, [])
+    if (list === undefined) for (const one of indices) byIndex.set(one, [])
     for (const one of fitting) {
       const own = byIndex.get(one.index) ?? []
       own.push([one.alias, propertiesOf(from, one)])

@@ -100,11 +100,12 @@ const expression = /\{now((?:[+-]\d{1,6}[yMwdhHms])*)(?:\/([yMwdhHms]))?(?:\{([^
  */
 export function resolveDates(name: string, nowMs: number): string {
   if (!name.startsWith('<') || !name.endsWith('>') || name.length > 1024) return name
-  return name.slice(1, -1).replace(expression, (_all, steps: string, rounded: string | undefined, format = 'yyyy.MM.dd') => {
+  const resolved = name.slice(1, -1).replace(expression, (all, steps: string, rounded: string | undefined, format = 'yyyy.MM.dd') => {
     const time = new Date(nowMs)
     time.setUTCMilliseconds(0)
     for (const [, count, unit = ''] of steps.matchAll(/([+-]\d+)([yMwdhHms])/g)) units[unit]?.(time, Number(count))
     if (rounded !== undefined) roundTo(time, rounded)
-    return Number.isNaN(time.getTime()) ? _all : formatted(time, format)
+    return Number.isNaN(time.getTime()) ? all : formatted(time, format)
   })
+  return /[{}]/.test(resolved) ? name : resolved
 }
