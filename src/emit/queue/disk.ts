@@ -24,6 +24,8 @@ export interface DiskQueueOptions extends Pick<QueueSettings, 'path' | 'maxSize'
   readonly lanes: readonly LaneOptions[]
   /** How often runs that died are looked for, in milliseconds; default 5000. */
   readonly adoptEveryMs?: number
+  /** Bytes of a request of several parts that stay in memory until its commit; default 1 MiB. */
+  readonly heldPerRequest?: number
 }
 
 const defaultAdoptEveryMs = 5000
@@ -340,6 +342,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     lanes: () => lanes,
     refusal: refusalOf,
     reserve: reserveIn,
+    heldPerRequest: options.heldPerRequest,
     take(parts, commit) {
       const refused = commit === undefined ? refusalFor(sizeOf(parts)) : unstorable()
       return refused === undefined ? store(parts, undefined, commit) : Promise.reject(refused)

@@ -28,7 +28,10 @@ export function createStagingStore({ writer, refusal, recycle }: StagingStoreDep
       const bytes = data.byteLength
       return new Promise((resolve, reject) => {
         const stored = (): void => {
-          if (stage.crc < 0) return reject(lostPartsError())
+          if (stage.crc < 0) {
+            reject(lostPartsError())
+            return
+          }
           resolve({ part, crc: stage.crc, byteLength: bytes })
           if (recycle !== undefined && ownsChunk(data)) recycle(data.buffer)
         }

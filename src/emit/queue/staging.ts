@@ -43,6 +43,8 @@ export interface StagingDeps<L> {
   ) => Promise<void>
   /** Undefined: everything stays in memory. */
   readonly store?: StagingStore
+  /** Bytes of one request that stay in memory until its commit; default 1 MiB. */
+  readonly heldPerRequest?: number | undefined
 }
 
 export interface Stagings {
@@ -69,9 +71,8 @@ interface Open {
   fail(error: Error): void
 }
 
-/** Bytes of one request that stay in memory until its commit. */
-const heldPerRequest = 2 ** 20
-/** Of all requests. */
+const defaultHeldPerRequest = 2 ** 20
+/** Bytes of all requests that stay in memory until their commit. */
 const heldAtMost = 8 * 2 ** 20
 /** Bytes on their way to the store; who brings more waits until his own are there. */
 const underWayAtMost = 4 * 2 ** 20
@@ -95,7 +96,7 @@ const tooManyError = (): BridgeError =>
 
 /** Creates the place of the requests of one queue that are not committed yet. */
 export function createStagings<L extends StagingLane>(deps: StagingDeps<L>): Stagings {
-  const { store } = deps
+  const { store, heldPerRequest = defaultHeldPerRequest } = deps
   const open = new Set<Open>()
   let nextRequest = 1
   let heldBytes = 0

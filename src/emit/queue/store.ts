@@ -232,6 +232,7 @@ export function salvageStore(from: string, to: DatabaseSync): Salvage {
       if (table === 'batches' || table === 'dead') counts[table] = rows
       counts.faults += faults
     }
+    if (counts.faults > 0) salvageReferred(old, to)
     removeOrphans(to)
     counts.faults += salvageKept(old, to)
   } finally {
@@ -253,6 +254,46 @@ const salvageKept = (old: DatabaseSync, to: DatabaseSync): number => {
     faults++
   }
   return faults
+}
+
+/** Values that were not come by in the order of their ids, but that a row names: those of large requests are far apart. */
+const salvageReferred = (old: DatabaseSync, to: DatabaseSync): void => {
+  let read: (id: number) => unknown
+  try {
+    const select = old.prepare('SELECT data FROM shared WHERE id = ?')
+    read = (id) => select.get(id)?.['data']
+  } catch {
+    // There are none in it, or its schema cannot be read.
+    return
+  }
+  try {
+    const missing = to
+      .prepare("SELECT DISTINCT data AS id FROM batches WHERE typeof(data) = 'integer' AND data NOT IN (SELECT id FROM shared)")
+      .all()
+      .map(({ id }) => Number(id))
+    const insert = to.prepare('INSERT OR IGNORE INTO shared (id, data) VALUES (?, ?)')
+    for (let from = 0; from < missing.length; from += rowsPerCommit) {
+      to.exec('BEGIN IMMEDIATE')
+      for (const id of missing.slice(from, from + rowsPerCommit)) {
+        const value = readValue(read, id)
+        if (value !== undefined) insert.run(id, value)
+      }
+      to.exec('COMMIT')
+    }
+  } catch (error) {
+    if (to.isTransaction) to.exec('ROLLBACK')
+    // On a full disk they stay in the old file: their rows count as damaged when their turn comes.
+    if (storeFaultOf(error) === 'damaged') throw error
+  }
+}
+
+const readValue = (read: (id: number) => unknown, id: number): Uint8Array | undefined => {
+  try {
+    const value = read(id)
+    return value instanceof Uint8Array ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Values whose every row was lost. */
