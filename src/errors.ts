@@ -165,6 +165,13 @@ export const errorTable = {
     'The name of the tenant cannot be used.',
     'X-Scope-OrgID, or the part of the path, holds up to 150 visible ASCII characters.',
   ),
+  OB_DECODE_BEATS: row(
+    'never',
+    400,
+    3,
+    'The bytes on a connection are not the frames of the Beats (Lumberjack) protocol.',
+    'The message says what came instead; a client that is set to TLS or to another protocol, mostly.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

@@ -6,6 +6,8 @@ import type { Signal } from '../otlp/intake.ts'
 import type { FieldMapping } from '../translate/elasticsearch/user-fields.ts'
 import type { UserMapping } from '../translate/prometheus/user-mapping.ts'
 import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener, OtlpTranslators, TranslatedBody } from './adapter.ts'
+import type { DocumentBatcher } from './documents.ts'
+import type { DocumentLimits } from './elasticsearch/decode-document.ts'
 import type { DecodeLimits } from './limits.ts'
 import type { MessageEncoding, MessageTranslator } from './messages.ts'
 import type { Pages } from './pages.ts'
@@ -41,6 +43,8 @@ export interface Carried {
   otlp(limits: DecodeLimits): Promise<OtlpTranslators>
   /** The messages of a topic. @param signal what they hold; only OTLP may hold others than traces */
   messages(encoding: MessageEncoding, signal: Signal, limits: DecodeLimits): Promise<MessageTranslator>
+  /** Documents of Elasticsearch. @param options.carrier what brings them: with `beats` they say in `@metadata` where they were to go */
+  documents(limits: DocumentLimits, options: { readonly carrier: 'beats'; readonly nowMs: () => number }): Promise<DocumentBatcher>
 }
 
 /** What a Jaeger client is told about sampling, in every form it may ask for. */
@@ -97,10 +101,12 @@ export interface CarrierContext extends AdapterDeps {
   readonly pages: Pages
 }
 
-/** Endpoints that bring payloads of other formats, or OTLP: one folder below `ingest`, none below `translate`. Off unless named. */
+/** Endpoints that bring payloads of other formats, or OTLP: one folder below `ingest`, none below `translate`. */
 export interface Carrier<Ingest extends z.ZodType> {
   /** Its section below `ingest`. */
   readonly config: Ingest
+  /** Started without a section `ingest`, as the formats are. Default: off unless named. */
+  readonly byDefault?: boolean
   /** What the section starts, in order. */
   endpoints(config: z.output<Ingest>, context: CarrierContext): readonly EndpointStart[]
 }

@@ -2,7 +2,9 @@
 
 import { z } from 'zod'
 import type { Signal } from '../otlp/intake.ts'
+import type { ElasticsearchTranslateConfig } from '../translate/elasticsearch/config.ts'
 import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener } from './adapter.ts'
+import { beats } from './beats/carrier.ts'
 import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
 import type {
   Carried,
@@ -31,8 +33,9 @@ const formats = {
   prometheus,
 } as const
 
-/** What brings payloads of these formats, or OTLP, some other way; off unless named. */
+/** What brings payloads of these formats, or OTLP, some other way. */
 const carriers = {
+  beats,
   otlp,
   kafka,
 } as const
@@ -93,10 +96,15 @@ export interface IngestContext extends AdapterDeps {
 }
 
 /** Everything `ingest` means when the file does not have it. */
-export const everyEndpoint = (): IngestConfig => each<IngestConfig>((format) => format.config.parse({}))
+export const everyEndpoint = (): IngestConfig => ({
+  ...each<IngestConfig>((format) => format.config.parse({})),
+  ...Object.fromEntries(
+    carrierEntries.filter(([, { byDefault }]) => byDefault === true).map(([name, { config }]) => [name, config.parse({})]),
+  ),
+})
 
 /** Decoders that travel between formats are joined here, where all formats are known anyway. */
-function carriedBy(translate: TranslateConfig, chunks: AdapterDeps['chunks']): Carried {
+function carriedBy(translate: TranslateConfig, userMapping: UserMappingReader, chunks: AdapterDeps['chunks']): Carried {
   const zipkinTranslators = (limits: DecodeLimits) =>
     createZipkinTranslators({ limits, translate: translate.zipkin, names: translate.semconv, chunks })
   const zipkinList: Carried['zipkinList'] = (limits) => zipkinTranslators(limits).thriftList
@@ -116,6 +124,14 @@ function carriedBy(translate: TranslateConfig, chunks: AdapterDeps['chunks']): C
         otlp: await otlpTranslators(limits),
       })
     },
+    async documents(limits, { carrier, nowMs }) {
+      const { createDocumentBatcher } = await import('./elasticsearch/batcher.ts')
+      const { elasticsearchTranslateConfig } = await import('../translate/elasticsearch/config.ts')
+      // Until the format itself is in the list, with its section.
+      const own = (translate as { elasticsearch?: ElasticsearchTranslateConfig }).elasticsearch ?? elasticsearchTranslateConfig.parse({})
+      const fields = own.mapping === undefined ? undefined : (await userMapping(own.mapping, 'elasticsearch')).fields
+      return createDocumentBatcher({ limits, translate: own, fields, metadata: carrier === 'beats', nowMs, chunks })
+    },
   }
 }
 
@@ -128,7 +144,7 @@ const meansOf = (
   translate: translate[name],
   semconv: translate.semconv,
   chunks,
-  carried: carriedBy(translate, chunks),
+  carried: carriedBy(translate, userMapping, chunks),
   userMapping,
 })
 
@@ -180,7 +196,7 @@ export function planIngest(config: IngestConfig, context: IngestContext): readon
   for (const [name, carrier] of carrierEntries) {
     const section = config[name]
     if (section === undefined) continue
-    const own: CarrierContext = { ...context, before, carried: carriedBy(context.translate, context.chunks) }
+    const own: CarrierContext = { ...context, before, carried: carriedBy(context.translate, context.userMapping, context.chunks) }
     add(name, section, carrier.endpoints(section, own))
   }
   return plan

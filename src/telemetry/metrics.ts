@@ -217,14 +217,51 @@ export const metricTable = {
     'version_major',
   ),
   otlp_bridge_beats_frames_total: counter('Frames received from Beats, those in compressed frames included.', 'type'),
-  otlp_bridge_beats_bytes_total: counter('Bytes received from Beats (`wire`), and those that compressed frames gave (`inflated`).', 'stage'),
-  otlp_bridge_beats_acks_total: counter('Acknowledgements sent to Beats: `final` for windows that are stored, `keepalive` for those that wait.', 'kind'),
+  otlp_bridge_beats_bytes_total: counter(
+    'Bytes received from Beats (`wire`), and those that compressed frames gave (`inflated`).',
+    'stage',
+  ),
+  otlp_bridge_beats_acks_total: counter(
+    'Acknowledgements sent to Beats: `final` for windows that are stored, `keepalive` for those that wait.',
+    'kind',
+  ),
   otlp_bridge_beats_ack_seconds: histogram('Time from the beginning of a window to its acknowledgement.'),
   otlp_bridge_beats_pending_windows: gauge('Windows of Beats that have begun and are not acknowledged.'),
   otlp_bridge_beats_window_bytes: gauge('Memory of windows of Beats that have begun.'),
   otlp_bridge_beats_protocol_errors_total: counter('Connections of Beats closed for what came on them, by reason.', 'reason'),
   otlp_bridge_beats_parse_kept_total: counter('Events of Beats that could not be read and are kept as text.'),
   otlp_bridge_beats_sequence_odd_total: counter('Events of Beats whose number is not above that of the one before.'),
+  otlp_bridge_elasticsearch_requests_total: counter(
+    'Requests with documents answered, by what they were sent to (`bulk`, `doc`, `create`, `update`, `delete`) and status; `0`: the connection was closed without an answer.',
+    'path',
+    'code',
+  ),
+  otlp_bridge_elasticsearch_items_total: counter(
+    'Results of actions that senders of documents were told, by action and status. Their sum is the number of actions of all requests that could be read.',
+    'action',
+    'status',
+  ),
+  otlp_bridge_elasticsearch_bytes_total: counter('Bytes of bodies with documents, before decompression, by their encoding.', 'encoding'),
+  otlp_bridge_elasticsearch_pipeline_ignored_total: counter(
+    'Documents that were meant for an ingest pipeline, which nobody runs here.',
+    'pipeline',
+  ),
+  otlp_bridge_elasticsearch_duplicate_ids_total: counter(
+    'Documents with an id that came before: `create` is answered with 409, of `index` each is a record of its own.',
+    'action',
+  ),
+  otlp_bridge_elasticsearch_unknown_parameters_total: counter('Parameters of requests with documents that nobody knows; passed over.'),
+  otlp_bridge_elasticsearch_timestamp_invalid_total: counter('Documents of which the time could not be read; it stays as an attribute.'),
+  otlp_bridge_elasticsearch_bigint_as_string_total: counter('Numbers beyond 64 bits; kept as the text of their digits.'),
+  otlp_bridge_elasticsearch_key_conflict_total: counter('Fields that came twice in a document; the last one counts.'),
+  otlp_bridge_elasticsearch_rename_collision_total: counter('Fields that kept their ECS name, since the document has the new one as well.'),
+  otlp_bridge_elasticsearch_metrics_as_logs_total: counter('Documents of metrics that became log records.'),
+  otlp_bridge_elasticsearch_apm_spans_total: counter('Documents of Elastic APM that became spans.'),
+  otlp_bridge_elasticsearch_held_requests: gauge('Requests that wait for room in the queue.'),
+  otlp_bridge_elasticsearch_backpressure_total: counter(
+    'Requests refused while the queue was full, by the form of the answer: `429`, `503`, `items`, `close`.',
+    'answer',
+  ),
 } as const satisfies Record<string, MetricRow>
 
 export type MetricName = keyof typeof metricTable
@@ -322,7 +359,7 @@ export interface Metrics {
 }
 
 /** Labels whose values a sender chooses. Of each metric at most {@link cappedValues} are kept apart; the rest is `other`. */
-const cappedLabels: readonly string[] = ['service', 'tenant', 'agent']
+const cappedLabels: readonly string[] = ['service', 'tenant', 'agent', 'pipeline']
 
 /** How many values of a label that a sender chooses one metric tells apart. */
 export const cappedValues = 100

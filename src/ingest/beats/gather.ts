@@ -1,0 +1,123 @@
+/** Events of a window become encoded batches, a piece at a time, so that the memory of a window is about what it is worth on its way out. */
+
+import { performance } from 'node:perf_hooks'
+import type { EncodedBatch, Signal } from '../../otlp/intake.ts'
+import type { AdapterDeps } from '../adapter.ts'
+import { joinParts } from '../coalesce.ts'
+import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
+import { batchOf, type createItemBooks } from '../receive.ts'
+import type { BeatsCounters } from './counters.ts'
+import type { Piece } from './piece.ts'
+
+/** Format label of everything that comes in here. */
+export const format = 'beats'
+
+/** Bytes of events that are translated at once: some 7 ms. */
+export const pieceBytes = 1024 * 1024
+
+/** Bytes of batches that parts are joined to. */
+const batchBytes = 4 * 1024 * 1024
+
+/** What a window has become so far. */
+export interface Gathered {
+  readonly parts: DocumentPart[]
+  /** Bytes of `parts`. */
+  bytes: number
+  /** Events left out on purpose, by reason: `duplicate`. */
+  readonly discarded: Map<string, number>
+}
+
+export const createGathered = (): Gathered => ({ parts: [], bytes: 0, discarded: new Map() })
+
+/** All that is known of an event stands in itself: the batcher looks at its `@metadata`. */
+const meta: DocumentMeta = { index: undefined, id: '', pipeline: '' }
+
+/** Attribute of events that could not be read, with why. */
+const parseError = 'beats.parse_error'
+
+export interface Gatherer {
+  /** Translates the documents of a piece, clears it, and adds what became of them. Never throws for what is in them. @param ids those of its window */
+  translate(piece: Piece, into: Gathered, ids: DocumentIds): void
+}
+
+export interface GathererDeps extends Pick<AdapterDeps, 'metrics' | 'log'> {
+  readonly batcher: DocumentBatcher
+  readonly counters: BeatsCounters
+  readonly books: ReturnType<typeof createItemBooks>
+}
+
+/** Creates the gatherer of a listener, whose connections take turns. */
+export function createGatherer({ batcher, counters, books, metrics, log }: GathererDeps): Gatherer {
+  const seconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
+
+  /** A fault of ours must not fail a window: it would come again for ever. */
+  const fateOf = (start: number, end: number): number => {
+    try {
+      return batcher.add(start, end, meta)
+    } catch (error) {
+      log.error({ format, error }, 'a translator failed on an event; it is kept as text')
+      return -1
+    }
+  }
+
+  const add = (piece: Piece, at: number, into: Gathered): void => {
+    const end = piece.ends[at] as number
+    const fate = fateOf(piece.starts[at] as number, end)
+    if (fate >= 0 && fate < DocumentFate.Discarded) return
+    if (fate === DocumentFate.Discarded) {
+      into.discarded.set(batcher.reason, (into.discarded.get(batcher.reason) ?? 0) + 1)
+      return
+    }
+    const why = fate < 0 ? 'a fault of the bridge' : batcher.message
+    batcher.addRaw(piece.bareStart(at), end, meta, parseError, why)
+    counters.parseKept.value++
+  }
+
+  return {
+    translate(piece, into, ids) {
+      const { documents } = piece
+      if (documents === 0) return
+      const startedAt = performance.now()
+      try {
+        batcher.remember(ids)
+        batcher.open(piece.bytes.subarray(0, piece.length))
+        for (let at = 0; at < documents; at++) add(piece, at, into)
+        books.notes(batcher.notes())
+        for (const part of batcher.take()) {
+          into.parts.push(part)
+          into.bytes += part.data.length
+        }
+      } catch (error) {
+        batcher.clear()
+        throw error
+      } finally {
+        piece.clear()
+      }
+      seconds.observe((performance.now() - startedAt) / 1000)
+    },
+  }
+}
+
+/** The parts as few batches, each of one signal, in order; their memory passes over to them. */
+export function toBatches(parts: readonly DocumentPart[], chunks: AdapterDeps['chunks']): EncodedBatch[] {
+  const batches: EncodedBatch[] = []
+  for (const signal of ['traces', 'metrics', 'logs'] satisfies Signal[]) {
+    let datas: Uint8Array[] = []
+    let items = 0
+    let bytes = 0
+    const close = (): void => {
+      if (datas.length > 0) batches.push(batchOf(format, items, joinParts(datas, bytes, chunks), signal))
+      datas = []
+      items = bytes = 0
+    }
+    for (const part of parts) {
+      if (part.signal !== signal) continue
+      if (bytes + part.data.length > batchBytes) close()
+      datas.push(part.data)
+      items += part.items
+      bytes += part.data.length
+    }
+    close()
+  }
+  return batches
+}

@@ -1,0 +1,155 @@
+/**
+ * Windows into the queue, whole or not at all. While the queue takes nothing they are offered again and again: a window is never dropped for it,
+ * and its sender waits.
+ */
+
+import { performance } from 'node:perf_hooks'
+import type { BridgeError } from '../../errors.ts'
+import { ownsChunk } from '../../otlp/encode/chunks.ts'
+import type { EncodedBatch, Signal, Staging } from '../../otlp/intake.ts'
+import type { AdapterDeps } from '../adapter.ts'
+import type { DocumentPart } from '../documents.ts'
+import type { RequestIds } from '../duplicates.ts'
+import { asBridgeError, createItemBooks, reasonOf } from '../receive.ts'
+import { format, type Gathered, toBatches } from './gather.ts'
+
+const firstPauseMs = 100
+const longestPauseMs = 2000
+
+/**
+ * Encoded bytes that a window may have in memory. What one has beyond it is staged before the window is complete, and cannot be offered again.
+ */
+export const spillBytes = 32 * 1024 * 1024
+
+/** A window on its way into the queue. */
+export interface Storing {
+  readonly gathered: Gathered
+  readonly ids: RequestIds
+  /** What is staged already, of a window too large to be in memory. */
+  spilled: { readonly staging: Staging; readonly parts: Pick<DocumentPart, 'signal' | 'items' | 'services'>[] } | undefined
+}
+
+/**
+ * `stored`: it is the queue's, or was given up for good because the queue can never take it. `left`: nobody waits for it any more, or it was
+ * partly staged and the queue did not take the rest; nothing of it was taken.
+ */
+export type Outcome = 'stored' | 'left'
+
+export interface Storer {
+  /** Puts a whole window, until it is taken, or the queue takes nothing and `isOver` says that nobody waits any more. Never rejects. */
+  store(window: Storing, isOver: () => boolean): Promise<Outcome>
+  /** Stages what has gathered of a window that is not complete. Resolves with `left` when that cannot be. Never rejects. */
+  spill(window: Storing, isOver: () => boolean): Promise<Outcome>
+  /** Lets go of a window that is not to be stored. */
+  discard(window: Storing): void
+}
+
+type Books = ReturnType<typeof createItemBooks>
+
+/** Creates the storer of a listener. @param logs the books of log records */
+export function createStorer(deps: AdapterDeps, logs: Books): Storer {
+  const { intake, chunks } = deps
+  const seconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format })
+  const bySignal = new Map<Signal, Books>([['logs', logs]])
+  const booksOf = (signal: Signal): Books => {
+    let books = bySignal.get(signal)
+    // Most senders send log records alone.
+    if (books === undefined) bySignal.set(signal, (books = createItemBooks(format, deps, 'dropped', signal)))
+    return books
+  }
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref())
+
+  /** Waits until the queue says that it takes something. False when nobody waits for that. */
+  const room = async (isOver: () => boolean): Promise<boolean> => {
+    for (let ms = firstPauseMs; intake.refusal() !== undefined; ms = Math.min(2 * ms, longestPauseMs)) {
+      if (isOver()) return false
+      await pause(ms)
+    }
+    return true
+  }
+
+  const received = (parts: readonly Pick<DocumentPart, 'signal' | 'items'>[], sign: 1 | -1): void => {
+    for (const { signal, items } of parts) booksOf(signal).books.received.value += sign * items
+  }
+
+  /** The window is done with: what was left out on purpose is counted, and what is in the queue. */
+  const settle = ({ gathered, spilled, ids }: Storing, error: BridgeError | undefined): Outcome => {
+    for (const [reason, count] of gathered.discarded) {
+      logs.books.received.value += count
+      logs.consumed(reason).value += count
+    }
+    for (const { signal, items, services } of [...(spilled?.parts ?? []), ...gathered.parts]) {
+      const books = booksOf(signal)
+      if (error === undefined) {
+        books.books.translated.value += items
+        books.clients(services)
+      } else books.lost(reasonOf(error.code)).value += items
+    }
+    if (error === undefined) ids.commit()
+    else ids.discard()
+    return 'stored'
+  }
+
+  /** One try. The batches stay ours when they go by way of a staging: another try needs them again. */
+  const offer = async (batches: readonly EncodedBatch[], spilled: Storing['spilled']): Promise<void> => {
+    const [first] = batches
+    if (spilled === undefined && batches.length < 2) return first === undefined ? undefined : intake.put(first)
+    const staging = spilled?.staging ?? intake.stage()
+    try {
+      for (const batch of batches) await staging.add({ ...batch, data: new Uint8Array(batch.data) })
+      await staging.commit()
+    } catch (error) {
+      staging.discard()
+      throw error
+    }
+    for (const { data } of batches) if (ownsChunk(data)) chunks?.give(data.buffer)
+  }
+
+  return {
+    async store(window, isOver) {
+      const { gathered, spilled } = window
+      const batches = toBatches(gathered.parts, chunks)
+      const all = [...(spilled?.parts ?? []), ...gathered.parts]
+      for (let ms = firstPauseMs; await room(isOver); ms = Math.min(2 * ms, longestPauseMs)) {
+        const startedAt = performance.now()
+        // Counted now, because the queue counts its side as soon as it is called; taken back when it takes nothing.
+        received(all, 1)
+        try {
+          await offer(batches, spilled)
+          seconds.observe((performance.now() - startedAt) / 1000)
+          return settle(window, undefined)
+        } catch (cause) {
+          const error = asBridgeError(cause)
+          // Sent again, it would come here again.
+          if (error.retry !== 'later') return settle(window, error)
+          received(all, -1)
+          if (spilled !== undefined) break
+        }
+        if (isOver()) break
+        await pause(ms)
+      }
+      spilled?.staging.discard()
+      window.ids.discard()
+      return 'left'
+    },
+    async spill(window, isOver) {
+      if (!(await room(isOver))) return 'left'
+      const { gathered } = window
+      const spilled = (window.spilled ??= { staging: intake.stage(), parts: [] })
+      const parts = gathered.parts.splice(0)
+      gathered.bytes = 0
+      try {
+        for (const batch of toBatches(parts, chunks)) await spilled.staging.add(batch)
+      } catch {
+        return 'left'
+      }
+      for (const { signal, items, services } of parts) spilled.parts.push({ signal, items, services })
+      return 'stored'
+    },
+    discard({ spilled, ids }) {
+      spilled?.staging.discard()
+      ids.discard()
+    },
+  }
+}
