@@ -210,6 +210,7 @@ export class ActionReader {
     }
     this.actions++
     this.action = found.action
+    this.fault = undefined
     this.emptyId = false
     this.id = found.hasId ? slice(this.piece, start + found.idStart, end - (found.bytes.length - found.idEnd)) : ''
     return found.action.kind
@@ -261,6 +262,7 @@ export class ActionReader {
     const { index, routing, pipeline } = this.defaults
     this.draft = { ...nothing, index, hasIndex: index !== '', routing, pipeline }
     this.fault = undefined
+    this.action = nothing
     this.id = ''
     this.emptyId = false
     this.idAt = -1
