@@ -2,6 +2,7 @@
 
 import type { BridgeError } from '../../errors.ts'
 import type { RequestFault } from './decode-action.ts'
+import { prettyJson } from './pretty.ts'
 
 /** An error of one item. One object stands for all items that have it: what differs between them is named by `between`. */
 export interface ItemError {
@@ -135,6 +136,9 @@ export function requestFaultJson(fault: RequestFault): object {
 export function plainFaultJson(status: number, error: string): object {
   return { error, status }
 }
+
+/** JSON of an answer that is not `_bulk`'s own. */
+export const jsonBytes = (value: object, pretty: boolean): Buffer => Buffer.from(pretty ? prettyJson(value) : JSON.stringify(value))
 
 export const emptyBody: RequestFault = { status: 400, type: 'parse_exception', reason: 'request body is required' }
 
