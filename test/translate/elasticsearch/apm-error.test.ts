@@ -6,7 +6,7 @@ import { createDocumentReader } from '../../support/documents.ts'
 
 const listOf = (values: readonly unknown[]): readonly AnyValue[] => {
   const { leaves } = createDocumentReader().read({ list: values })
-  return leaves.lists[0] as readonly AnyValue[]
+  return (leaves.lists[0] ?? []) as readonly AnyValue[]
 }
 
 const plain = (found: Exception | undefined) =>
