@@ -5,19 +5,21 @@ import { isBridgeError } from '../../errors.ts'
 import { slice, sliceToString } from '../../otlp/attributes.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeLogs } from '../../otlp/encode/logs.ts'
+import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
 import { LogRecords } from '../../otlp/logs.ts'
 import type { Text } from '../../otlp/model.ts'
 import { millisToNanos, type Words } from '../../otlp/time.ts'
+import { ApmSpans } from '../../translate/elasticsearch/apm.ts'
 import type { ElasticsearchTranslateConfig } from '../../translate/elasticsearch/config.ts'
 import { createDocumentIndex, type DocumentIndex as Index } from '../../translate/elasticsearch/document-index.ts'
+import { DocumentKind, documentKind } from '../../translate/elasticsearch/document-kind.ts'
 import { createFieldTable } from '../../translate/elasticsearch/fields.ts'
 import { IndexKind } from '../../translate/elasticsearch/index-names.ts'
 import { Leaves } from '../../translate/elasticsearch/model.ts'
 import { type FieldOptions, ruleOf } from '../../translate/elasticsearch/names.ts'
 import { createPlans, type FieldPlan } from '../../translate/elasticsearch/plans.ts'
 import { type DocumentContext, type LogCounts, LogTranslator, type NamedRow } from '../../translate/elasticsearch/to-otlp.ts'
-import type { Note } from '../../translate/outcome.ts'
 import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
 import { DocumentDecoder, type DocumentLimits } from './decode-document.ts'
 import { createMetadata, type Metadata, metadataRule } from './metadata.ts'
@@ -30,6 +32,8 @@ export interface DocumentBatcherOptions {
   readonly fields?: FieldOptions['fields']
   /** Documents bring `@metadata` of their own, as Beats send them. */
   readonly metadata?: boolean
+  /** Called for documents of metrics that become log records. @param dataset that of the data stream, or the index */
+  readonly onMetricsAsLogs?: (dataset: string) => void
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number
   readonly chunks?: ChunkPool | undefined
@@ -40,6 +44,8 @@ const Backslash = 0x5c
 const mostIndices = 10_000
 /** Memory for a copy of a piece that is kept. */
 const keptCopy = 4 * 1024 * 1024
+/** A guess at what a span takes; a wrong one costs a copy. */
+const spanBytes = 1024
 const noBytes = new Uint8Array(0)
 const noRows: readonly NamedRow[] = []
 
@@ -65,6 +71,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       ? (start, end) => (end - start < 2 ? undefined : decoder.members(text.slice(start, end)))
       : undefined,
   })
+  const spans = new ApmSpans(plans, { ...translate, deriveServiceName: translate.serviceName.derive })
   const writer = new ReverseWriter(options.chunks)
   const guess = createSizeGuess()
   const indices = new Map<string, Index>()
@@ -77,6 +84,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   let documents = 0
   let sourceBytes = 0
   let ids: DocumentIds | undefined
+  let metricsAsLogs = 0
   let reason = ''
   let message = ''
 
@@ -121,6 +129,38 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
         return -1
     }
   }
+
+  const asSpan = (markers: number, about: DocumentContext): number => {
+    switch (translate.apmDocs) {
+      case 'spans':
+        // Without ids or a duration it is no span.
+        return spans.add(leaves, text, markers, about) ? DocumentFate.Span : -1
+      case 'logs':
+        return -1
+      case 'drop':
+        return discard('apm_docs')
+      case 'reject':
+        return refuse('apm_docs', 'documents of Elastic APM are not taken (translate.elasticsearch.apmDocs)')
+    }
+  }
+
+  const asMetrics = (about: DocumentContext): number => {
+    switch (translate.metricsDocs) {
+      case 'gauges':
+      case 'logs':
+        metricsAsLogs++
+        options.onMetricsAsLogs?.(about.index?.dataStream?.dataset ?? about.index?.name ?? '')
+        return -1
+      case 'drop':
+        return discard('metrics_docs')
+      case 'reject':
+        return refuse('metrics_docs', 'documents of metrics are not taken (translate.elasticsearch.metricsDocs)')
+    }
+  }
+
+  /** What is done with a document that is no log; −1: a log record is made of it. */
+  const byKind = (kind: number, markers: number, about: DocumentContext): number =>
+    kind === DocumentKind.Span ? asSpan(markers, about) : asMetrics(about)
 
   const refusal = (error: unknown): number => {
     if (!isBridgeError(error)) throw error
@@ -169,6 +209,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
 
   const clear = (): void => {
     records.clear()
+    spans.clear()
     decoder.close()
     documents = 0
     sourceBytes = 0
@@ -202,12 +243,17 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       } catch (error) {
         return refusal(error)
       }
-      translator.survey()
+      const markers = translator.survey()
       let about = context(meta, noRows)
       if (metadata !== undefined) {
         const own = ownContext(metadata)
         if (own === undefined) return discard('duplicate')
         about = own
+      }
+      const kind = documentKind(about.index?.kind ?? IndexKind.Logs, markers, leaves, text)
+      if (kind !== DocumentKind.Log) {
+        const fate = byKind(kind, markers, about)
+        if (fate >= 0) return fate
       }
       if (!translator.add(about, received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
       documents++
@@ -226,24 +272,27 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     },
     notes() {
       const { counts } = translator
-      const notes: Note[] = []
-      for (const reason of Object.keys(counts) as (keyof LogCounts)[]) {
-        if (counts[reason] === 0) continue
-        notes.push({ reason, count: counts[reason] })
-        counts[reason] = 0
-      }
-      return notes
+      const all: Record<string, number> = { ...counts, metrics_as_logs: metricsAsLogs }
+      all['bigint_as_string'] = counts.bigint_as_string + spans.counts.bigintAsString
+      all['key_conflict'] = counts.key_conflict + spans.counts.keyConflict
+      all['timestamp_invalid'] = counts.timestamp_invalid + spans.counts.timestampInvalid
+      for (const reason of Object.keys(counts) as (keyof LogCounts)[]) counts[reason] = 0
+      spans.counts.bigintAsString = spans.counts.keyConflict = spans.counts.timestampInvalid = metricsAsLogs = 0
+      return Object.entries(all).flatMap(([reason, count]) => (count === 0 ? [] : [{ reason, count }]))
     },
     take(): readonly DocumentPart[] {
-      if (documents === 0) {
-        clear()
-        return []
+      const parts: DocumentPart[] = []
+      if (records.count > 0) {
+        const data = encodeLogs(records, writer, guess.expected(sourceBytes))
+        guess.learn(sourceBytes, data.length)
+        parts.push({ signal: 'logs', items: records.count, documents, data, services: servicesOf(records) })
       }
-      const data = encodeLogs(records, writer, guess.expected(sourceBytes))
-      guess.learn(sourceBytes, data.length)
-      const part: DocumentPart = { signal: 'logs', items: records.count, documents, data, services: servicesOf(records) }
+      if (spans.count > 0) {
+        const { traces, spans: items, services } = spans.take()
+        parts.push({ signal: 'traces', items, documents: items, data: encodeTraces(traces, writer, spanBytes * items), services })
+      }
       clear()
-      return [part]
+      return parts
     },
     clear,
   }

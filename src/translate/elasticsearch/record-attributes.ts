@@ -63,13 +63,13 @@ export class RecordAttributes {
   /** The row as an attribute under its new name. */
   put(plan: FieldPlan, row: number): void {
     const { target } = plan
-    this.putAs(plan, target.stamp === this.stamp ? this.collide(plan) : target, row)
+    this.putAs(plan, target.stamp === this.stamp ? this.collide(plan, row) : target, row)
   }
 
   /** The row as an attribute under the path. */
   putOwn(plan: FieldPlan, row: number): void {
     const { own } = plan
-    this.putAs(plan, own.stamp === this.stamp ? this.collide(plan) : own, row)
+    this.putAs(plan, own.stamp === this.stamp ? this.collide(plan, row) : own, row)
   }
 
   /** The row as an attribute under a name that is free. */
@@ -140,18 +140,30 @@ export class RecordAttributes {
   /**
    * Two fields want one name: the one whose path it is has it, the other keeps its own path. Returns the name for the field that came second.
    */
-  private collide(plan: FieldPlan): Target {
+  private collide(plan: FieldPlan, row: number): Target {
     const { target, own } = plan
     const holder = target.holder
     if (holder !== undefined && holder.own !== target && target === own && holder.own.stamp !== this.stamp) {
       // What has it was renamed to it.
-      if (holder.rule.onlyWhenAbsent === undefined) this.collisions++
+      if (holder.rule.onlyWhenAbsent === undefined && !this.isSame(holder, target, row)) this.collisions++
       this.columnsOf(holder).keys[target.row] = holder.own.key
       this.claim(holder.own, holder, target.row)
       return target
     }
-    if (target !== own && plan.rule.onlyWhenAbsent === undefined) this.collisions++
+    if (target !== own && plan.rule.onlyWhenAbsent === undefined && !this.isSame(holder ?? plan, target, row)) this.collisions++
     return own
+  }
+
+  /** Whether the attribute that has a name says the same as a row: no value is in the way of another one then. */
+  private isSame(holder: FieldPlan, target: Target, row: number): boolean {
+    const { leaves, records } = this
+    const columns = this.columnsOf(holder)
+    const type = columns.types[target.row] as number
+    const a = columns.a[target.row] as number
+    const b = columns.b[target.row] as number
+    if (type !== leaves.types[row] || type >= ValueType.Bytes) return false
+    if (type === ValueType.Text) return records.sameText(a, b, leaves.a[row] as number, leaves.b[row] as number)
+    return a === leaves.a[row] && b === leaves.b[row]
   }
 
   /** Attributes with dotted names become maps; what is prepared stays behind them. */

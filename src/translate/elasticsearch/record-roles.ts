@@ -1,5 +1,6 @@
 /** Fields that are parts of the record: time, severity, ids, names. Of several fields for one role the one with the lowest rank that can be used has it. */
 
+import { valueToString } from '../../otlp/attributes.ts'
 import { type LogRecords, LogWord } from '../../otlp/logs.ts'
 import { type AnyValue, ValueType } from '../../otlp/model.ts'
 import type { Words } from '../../otlp/time.ts'
@@ -204,7 +205,10 @@ export class RecordRoles {
         return readTime(records.source, leaves.starts[row] as number, leaves.ends[row] as number, true, epoch, words)
       case ValueType.Array: {
         const first = (leaves.lists[leaves.a[row] as number] as readonly AnyValue[])[0]
-        return first?.type === ValueType.Text && readTime(records.source, first.a, first.b, false, epoch, words)
+        if (first?.type === ValueType.Text) return readTime(records.source, first.a, first.b, false, epoch, words)
+        if (first?.type !== ValueType.Int && first?.type !== ValueType.Double) return false
+        const digits = Buffer.from(valueToString(first))
+        return readTime(digits, 0, digits.length, true, epoch, words)
       }
       default:
         return false

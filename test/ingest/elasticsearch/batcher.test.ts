@@ -433,6 +433,18 @@ describe('createDocumentBatcher', () => {
       ['timestamp_invalid', 'bigint_as_string', 'key_conflict', 'rename_collision'].map((reason) => ({ reason, count: 1 })),
     )
     expect(batcher.notes()).toEqual([])
+    translate(['{"service.environment":"p","deployment.environment.name":"p"}', '{"host.name":"a","host.hostname":"b"}'], batcher)
+    expect(batcher.notes()).toEqual([])
+  })
+
+  it('takes the first of a list for the time', () => {
+    for (const time of ['["2023-11-14T22:13:20.123Z"]', '[1700000000123]', '[1700000000.123]']) {
+      const [record] = translate([`{"@timestamp":${time}}`])
+      expect(record?.plain['timeUnixNano'], time).toBe('1700000000123000000')
+      expect(record?.attributes).toEqual({})
+    }
+    const [record] = translate(['{"@timestamp":["2023-11-14","x"]}'])
+    expect(record?.attributes).toEqual({ '@timestamp': ['2023-11-14', 'x'] })
   })
 
   it('refuses documents whose time cannot be read where that is wanted, and leaves nothing of them', () => {
