@@ -9,6 +9,7 @@
  *
  * - A batch is acknowledged when all replicas in sync have its messages (`acks=all`).
  * - An offset is committed when its message and all before it in the partition are settled, buried or for others.
+ * - A request of several parts is written when all are there, part by part: a crash in the middle of that leaves the first ones, and the sender repeats it.
  * - What goes to another bridge in a rebalance is given back first; what was under way then may arrive twice.
  */
 

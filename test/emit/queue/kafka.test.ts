@@ -34,6 +34,8 @@ interface Lab {
   readonly written: OutgoingMessage[]
   /** While set, writing fails. */
   fault: Error | undefined
+  /** After so many more writes there is a fault. */
+  failAfter: number
   balances(): number[]
 }
 
@@ -61,7 +63,7 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
       cluster.append('otlp_bridge_spans', partition, request(9), { items: '1', destinations: 'somebody-else' })
     }
   }
-  const state = { fault }
+  const state = { fault, failAfter: -1 }
   const queue = await createKafkaQueue(
     { lanes: destinations.map(lane), kafka: kafkaQueueConfig.parse({ commitInterval: 100 }) },
     { metrics, log, nowMs: () => 5000 },
@@ -73,6 +75,7 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
             return 2
           },
           async send(messages) {
+            if (state.failAfter-- === 0) state.fault = new Error('a broker is gone')
             if (state.fault !== undefined) throw state.fault
             written.push(...messages)
             for (const { topic, partition, value, headers } of messages)
@@ -109,6 +112,12 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
     },
     set fault(error) {
       state.fault = error
+    },
+    get failAfter() {
+      return state.failAfter
+    },
+    set failAfter(writes) {
+      state.failAfter = writes
     },
     balances: () => metrics.sums().map(({ balance }) => balance),
   }
@@ -252,6 +261,50 @@ describe('createKafkaQueue', () => {
     await expect(put(lab, [0], 1)).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN', message: 'cannot queue data: not enough replicas' })
     expect(lab.balances().every((balance) => balance === 0)).toBe(true)
     expect(lab.queue.refusal()).toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+  })
+
+  it('writes a request of several parts when it is committed, and nothing of one that is discarded', async () => {
+    const lab = await start()
+    const [whole, discarded] = [lab.queue.stage(), lab.queue.stage()]
+    lab.metrics.books('zipkin-json', 'traces').received.value += 3
+    for (const one of [1, 2]) await whole.add([{ batch: batch(one), lanes: [0] }])
+    await discarded.add([{ batch: batch(7), lanes: [0] }])
+    await whole.add([{ batch: batch(3), lanes: [] }])
+    discarded.discard()
+    expect(lab.written).toEqual([])
+    await whole.commit()
+    expect(lab.written).toHaveLength(2)
+    expect(lab.metrics.books('zipkin-json', 'traces').dropped('no_route').value).toBe(1)
+    await eventually(() => laneAt(lab.queue).waiting().items === 2)
+    expect(lab.balances()).toEqual([0])
+  })
+
+  it('rejects a commit of which a part is not acknowledged, with the books as before: what is written by then comes all the same', async () => {
+    const lab = await start()
+    const staging = lab.queue.stage()
+    for (const one of [1, 2]) await staging.add([{ batch: batch(one), lanes: [0] }])
+    lab.failAfter = 1
+    await expect(staging.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+    expect(lab.written).toHaveLength(1)
+    await eventually(() => laneAt(lab.queue).waiting().items === 1)
+    expect(lab.balances()).toEqual([0])
+    await expect(staging.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+  })
+
+  it('has 256 MiB for requests that are not complete', async () => {
+    const lab = await start()
+    const staging = lab.queue.stage()
+    const large = { batch: { ...batch(1), data: new Uint8Array(128 * 2 ** 20) }, lanes: [0] }
+    await staging.add([large])
+    await lab.queue.stage().add([large])
+    await expect(lab.queue.stage().add([{ batch: batch(1), lanes: [0] }])).rejects.toMatchObject({
+      code: 'OB_QUEUE_FULL',
+      retryAfterSeconds: 5,
+    })
+    staging.discard()
+    const after = lab.queue.stage()
+    await after.add([{ batch: batch(1), lanes: [0] }])
+    await after.commit()
   })
 
   it('counts what has no destination as dropped', async () => {
