@@ -64,7 +64,8 @@ export const isSet = (query: URLSearchParams, name: string): boolean => {
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 
-function write(
+/** Answers with bytes; what still comes of the body is thrown away. */
+export function write(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,

@@ -1,6 +1,7 @@
 /** A listener that answers what is no document, and a client that shows everything of an answer. */
 
 import { request as httpRequest } from 'node:http'
+import net from 'node:net'
 import type { Listener } from '../../../src/ingest/adapter.ts'
 import { elasticsearchConfig } from '../../../src/ingest/elasticsearch/config.ts'
 import { createHandshake } from '../../../src/ingest/elasticsearch/handshake.ts'
@@ -60,4 +61,38 @@ export function ask(listener: Listener, method: string, path: string, { headers 
     request.on('error', failed)
     request.end(bytes)
   })
+}
+
+/** Sends requests on one connection, a bunch at a time, and counts answers by status. */
+export async function flood(listener: Listener, count: number, requestOf: (at: number) => string): Promise<Record<string, number>> {
+  const { hostname, port } = new URL(listener.addresses[0] ?? '')
+  const socket = net.connect(Number(port), hostname)
+  const statuses: Record<string, number> = {}
+  let answered = 0
+  let rest = ''
+  let wake = (): void => {}
+  socket.on('data', (piece) => {
+    // A status line may come in two pieces.
+    const text = rest + piece.toString('latin1')
+    const found = [...text.matchAll(/HTTP\/1\.1 (\d{3}) [^\r]*\r\n/g)]
+    for (const [, status = ''] of found) statuses[status] = (statuses[status] ?? 0) + 1
+    answered += found.length
+    const last = found.at(-1)
+    rest = text.slice(Math.max(last === undefined ? 0 : (last.index ?? 0) + last[0].length, text.length - 64))
+    wake()
+  })
+  for (let sent = 0; sent < count; ) {
+    const bunch = Math.min(500, count - sent)
+    let text = ''
+    for (let at = 0; at < bunch; at++) text += requestOf(sent + at)
+    sent += bunch
+    socket.write(text)
+    while (answered < sent) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+  }
+  socket.destroy()
+  return statuses
 }
