@@ -120,9 +120,9 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
       state = next
     }
     // One that is not complete waits too when it is we who do not read on.
-    const pending = first ?? (paused ? reader.open : undefined)
-    if (pending === undefined) acks.rest()
-    else acks.wait(pending.version)
+    const version = first?.version ?? (paused ? reader.version : 0)
+    if (version === 0) acks.rest()
+    else acks.wait(version)
   }
 
   const reader = createReader(deps, members, {

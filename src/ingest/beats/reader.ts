@@ -53,6 +53,8 @@ export interface Reader {
   /** Neither a window nor a frame has begun. */
   readonly between: boolean
   readonly open: Window | undefined
+  /** Version of what has begun and is not read to its end; 0 when nothing has. */
+  readonly version: number
   /** Reads nothing any more; the open window is forgotten. */
   close(): void
 }
@@ -178,19 +180,19 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
   }
 
   const closeCompressed = (): void => {
+    if (closed) return
     inflating = undefined
     if (inner?.between !== true) throw new FrameFault('cut_frame', 'cannot read frame: it ends in the middle of an event that it holds')
     if (open?.isWhole === true) complete(open)
   }
 
-  const endCompressed = async (): Promise<void> => {
-    if (inflating !== undefined) await inflating.end()
-    else {
-      const all = small ?? noBytes
-      small = undefined
-      await takePlain(inflateSmall(all, deps.inflate))
-    }
-    if (!closed) closeCompressed()
+  const endCompressed = (): Promise<void> | undefined => {
+    if (inflating !== undefined) return inflating.end().then(closeCompressed)
+    const all = small ?? noBytes
+    small = undefined
+    const wait = takePlain(inflateSmall(all, deps.inflate))
+    if (wait !== undefined) return wait.then(closeCompressed)
+    return closeCompressed() as undefined
   }
 
   const step = (kind: number): Promise<void> | undefined => {
@@ -252,6 +254,11 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
     },
     get open() {
       return open
+    },
+    get version() {
+      if (open !== undefined) return open.version
+      if (queued === 0) return 0
+      return queue[0]?.[0] === 0x31 ? 1 : 2
     },
     close() {
       if (closed) return

@@ -58,13 +58,17 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
     return books
   }
 
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref())
+  /** False when nobody waits any more. */
+  const pause = async (ms: number, isOver: () => boolean): Promise<boolean> => {
+    if (isOver()) return false
+    await new Promise((resolve) => void setTimeout(resolve, ms).unref())
+    return !isOver()
+  }
 
   /** Waits until the queue says that it takes something. False when nobody waits for that. */
   const room = async (isOver: () => boolean): Promise<boolean> => {
     for (let ms = firstPauseMs; intake.refusal() !== undefined; ms = Math.min(2 * ms, longestPauseMs)) {
-      if (isOver()) return false
-      await pause(ms)
+      if (!(await pause(ms, isOver))) return false
     }
     return true
   }
@@ -126,8 +130,7 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
           received(all, -1)
           if (spilled !== undefined) break
         }
-        if (isOver()) break
-        await pause(ms)
+        if (!(await pause(ms, isOver))) break
       }
       spilled?.staging.discard()
       window.ids.discard()
