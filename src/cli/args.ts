@@ -123,6 +123,13 @@ export function createProgram(io: Io, finish: Finish): Command {
     .description('translates one payload into one OTLP request; reads stdin without a file or with -; nothing listens')
     .requiredOption('--from <format>', 'format of the payload, such as zipkin-json or jaeger-thrift-binary')
     .addOption(new Option('--to <form>', 'form of the request').choices(['json', 'proto']).default('json'))
+    .addOption(
+      new Option('--signal <signal>', 'of a payload that holds several (es-bulk, es-docs), this one alone').choices([
+        'traces',
+        'metrics',
+        'logs',
+      ]),
+    )
     .option(
       '--explain',
       'prints instead, for each field of the request, the rule that made it and what it came from, and what was left out',

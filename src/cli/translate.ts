@@ -6,6 +6,7 @@ import { nearest } from '../config/nearest.ts'
 import { byteSize } from '../config/units.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
 import { BridgeError } from '../errors.ts'
+import type { OtherRequest } from '../ingest/adapter.ts'
 import {
   createFileExplainer,
   createFileTranslator,
@@ -27,6 +28,8 @@ import type { Io } from './io.ts'
 export interface TranslateCommandOptions extends ConfigOptions {
   readonly from: string
   readonly to: 'json' | 'proto'
+  /** Of a file that holds several, this one alone. */
+  readonly signal?: Signal
   /** Reasons instead of the request. */
   readonly explain?: boolean
   /** Reasons as records. */
@@ -88,6 +91,17 @@ function indented(json: string): string {
   })
 }
 
+/** The requests that are printed. JSON may stand one after the other; of what is proto there is one, or it could not be told apart. */
+function chosen(requests: readonly OtherRequest[], { to, signal }: TranslateCommandOptions): readonly OtherRequest[] {
+  if (signal !== undefined) {
+    const wanted = requests.filter((one) => one.signal === signal)
+    return wanted.length > 0 ? wanted : [{ signal, items: 0, data: new Uint8Array(0) }]
+  }
+  if (to === 'json' || requests.length < 2) return requests
+  const names = requests.map((one) => one.signal).join(' and ')
+  throw new BridgeError('OB_CONFIG', `cannot print ${names} as one request: say which of them with --signal`, { place: '--signal' })
+}
+
 /**
  * Prints the request on stdout and the rejected items on stderr; with `explain` the reasons on stdout instead.
  * 0 all translated, 1 some rejected, 3 unreadable.
@@ -101,10 +115,12 @@ export async function translate(file: string | undefined, options: TranslateComm
   const payload = await readPayload(file, maxBytes, io)
   if (explain) return explainPayload(from, payload, json, config.translate, io)
   const translateBody = await createFileTranslator(from, config.translate, limits, loadUserMapping)
-  const { data, drops, notes } = translateBody(payload, Date.now())
+  const { items, data, drops, notes, others = [] } = translateBody(payload, Date.now())
 
-  if (options.to === 'proto') io.out(data)
-  else io.out(printRequest(signalOfFile(from), data))
+  const own = { signal: signalOfFile(from), items, data }
+  // Nothing of the format's own signal, and something of another: that alone.
+  const requests = chosen(items === 0 && others.length > 0 ? others : [own, ...others], options)
+  for (const { signal, data } of requests) io.out(options.to === 'proto' ? data : printRequest(signal, data))
   for (const { reason, count, example, indexes } of drops) {
     const where = indexes.length === 0 ? '' : ` at ${indexes.slice(0, 20).join(', ')}`
     io.err(`rejected ${count} ${count === 1 ? 'item' : 'items'} (${reason})${where}: ${example}\n`)

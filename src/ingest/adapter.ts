@@ -58,6 +58,15 @@ export interface TranslatedBody {
   readonly notes: readonly Note[]
   /** Whose items those in `data` are. */
   readonly services?: readonly ServiceCount[]
+  /** Requests of other signals than the format's own that came of the same body. Only files have them. */
+  readonly others?: readonly OtherRequest[]
+}
+
+/** An encoded request of a signal that is not the format's own. */
+export interface OtherRequest {
+  readonly signal: Signal
+  readonly items: number
+  readonly data: Uint8Array
 }
 
 /**

@@ -2,9 +2,9 @@
 
 import { z } from 'zod'
 import type { Signal } from '../otlp/intake.ts'
-import type { ElasticsearchTranslateConfig } from '../translate/elasticsearch/config.ts'
 import type { AdapterDeps, BodyExplainer, BodyTranslator, Listener } from './adapter.ts'
 import { beats } from './beats/carrier.ts'
+import { elasticsearch } from './elasticsearch/format.ts'
 import { createEndpoints, type Endpoint, type Place, type PlannedEndpoint } from './endpoints.ts'
 import type {
   Carried,
@@ -31,6 +31,7 @@ const formats = {
   zipkin,
   jaeger,
   prometheus,
+  elasticsearch,
 } as const
 
 /** What brings payloads of these formats, or OTLP, some other way. */
@@ -126,9 +127,7 @@ function carriedBy(translate: TranslateConfig, userMapping: UserMappingReader, c
     },
     async documents(limits, { carrier, nowMs }) {
       const { createDocumentBatcher } = await import('./elasticsearch/batcher.ts')
-      const { elasticsearchTranslateConfig } = await import('../translate/elasticsearch/config.ts')
-      // Until the format itself is in the list, with its section.
-      const own = (translate as { elasticsearch?: ElasticsearchTranslateConfig }).elasticsearch ?? elasticsearchTranslateConfig.parse({})
+      const own = translate.elasticsearch
       const fields = own.mapping === undefined ? undefined : (await userMapping(own.mapping, 'elasticsearch')).fields
       return createDocumentBatcher({ limits, translate: own, fields, metadata: carrier === 'beats', nowMs, chunks })
     },

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { byteSize, duration } from '../../config/units.ts'
 import { hostKey, httpTimeoutsOf, portKey, securityKeys, serverLimitKeys } from '../schema.ts'
+import type { DocumentLimits } from './decode-document.ts'
 
 const count = (fallback: number, meaning: string) => z.number().int().positive().default(fallback).describe(meaning)
 
@@ -131,3 +132,12 @@ export const elasticsearchConfig = z
   .describe('Elasticsearch: `_bulk`, single documents, and what shippers ask before they send.')
 
 export type ElasticsearchConfig = z.output<typeof elasticsearchConfig>
+
+/** What the decoder of documents checks while it reads. Lists are long where objects are not: stack traces, arguments. */
+export function documentLimitsOf({
+  document,
+  depth,
+  fields,
+}: Pick<ElasticsearchConfig['limits'], 'document' | 'depth' | 'fields'>): DocumentLimits {
+  return { maxBytes: document, maxDepth: depth, maxFields: fields, maxListValues: 10 * fields }
+}

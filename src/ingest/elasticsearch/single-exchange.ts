@@ -1,0 +1,139 @@
+/** A request that brings one document, without action lines: `_doc`, `_create`, `_update`, and the paths with types of 6.x and 7.x. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BridgeError, isBridgeError } from '../../errors.ts'
+import type { Client } from './admission.ts'
+import { sendFault, sendJson } from './answers.ts'
+import type { BodyLines } from './body-lines.ts'
+import { BulkRun } from './bulk.ts'
+import type { BulkExchangeDeps, Outcome } from './bulk-exchange.ts'
+import { BulkResults } from './bulk-results.ts'
+import { type Action, ActionKind, ActionReader } from './decode-action.ts'
+import type { Head } from './documents-door.ts'
+import { emptyBody } from './es-errors.ts'
+import { itemReason } from './item-reason.ts'
+import type { DocumentTarget } from './target.ts'
+
+/** One document on its way in. */
+export interface SingleExchange {
+  run(): Promise<Outcome>
+  readonly wireBytes: number
+  close(): void
+}
+
+const answered: Outcome = { how: 'answered' }
+
+const actionOf = ({ kind, defaults, typed }: DocumentTarget): Action => ({
+  kind,
+  index: defaults.index,
+  hasIndex: true,
+  type: typed ? '_doc' : '',
+  pipeline: defaults.pipeline,
+  routing: defaults.routing,
+  opType: '',
+  version: -3,
+  versionType: 'internal',
+  ifSeqNo: -2,
+  ifPrimaryTerm: 0,
+  retryOnConflict: 0,
+  requireAlias: false,
+  requireDataStream: false,
+  listExecutedPipelines: false,
+  extraKeys: [],
+})
+
+/** Whether anything but blanks stands there. */
+function isBlank(piece: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = piece[at] as number
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return false
+  }
+  return true
+}
+
+/** Reads a body into one piece. Throws what `BodyLines.next` does, and OB_LIMIT_BODY for more than one document may have. */
+async function readWhole(body: BodyLines, maxBytes: number): Promise<Buffer> {
+  for (;;) {
+    await body.next()
+    if (body.last) return body.bytes.subarray(body.start, body.end)
+    if (body.full) {
+      throw new BridgeError('OB_LIMIT_BODY', `cannot take body: it is longer than ${maxBytes} bytes (ingest.elasticsearch.limits.document)`)
+    }
+    body.keep(body.start)
+  }
+}
+
+/** Creates what takes single documents of one listener. */
+export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDocument: number }) {
+  const { means, lines, delivery, books, major } = deps
+  const { batcher } = means
+  const actions = new ActionReader(major)
+
+  return (request: IncomingMessage, response: ServerResponse, target: DocumentTarget, head: Head, client: Client): SingleExchange => {
+    const body = lines.read(request, response, head.encoding, head.length)
+    const results = new BulkResults()
+    const run = new BulkRun(means, actions, results, target.defaults)
+
+    const reply = (): void => {
+      books.results(results)
+      const { index } = target.defaults
+      const error = results.errorAt(0)
+      if (error !== undefined) {
+        const reason = itemReason(error, target.id, results.numberAt(0))
+        const fault = { status: error.status, type: error.type, reason: error.wrapped ?? reason }
+        const causedBy = error.wrapped === undefined ? undefined : { type: 'json_parse_exception', reason }
+        sendFault(request, response, target, { ...fault, causedBy })
+        return
+      }
+      sendJson(request, response, target, 201, {
+        _index: index,
+        ...(target.typed || major < 8 ? { _type: '_doc' } : {}),
+        _id: target.id === '' ? deps.ids.next() : target.id,
+        _version: 1,
+        result: 'created',
+        _shards: { total: 1, successful: 1, failed: 0 },
+        _seq_no: deps.sequences.claim(index, 1),
+        _primary_term: 1,
+      })
+    }
+
+    const take = async (): Promise<Outcome> => {
+      const piece = await readWhole(body, deps.maxDocument)
+      const start = piece[0] === 0xef && piece[1] === 0xbb && piece[2] === 0xbf ? 3 : 0
+      if (target.kind !== ActionKind.Delete && isBlank(piece, start, piece.length)) return { how: 'fault', fault: emptyBody }
+      let parts: ReturnType<typeof batcher.take>
+      try {
+        run.one(actionOf(target), target.id, piece, start, piece.length)
+        parts = batcher.take()
+      } finally {
+        batcher.clear()
+        run.tally.noticed(batcher.notes())
+      }
+      body.close()
+      for (const part of parts) run.tally.part(part)
+      const error = await delivery.deliver(parts, run.tally, client)
+      if (error !== undefined) return { how: 'error', error }
+      run.commit()
+      reply()
+      return answered
+    }
+
+    return {
+      get wireBytes() {
+        return body.wireBytes
+      },
+      async run() {
+        try {
+          return await take()
+        } catch (error) {
+          if (isBridgeError(error)) return { how: 'error', error }
+          throw error
+        }
+      },
+      close() {
+        run.discard()
+        body.close()
+      },
+    }
+  }
+}
