@@ -1,6 +1,8 @@
 /** What points of metrics have in common, encoded once, when it is first met: lists of attributes, resources, scopes, metrics. */
 
 import { attributeTag, type EncodedMetric, type EncodedResource, type EncodedScope } from '../metrics.ts'
+import type { KeyValue } from '../model.ts'
+import { writeAttributes as writeKeyValues } from './values.ts'
 import { ReverseWriter } from './writer.ts'
 
 /** A text attribute. Lone surrogates become U+FFFD. */
@@ -76,6 +78,13 @@ export function passingTextAttributes(pairs: readonly TextAttribute[], tag: numb
   return writer.finish()
 }
 
+/** A list like that of {@link encodeTextAttributes}, of attributes of any type. */
+export function encodeAttributes(attributes: readonly KeyValue[], tag: number): Uint8Array {
+  begin()
+  writeKeyValues(writer, attributes, tag)
+  return finish()
+}
+
 /** A list with `attributeTag` and one more attribute at its end, in memory of its own. */
 export function withAttribute(list: Uint8Array, key: string, value: string): Uint8Array {
   begin()
@@ -87,6 +96,11 @@ export function withAttribute(list: Uint8Array, key: string, value: string): Uin
 /** A resource with these attributes: `Resource { attributes 1 }`. */
 export function encodeResource(attributes: readonly TextAttribute[]): EncodedResource {
   return { bytes: encodeTextAttributes(attributes, resourceTag), stamp: 0, place: 0 }
+}
+
+/** A resource with attributes of any type. */
+export function resourceOf(attributes: readonly KeyValue[]): EncodedResource {
+  return { bytes: encodeAttributes(attributes, resourceTag), stamp: 0, place: 0 }
 }
 
 /** A scope: `InstrumentationScope { name 1, version 2, attributes 3 }`, and the schema URL of its `ScopeMetrics`. Empty text: none. */
