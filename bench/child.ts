@@ -6,13 +6,14 @@
 import { readFileSync } from 'node:fs'
 import { type Format, seededBodies } from './bodies.ts'
 import { type BenchCase, createCases } from './cases.ts'
+import { createDocumentCases } from './documents.ts'
 import { type Measured, measure } from './measure.ts'
 import { createPointCases } from './points.ts'
 import { profileCase, type SelfTime } from './profile.ts'
 import { measureQueue, type QueueRow, queueCases } from './queue.ts'
 
-/** What cases belong to: a format, or points of metrics, which have none. */
-export type Group = Format | 'points'
+/** What cases belong to: a format of spans, points of metrics, or documents. */
+export type Group = Format | 'points' | 'documents'
 
 /** What a child is told, as JSON in its first argument. `names` are those of cases. */
 export type Task =
@@ -44,10 +45,11 @@ const bodyCount = 16
 
 const answer = (message: Answer): void => void process.send?.(message)
 
-const casesFor = (task: { readonly format: Group; readonly file?: string }): BenchCase[] =>
-  task.format === 'points'
-    ? createPointCases()
-    : createCases(task.format, task.file === undefined ? seededBodies(task.format, bodyCount) : [readFileSync(task.file)])
+function casesFor({ format, file }: { readonly format: Group; readonly file?: string }): BenchCase[] {
+  if (format === 'points') return createPointCases()
+  if (format === 'documents') return createDocumentCases()
+  return createCases(format, file === undefined ? seededBodies(format, bodyCount) : [readFileSync(file)])
+}
 
 /** Of a file nobody knows the number of spans beforehand: names are compared without it. */
 const withoutSpans = (name: string): string => name.replace(/\/\d+-spans$/, '')

@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [--filter TEXT]… [--seconds 0.6] [--json] [FORMAT=FILE]…` measures every stage of every format, the encoder of metrics
- * by itself, and the queue.
+ * by itself, documents of Elasticsearch beside bare `JSON.parse`, and the queue.
  * `npm run bench -- --profile NAME [--seconds 3] [--out FILE]` writes a CPU profile of one case and prints its top self times.
  * `npm run bench -- --list` prints the names.
  *
@@ -16,6 +16,7 @@ import { type CellText, printTable } from '../src/cli/table.ts'
 import { type Format, formats, spansOf } from './bodies.ts'
 import { stagesOf } from './cases.ts'
 import type { Answer, Group, Task } from './child.ts'
+import { documentCaseNames } from './documents.ts'
 import type { Measured } from './measure.ts'
 import { pointCaseNames } from './points.ts'
 import type { SelfTime } from './profile.ts'
@@ -49,9 +50,14 @@ function fail(message: string): never {
   process.exit(2)
 }
 
-const groups: readonly Group[] = [...formats, 'points']
-const caseNames = (group: Group): readonly string[] =>
-  group === 'points' ? pointCaseNames : stagesOf(group).map((stage) => `${stage}/${group}/${spansOf(group)}-spans`)
+const groups: readonly Group[] = [...formats, 'points', 'documents']
+
+function caseNames(group: Group): readonly string[] {
+  if (group === 'points') return pointCaseNames
+  if (group === 'documents') return documentCaseNames
+  return stagesOf(group).map((stage) => `${stage}/${group}/${spansOf(group)}-spans`)
+}
+
 const wanted = (name: string): boolean => values.filter.length === 0 || values.filter.some((text) => name.includes(text))
 
 /** The flags that `bin/otlp-bridge` gives the Node.js it brings: what is measured is to run as the bridge does. */
@@ -117,7 +123,7 @@ function profileTable(times: readonly SelfTime[]): string {
 }
 
 const fileOf = (group: Group): { file?: string } => {
-  const file = group === 'points' ? undefined : files.get(group)
+  const file = group === 'points' || group === 'documents' ? undefined : files.get(group)
   return file === undefined ? {} : { file }
 }
 

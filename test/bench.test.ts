@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { formats, seededBodies, spansOf } from '../bench/bodies.ts'
 import { createCases, stagesOf } from '../bench/cases.ts'
+import { createDocumentCases, documentCaseNames } from '../bench/documents.ts'
 import { createPointCases, pointCaseNames } from '../bench/points.ts'
 import { selfTimes } from '../bench/profile.ts'
 import { createRequests, mixes, requestSizes, seriesOf } from '../bench/write-fleet.ts'
@@ -29,6 +30,14 @@ describe('createPointCases', () => {
   it('encodes points of every kind without losing one', () => {
     const cases = createPointCases()
     expect(cases.map((one) => one.name)).toEqual(pointCaseNames)
+    for (const one of cases) for (let round = 0; round < 3; round++) one.run()
+  })
+})
+
+describe('createDocumentCases', () => {
+  it('translates documents without losing one, and parses them for comparison', () => {
+    const cases = createDocumentCases()
+    expect(cases.map((one) => one.name)).toEqual(documentCaseNames)
     for (const one of cases) for (let round = 0; round < 3; round++) one.run()
   })
 })
