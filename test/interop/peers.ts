@@ -20,7 +20,8 @@ const run = promisify(execFile)
 export const root = resolve(import.meta.dirname, '../..')
 
 const scripts = resolve(root, process.env['OTLP_BRIDGE_PEERS'] ?? '../shared/peers')
-const cache = process.env['PEERS_CACHE'] ?? join(homedir(), '.cache/otlp-bridge-peers')
+/** Where everything is that was fetched or built. */
+export const cache = process.env['PEERS_CACHE'] ?? join(homedir(), '.cache/otlp-bridge-peers')
 
 /** Where programs are that were built from source. */
 export const binaries = join(cache, 'bin')
