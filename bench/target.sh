@@ -12,6 +12,7 @@ case "$BENCH_FORMAT" in
   jaeger-compact-udp) endpoint=jaeger.compact ;;
   # The generator sends the same 64 requests again and again: by default all but the first of each would be left out as duplicates.
   prom-rw1 | prom-rw2) endpoint=prometheus; set -- --set translate.prometheus.duplicates=forward "$@" ;;
+  es-bulk) endpoint=elasticsearch ;;
   *) echo "no endpoint for $BENCH_FORMAT" >&2; exit 1 ;;
 esac
 case "${BENCH_EMIT:-http}" in
