@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import type { BridgeError } from '../../errors.ts'
+import { jsonBytes } from './es-errors.ts'
 import { type Asked, type JsonText, replyError, replyJson } from './handshake-replies.ts'
 import type { Find, Handler, Method, Route } from './handshake-routes.ts'
-import { jsonBytes } from './pretty.ts'
 import type { Registry } from './registry.ts'
 import { describeVersion } from './versions.ts'
 

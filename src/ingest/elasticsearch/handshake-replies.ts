@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isWaiting } from '../body.ts'
 import { discard, headerOf, pathOf } from '../exchange.ts'
 import type { Guard } from '../guard.ts'
+import { jsonBytes } from './es-errors.ts'
 import { createFilter } from './filter-path.ts'
 import { answerType } from './media-type.ts'
-import { jsonBytes } from './pretty.ts'
 
 /** Header that clients from 7.14 on want to see on every answer, or they will not talk to the server. */
 export const productHeader = ['X-Elastic-Product', 'Elasticsearch'] as const
@@ -99,13 +99,14 @@ export function replyJson(
   const pretty = isSet(query, 'pretty')
   let body: Buffer
   if ('json' in value && typeof value.json === 'string') {
-    body = !pretty && (filter === null || filter === '') ? Buffer.from(value.json) : shaped(JSON.parse(value.json), filter, pretty)
+    body =
+      !pretty && (filter === null || filter === '') ? Buffer.from(value.json) : shaped(JSON.parse(value.json) as object, filter, pretty)
   } else body = shaped(value, filter, pretty)
   write(request, response, status, typeFor(request), body, headers)
 }
 
-function shaped(value: unknown, filter: string | null, pretty: boolean): Buffer {
-  return jsonBytes(filter === null || filter === '' ? value : (createFilter(filter)(value) ?? {}), pretty)
+function shaped(value: object, filter: string | null, pretty: boolean): Buffer {
+  return jsonBytes(filter === null || filter === '' ? value : ((createFilter(filter)(value) ?? {}) as object), pretty)
 }
 
 /** Whether an answer in JSON has to be read again to be sent. */

@@ -14,6 +14,3 @@ function write(value: unknown, indent: string): string {
 
 /** @param value what `JSON.stringify` takes, nested no deeper than a few hundred levels */
 export const prettyJson = (value: unknown): string => `${write(value, '')}\n`
-
-/** JSON of an answer, as bytes. */
-export const jsonBytes = (value: unknown, pretty: boolean): Buffer => Buffer.from(pretty ? prettyJson(value) : JSON.stringify(value))
