@@ -123,7 +123,9 @@ export interface LogResource {
   /** Rows of its attributes in `resourceAttributes`. */
   from: number
   to: number
-  scopes: LogScope[]
+  /** Of which `scopeCount` are in use. */
+  readonly scopes: LogScope[]
+  scopeCount: number
   /** How many records it has. */
   records: number
 }
@@ -135,6 +137,8 @@ const firstSlots = 2048
 /** A request of more rows than this is an exception; its memory is not kept. */
 const keptRows = 256 * 1024
 const keptRecords = 16 * 1024
+/** Scopes of a resource that are used again for another one. */
+const keptScopes = 4
 
 /** The records of one `ExportLogsServiceRequest`. Filled from front to back, encoded by `otlp/encode/logs.ts`, then used again. */
 export class LogRecords {
@@ -196,15 +200,22 @@ export class LogRecords {
     resource.records++
     const at = row * logWords
     this.words[at + LogWord.To] = this.attributes.used
-    const { scopes } = resource
-    for (let i = scopes.length - 1; i >= 0; i--) {
+    const { scopes, scopeCount } = resource
+    for (let i = scopeCount - 1; i >= 0; i--) {
       const scope = scopes[i] as LogScope
       if (!this.sameText(scope.nameStart, scope.nameEnd, nameStart, nameEnd)) continue
       this.words[at + LogWord.Previous] = scope.last
       scope.last = row
       return
     }
-    scopes.push({ nameStart, nameEnd, last: row })
+    resource.scopeCount = scopeCount + 1
+    const used = scopes[scopeCount]
+    if (used === undefined) scopes.push({ nameStart, nameEnd, last: row })
+    else {
+      used.nameStart = nameStart
+      used.nameEnd = nameEnd
+      used.last = row
+    }
   }
 
   /**
@@ -229,11 +240,12 @@ export class LogRecords {
 
   private add(hash: number, from: number): LogResource {
     const reused = this.spare.pop()
-    const resource: LogResource = reused ?? { hash, from, to: 0, scopes: [], records: 0 }
+    const resource: LogResource = reused ?? { hash, from, to: 0, scopes: [], scopeCount: 0, records: 0 }
     resource.hash = hash
     resource.from = from
     resource.to = this.resourceAttributes.used
-    resource.scopes.length = 0
+    resource.scopeCount = 0
+    if (resource.scopes.length > keptScopes) resource.scopes.length = keptScopes
     resource.records = 0
     this.resources.push(resource)
     this.used++

@@ -5,6 +5,7 @@ import { isBridgeError } from '../../errors.ts'
 import { slice, sliceToString } from '../../otlp/attributes.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
 import { encodeLogs } from '../../otlp/encode/logs.ts'
+import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
 import { LogRecords } from '../../otlp/logs.ts'
@@ -15,6 +16,7 @@ import type { ElasticsearchTranslateConfig } from '../../translate/elasticsearch
 import { createDocumentIndex, type DocumentIndex as Index } from '../../translate/elasticsearch/document-index.ts'
 import { DocumentKind, documentKind } from '../../translate/elasticsearch/document-kind.ts'
 import { createFieldTable } from '../../translate/elasticsearch/fields.ts'
+import { GaugePoints } from '../../translate/elasticsearch/gauges.ts'
 import { IndexKind } from '../../translate/elasticsearch/index-names.ts'
 import { Leaves } from '../../translate/elasticsearch/model.ts'
 import { type FieldOptions, ruleOf } from '../../translate/elasticsearch/names.ts'
@@ -23,7 +25,7 @@ import { type DocumentContext, type LogCounts, LogTranslator, type NamedRow } fr
 import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
 import { DocumentDecoder, type DocumentLimits } from './decode-document.ts'
 import { createMetadata, type Metadata, metadataRule } from './metadata.ts'
-import { servicesOf } from './services.ts'
+import { createServiceCounter } from './services.ts'
 
 export interface DocumentBatcherOptions {
   readonly limits: DocumentLimits
@@ -46,6 +48,8 @@ const mostIndices = 10_000
 const keptCopy = 4 * 1024 * 1024
 /** A guess at what a span takes; a wrong one costs a copy. */
 const spanBytes = 1024
+/** The same for a data point. */
+const pointBytes = 256
 const noBytes = new Uint8Array(0)
 const noRows: readonly NamedRow[] = []
 
@@ -72,8 +76,13 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       : undefined,
   })
   const spans = new ApmSpans(plans, { ...translate, deriveServiceName: translate.serviceName.derive })
+  const gauges =
+    translate.metricsDocs === 'gauges'
+      ? new GaugePoints(plans, { ...translate, deriveServiceName: translate.serviceName.derive })
+      : undefined
   const writer = new ReverseWriter(options.chunks)
   const guess = createSizeGuess()
+  const countServices = createServiceCounter()
   const indices = new Map<string, Index>()
   const received: Words = { hi: 0, lo: 0 }
 
@@ -82,6 +91,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   let text: Uint8Array = noBytes
   let isText = true
   let documents = 0
+  let pointDocuments = 0
   let sourceBytes = 0
   let ids: DocumentIds | undefined
   let metricsAsLogs = 0
@@ -144,10 +154,14 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     }
   }
 
-  const asMetrics = (about: DocumentContext): number => {
+  const asMetrics = (markers: number, about: DocumentContext): number => {
     switch (translate.metricsDocs) {
       case 'gauges':
       case 'logs':
+        if (gauges?.add(leaves, text, markers, about) === true) {
+          pointDocuments++
+          return DocumentFate.Points
+        }
         metricsAsLogs++
         options.onMetricsAsLogs?.(about.index?.dataStream?.dataset ?? about.index?.name ?? '')
         return -1
@@ -160,7 +174,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
 
   /** What is done with a document that is no log; −1: a log record is made of it. */
   const byKind = (kind: number, markers: number, about: DocumentContext): number =>
-    kind === DocumentKind.Span ? asSpan(markers, about) : asMetrics(about)
+    kind === DocumentKind.Span ? asSpan(markers, about) : asMetrics(markers, about)
 
   const refusal = (error: unknown): number => {
     if (!isBridgeError(error)) throw error
@@ -210,6 +224,8 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   const clear = (): void => {
     records.clear()
     spans.clear()
+    gauges?.clear()
+    pointDocuments = 0
     decoder.close()
     documents = 0
     sourceBytes = 0
@@ -271,13 +287,14 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       ids = whom
     },
     notes() {
-      const { counts } = translator
-      const all: Record<string, number> = { ...counts, metrics_as_logs: metricsAsLogs }
-      all['bigint_as_string'] = counts.bigint_as_string + spans.counts.bigintAsString
-      all['key_conflict'] = counts.key_conflict + spans.counts.keyConflict
-      all['timestamp_invalid'] = counts.timestamp_invalid + spans.counts.timestampInvalid
-      for (const reason of Object.keys(counts) as (keyof LogCounts)[]) counts[reason] = 0
-      spans.counts.bigintAsString = spans.counts.keyConflict = spans.counts.timestampInvalid = metricsAsLogs = 0
+      const all: Record<string, number> = { metrics_as_logs: metricsAsLogs }
+      for (const counts of [translator.counts, spans.counts, ...(gauges === undefined ? [] : [gauges.counts])]) {
+        for (const reason of Object.keys(counts) as (keyof LogCounts)[]) {
+          all[reason] = (all[reason] ?? 0) + counts[reason]
+          counts[reason] = 0
+        }
+      }
+      metricsAsLogs = 0
       return Object.entries(all).flatMap(([reason, count]) => (count === 0 ? [] : [{ reason, count }]))
     },
     take(): readonly DocumentPart[] {
@@ -285,11 +302,16 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       if (records.count > 0) {
         const data = encodeLogs(records, writer, guess.expected(sourceBytes))
         guess.learn(sourceBytes, data.length)
-        parts.push({ signal: 'logs', items: records.count, documents, data, services: servicesOf(records) })
+        parts.push({ signal: 'logs', items: records.count, documents, data, services: countServices(records) })
       }
       if (spans.count > 0) {
         const { traces, spans: items, services } = spans.take()
         parts.push({ signal: 'traces', items, documents: items, data: encodeTraces(traces, writer, spanBytes * items), services })
+      }
+      if (gauges !== undefined && gauges.points.count > 0) {
+        const { points } = gauges
+        const data = encodeMetrics(points, writer, pointBytes * points.count)
+        parts.push({ signal: 'metrics', items: points.count, documents: pointDocuments, data, services: gauges.services() })
       }
       clear()
       return parts

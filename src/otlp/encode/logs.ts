@@ -33,8 +33,8 @@ const recordAttribute = 0x32
 
 function writeResourceLogs(writer: ReverseWriter, records: LogRecords, resource: LogResource): void {
   const before = writer.written()
-  const { scopes } = resource
-  for (let i = scopes.length - 1; i >= 0; i--) {
+  const { scopes, scopeCount } = resource
+  for (let i = scopeCount - 1; i >= 0; i--) {
     const scope = scopes[i] as LogResource['scopes'][number]
     const beforeScope = writer.written()
     for (let row = scope.last; row >= 0; row = records.words[row * logWords + LogWord.Previous] as number) writeRecord(writer, records, row)
