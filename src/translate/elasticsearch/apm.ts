@@ -20,14 +20,14 @@ import { add, compare, subtract, type Words } from '../../otlp/time.ts'
 import { spanKindOf } from '../../otlp/words.ts'
 import { type ApmLinks, linksOf } from './apm-links.ts'
 import { DocumentParts } from './document-parts.ts'
-import { type FieldCounts, LeafAttributes } from './leaf-attributes.ts'
+import { LeafAttributes } from './leaf-attributes.ts'
 import type { Leaves } from './model.ts'
 import { nestAttributes } from './nest.ts'
 import type { FieldPlan, Plans } from './plans.ts'
 import { createResourceGroups } from './resource-groups.ts'
 import { Marker } from './rules.ts'
 import type { Epoch } from './timestamps.ts'
-import type { DocumentContext } from './to-otlp.ts'
+import type { DocumentContext, LogCounts } from './to-otlp.ts'
 
 export interface ApmOptions {
   readonly nested: 'flat' | 'kvlist'
@@ -35,13 +35,6 @@ export interface ApmOptions {
   readonly indexAttribute: 'record' | 'resource' | 'none'
   readonly deriveServiceName: boolean
   readonly maxResources: number
-}
-
-/** What it did with fields that their owner should know of, by reason. Only counts up. */
-export interface ApmCounts extends FieldCounts {
-  bigintAsString: number
-  keyConflict: number
-  timestampInvalid: number
 }
 
 /** Spans of one request. */
@@ -117,7 +110,7 @@ const nanosPerMilli = 1_000_000
 
 /** Spans of documents, gathered for one request. */
 export class ApmSpans {
-  readonly counts: ApmCounts
+  readonly counts: LogCounts
   /** Spans that gathered. */
   count = 0
   private readonly options: ApmOptions
@@ -136,7 +129,7 @@ export class ApmSpans {
   constructor(plans: Plans, options: ApmOptions) {
     this.options = options
     this.fields = new LeafAttributes(plans)
-    this.counts = Object.assign(this.fields.counts, { bigintAsString: 0, keyConflict: 0, timestampInvalid: 0 })
+    this.counts = this.fields.counts
   }
 
   /**
@@ -147,8 +140,6 @@ export class ApmSpans {
     this.parts.open(leaves, source)
     const isTransaction = this.isTransaction()
     if (!this.ids(isTransaction) || !this.duration(isTransaction) || !this.times()) return false
-    this.counts.keyConflict += leaves.conflicts
-    this.counts.bigintAsString += leaves.digits
     this.parentId()
     const name = this.takeText(isTransaction ? Part.TransactionName : Part.SpanName)
     const kind = this.kind(isTransaction)
@@ -276,7 +267,7 @@ export class ApmSpans {
     if (parts.number(Part.Micros, 3, start)) {
       parts.use(Part.Micros)
       if (hasTime && this.isCloseBehind(start, other, nanosPerMilli)) parts.use(Part.Time)
-      else if (!hasTime && parts.row(Part.Time) >= 0) this.counts.timestampInvalid++
+      else if (!hasTime && parts.row(Part.Time) >= 0) this.counts.timestamp_invalid++
     } else {
       if (!hasTime) return false
       parts.use(Part.Time)

@@ -13,13 +13,13 @@ import { attributeTag, type EncodedMetric, type EncodedResource, MetricData, Met
 import { type AnyValue, type KeyValue, ValueType } from '../../otlp/model.ts'
 import { fromDouble, toSignedBigInt, type Words } from '../../otlp/time.ts'
 import { DocumentParts } from './document-parts.ts'
-import { type FieldCounts, LeafAttributes } from './leaf-attributes.ts'
+import { LeafAttributes } from './leaf-attributes.ts'
 import { readSamples, type Sample } from './metric-samples.ts'
 import type { Leaves } from './model.ts'
 import { type FieldPlan, type Plans, planIn } from './plans.ts'
 import { Marker, Role } from './rules.ts'
 import type { Epoch } from './timestamps.ts'
-import type { DocumentContext } from './to-otlp.ts'
+import type { DocumentContext, LogCounts } from './to-otlp.ts'
 
 export interface GaugeOptions {
   readonly epoch: Epoch
@@ -60,7 +60,7 @@ const noScope = encodeScope('', '', [], '')
 
 /** Data points of documents, gathered for one request. */
 export class GaugePoints {
-  readonly counts: FieldCounts
+  readonly counts: LogCounts
   /** What gathered; for `encodeMetrics`, while it is not cleared. */
   readonly points = new MetricPoints()
   private readonly options: GaugeOptions

@@ -11,13 +11,8 @@ import type { Leaves } from './model.ts'
 import { leafValue } from './nest.ts'
 import { type FieldPlan, type Plans, planIn, type Target } from './plans.ts'
 import { Role, Transform } from './rules.ts'
+import type { LogCounts } from './to-otlp.ts'
 import { transformed } from './transforms.ts'
-
-/** What happened to fields that their owner should know of. */
-export interface FieldCounts {
-  renameCollision: number
-  userDropped: number
-}
 
 /** Which field of a document goes which way: by its path, before the rules. */
 export interface FieldChoice {
@@ -32,7 +27,7 @@ const noRank = Number.POSITIVE_INFINITY
 
 /** Attributes of one document at a time. Lists are made anew for each. */
 export class LeafAttributes {
-  readonly counts: FieldCounts = { renameCollision: 0, userDropped: 0 }
+  readonly counts: LogCounts = { timestamp_invalid: 0, bigint_as_string: 0, key_conflict: 0, rename_collision: 0, field_dropped: 0 }
   attributes: KeyValue[] = []
   resource: KeyValue[] = []
   private readonly plans: Plans
@@ -59,6 +54,8 @@ export class LeafAttributes {
     this.markers = markers
     this.serviceRank = noRank
     this.waiting.length = 0
+    this.counts.key_conflict += leaves.conflicts
+    this.counts.bigint_as_string += leaves.digits
     const { used } = choice
     for (let row = 0; row < leaves.count; row++) if (used[row] === 0) this.take(row, choice)
     for (const row of this.waiting) this.late(row)
@@ -109,7 +106,7 @@ export class LeafAttributes {
     }
     if (rule.role === Role.Ignored) return
     if (rule.role === Role.Dropped) {
-      this.counts.userDropped++
+      this.counts.field_dropped++
       return
     }
     if (rule.onlyWhenAbsent !== undefined || plan.also !== undefined || rule.transform !== Transform.None) {
@@ -158,7 +155,7 @@ export class LeafAttributes {
     const { holder } = wanted
     const isOwn = wanted === plan.own
     const loser = isOwn ? holder : plan
-    if (loser?.rule.onlyWhenAbsent === undefined) this.counts.renameCollision++
+    if (loser?.rule.onlyWhenAbsent === undefined) this.counts.rename_collision++
     if (!isOwn) return this.free(plan, plan.own)
     if (holder === undefined || holder.own === wanted) return wanted
     const list = holder.resource ? this.resource : this.attributes

@@ -251,7 +251,7 @@ describe('ApmSpans', () => {
       { service: 'cart', items: 2 },
       { service: 'cart', items: 1 },
     ])
-    expect(counts).toEqual({ renameCollision: 0, userDropped: 0, bigintAsString: 0, keyConflict: 0, timestampInvalid: 0 })
+    expect(counts).toEqual({ timestamp_invalid: 0, bigint_as_string: 0, key_conflict: 0, rename_collision: 0, field_dropped: 0 })
   })
 
   it('takes the logger as the scope', () => {
@@ -323,7 +323,7 @@ describe('ApmSpans', () => {
       expect(at('2024-05-06T07:08:10.123Z', 1714979289123999).kept).toEqual(['@timestamp'])
       expect(at('yesterday', 1714979289123999).kept).toEqual(['@timestamp'])
       expect(at('2024-05-06T07:08:09.123Z', 'x')).toEqual({ start: 1714979289123000000n, length: 1n, kept: ['timestamp.us'] })
-      expect(translate([{ ...span, '@timestamp': 'yesterday' }]).counts.timestampInvalid).toBe(1)
+      expect(translate([{ ...span, '@timestamp': 'yesterday' }]).counts.timestamp_invalid).toBe(1)
     })
 
     it('takes durations by their digits', () => {
@@ -406,7 +406,7 @@ describe('ApmSpans', () => {
       'url.full': 'f',
       'labels.url.full': 'u',
     })
-    expect(translate([{ ...span, ...document }]).counts.renameCollision).toBe(3)
+    expect(translate([{ ...span, ...document }]).counts.rename_collision).toBe(3)
   })
 
   it('follows the user in what he has names of his own for', () => {
