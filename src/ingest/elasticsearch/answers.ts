@@ -31,7 +31,7 @@ export function sendJson(
   write(request, response, status, type, jsonBytes(shown, target.pretty), headers)
 }
 
-/** Refuses a request. @param headers more of them, such as `retry-after` */
+/** Refuses a request; `filter_path` is for other answers. @param headers more of them, such as `retry-after` */
 export function sendFault(
   request: IncomingMessage,
   response: ServerResponse,
@@ -40,7 +40,7 @@ export function sendFault(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   if (fault.status === 413) response.shouldKeepAlive = false
-  sendJson(request, response, target, fault.status, requestFaultJson(fault), headers)
+  sendJson(request, response, { ...target, filter: '' }, fault.status, requestFaultJson(fault), headers)
 }
 
 /** Refuses a request with one of our errors. @param throttle what a full queue is told with. @returns the status */

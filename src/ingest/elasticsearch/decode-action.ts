@@ -427,7 +427,7 @@ export class ActionReader {
     if (token === Token.Boolean) {
       this.jsonFault(
         `Current token (VALUE_${tokens.text().toUpperCase()}) not numeric, can not use numeric value accessors`,
-        tokens.tokenColumn,
+        tokens.nextColumn,
       )
       return 0
     }
@@ -438,7 +438,11 @@ export class ActionReader {
       return 0
     }
     if (Math.abs(value) >= 2 ** 63) {
-      this.jsonFault(`Numeric value (${text}) out of range of long (-9223372036854775808 - 9223372036854775807)`, tokens.tokenColumn)
+      this.jsonFault(
+        `Numeric value (${text}) out of range of long (-9223372036854775808 - 9223372036854775807)`,
+        tokens.nextColumn,
+        'input_coercion_exception',
+      )
       return 0
     }
     return Math.trunc(value)
@@ -447,7 +451,7 @@ export class ActionReader {
   private boolean(token: number): boolean {
     const { tokens } = this
     if (token === Token.Number) {
-      this.jsonFault('Current token (VALUE_NUMBER_INT) not of boolean type', tokens.tokenColumn)
+      this.jsonFault('Current token (VALUE_NUMBER_INT) not of boolean type', tokens.nextColumn)
       return false
     }
     const text = tokens.text()
@@ -563,11 +567,12 @@ export class ActionReader {
   /** The line is no JSON. */
   private broken(): number {
     const { tokens } = this
-    return this.jsonFault(tokens.message, tokens.column, tokens.cutOff)
+    return this.jsonFault(tokens.message, tokens.column, tokens.cutOff ? 'json_e_o_f_exception' : 'json_parse_exception')
   }
 
-  private jsonFault(message: string, column: number, cutOff = false): number {
-    const cause = { type: cutOff ? 'json_e_o_f_exception' : 'json_parse_exception', reason: `${message}\n at ${this.tokens.place(column)}` }
+  private jsonFault(message: string, column: number, type = 'json_parse_exception'): number {
+    const cause = { type, reason: `${message}\n at ${this.tokens.place(column)}` }
+    const cutOff = type === 'json_e_o_f_exception'
     if (this.old) this.fault = { status: 400, ...cause }
     else if (cutOff)
       this.fault = { status: 400, type: 'x_content_e_o_f_exception', reason: `[1:${column}] Unexpected end of file`, causedBy: cause }

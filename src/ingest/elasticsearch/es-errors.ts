@@ -14,8 +14,8 @@ export interface ItemError {
   readonly between?: 'id' | 'number' | undefined
   /** And behind that. */
   readonly after?: string | undefined
-  /** The same reason again, as a cause of this type; `reason` of the error itself is this text then. */
-  readonly wrapped?: string | undefined
+  /** The reason is that of a cause of this type; the error itself has the reason that stands here. */
+  readonly wrapped?: { readonly type: string; readonly reason: string } | undefined
   /** Which names of its place the error has: none, those of an index that cannot be (`index_uuid`, `index`), those of a shard. */
   readonly place?: 'index' | 'shard' | undefined
   /** The item failed before an id was made for it: `_id` is this without one of the client's. */
@@ -28,6 +28,11 @@ const maxTextLength = 1000
 
 /** The last number of a text, of up to nine digits: mostly the place of a fault, which differs from item to item. */
 const lastNumber = /^(.*?)(\d{1,9})(\D*)$/s
+
+/** A fault of JSON, by the byte. */
+const placed = /^(?:cannot read JSON: )?(.*) at byte (\d{1,15})$/s
+
+const cut = (text: string): string => (text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text)
 
 /** Errors of items for one version, made once each. */
 export class ItemErrors {
@@ -61,8 +66,8 @@ export class ItemErrors {
     type: 'es_rejected_execution_exception',
     reason: 'rejected execution of coordinating operation [the queue of the bridge is full]',
   }
-  /** An empty line where the document should be. */
-  readonly emptyDocument: ItemError
+  /** JSON, but no object. */
+  readonly notObject: ItemError
   private readonly old: boolean
   private readonly documentType: string
   private readonly texts = new Map<string, ItemError>()
@@ -74,39 +79,64 @@ export class ItemErrors {
     this.old = major < 8
     this.documentType = this.old || (major === 8 && minor < 9) ? 'mapper_parsing_exception' : 'document_parsing_exception'
     this.general = { status: 400, type: this.documentType, reason: 'failed to parse' }
-    this.emptyDocument = {
-      status: 400,
-      type: this.documentType,
-      reason: this.old ? 'failed to parse, document is empty' : '[0:0] failed to parse, document is empty',
-    }
+    this.notObject = this.old
+      ? {
+          status: 400,
+          type: this.documentType,
+          reason: 'Compressor detection can only be called on some xcontent bytes or compressed xcontent bytes',
+          wrapped: { type: 'not_x_content_exception', reason: 'failed to parse' },
+        }
+      : { status: 400, type: this.documentType, reason: 'Malformed content, must start with an object' }
   }
 
-  /** A document that cannot be read. @param message what is wrong with it and where, without payload. Sets `number`. */
-  document(message: string): ItemError {
-    return this.keep('d', message, (reason, after, between) =>
-      this.old
-        ? { status: 400, type: this.documentType, reason, after, between, wrapped: 'failed to parse', place: undefined }
-        : { status: 400, type: this.documentType, reason: `failed to parse: ${reason}`, after, between },
-    )
+  /**
+   * A document that cannot be read. Sets `number`.
+   * @param message what is wrong with it and where, without payload; `… at byte 123` at its end becomes the column @param start the byte at which
+   * the document begins
+   */
+  document(message: string, start = 0): ItemError {
+    const [, words = message, byte] = placed.exec(message) ?? []
+    if (byte === undefined) return this.keep('d', message, (reason, between, after) => this.unreadable({ reason, between, after }))
+    const key = `p${words}`
+    let kept = this.texts.get(key)
+    if (kept === undefined) {
+      if (this.texts.size >= maxTexts) {
+        this.number = -1
+        return this.general
+      }
+      const text = cut(words)
+      kept = this.old
+        ? this.unreadable({ reason: `${text}\n at [Source: (ByteArrayInputStream); line: 1, column: `, between: 'number', after: ']' })
+        : { status: 400, type: this.documentType, reason: '[1:', between: 'number', after: `] failed to parse: ${text}` }
+      this.texts.set(key, kept)
+    }
+    this.number = Math.max(0, Number(byte) - start) + 1
+    return kept
   }
 
   /** What the bridge, or what is behind it, does not take for good. Sets `number`. @param message without payload */
   refused(message: string): ItemError {
-    return this.keep('r', message, (reason, after, between) => ({
+    return this.keep('r', message, (reason, between, after) => ({
       status: 400,
       type: 'illegal_argument_exception',
       reason,
-      after,
       between,
+      after,
     }))
+  }
+
+  private unreadable({ reason, between, after }: Pick<ItemError, 'reason' | 'between' | 'after'>): ItemError {
+    const common = { status: 400, type: this.documentType, after, between }
+    if (this.old) return { ...common, reason, wrapped: { reason: 'failed to parse', type: 'json_parse_exception' } }
+    return { ...common, reason: `failed to parse: ${reason}` }
   }
 
   private keep(
     kind: string,
     message: string,
-    make: (reason: string, after: string | undefined, between: 'number' | undefined) => ItemError,
+    make: (reason: string, between: 'number' | undefined, after: string | undefined) => ItemError,
   ): ItemError {
-    const text = message.length > maxTextLength ? `${message.slice(0, maxTextLength)}…` : message
+    const text = cut(message)
     const [, before, digits, after] = lastNumber.exec(text) ?? []
     this.number = digits === undefined ? -1 : Number(digits)
     // Leading zeros would be lost.
@@ -119,7 +149,7 @@ export class ItemErrors {
       this.number = -1
       return this.general
     }
-    const made = numbered ? make(before ?? '', after, 'number') : make(text, undefined, undefined)
+    const made = numbered ? make(before ?? '', 'number', after) : make(text, undefined, undefined)
     this.texts.set(key, made)
     return made
   }

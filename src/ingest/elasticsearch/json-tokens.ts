@@ -78,8 +78,6 @@ export class JsonTokens {
   private afterName = false
   private done = false
   private faulty = false
-  /** Of the token at hand. */
-  private tokenAt = 0
   private readonly oldColumns: boolean
 
   /** @param oldColumns columns and places as version 7 counts and words them */
@@ -105,14 +103,9 @@ export class JsonTokens {
     return this.escaped ? (JSON.parse(`"${raw}"`) as string) : raw
   }
 
-  /** Column of the token at hand, from 1. */
-  get tokenColumn(): number {
-    return this.tokenAt - this.from + 1
-  }
-
-  /** How many objects and lists are open. */
-  get depth(): number {
-    return this.levels.length
+  /** Column behind the token at hand, from 1. */
+  get nextColumn(): number {
+    return this.at - this.from + 1
   }
 
   /** Words of a place, as they end Jackson's messages. Bytes of the line are left out of it. */
@@ -160,11 +153,11 @@ export class JsonTokens {
   private rootValue(byte: number): number {
     if (this.done && this.oldColumns) return Token.End
     this.done = true
-    return this.value(byte)
+    return byte === 0x7d || byte === 0x5d ? this.wrongClose(byte, undefined) : this.value(byte)
   }
 
   private close(level: Level): number {
-    this.tokenAt = this.at++
+    this.at++
     this.levels.pop()
     return level.isObject ? Token.EndObject : Token.EndArray
   }
@@ -181,7 +174,6 @@ export class JsonTokens {
   }
 
   private value(byte: number): number {
-    this.tokenAt = this.at
     switch (byte) {
       case 0x22:
         return this.string('in VALUE_STRING')
@@ -204,24 +196,41 @@ export class JsonTokens {
         )
       default:
         if (isDigit(byte)) return this.number()
-        return isWord(byte) ? this.literal() : this.unexpected(byte, `expected a valid value ${validValue}`, undefined)
+        if (isWord(byte)) return this.literal()
+        return this.unexpected(
+          byte,
+          byte === 0x7d || byte === 0x2c ? 'expected a value' : `expected a valid value ${validValue}`,
+          undefined,
+        )
     }
   }
 
-  /** White space; gives the next byte without taking it, −1 at the end. */
+  /** White space and comments; gives the next byte without taking it, −1 at the end. */
   private space(): number {
     const { bytes, end } = this
     while (this.at < end) {
       const byte = bytes[this.at] as number
-      if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09 && byte !== 0x0a) return byte
-      this.at++
+      if (byte === 0x2f) {
+        const behind = this.commentEnd()
+        if (behind < 0) return byte
+        this.at = behind
+      } else if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09 && byte !== 0x0a) return byte
+      else this.at++
     }
+    return -1
+  }
+
+  /** Elasticsearch takes comments. Gives what stands behind the one that begins here; −1 when none does. */
+  private commentEnd(): number {
+    const { bytes, at, end } = this
+    if (bytes[at + 1] === 0x2f) return end
+    if (bytes[at + 1] !== 0x2a) return -1
+    for (let star = at + 2; star + 1 < end; star++) if (bytes[star] === 0x2a && bytes[star + 1] === 0x2f) return star + 2
     return -1
   }
 
   private string(place: string): number {
     const { bytes, end } = this
-    this.tokenAt = this.at
     let at = this.at + 1
     let high = false
     this.start = at
@@ -285,7 +294,6 @@ export class JsonTokens {
     const { bytes, end } = this
     const first = this.at
     let at = first
-    this.tokenAt = first
     if (bytes[at] === 0x2d) at++
     const whole = at
     if (bytes[at] === 0x49) return this.nonStandard(first, at)
@@ -314,7 +322,7 @@ export class JsonTokens {
 
   private digitMissing(at: number, what: string): number {
     this.at = at
-    if (at >= this.end) return this.cut('Unexpected end-of-input within/between Object entries')
+    if (at >= this.end) return this.cut(`Unexpected end-of-input ${this.levels.length === 0 ? 'in null' : 'within/between Object entries'}`)
     return this.unexpected(this.bytes[at] as number, `in numeric value: ${what}`, undefined, ' ')
   }
 
@@ -331,7 +339,7 @@ export class JsonTokens {
     if (word === 'true' || word === 'false') return Token.Boolean
     if (word === 'null') return Token.Null
     if (word === 'NaN' || word === 'Infinity') return this.nonStandard(first, first)
-    return this.fault(`Unrecognized token '${word}': was expecting ${validValue}`, at - this.from + 1)
+    return this.fault(`Unrecognized token '${word}': was expecting ${validValue}`, at - this.from + (at < end ? 2 : 1))
   }
 
   private nonStandard(first: number, from: number): number {
@@ -360,9 +368,10 @@ export class JsonTokens {
     return this.fault('Invalid UTF-8', this.here())
   }
 
-  private wrongClose(byte: number, level: Level): number {
-    const [closing, kind] = level.isObject ? ['}', 'Object'] : [']', 'Array']
-    const opened = this.place(level.at - this.from + 1)
+  private wrongClose(byte: number, level: Level | undefined): number {
+    const closing = byte === 0x7d ? ']' : '}'
+    const kind = level === undefined ? 'root' : level.isObject ? 'Object' : 'Array'
+    const opened = this.place(level === undefined ? 0 : level.at - this.from + 1)
     return this.fault(
       `Unexpected close marker '${String.fromCharCode(byte)}': expected '${closing}' (for ${kind} starting at ${opened})`,
       this.here() + (this.oldColumns ? 1 : 0),

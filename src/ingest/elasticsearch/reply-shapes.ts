@@ -187,5 +187,5 @@ function errorMembers(error: ItemError, gaps: Gaps): Json {
       : gaps.put(quote, inner(error.reason), between === 'id' ? Gap.IdText : Gap.Number, inner(after), quote)
   const named = place === undefined ? {} : { index_uuid: '_na_', shard: place === 'shard' ? '0' : undefined, index: gaps.put(Gap.Index) }
   if (wrapped === undefined) return { type: error.type, reason: text(), ...named }
-  return { type: error.type, reason: wrapped, caused_by: { type: 'json_parse_exception', reason: text() } }
+  return { type: error.type, reason: wrapped.reason, caused_by: { type: wrapped.type, reason: text() } }
 }

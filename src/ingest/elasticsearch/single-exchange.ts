@@ -80,8 +80,8 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
       const error = results.errorAt(0)
       if (error !== undefined) {
         const reason = itemReason(error, target.id, results.numberAt(0))
-        const fault = { status: error.status, type: error.type, reason: error.wrapped ?? reason }
-        const causedBy = error.wrapped === undefined ? undefined : { type: 'json_parse_exception', reason }
+        const fault = { status: error.status, type: error.type, reason: error.wrapped?.reason ?? reason }
+        const causedBy = error.wrapped === undefined ? undefined : { type: error.wrapped.type, reason }
         sendFault(request, response, target, { ...fault, causedBy })
         return
       }

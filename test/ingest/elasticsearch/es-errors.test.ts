@@ -10,22 +10,35 @@ describe('ItemErrors', () => {
     ['9.1.0', 'document_parsing_exception'],
   ])('names errors of documents as %s does', (version, type) => {
     expect(new ItemErrors(version).document('x').type).toBe(type)
-    expect(new ItemErrors(version).emptyDocument.type).toBe(type)
+    expect(new ItemErrors(version).notObject.type).toBe(type)
   })
 
   it('makes one error of texts that differ in a number', () => {
     const errors = new ItemErrors('8.19.0')
-    const first = errors.document('cannot read JSON: expected a comma at byte 17 of 20')
+    const first = errors.document('it has 17 fields of 20 at the most')
     expect(errors.number).toBe(20)
-    const second = errors.document('cannot read JSON: expected a comma at byte 17 of 999999')
+    const second = errors.document('it has 17 fields of 999999 at the most')
     expect(errors.number).toBe(999_999)
     expect(second).toBe(first)
     expect(first).toEqual({
       status: 400,
       type: 'document_parsing_exception',
-      reason: 'failed to parse: cannot read JSON: expected a comma at byte 17 of ',
+      reason: 'failed to parse: it has 17 fields of ',
       between: 'number',
-      after: '',
+      after: ' at the most',
+    })
+  })
+
+  it('gives the column of a fault in the document', () => {
+    const errors = new ItemErrors('8.19.0')
+    const error = errors.document('cannot read JSON: expected a comma at byte 117', 100)
+    expect(errors.number).toBe(18)
+    expect(error).toMatchObject({ reason: '[1:', between: 'number', after: '] failed to parse: expected a comma' })
+    expect(errors.document('cannot read JSON: expected a comma at byte 5', 0)).toBe(error)
+    expect(new ItemErrors('7.17.0').document('cannot read JSON: expected a comma at byte 117', 100)).toMatchObject({
+      reason: 'expected a comma\n at [Source: (ByteArrayInputStream); line: 1, column: ',
+      after: ']',
+      wrapped: { type: 'json_parse_exception', reason: 'failed to parse' },
     })
   })
 

@@ -77,7 +77,7 @@ function modelOf(entries: readonly Entry[], options: ReplyOptions): unknown {
     const told =
       error.wrapped === undefined
         ? { type: error.type, reason, ...place }
-        : { type: error.type, reason: error.wrapped, caused_by: { type: 'json_parse_exception', reason } }
+        : { type: error.type, reason: error.wrapped.reason, caused_by: { type: error.wrapped.type, reason } }
     return { [actionNames[kind] as string]: { ...start, status: error.status, error: told } }
   })
   return createFilter(options.filter)({ took: 3, errors: entries.some(({ error }) => error !== undefined), items }) ?? {}
@@ -107,7 +107,8 @@ const entry = fc
       errors.conflict,
       errors.emptyId,
       errors.rejected,
-      errors.emptyDocument,
+      errors.notObject,
+      oldErrors.notObject,
       errors.document('expected a "comma" at byte 12 \0'),
       oldErrors.document('expected a comma at byte 12'),
       errors.document('no place \u0001 at all'),

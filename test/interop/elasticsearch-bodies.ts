@@ -1,0 +1,423 @@
+/**
+ * Bulk requests of our own, one for each thing that can be wrong with one or looks odd in one: sent to Elasticsearch and to the bridge, the answers are to
+ * be alike. Client ids are never 20 characters long, as made ones are, and differ from case to case.
+ */
+
+import { deflateSync, gzipSync } from 'node:zlib'
+
+export interface BulkCase {
+  readonly name: string
+  readonly body: string | Uint8Array
+  /** `/_bulk` unless said otherwise. */
+  readonly path?: string
+  readonly method?: string
+  /** Instead of `Content-Type: application/x-ndjson`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent to this version only. */
+  readonly only?: 7 | 8
+}
+
+/** The index of all cases; it takes whatever JSON there is. */
+export const index = 'answers'
+
+const document = '{"message":"x"}'
+const lines = (...list: readonly string[]): string => `${list.join('\n')}\n`
+const act = (members: string, kind = 'index'): string => `{"${kind}":{"_index":"${index}"${members === '' ? '' : `,${members}`}}}`
+const plain = act('')
+/** A case of one action line. */
+const action = (name: string, line: string): BulkCase => ({ name: `action: ${name}`, body: lines(line, document) })
+const doc = (name: string, text: string | Uint8Array): BulkCase => ({
+  name: `document: ${name}`,
+  body: typeof text === 'string' ? lines(plain, text) : Buffer.concat([Buffer.from(`${plain}\n`), text, Buffer.from('\n')]),
+})
+const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
+const nested = (depth: number, inner = '1'): string => '{"a":'.repeat(depth) + inner + '}'.repeat(depth)
+
+const framing: readonly BulkCase[] = [
+  { name: 'framing: no body', body: '' },
+  { name: 'framing: newlines alone', body: '\n\n' },
+  { name: 'framing: blanks alone', body: '  \n\t\n' },
+  { name: 'framing: no newline at the end', body: `${plain}\n${document}` },
+  { name: 'framing: no newline behind a delete', body: act('"_id":"f1"', 'delete') },
+  { name: 'framing: one newline', body: '\n' },
+  { name: 'framing: blank without newline', body: ' ' },
+  { name: 'framing: CRLF', body: `${plain}\r\n${document}\r\n` },
+  { name: 'framing: CRLF and blank lines', body: `\r\n${plain}\r\n${document}\r\n\r\n` },
+  { name: 'framing: CR alone', body: `${plain}\r${document}\r` },
+  { name: 'framing: blank lines between actions', body: lines('', '  ', plain, document, '', '', plain, document, '') },
+  { name: 'framing: blank lines count in messages', body: lines('', plain, document, '', '{"foo":{}}', document) },
+  { name: 'framing: empty line where a document should be', body: lines(plain, '', document) },
+  { name: 'framing: empty line where the last document should be', body: lines(plain, '') },
+  { name: 'framing: empty line where a document should be, another action behind', body: lines(plain, '', plain, document) },
+  { name: 'framing: blanks where a document should be', body: lines(plain, '   ') },
+  { name: 'framing: an action without a document', body: lines(plain) },
+  { name: 'framing: an action without a document at the end', body: lines(plain, document, plain) },
+  { name: 'framing: byte order mark', body: `\ufeff${lines(plain, document)}` },
+  { name: 'framing: indented JSON', body: `{\n"index":{"_index":"${index}"}}\n${document}\n` },
+  { name: 'framing: blanks around', body: lines(` { "index" : { "_index" : "${index}" } } `, ` ${document} `) },
+  { name: 'framing: many actions', body: lines(plain, document).repeat(500) },
+  { name: 'framing: a line of 1 MB', body: lines(plain, JSON.stringify({ message: 'x'.repeat(1_000_000) })) },
+]
+
+const actions: readonly BulkCase[] = [
+  ...['"x"', '5', '[1]', '[', 'null', 'true', '{}', 'xyz', '-', '\ufeff', '}', ']', ','].map((line) => action(line, line)),
+  action('unknown', `{"foo":{"_index":"${index}"}}`),
+  action('in capitals', `{"INDEX":{"_index":"${index}"}}`),
+  action('__proto__', `{"__proto__":{"_index":"${index}"}}`),
+  ...['5', 'null', '"a"', '[]', 'true', ']', ''].map((value) => action(`value ${value || 'nothing'}`, `{"index":${value}}`)),
+  action('list for a parameter', '{"index":{"_index":["a"]}}'),
+  action('object for a parameter', '{"index":{"_index":{"x":1}}}'),
+  action('object for the id', act('"_id":{}')),
+  action('unknown parameter', act('"foo":1')),
+  action('unknown parameter, null', act('"foo":null')),
+  action('unknown parameter, an object', act('"foo":{}')),
+  action('parameter __proto__', act('"__proto__":1')),
+  action('parameter in capitals', act('"_ID":"x"')),
+  action('another key beside it', `{"index":{"_index":"${index}"},"attempts":0}`),
+  action('brace missing', `{"index":{"_index":"${index}"}`),
+  action('two braces missing', `{"index":{"_index":"${index}"`),
+  action('quote missing', `{"index":{"_index":"${index}`),
+  action('cut off behind the colon', '{"index":'),
+  action('cut off in a name', '{"inde'),
+  action('cut off in an escape', '{"index":{"_index":"\\u12'),
+  action('words behind it', `${plain} xyz`),
+  action('an object behind it', `${plain}{"a":1}`),
+  action('a comma behind it', `{"index":{"_index":"${index}"},}`),
+  action('closed with a bracket', `{"index":{"_index":"${index}"}]`),
+  action('no quotes', `{index:{"_index":"${index}"}}`),
+  action('single quotes', `{'index':{"_index":"${index}"}}`),
+  action('no colon', `{"index" {"_index":"${index}"}}`),
+  action('no comma', act('"_id":"x" "routing":"y"')),
+  action('two commas', act(',"_id":"x"')),
+  action('a comma at the end', `{"index":{"_index":"${index}",}}`),
+  action('a control character', act('"_id":"a\u0001"')),
+  action('a tab in a text', act('"_id":"a\tb"')),
+  action('an unknown escape', act('"_id":"a\\x"')),
+  action('a bad \\u', act('"_id":"a\\u12g4"')),
+  action('NaN', act('"version":NaN')),
+  action('Infinity', act('"_id":-Infinity')),
+  action('leading zero', act('"_id":01')),
+  action('a point without digits', act('"_id":1.}')),
+  action('an exponent without digits', act('"_id":1e}')),
+  action('a plus sign', act('"_id":+1')),
+  action('a point first', act('"_id":.5')),
+  action('a word for a value', act('"_id":tru')),
+  action('a key twice', act('"routing":"a","routing":"b"')),
+  action('an action twice', `{"index":{"_index":"${index}"},"index":{}}`),
+  { name: 'action: invalid UTF-8, first byte', body: bytes(lines('{"index":{"_index":"a\xff"}}', document)) },
+  { name: 'action: invalid UTF-8, a byte behind it', body: bytes(lines('{"index":{"_index":"a\xe9b"}}', document)) },
+  action('a type', act('"_type":"_doc"')),
+  action('another type', act('"_type":"log"')),
+  action('op_type create', act('"_id":"o1","op_type":"create"')),
+  action('op_type of nothing', act('"_id":"o2","op_type":"foo"')),
+  action('create with op_type index', act('"_id":"o3","op_type":"index"', 'create')),
+  action('version, external', act('"_id":"v1","version":5,"version_type":"external"')),
+  action('version, not a number', act('"_id":"v2","version":"x"')),
+  action('version, a boolean', act('"_id":"v3","version":true')),
+  action('version, too large', act('"_id":"v4","version":1e400')),
+  action('version without a type', act('"_id":"v5","version":5')),
+  action('version below zero', act('"_id":"v6","version":-1')),
+  action('version of a create', act('"_id":"v7","version":5', 'create')),
+  action('version of a create, external', act('"_id":"v8","version":5,"version_type":"external"', 'create')),
+  action('version without an id', act('"version":3,"version_type":"external"')),
+  action('version type of nothing', act('"_id":"v9","version_type":"x"')),
+  action('version and sequence number', act('"_id":"va","version":5,"version_type":"external","if_seq_no":3,"if_primary_term":1')),
+  action('sequence number without a term', act('"_id":"s1","if_seq_no":99')),
+  action('sequence number below zero', act('"_id":"s2","if_seq_no":-5')),
+  action('term below zero', act('"_id":"s3","if_primary_term":-1')),
+  action('term without a sequence number', act('"_id":"s4","if_primary_term":3')),
+  action('sequence number of a create', act('"_id":"s5","if_seq_no":3,"if_primary_term":1', 'create')),
+  action('sequence number that is not there', act('"_id":"s6","if_seq_no":99,"if_primary_term":1')),
+  action('retry_on_conflict', act('"retry_on_conflict":3')),
+  action('pipeline null', act('"pipeline":null')),
+  action('pipeline _none', act('"pipeline":"_none"')),
+  action('pipeline that is not there', act('"pipeline":"nope"')),
+  action('routing', act('"routing":"r"')),
+  action('routing, a number', act('"routing":7')),
+  action('require_alias', act('"require_alias":true')),
+  action('require_alias false', act('"require_alias":"false"')),
+  action('require_alias of nothing', act('"require_alias":"maybe"')),
+  action('require_alias, a number', act('"require_alias":1')),
+  action('require_data_stream', act('"require_data_stream":true')),
+  action('list_executed_pipelines', act('"list_executed_pipelines":false')),
+  action('dynamic_templates', act('"dynamic_templates":{"a":"b"}')),
+  action('dynamic_templates of a delete', act('"_id":"d9","dynamic_templates":{"a":"b"}', 'delete')),
+  action('_source', act('"_source":{"includes":["a"]}')),
+  action('_source, a list', act('"_source":["a"]')),
+]
+
+const ids: readonly BulkCase[] = [
+  ...[
+    '5',
+    '1.50',
+    '1E400',
+    'true',
+    'null',
+    '""',
+    '"é😀日本"',
+    '"q\\"\\\\\\n\\u0001/\\u2028"',
+    '"\\ud83d\\ude00x"',
+    '"_x"',
+    '"a/b c"',
+    '"\\ud800"',
+  ].map((id) => action(`id ${id}`, act(`"_id":${id}`))),
+  action('id of 512 bytes', act(`"_id":"${'x'.repeat(512)}"`)),
+  action('id of 513 bytes', act(`"_id":"${'x'.repeat(513)}"`)),
+  action('id of 513 bytes in 257 characters', act(`"_id":"${'é'.repeat(256)}x"`)),
+  { name: 'ids: the same twice with create', body: lines(act('"_id":"i1"', 'create'), document, act('"_id":"i1"', 'create'), document) },
+  { name: 'ids: the same twice with index', body: lines(act('"_id":"i2"'), document, act('"_id":"i2"'), document) },
+  { name: 'ids: create behind index', body: lines(act('"_id":"i3"'), document, act('"_id":"i3"', 'create'), document) },
+  {
+    name: 'ids: twice with a bad document first',
+    body: lines(act('"_id":"i4"', 'create'), '{"a":', act('"_id":"i4"', 'create'), document),
+  },
+]
+
+const others: readonly BulkCase[] = [
+  { name: 'delete', body: lines(act('"_id":"d1"', 'delete')) },
+  { name: 'delete without an id', body: lines(act('', 'delete')) },
+  { name: 'delete with an empty id', body: lines(act('"_id":""', 'delete')) },
+  { name: 'delete between others', body: lines(plain, document, act('"_id":"d2"', 'delete'), plain, document) },
+  { name: 'update', body: lines(act('"_id":"u1"', 'update'), '{"doc":{"b":1}}') },
+  { name: 'update or insert', body: lines(act('"_id":"u2"', 'update'), '{"doc":{"b":1},"doc_as_upsert":true}') },
+  { name: 'update of nothing', body: lines(act('"_id":"u3"', 'update'), '{}') },
+  { name: 'update with an unknown member', body: lines(act('"_id":"u4"', 'update'), '{"foo":1}') },
+  { name: 'update with no JSON', body: lines(act('"_id":"u5"', 'update'), 'xx') },
+  { name: 'update without an id', body: lines(act('', 'update'), '{"doc":{}}') },
+  { name: 'update with a version', body: lines(act('"_id":"u6","version":3', 'update'), '{"doc":{}}') },
+  { name: 'no index', body: lines('{"index":{}}', document) },
+  { name: 'no index, null', body: lines('{"index":{"_index":null}}', document) },
+  {
+    name: 'no index in some, no id in one',
+    body: lines('{"index":{}}', document, plain, document, '{"delete":{}}', '{"create":{}}', document),
+  },
+]
+
+/** Names that no index may have, or that look as if. */
+const names = [
+  '',
+  'A',
+  'É',
+  'a b',
+  'a,b',
+  'a#b',
+  'a*b',
+  'a"b',
+  'a\\b',
+  'a/b',
+  'a:b',
+  '-a',
+  '_a',
+  '+a',
+  '.',
+  '..',
+  'a'.repeat(256),
+  'é'.repeat(128),
+  '<a',
+  '<a-{now/d}',
+  '_all',
+  ' a',
+]
+
+const indices: readonly BulkCase[] = [
+  ...names.map((name) => ({
+    name: `index: ${JSON.stringify(name.slice(0, 20))}`,
+    body: lines(JSON.stringify({ index: { _index: name } }), document, JSON.stringify({ create: { _index: name, _id: 'n1' } }), document),
+  })),
+  { name: 'index: of the path', path: `/${index}/_bulk`, body: lines('{"index":{}}', document, '{"create":{"_id":"p1"}}', document) },
+  { name: 'index: of the path, bad', path: '/A/_bulk', body: lines('{"index":{}}', document) },
+  { name: 'index: of the path, escaped', path: '/a%20b/_bulk', body: lines('{"index":{}}', document) },
+  { name: 'index: of the line before the path', path: '/A/_bulk', body: lines(plain, document) },
+  { name: 'index: date math', body: lines(`{"index":{"_index":"<${index}-{now/d}>"}}`, document) },
+  { name: 'index: bad among good', body: lines(plain, document, '{"index":{"_index":"A"}}', document, plain, document) },
+]
+
+const bad = '{"a":'
+const documents: readonly BulkCase[] = [
+  ...[
+    '',
+    ' ',
+    'x',
+    '"x"',
+    '5',
+    'null',
+    'true',
+    '[]',
+    '[{"a":1}]',
+    '{',
+    '}',
+    '{"a":}',
+    '{"a":1',
+    '{"a" 1}',
+    '{a:1}',
+    "{'a':1}",
+    '{"a":1,}',
+    '{,}',
+    '{"a":1}}',
+    '{"a":1} x',
+    '{"a":1}{"b":2}',
+    '{}',
+  ].map((text) => doc(text === '' ? 'nothing' : text, text)),
+  ...[
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    '01',
+    '+1',
+    '.5',
+    '1.',
+    '1e',
+    '-',
+    '0x10',
+    '1e400',
+    '-1e400',
+    '1e-400',
+    `${'9'.repeat(400)}`,
+    '123456789012345678901234567890',
+    'undefined',
+    'True',
+    'nul',
+  ].map((value) => doc(`number ${value.slice(0, 30)}`, `{"a":${value}}`)),
+  doc('comment', '{"a":1/*x*/}'),
+  doc('comment at its end', '{"a":1}//x'),
+  doc('control character in a text', '{"a":"\u0001"}'),
+  doc('tab in a text', '{"a":"\t"}'),
+  doc('control character in a name', '{"a\u0001":1}'),
+  doc('NUL behind it', '{"a":1}\u0000'),
+  doc('unknown escape', '{"a":"\\x"}'),
+  doc('bad \\u', '{"a":"\\u12g4"}'),
+  doc('half of a pair', '{"a":"\\ud800"}'),
+  doc('a name twice', '{"a":1,"a":2}'),
+  doc('a name twice below', '{"a":{"b":1,"b":2}}'),
+  doc('a name twice, dotted', '{"a":{"b":1},"a.b":2}'),
+  doc('__proto__', '{"__proto__":{"a":1},"constructor":1}'),
+  doc('empty name', '{"":1}'),
+  doc('blank name', '{" ":1}'),
+  doc('names of dots', '{".":1,"a..b":2,".a":3,"a.":4}'),
+  doc('_id in it', '{"_id":"x","a":1}'),
+  doc('_index in it', '{"_index":"x","a":1}'),
+  doc('_source in it', '{"_source":{"a":1}}'),
+  doc('depth 20', nested(20)),
+  doc('depth 90', nested(90)),
+  doc('depth 500', nested(500)),
+  doc('depth 2000', nested(2000)),
+  doc('lists, depth 2000', `{"a":${'['.repeat(2000)}${']'.repeat(2000)}}`),
+  doc('depth 2000, not closed', '{"a":'.repeat(2000)),
+  doc('9 000 fields', JSON.stringify(Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`f${i}`, i])))),
+  doc('a name of 70 kB', JSON.stringify({ ['x'.repeat(70_000)]: 1 })),
+  doc('invalid UTF-8 in a text', bytes('{"a":"\xff"}')),
+  doc('invalid UTF-8 in a name', bytes('{"\xe9":1}')),
+  doc('UTF-8 cut off', bytes('{"a":"\xe2\x82"}')),
+  doc('UTF-8, overlong', bytes('{"a":"\xc0\xaf"}')),
+  doc('UTF-8 of half a pair', bytes('{"a":"\xed\xa0\x80"}')),
+  doc('byte order mark', '\ufeff{"a":1}'),
+  doc('a time that is none', '{"@timestamp":"yesterday"}'),
+  { name: 'documents: the first bad', body: lines(plain, bad, plain, document, plain, document) },
+  { name: 'documents: the middle one bad', body: lines(plain, document, plain, bad, plain, document) },
+  { name: 'documents: the last bad', body: lines(plain, document, plain, document, plain, bad) },
+  { name: 'documents: all bad', body: lines(plain, bad, plain, 'x', plain, '[]') },
+  { name: 'documents: bad with an id', body: lines(act('"_id":"b1"'), bad) },
+]
+
+const mixed = lines(act('"_id":"m"', 'create'), bad, '{"index":{"_index":"A"}}', document, plain, document)
+const filters = [
+  'errors,items.*.error,items.*.status',
+  'items.*._index,items.*.status,items.*.error.type,items.*.error.reason',
+  'took,errors',
+  'errors',
+  'items.*.error',
+  '*',
+  '**',
+  '-items',
+  '-items.*._id',
+  'items.*.status,-items.index',
+  '**.status',
+  '**.e*',
+  'i*s.*.st*',
+  'items.**.type',
+  'items.**.create',
+  'items.*._shards.total',
+  '-items.*._shards.*',
+  '-**.reason',
+  'nothing',
+  'errors,',
+  ' errors , took ',
+  'items..*',
+  'took,-took',
+  'items\\.index,took',
+]
+const query = (text: string, body = mixed): BulkCase => ({ name: `query: ${text}`, path: `/_bulk?${text}`, body })
+
+const queries: readonly BulkCase[] = [
+  ...filters.map((filter) => ({ name: `filter_path: ${filter}`, path: `/_bulk?filter_path=${encodeURIComponent(filter)}`, body: mixed })),
+  { name: 'filter_path: nothing failed', path: '/_bulk?filter_path=errors,items.*.error', body: lines(plain, document) },
+  { name: 'filter_path: of an error', path: '/_bulk?filter_path=error.type,status', body: lines('{}') },
+  query('pretty'),
+  query('pretty=true'),
+  query('pretty=false'),
+  query('pretty=x'),
+  query('pretty&filter_path=nothing'),
+  query('pretty&filter_path=took'),
+  { name: 'query: pretty, of an error', path: '/_bulk?pretty', body: lines('{}') },
+  query('human'),
+  query('error_trace=true'),
+  query('refresh=true'),
+  query('refresh=x'),
+  query('timeout=1m'),
+  query('timeout=abc'),
+  query('wait_for_active_shards=1'),
+  query('unknown=1'),
+  query('routing=r'),
+  query('pipeline=nope', lines(plain, document)),
+  query('require_alias=true', lines(plain, document)),
+  query('_source=false'),
+]
+
+const typed = (name: string, headers: Readonly<Record<string, string>>, more: Partial<BulkCase> = {}): BulkCase => ({
+  name: `headers: ${name}`,
+  headers,
+  body: lines(plain, document),
+  ...more,
+})
+const ndjson = { 'content-type': 'application/x-ndjson' }
+const good = Buffer.from(lines(plain, document))
+
+const headers: readonly BulkCase[] = [
+  typed('no Content-Type', {}),
+  typed('text/plain', { 'content-type': 'text/plain' }),
+  typed('a form', { 'content-type': 'application/x-www-form-urlencoded' }),
+  typed('a word', { 'content-type': 'garbage' }),
+  typed('json with a charset', { 'content-type': 'application/json; charset=utf-8' }),
+  typed('compatible-with=8', {
+    'content-type': 'application/vnd.elasticsearch+x-ndjson; compatible-with=8',
+    accept: 'application/vnd.elasticsearch+json; compatible-with=8',
+  }),
+  typed('compatible-with=7', {
+    'content-type': 'application/vnd.elasticsearch+x-ndjson; compatible-with=7',
+    accept: 'application/vnd.elasticsearch+json; compatible-with=7',
+  }),
+  typed('compatible-with=9', {
+    'content-type': 'application/vnd.elasticsearch+x-ndjson; compatible-with=9',
+    accept: 'application/vnd.elasticsearch+json; compatible-with=9',
+  }),
+  typed('compatible-with=8 without Accept', { 'content-type': 'application/vnd.elasticsearch+x-ndjson; compatible-with=8' }),
+  typed('accepts text', { ...ndjson, accept: 'text/plain' }),
+  typed('gzip', { ...ndjson, 'content-encoding': 'gzip' }, { body: gzipSync(good) }),
+  typed('deflate', { ...ndjson, 'content-encoding': 'deflate' }, { body: deflateSync(good) }),
+  typed('gzip that is none', { ...ndjson, 'content-encoding': 'gzip' }, { body: good }),
+  typed('gzip cut off', { ...ndjson, 'content-encoding': 'gzip' }, { body: gzipSync(good).subarray(0, -9) }),
+  typed('an unknown encoding', { ...ndjson, 'content-encoding': 'br' }, { body: good }),
+  typed('X-Opaque-Id', { ...ndjson, 'x-opaque-id': 'abc' }),
+  typed('CBOR', { 'content-type': 'application/cbor' }),
+  typed('YAML', { 'content-type': 'application/yaml' }),
+  typed('GET', ndjson, { method: 'GET', body: '' }),
+  typed('PUT', ndjson, { method: 'PUT' }),
+  typed('DELETE', ndjson, { method: 'DELETE', body: '' }),
+  typed('HEAD', ndjson, { method: 'HEAD', body: '' }),
+  typed('a slash at the end', ndjson, { path: '/_bulk/' }),
+  typed('a path with a type', ndjson, { path: `/${index}/_doc/_bulk`, only: 7 }),
+  typed('a path of nothing', ndjson, { path: '/nope/x/y/z' }),
+]
+
+/** All of them; names are unique. */
+export const bulkCases: readonly BulkCase[] = [...framing, ...actions, ...ids, ...others, ...indices, ...documents, ...queries, ...headers]
