@@ -33,6 +33,8 @@ const isLoopback = (address: string): boolean => address === '::1' || address.st
 /** `::ffff:10.0.0.1` → `10.0.0.1`: both are one peer. */
 const plainAddress = (address: string): string => (address.startsWith('::ffff:') ? address.slice(7) : address)
 
+const endOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+
 /** Starts it on every address of the host. Throws OB_LISTEN, or OB_CONFIG for files of `tls`. */
 export const startBeats = (config: BeatsConfig, deps: BeatsDeps): Promise<Listener> =>
   startBehind(section, { tls: config.tls }, [], deps, async ({ tls, trouble, close }) => {
@@ -98,11 +100,14 @@ async function startSecured(
   const enriched = enrichedBy(config)
   const connections = new Map<Connection, Socket>()
   const perAddress = new Map<string, number>()
+  /** Before the end of their handshake. The two sockets of one connection have nothing in common but their ends. */
+  const shaking = new Map<string, Socket>()
   let accepted = 0
   let stopping = false
   let idle: (() => void) | undefined
 
   const serve = (socket: Socket): void => {
+    shaking.delete(endOf(socket))
     const peer = plainAddress(socket.remoteAddress ?? '')
     if (stopping || socket.destroyed) return void socket.destroy()
     socket.setNoDelay(true)
@@ -149,20 +154,33 @@ async function startSecured(
   const accept = (socket: Socket): void => {
     // What comes of it is told by 'close'.
     socket.on('error', () => {})
-    if (stopping || !admit(socket)) socket.destroy()
-    else secure(socket)
+    if (stopping || !admit(socket)) {
+      socket.destroy()
+      return
+    }
+    if (tls !== undefined) {
+      const end = endOf(socket)
+      shaking.set(end, socket)
+      socket.on('close', () => {
+        if (shaking.get(end) === socket) shaking.delete(end)
+      })
+    }
+    secure(socket)
+  }
+
+  const createListening = (): Server => {
+    // A client may say that it is done and still wait for its ack. Over TLS, a handshake that is broken off would not be noticed then.
+    const server = createServer({ allowHalfOpen: tls === undefined }, accept)
+    // Out of file descriptors, mostly: the connection is lost, the others go on.
+    server.on('error', () => {
+      if (server.listening) counters.closed('accept_failed').value++
+    })
+    return server
   }
 
   const before = deps.before?.(section)
   const bound = await bindAll(section, config.host, config.port, (address, port) =>
-    listen(
-      accept,
-      () => counters.closed('accept_failed').value++,
-      address,
-      port,
-      deps.reusePort === true,
-      before?.handOver?.(address, port),
-    ),
+    listen(createListening(), address, port, deps.reusePort === true, before?.handOver?.(address, port)),
   )
   if (tls === undefined && addressesOf(config.host).some((one) => !isLoopback(one))) {
     deps.log.warn(
@@ -185,6 +203,7 @@ async function startSecured(
     async stop(deadlineMs) {
       stopping = true
       const listening = Promise.all(bound.map((one) => one.close()))
+      for (const socket of shaking.values()) socket.destroy()
       for (const connection of [...connections.keys()]) connection.stop()
       await new Promise<void>((resolve) => {
         const deadline = setTimeout(() => {
@@ -215,7 +234,7 @@ async function createSecuring(
   // Not at the top: most bridges have no TLS here.
   const { createServer: createTlsServer } = await import('node:tls')
   const { tlsFailure } = await import('../../net/server-tls.ts')
-  const server = createTlsServer({ ...tls.options, handshakeTimeout: config.handshakeTimeout, allowHalfOpen: true })
+  const server = createTlsServer({ ...tls.options, handshakeTimeout: config.handshakeTimeout })
   const refuse = (socket: TLSSocket, reason: string): void => {
     counters.closed(reason).value++
     peers.warn(plainAddress(socket.remoteAddress ?? ''), reason, {}, 'a connection of a Beat did not become secure')
@@ -234,22 +253,11 @@ interface BoundServer extends Bound {
   readonly server: Server
 }
 
-function listen(
-  accept: (socket: Socket) => void,
-  acceptFailed: () => void,
-  address: string,
-  port: number,
-  reusePort: boolean,
-  previous: Server | undefined,
-): Promise<BoundServer> {
-  // A client may say that it is done and still wait for its ack.
-  const server = createServer({ allowHalfOpen: true }, accept)
+function listen(server: Server, address: string, port: number, reusePort: boolean, previous: Server | undefined): Promise<BoundServer> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     const onListening = (): void => {
       server.removeListener('error', reject)
-      // Out of file descriptors, mostly: the connection is lost, the others go on.
-      server.on('error', acceptFailed)
       const at = server.address()
       resolve({
         server,
