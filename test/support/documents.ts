@@ -10,7 +10,7 @@ import { type FieldOptions, ruleOf } from '../../src/translate/elasticsearch/nam
 import { createPlans, type FieldPlan, type Plans } from '../../src/translate/elasticsearch/plans.ts'
 import type { DocumentContext } from '../../src/translate/elasticsearch/to-otlp.ts'
 
-const limits = { maxFields: 10_000, maxListValues: 10_000, maxDepth: 100, maxBytes: 1 << 20 }
+const limits = { maxFields: 10_000, maxListValues: 10_000, maxDepth: 100, maxBytes: 16 << 20 }
 
 export interface ReadDocument {
   readonly leaves: Leaves

@@ -5,7 +5,6 @@
 
 import { keyValue } from '../../otlp/attributes.ts'
 import { createKey } from '../../otlp/keys.ts'
-import { mapKey } from '../../otlp/map-key.ts'
 import { type AnyValue, type KeyValue, ValueType } from '../../otlp/model.ts'
 import type { Leaves } from './model.ts'
 import { isVerbatim } from './names.ts'
@@ -14,6 +13,9 @@ import { isVerbatim } from './names.ts'
  * Maps within maps, at most: each is three messages deep in protobuf, and readers of it stop at a hundred. What is deeper keeps its dots.
  */
 export const deepestNesting = 24
+
+/** Longer paths keep all their dots: nobody's fields are called so, and each part of a path is looked up. */
+export const longestPath = 1024
 
 /** A map that grows. */
 interface Branch {
@@ -38,18 +40,22 @@ export interface Paths {
  */
 export function nestPaths({ paths, values }: Paths, prefix: string): readonly KeyValue[] {
   const taken = new Set<string>()
-  for (const path of paths) taken.add(mapKey(path))
+  for (const path of paths) if (path.length <= longestPath) taken.add(path)
   const root = createBranch()
   for (let i = 0; i < paths.length; i++) {
     const path = paths[i] as string
     let branch = root
     let from = 0
     let depth = 1
-    for (let dot = path.indexOf('.', 1); dot > 0 && depth < deepestNesting; dot = path.indexOf('.', dot + 1), depth++) {
+    for (
+      let dot = path.length <= longestPath ? path.indexOf('.', 1) : -1;
+      dot > 0 && depth < deepestNesting;
+      dot = path.indexOf('.', dot + 1), depth++
+    ) {
       const next = path.charCodeAt(dot + 1)
       if (dot === from || Number.isNaN(next) || next === 0x2e) break
       const before = path.slice(0, dot)
-      if (taken.has(mapKey(before))) break
+      if (taken.has(before)) break
       branch = branchBelow(branch, path.slice(from, dot))
       from = dot + 1
       if (isVerbatim(prefix === '' ? before : `${prefix}.${before}`)) break
@@ -62,11 +68,10 @@ export function nestPaths({ paths, values }: Paths, prefix: string): readonly Ke
 
 function branchBelow(branch: Branch, name: string): Branch {
   branch.below ??= new Map()
-  const key = mapKey(name)
-  let found = branch.below.get(key)
+  let found = branch.below.get(name)
   if (found === undefined) {
     found = createBranch()
-    branch.below.set(key, found)
+    branch.below.set(name, found)
     branch.names.push(name)
     branch.values.push(found)
   }

@@ -409,6 +409,12 @@ describe('ApmSpans', () => {
     expect(translate([{ ...span, ...document }]).counts.rename_collision).toBe(3)
   })
 
+  it("gives names back however many labels have taken each other's", () => {
+    const names = Array.from({ length: 1500 }, (_, i) => `${'labels.'.repeat(i)}y`).reverse()
+    const { attributes } = spanOf({ ...span, ...Object.fromEntries(names.map((name, i) => [name, `v${i}`])) })
+    expect(names.map((name) => attributes[name])).toEqual(names.map((_, i) => `v${i}`))
+  })
+
   it('follows the user in what he has names of his own for', () => {
     const own = new Map([
       ['labels.tenant', { drop: false, resource: true, name: 'tenant.id' }],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { intValue } from '../../../src/otlp/attributes.ts'
 import { createKey } from '../../../src/otlp/keys.ts'
 import { type KeyValue, ValueType } from '../../../src/otlp/model.ts'
-import { deepestNesting, nestAttributes, nestPaths, nestRows } from '../../../src/translate/elasticsearch/nest.ts'
+import { deepestNesting, longestPath, nestAttributes, nestPaths, nestRows } from '../../../src/translate/elasticsearch/nest.ts'
 import { createDocumentReader, plainAttributes } from '../../support/documents.ts'
 
 const number = (i: number): KeyValue => intValue(createKey(''), i)
@@ -46,9 +46,15 @@ describe('nestPaths', () => {
   })
 
   it('goes down so far and no further', () => {
-    const list = nestPaths({ paths: [`${'a.'.repeat(100_000)}z`], values: [number(1)] }, '')
+    const path = `${'a.'.repeat(100)}z`
+    const list = nestPaths({ paths: [path], values: [number(1)] }, '')
     expect(depth(list)).toBe(deepestNesting)
-    expect([...flatten(list).keys()]).toEqual([`${'a.'.repeat(100_000)}z`])
+    expect([...flatten(list).keys()]).toEqual([path])
+  })
+
+  it('keeps long paths in one piece', () => {
+    const longer = `${'a.'.repeat(longestPath / 2)}z`
+    expect(nest(longer, 'a.b')).toEqual({ [longer]: 0n, a: { b: 1n } })
   })
 
   it('takes names of members of every object as names', () => {
