@@ -60,7 +60,7 @@ const framing: readonly BulkCase[] = [
 ]
 
 const actions: readonly BulkCase[] = [
-  ...['"x"', '5', '[1]', '[', 'null', 'true', '{}', 'xyz', '-', '\ufeff', '}', ']', ','].map((line) => action(line, line)),
+  ...['"x"', '5', '[1]', '[', 'null', 'true', '{}', 'xyz', '-', '}', ']', ','].map((line) => action(line, line)),
   action('unknown', `{"foo":{"_index":"${index}"}}`),
   action('in capitals', `{"INDEX":{"_index":"${index}"}}`),
   action('__proto__', `{"__proto__":{"_index":"${index}"}}`),

@@ -12,7 +12,7 @@ import { answerType } from './media-type.ts'
 import type { DocumentTarget } from './target.ts'
 
 /** Headers of an answer in JSON. */
-export function headersFor({ headers }: IncomingMessage): Record<string, string> {
+export function headersFor({ headers }: IncomingMessage): Record<string, string> & { readonly 'content-type': string } {
   const [name, value] = productHeader
   return { [name]: value, 'content-type': answerType(headers.accept, headers['content-type']) }
 }

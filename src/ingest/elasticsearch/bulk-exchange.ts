@@ -18,6 +18,7 @@ import { ActionReader, type RequestFault } from './decode-action.ts'
 import type { Delivery, LargeDelivery } from './delivery.ts'
 import type { Head } from './documents-door.ts'
 import type { GeneratedIds, SequenceNumbers } from './generated-ids.ts'
+import { isForSeven } from './media-type.ts'
 import { BulkReply, sendBulkReply } from './reply-bulk.ts'
 import { shapeOf } from './reply-shapes.ts'
 import type { DocumentTarget } from './target.ts'
@@ -146,10 +147,12 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
 
     const reply = async (): Promise<void> => {
       const { pretty, filter, typed } = target
-      const shape = shapeOf({ pretty, filter, short: deps.shortItems, typed: typed || major < 8 })
+      const headers = headersFor(request)
+      const isTyped = typed || major < 8 || isForSeven(headers['content-type'])
+      const shape = shapeOf({ pretty, filter, short: deps.shortItems, typed: isTyped })
       const tookMs = Math.max(0, Math.floor(monotonicMs() - startedAt))
       books.results(results)
-      await sendBulkReply(response, 200, headersFor(request), new BulkReply(results, shape, tookMs, deps))
+      await sendBulkReply(response, 200, headers, new BulkReply(results, shape, tookMs, deps))
     }
 
     return {

@@ -22,3 +22,6 @@ export function answerType(accept: string | undefined, contentType: string | und
 /** Whether an answer of `_cat` is wanted as JSON: that of no client is a table unless it asks for one. */
 export const wantsJson = (accept: string | undefined): boolean =>
   accept !== undefined && /^application\/(?:vnd\.elasticsearch\+)?json(?![^;, ])/i.test(accept.slice(0, longest))
+
+/** Whether an answer of this type is for a client of version 7 or older: those want a `_type`. @param type as {@link answerType} gives it */
+export const isForSeven = (type: string): boolean => type.endsWith('=7') || type.endsWith('=6')

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError, isBridgeError } from '../../errors.ts'
 import type { Client } from './admission.ts'
-import { sendFault, sendJson } from './answers.ts'
+import { headersFor, sendFault, sendJson } from './answers.ts'
 import type { BodyLines } from './body-lines.ts'
 import { BulkRun } from './bulk.ts'
 import type { BulkExchangeDeps, Outcome } from './bulk-exchange.ts'
@@ -12,6 +12,7 @@ import { type Action, ActionKind, ActionReader } from './decode-action.ts'
 import type { Head } from './documents-door.ts'
 import { emptyBody } from './es-errors.ts'
 import { itemReason } from './item-reason.ts'
+import { isForSeven } from './media-type.ts'
 import type { DocumentTarget } from './target.ts'
 
 /** One document on its way in. */
@@ -87,7 +88,7 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
       }
       sendJson(request, response, target, 201, {
         _index: index,
-        ...(target.typed || major < 8 ? { _type: '_doc' } : {}),
+        ...(target.typed || major < 8 || isForSeven(headersFor(request)['content-type']) ? { _type: '_doc' } : {}),
         _id: target.id === '' ? deps.ids.next() : target.id,
         _version: 1,
         result: 'created',

@@ -98,7 +98,7 @@ function placeOf(method: string, segments: readonly string[]): Place | undefined
   if (length === 0 || first.startsWith('_')) return undefined
   if (second === '_bulk') return length === 2 && isWrite(method) ? bulk(first, false) : undefined
   const typed = !second.startsWith('_')
-  if (third === '_bulk') return length === 3 && typed && isWrite(method) ? bulk(first, true) : undefined
+  if (third === '_bulk') return length === 3 && (typed || second === '_doc') && isWrite(method) ? bulk(first, true) : undefined
   const one = (path: DocumentTarget['path'], kind: number, id = third): Place => ({ path, kind, index: first, id, typed })
   if (second === '_create') return length === 3 && isWrite(method) ? one('create', ActionKind.Create) : undefined
   if (second === '_update') return length === 3 && method === 'POST' ? one('update', ActionKind.Update) : undefined

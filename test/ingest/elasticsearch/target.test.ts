@@ -22,6 +22,7 @@ describe('createTargets', () => {
     ['POST /logs/_bulk', 'bulk - logs'],
     ['POST /%3Clogs-%7Bnow%2Fd%7D%3E/_bulk', 'bulk - <logs-{now/d}>'],
     ['PUT /logs/event/_bulk', 'bulk - logs  typed'],
+    ['POST /logs/_doc/_bulk', 'bulk - logs  typed'],
     ['POST /logs/_doc', 'doc Index logs'],
     ['POST /logs/_doc?op_type=create', 'doc Create logs'],
     ['PUT /logs/_doc/1', 'doc Index logs 1'],
