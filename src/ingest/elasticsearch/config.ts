@@ -18,8 +18,10 @@ const limits = z
     ratio: z
       .number()
       .min(1)
-      .default(250)
-      .describe('How many times its size a compressed body may expand to. Bodies that stay below 1 MiB are not held to it.'),
+      .default(1000)
+      .describe(
+        'How many times its size a compressed body may expand to. Bodies that stay below 1 MiB are not held to it. Documents that repeat themselves shrink a lot, and a large body is never in memory whole.',
+      ),
     items: count(1_000_000, 'Actions a request; a request with more is refused whole, with 413.'),
     document: byteSize
       .default(16 * mebibyte)
