@@ -1,4 +1,4 @@
-/** The OTLP endpoint inside the demo: takes traces and metrics over HTTP and remembers which items it saw. */
+/** The OTLP endpoint inside the demo: takes traces, metrics and logs over HTTP and remembers which items it saw. */
 
 import { createServer } from 'node:http'
 import type { Signal } from '../otlp/intake.ts'
@@ -16,6 +16,7 @@ export interface DemoSink {
 const signals: ReadonlyMap<string, Signal> = new Map([
   ['/v1/traces', 'traces'],
   ['/v1/metrics', 'metrics'],
+  ['/v1/logs', 'logs'],
 ])
 
 /** Starts on a free port of 127.0.0.1. */

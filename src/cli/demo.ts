@@ -1,6 +1,6 @@
 /**
  * `otlp-bridge demo`: one process with an OTLP sink, the bridge on free ports with a disk queue in a temporary folder, and recorded
- * requests of real clients sent through every endpoint. Ends with a table; exit code 0 only if every span arrived and the books balance.
+ * requests of real clients sent through every endpoint. Ends with a table; exit code 0 only if everything arrived and the books balance.
  */
 
 import { createSocket, type Socket } from 'node:dgram'
@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { loadBridgeConfig } from '../config/compose.ts'
 import { type Pipeline, startPipeline } from '../pipeline.ts'
 import { createLog } from '../telemetry/log.ts'
+import type { BooksSums } from '../telemetry/metrics.ts'
+import { replayConnection } from './connection-replay.ts'
 import { type DemoSink, startDemoSink } from './demo-sink.ts'
 import { type Fixture, readFixtures } from './fixtures.ts'
 import { createGrpcCaller, type GrpcCaller } from './grpc-caller.ts'
@@ -31,7 +33,7 @@ const patienceMs = 15_000
 /** Pause between two requests of `--keep`. */
 const trickleMs = 120
 
-/** One line of the table: what became of the spans of one format. */
+/** One line of the table: what became of the items of one format. */
 interface DemoRow {
   readonly format: string
   readonly endpoints: string
@@ -50,6 +52,8 @@ interface DemoRow {
 const settings = (sink: DemoSink, folder: string): string[] => [
   'ingest.zipkin.port=0',
   'ingest.prometheus.port=0',
+  'ingest.elasticsearch.port=0',
+  'ingest.beats.port=0',
   // A recorded request holds all members of its histograms: nothing more is to come.
   'translate.prometheus.assembler.window=500ms',
   ...['http', 'grpc', 'compact', 'binary', 'zipkin', 'sampling', 'samplingGrpc'].map((name) => `ingest.jaeger.${name}.port=0`),
@@ -60,9 +64,17 @@ const settings = (sink: DemoSink, folder: string): string[] => [
   'log.level=warn',
 ]
 
+/** What an answer says against the request; undefined when all of it was taken. */
+function refusalOf({ format }: Fixture, status: number | undefined, body: Buffer): string | undefined {
+  if (status === 202 || status === 204) return undefined
+  // Elasticsearch answers each item: the request is read when it is 200, and taken when none of them failed.
+  const taken = status === 200 && format === 'es-bulk' && (JSON.parse(body.toString()) as { errors?: boolean }).errors === false
+  return taken ? undefined : String(status)
+}
+
 interface Sender {
   /**
-   * Resolves when the request is answered or the datagram is handed to the kernel; what was refused is in `refusals`.
+   * Resolves when the request is answered, the connection acknowledged or the datagram handed to the kernel; what was refused is in `refusals`.
    * @param round metrics of each case and round are another tenant's: the same samples again would be taken for a request that is repeated
    */
   send(fixture: Fixture, round: number): Promise<void>
@@ -86,11 +98,13 @@ function createSender(pipeline: Pipeline): Sender {
     new Promise((resolve, reject) => {
       const tenant = fixture.endpoint === 'prometheus' ? { 'x-scope-orgid': `${fixture.name}-${round}` } : {}
       const headers = { ...fixture.headers, ...tenant, 'content-length': fixture.body.length }
-      const sending = request(new URL(fixture.path ?? '/', url), { method: 'POST', agent, headers }, (response) => {
-        response.resume()
+      const { method } = fixture
+      const sending = request(new URL(fixture.path ?? '/', url), { method, agent, headers }, (response) => {
+        const pieces: Buffer[] = []
+        response.on('data', (piece: Buffer) => pieces.push(piece))
         response.on('end', () => {
-          if (response.statusCode !== 202 && response.statusCode !== 204)
-            refusals.add(`${fixture.name}: the bridge answered ${response.statusCode}`)
+          const refusal = refusalOf(fixture, response.statusCode, Buffer.concat(pieces))
+          if (refusal !== undefined) refusals.add(`${fixture.name}: the bridge answered ${refusal}`)
           resolve()
         })
       })
@@ -113,10 +127,16 @@ function createSender(pipeline: Pipeline): Sender {
     if (refused !== undefined) refusals.add(`${fixture.name}: the bridge answered ${refused}`)
   }
 
+  const replay = async (url: URL, { name, body }: Fixture, acks: readonly number[]): Promise<void> => {
+    const fault = await replayConnection(url, body, acks)
+    if (fault !== undefined) refusals.add(`${name}: ${fault}`)
+  }
+
   return {
     refusals,
     send(fixture, round) {
       const url = addressOf(fixture.endpoint)
+      if (fixture.acks !== undefined) return replay(url, fixture, fixture.acks)
       if (fixture.grpc !== undefined) return call(url, fixture, fixture.grpc)
       return fixture.path === undefined ? fire(url, fixture) : post(url, fixture, round)
     },
@@ -147,19 +167,22 @@ function compare(
 }
 
 function rowsOf(fixtures: readonly Fixture[], pipeline: Pipeline, seen: DemoSink['seen']): DemoRow[] {
-  const books = new Map(pipeline.metrics.sums().map((one) => [one.format, one]))
+  const books = pipeline.metrics.sums()
   return [...new Set(fixtures.map((one) => one.format))].map((format) => {
     const own = fixtures.filter((one) => one.format === format)
-    const sums = books.get(format)
+    // One for each signal that came of the format.
+    const sums = books.filter((one) => one.format === format)
+    const total = (count: (sum: BooksSums) => number): number => sums.reduce((all, sum) => all + count(sum), 0)
     return {
       format,
       endpoints: [...new Set(own.map((one) => one.endpoint))].join(', '),
       sent: own.reduce((sum, one) => sum + one.items, 0) * rounds,
-      received: sums?.received ?? 0,
-      translated: pipeline.metrics.books(format, sums?.signal ?? 'traces').translated.value,
+      received: total(({ received }) => received),
+      translated: total(({ signal }) => pipeline.metrics.books(format, signal).translated.value),
       ...compare(own, rounds, seen),
-      held: sums?.held ?? 0,
-      open: sums?.balance ?? 0,
+      held: total(({ held }) => held),
+      // Two that cancel out would balance together.
+      open: total(({ balance }) => Math.abs(balance)),
     }
   })
 }
@@ -185,7 +208,7 @@ function report(rows: readonly DemoRow[], seconds: number, options: DemoOptions,
   if (held.length > 0) io.out(`\nHeld until the rest of them comes: ${held.join(', ')}.\n`)
   const books = open.length === 0 ? 'The books balance' : `The books do NOT balance: ${open.join(', ')}`
   io.out(
-    `\n${well ? 'Nothing lost' : 'NOT everything arrived'} (spans by id, points by metric and time, in ${seconds.toFixed(1)} s; ${repeated} repeated). ${books}.\n`,
+    `\n${well ? 'Nothing lost' : 'NOT everything arrived'} (spans by id, points by metric and time, log records by time and body, in ${seconds.toFixed(1)} s; ${repeated} repeated). ${books}.\n`,
   )
   return well
 }
@@ -215,7 +238,8 @@ async function run(sink: DemoSink, folder: string, options: DemoOptions, io: Io,
     await settled(() => pipeline.metrics.sums().every((one) => one.queued === 0 && one.balance === 0), signal)
     if (signal.aborted) return interruptedCode
     for (const refusal of sender.refusals) io.err(`${refusal}\n`)
-    const well = report(rowsOf(fixtures, pipeline, sink.seen), (Date.now() - startedMs) / 1000, options, io)
+    const arrived = report(rowsOf(fixtures, pipeline, sink.seen), (Date.now() - startedMs) / 1000, options, io)
+    const well = arrived && sender.refusals.size === 0
     if (options.keep === true && well) {
       io.err(`\nThe live page: ${pipeline.adminUrl}/   (Ctrl-C ends it)\n`)
       await trickle(fixtures, sender, signal)

@@ -10,8 +10,11 @@ export interface Fixture {
   readonly format: string
   /** Name of the endpoint it goes to: `zipkin`, `jaeger.http`, `jaeger.compact`, … */
   readonly endpoint: string
-  /** For HTTP; calls and datagrams have none. */
+  /** For HTTP; calls, datagrams and connections have none. */
   readonly path: string | undefined
+  readonly method: string
+  /** For a connection of Beats: the numbers that its client waits for. */
+  readonly acks: readonly number[] | undefined
   /** For gRPC: the method's path. */
   readonly grpc: string | undefined
   readonly headers: Readonly<Record<string, string>>
@@ -26,7 +29,10 @@ interface RequestFile {
   readonly format: string
   readonly endpoint: string
   readonly path?: string
+  /** Absent: POST. */
+  readonly method?: string
   readonly grpc?: string
+  readonly acks?: readonly number[]
   readonly headers?: Readonly<Record<string, string>>
   /** Absent: as many as stand in `out.json`. */
   readonly items?: number
@@ -36,12 +42,18 @@ interface Points {
   readonly dataPoints: readonly { readonly timeUnixNano: string }[]
 }
 
+interface LogRecord {
+  readonly timeUnixNano?: string
+  readonly body?: object
+}
+
 type Metric = { readonly name: string } & { readonly [data in (typeof datas)[number]]?: Points }
 
 /** An OTLP request in JSON, as far as names of items go. */
 export interface OtlpJson {
   readonly resourceSpans?: readonly { readonly scopeSpans: readonly { readonly spans: readonly { traceId: string; spanId: string }[] }[] }[]
   readonly resourceMetrics?: readonly { readonly scopeMetrics: readonly { readonly metrics: readonly Metric[] }[] }[]
+  readonly resourceLogs?: readonly { readonly scopeLogs: readonly { readonly logRecords: readonly LogRecord[] }[] }[]
 }
 
 const datas = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const
@@ -49,11 +61,16 @@ const datas = ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] a
 const pointsOf = (metric: Metric): string[] =>
   datas.flatMap((data) => (metric[data]?.dataPoints ?? []).map(({ timeUnixNano }) => `${metric.name}@${timeUnixNano}`))
 
-/** `traceId/spanId` of every span, `metric@time` of every point. */
-export function idsOf({ resourceSpans = [], resourceMetrics = [] }: OtlpJson): string[] {
+/** `traceId/spanId` of every span, `metric@time` of every point, time and body of every log record. */
+export function idsOf({ resourceSpans = [], resourceMetrics = [], resourceLogs = [] }: OtlpJson): string[] {
   const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans))
   const metrics = resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
-  return [...spans.map(({ traceId, spanId }) => `${traceId}/${spanId}`), ...metrics.flatMap(pointsOf)]
+  const logs = resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap((scope) => scope.logRecords))
+  return [
+    ...spans.map(({ traceId, spanId }) => `${traceId}/${spanId}`),
+    ...metrics.flatMap(pointsOf),
+    ...logs.map(({ timeUnixNano = '0', body = {} }) => `${timeUnixNano} ${JSON.stringify(body)}`),
+  ]
 }
 
 const folder = new URL('../../fixtures/', import.meta.url)
@@ -71,6 +88,8 @@ async function readFixture(format: string, name: string): Promise<Fixture> {
     format: request.endpoint === 'prometheus' ? 'prometheus' : request.format,
     endpoint: request.endpoint,
     path: request.path,
+    method: request.method ?? 'POST',
+    acks: request.acks,
     grpc: request.grpc,
     headers: request.headers ?? {},
     body: await readFile(new URL(input, at)),
@@ -79,11 +98,19 @@ async function readFixture(format: string, name: string): Promise<Fixture> {
   }
 }
 
-/** Reads every case below these folders, in the order of their names. */
-export async function readFixtures(formats: readonly string[] = ['zipkin', 'jaeger', 'prometheus']): Promise<Fixture[]> {
+/** Whether all of a case is taken: those of which something is refused are there for tests. */
+const isTaken = async (format: string, name: string): Promise<boolean> =>
+  ((await readJson(new URL(`${format}/${name}/drops.json`, folder))) as unknown[]).length === 0
+
+const allFormats = ['zipkin', 'jaeger', 'prometheus', 'elasticsearch', 'beats']
+
+/** Reads every case below these folders of which all is taken, in the order of their names. */
+export async function readFixtures(formats: readonly string[] = allFormats): Promise<Fixture[]> {
   const fixtures: Fixture[] = []
   for (const format of formats) {
-    for (const name of (await readdir(new URL(`${format}/`, folder))).sort()) fixtures.push(await readFixture(format, name))
+    for (const name of (await readdir(new URL(`${format}/`, folder))).sort()) {
+      if (await isTaken(format, name)) fixtures.push(await readFixture(format, name))
+    }
   }
   return fixtures
 }

@@ -7,9 +7,13 @@ describe('demo', () => {
     const io = createTestIo()
     const code = await demo({ json: true }, io)
     const result = JSON.parse(io.stdout())
+    // One line of what is sent, nothing of what was refused.
+    expect(io.stderr().trim().split('\n')).toHaveLength(1)
     expect(code).toBe(0)
     expect(result.ok).toBe(true)
     expect(result.formats.map((row: { format: string }) => row.format).sort()).toEqual([
+      'beats',
+      'es-bulk',
       'jaeger-proto',
       'jaeger-thrift-binary',
       'jaeger-thrift-compact',

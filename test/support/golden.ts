@@ -4,13 +4,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { BodyTranslator } from '../../src/ingest/adapter.ts'
+import { createDocumentFile } from '../../src/ingest/elasticsearch/file.ts'
 import { createFileTranslator, type FileFormat, signalOfFile, translateConfig } from '../../src/ingest/index.ts'
 import { createJaegerTranslators } from '../../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../../src/ingest/limits.ts'
 import { createZipkinTranslators } from '../../src/ingest/zipkin/translators.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { tracesToPlain } from '../../src/otlp/encode/json.ts'
+import type { Signal } from '../../src/otlp/intake.ts'
 import { requestToJson } from '../../src/otlp/json/to-json.ts'
+import { translateConnection } from './beats-connection.ts'
 
 const root = fileURLToPath(new URL('../../fixtures/', import.meta.url))
 
@@ -18,7 +21,9 @@ const root = fileURLToPath(new URL('../../fixtures/', import.meta.url))
 const receivedAtMs = Date.UTC(2025, 10, 21)
 
 interface CaseRequest {
-  readonly format: FileFormat
+  readonly format: FileFormat | 'beats'
+  /** Of a connection: the numbers its client waits for. */
+  readonly acks?: readonly number[]
   readonly path?: string
   readonly grpc?: string
   readonly headers?: Readonly<Record<string, string>>
@@ -41,6 +46,26 @@ const agent = (): BodyTranslator => {
   return createJaegerTranslators({ limits, translate: translate.jaeger, zipkinList }).agent
 }
 
+/** Requests to `/{index}/_bulk` leave the index out of their actions. */
+const bulkTo = (path: string): BodyTranslator =>
+  createDocumentFile('es-bulk', {
+    translate: translateConfig.parse({}).elasticsearch,
+    fields: undefined,
+    maxItems: defaultDecodeLimits.maxItems,
+    index: /^\/([^/_][^/]*)\/_bulk/.exec(path)?.[1],
+  })
+
+async function translatorOf({ format, path, grpc }: CaseRequest): Promise<BodyTranslator> {
+  if (format === 'beats') return translateConnection
+  // What has no path and no method is a datagram.
+  if (path === undefined && grpc === undefined) return agent()
+  return format === 'es-bulk' ? bulkTo(path ?? '') : createFileTranslator(format, translateConfig.parse({}))
+}
+
+function plainOf(signal: Signal, data: Uint8Array): object {
+  return signal === 'traces' ? tracesToPlain(decodeTraces(data)) : JSON.parse(Buffer.from(requestToJson(signal, data)).toString())
+}
+
 const textOf = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined)
 
 const print = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
@@ -57,14 +82,11 @@ function goldenCase(format: string, name: string): GoldenCase {
       const request = JSON.parse(readFileSync(`${folder}request.json`, 'utf8')) as CaseRequest
       const body = readFileSync(`${folder}${input}`)
       const plain = request.headers?.['content-encoding'] === 'gzip' ? gunzipSync(body) : body
-      // What has no path and no method is a datagram.
-      const translate =
-        request.path === undefined && request.grpc === undefined
-          ? agent()
-          : await createFileTranslator(request.format, translateConfig.parse({}))
-      const { data, drops } = translate(plain, receivedAtMs)
-      const signal = signalOfFile(request.format)
-      const out = signal === 'traces' ? tracesToPlain(decodeTraces(data)) : JSON.parse(Buffer.from(requestToJson(signal, data)).toString())
+      const translate = await translatorOf(request)
+      const { items, data, drops, others = [] } = translate(plain, receivedAtMs)
+      const signal = request.format === 'beats' ? 'logs' : signalOfFile(request.format)
+      const own = others.length > 0 && items === 0 ? [] : [{ signal, data }]
+      const out = Object.assign({}, ...[...own, ...others].map((one) => plainOf(one.signal, one.data)))
       return { out: print(out), drops: print(drops) }
     },
   }

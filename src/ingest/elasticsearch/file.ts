@@ -22,6 +22,8 @@ export interface DocumentFileOptions {
   readonly fields: DocumentBatcherOptions['fields']
   /** Documents of a file; more is OB_LIMIT_ITEMS. */
   readonly maxItems: number
+  /** Of actions that name none: a request has it in its path, which a file does not have. Default `unknown`. */
+  readonly index?: string | undefined
 }
 
 /** Bytes that are translated at once. */
@@ -99,7 +101,12 @@ function pieceEnd(body: Buffer, from: number): number {
   return feed < 0 ? body.length : feed + 1
 }
 
-function translateBulk(body: Buffer, batcher: DocumentBatcher, gathered: Gathered, { maxItems, maxDocument, version }: FileMeans): void {
+function translateBulk(
+  body: Buffer,
+  batcher: DocumentBatcher,
+  gathered: Gathered,
+  { maxItems, maxDocument, version, index = 'unknown' }: FileMeans,
+): void {
   const { outcome } = gathered
   const [major = 8] = version.split('.').map(Number)
   const results = new BulkResults()
@@ -117,8 +124,7 @@ function translateBulk(body: Buffer, batcher: DocumentBatcher, gathered: Gathere
     },
     new ActionReader(major),
     results,
-    // An action may leave its index to the path of the request, which the file does not have.
-    { ...noDefaults, index: 'unknown' },
+    { ...noDefaults, index },
   )
   let at = 0
   do {
