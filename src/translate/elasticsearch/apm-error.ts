@@ -5,8 +5,6 @@
 
 import { textOf, valueToString } from '../../otlp/attributes.ts'
 import { type AnyValue, type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
-import type { Leaves } from './model.ts'
-import { leafValue } from './nest.ts'
 
 /** The first exception of a list. */
 export interface Exception {
@@ -16,12 +14,6 @@ export interface Exception {
   readonly stacktrace: Text | undefined
   /** Nothing else was in the list: it need not be kept beside these. */
   readonly whole: boolean
-}
-
-/** An exception that is no list. */
-export interface ObjectException extends Exception {
-  /** Rows that it takes up entirely. */
-  readonly rows: readonly number[]
 }
 
 const Part = { Type: 0, Message: 1, Stacktrace: 2 } as const
@@ -60,27 +52,6 @@ function takePart(found: (Text | undefined)[], part: number | undefined, value: 
   }
   found[part] = textOf(value)
   return found[part] !== undefined
-}
-
-const objectParts: readonly (readonly [string, number])[] = [
-  ['error.exception.type', Part.Type],
-  ['error.exception.message', Part.Message],
-  ['error.exception.stacktrace', Part.Stacktrace],
-]
-
-/** Reads `error.exception` of documents in which it is an object, not a list (APM Server 6); undefined when there is none. */
-export function objectExceptionOf(leaves: Leaves, source: Uint8Array): ObjectException | undefined {
-  const found: (Text | undefined)[] = [undefined, undefined, undefined]
-  const rows: number[] = []
-  for (let row = 0; row < leaves.count; row++) {
-    const { path } = leaves.fields[row] as { readonly path: string }
-    if (!path.startsWith('error.exception.')) continue
-    const part = objectParts.find(([name]) => name === path)
-    if (part !== undefined && takePart(found, part[1], leafValue(leaves, source, row))) rows.push(row)
-  }
-  const [type, message, stacktrace] = found
-  if (type === undefined && message === undefined && stacktrace === undefined) return undefined
-  return { type, message, stacktrace, whole: true, rows }
 }
 
 /** Frames as text. */

@@ -23,6 +23,7 @@ import { DocumentParts } from './document-parts.ts'
 import { LeafAttributes } from './leaf-attributes.ts'
 import type { Leaves } from './model.ts'
 import { nestAttributes } from './nest.ts'
+import { isCoreName } from './placement.ts'
 import type { FieldPlan, Plans } from './plans.ts'
 import { createResourceGroups } from './resource-groups.ts'
 import { Marker } from './rules.ts'
@@ -332,9 +333,7 @@ export class ApmSpans {
     const found = groups.find(fields.resource, options.maxResources)
     if (found !== undefined) return found
     const core: KeyValue[] = []
-    for (const one of fields.resource) (isCore(one.key.text) ? core : fields.attributes).push(one)
+    for (const one of fields.resource) (isCoreName(one.key.text) ? core : fields.attributes).push(one)
     return groups.find(core, Number.POSITIVE_INFINITY) as SpanGroups
   }
 }
-
-const isCore = (name: string): boolean => name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'

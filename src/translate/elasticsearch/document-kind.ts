@@ -16,6 +16,7 @@ const words = {
   metric: Buffer.from('metric'),
   error: Buffer.from('error'),
   metrics: Buffer.from('metrics'),
+  traces: Buffer.from('traces'),
 } as const
 
 /**
@@ -52,7 +53,10 @@ function saidKind(leaves: Leaves, source: Uint8Array): number | undefined {
       if (is(row, words.metric)) return DocumentKind.Metrics
       if (is(row, words.error)) return DocumentKind.Log
     } else if (rule.role === Role.MetricsetName) kind = DocumentKind.Metrics
-    else if (rule.role === Role.DataStream && rule.rank === 0 && is(row, words.metrics)) kind = DocumentKind.Metrics
+    else if (rule.role === Role.DataStream && rule.rank === 0) {
+      if (is(row, words.metrics)) kind = DocumentKind.Metrics
+      else if (is(row, words.traces)) kind = DocumentKind.Span
+    }
   }
   return kind
 }

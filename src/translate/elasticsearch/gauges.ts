@@ -16,6 +16,7 @@ import { DocumentParts } from './document-parts.ts'
 import { LeafAttributes } from './leaf-attributes.ts'
 import { readSamples, type Sample } from './metric-samples.ts'
 import type { Leaves } from './model.ts'
+import { isCoreName } from './placement.ts'
 import { type FieldPlan, type Plans, planIn } from './plans.ts'
 import { Marker, Role } from './rules.ts'
 import type { Epoch } from './timestamps.ts'
@@ -234,7 +235,7 @@ export class GaugePoints {
     const found = this.find(fields.resource, options.maxResources)
     if (found !== undefined) return found
     const core: KeyValue[] = []
-    for (const one of fields.resource) (isCore(one.key.text) ? core : fields.attributes).push(one)
+    for (const one of fields.resource) (isCoreName(one.key.text) ? core : fields.attributes).push(one)
     return this.find(core, Number.POSITIVE_INFINITY) as EncodedResource
   }
 
@@ -262,5 +263,3 @@ const planAt = (leaves: Leaves, row: number, markers: number): FieldPlan =>
 
 /** What can be an attribute of a point in a list: no number, and nothing nested. */
 const isWord = ({ type }: AnyValue): boolean => type === ValueType.Text || type === ValueType.Bool || type === ValueType.Empty
-
-const isCore = (name: string): boolean => name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'

@@ -5,7 +5,7 @@
 
 import { guessedNames, listFields, renamedFields, renamedGeo, scalarFields } from './ecs-table.ts'
 import { type RoleRow, roleRows, type ShapeRow, shapeRows } from './field-roles.ts'
-import { isOfResource } from './placement.ts'
+import { isCoreName, isOfResource } from './placement.ts'
 import { type FieldRule, Marker, Role, ruleIn, Scale, type ShapedRule, Transform } from './rules.ts'
 import type { FieldMapping, OwnField } from './user-fields.ts'
 
@@ -77,8 +77,6 @@ function nameOf(path: string, renames: FieldOptions['renames']): string {
   return isGeo ? path.slice(0, dot + 1) + leaf : path
 }
 
-const isCore = (name: string): boolean => name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'
-
 const transforms: ReadonlyMap<string, number> = new Map([
   ['http.request.method', Transform.HttpMethod],
   ['os.type', Transform.OsType],
@@ -127,7 +125,7 @@ function plainRule(path: string, { renames, scopeFromLogger = true }: FieldOptio
     scale: row?.scale ?? Scale.None,
     marker: markerOf(path, row),
     resource,
-    core: resource && isCore(name),
+    core: resource && isCoreName(name),
     name,
     list: maps && lists.has(path),
     scalar: scalars.has(path) || (row?.role !== undefined && row.role !== Role.ApmException),
@@ -151,7 +149,7 @@ function shapedRule(plain: FieldRule, row: ShapeRow, { scopeFromLogger = true }:
     keep: row.keep ?? false,
     scale: row.scale ?? Scale.None,
     resource,
-    core: resource && isCore(name),
+    core: resource && isCoreName(name),
     name,
     transform: row.transform ?? Transform.None,
     onlyWhenAbsent: row.yields === true ? name : undefined,
@@ -177,7 +175,7 @@ function ownRule(plain: FieldRule, { drop, resource, name }: OwnField): FieldRul
     keep: false,
     scale: Scale.None,
     resource,
-    core: resource && isCore(name),
+    core: resource && isCoreName(name),
     name,
     list: false,
     transform: Transform.None,

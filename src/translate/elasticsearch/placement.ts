@@ -63,3 +63,8 @@ export function isOfResource(path: string): boolean {
       return false
   }
 }
+
+/** Attributes that stay on the resource when there are more resources than there may be: they tell who it is. */
+export function isCoreName(name: string): boolean {
+  return name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'
+}

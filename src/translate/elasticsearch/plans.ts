@@ -1,6 +1,7 @@
 /** What a path means, ready for use: its rule with the keys of the attributes that come of it. Made once a path; the scratch in it is the translator's. */
 
 import { createKey } from '../../otlp/keys.ts'
+import { mapKey } from '../../otlp/map-key.ts'
 import type { Key } from '../../otlp/model.ts'
 import { type FieldRule, Role, Transform } from './rules.ts'
 
@@ -49,11 +50,12 @@ export function createPlans(ruleOf: (path: string) => FieldRule): Plans {
   const fixed = new Map<string, Target>()
 
   const targetOf = (name: string, isLoose: boolean): Target => {
-    const found = targets.get(name) ?? loose.get(name)
+    const id = mapKey(name)
+    const found = targets.get(id) ?? loose.get(id)
     if (found !== undefined) return found
     const target: Target = { key: createKey(name, 0, !isLoose), stamp: 0, row: 0, holder: undefined }
-    if (isLoose) loose.set(name, target)
-    else targets.set(name, target)
+    if (isLoose) loose.set(id, target)
+    else targets.set(id, target)
     return target
   }
 

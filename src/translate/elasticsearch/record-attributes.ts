@@ -5,6 +5,7 @@ import { type AttributeColumns, ColumnType, type LogRecords, type LogResource } 
 import { type AnyValue, type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
 import type { Leaves } from './model.ts'
 import { nestAttributes } from './nest.ts'
+import { isCoreName } from './placement.ts'
 import type { FieldPlan, Plans, Target } from './plans.ts'
 
 export class RecordAttributes {
@@ -208,7 +209,7 @@ export class RecordAttributes {
       const type = columns.types[row] as number
       const a = columns.a[row] as number
       const b = columns.b[row] as number
-      if (isCore(key.text)) {
+      if (isCoreName(key.text)) {
         columns.keys[kept] = key
         columns.types[kept] = type
         columns.a[kept] = a
@@ -224,5 +225,3 @@ export class RecordAttributes {
 
 /** Whether a column's `a` is a place in its `refs`. */
 const hasRef = (type: number): boolean => type === ValueType.String || type >= ValueType.Bytes
-
-const isCore = (name: string): boolean => name.startsWith('service.') || name.startsWith('k8s.') || name === 'host.name'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { textToString } from '../../../src/otlp/attributes.ts'
 import type { AnyValue } from '../../../src/otlp/model.ts'
-import { type Exception, exceptionOf, objectExceptionOf, stacktraceOf } from '../../../src/translate/elasticsearch/apm-error.ts'
+import { type Exception, exceptionOf, stacktraceOf } from '../../../src/translate/elasticsearch/apm-error.ts'
 import { createDocumentReader } from '../../support/documents.ts'
 
 const listOf = (values: readonly unknown[]): readonly AnyValue[] => {
@@ -77,21 +77,5 @@ describe('stacktraceOf', () => {
     expect(lines({ function: ['f'] })).toEqual({ text: 'at <anonymous>', whole: false })
     expect(lines('frame', { function: 'f' })).toEqual({ text: 'at f', whole: false })
     expect(lines()).toBeUndefined()
-  })
-})
-
-describe('objectExceptionOf', () => {
-  it('reads an exception that is an object, and says which fields it takes up', () => {
-    const { leaves, source } = createDocumentReader().read({
-      error: { id: '1', exception: { type: 'E', message: 'm', handled: true, stacktrace: [{ function: 'f', vars: { a: 1 } }] } },
-    })
-    const found = objectExceptionOf(leaves, source)
-    expect(plain(found)).toEqual({ type: 'E', message: 'm', stacktrace: 'at f', whole: true })
-    expect(found?.rows.map((row) => leaves.fields[row]?.path)).toEqual(['error.exception.type', 'error.exception.message'])
-  })
-
-  it('finds nothing where nothing is', () => {
-    const { leaves, source } = createDocumentReader().read({ error: { message: 'm', exception: { code: 1 } } })
-    expect(objectExceptionOf(leaves, source)).toBeUndefined()
   })
 })
