@@ -51,7 +51,7 @@ describe('checkConfig', () => {
 
   it('starts all endpoints without an ingest section, and only those named with one', async () => {
     const all = JSON.parse((await check('', { json: true })).out)
-    expect(Object.keys(all.config.ingest)).toEqual(['zipkin', 'jaeger', 'prometheus'])
+    expect(Object.keys(all.config.ingest)).toEqual(['zipkin', 'jaeger', 'prometheus', 'elasticsearch', 'beats'])
     const one = JSON.parse((await check('ingest:\n  zipkin:\n', { json: true })).out)
     expect(Object.keys(one.config.ingest)).toEqual(['zipkin'])
     expect(one.config.ingest.zipkin.port).toBe(9411)
