@@ -36,6 +36,8 @@ export interface BulkExchangeDeps {
   /** Seconds of translation, a piece. */
   readonly seconds: HistogramCell
   readonly monotonicMs: () => number
+  /** The listener stops: answers end their connections. */
+  readonly isDraining: () => boolean
 }
 
 /** How a request ended: it was answered, or is to be refused. */
@@ -152,6 +154,7 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
       const shape = shapeOf({ pretty, filter, short: deps.shortItems, typed: isTyped })
       const tookMs = Math.max(0, Math.floor(monotonicMs() - startedAt))
       books.results(results)
+      if (deps.isDraining()) response.shouldKeepAlive = false
       await sendBulkReply(response, 200, headers, new BulkReply(results, shape, tookMs, deps))
     }
 

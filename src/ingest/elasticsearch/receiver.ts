@@ -78,6 +78,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
     created: createDuplicates({ ids: dedupe.ids, ttlMs: dedupe.ttl, nowMs, onFull: full('elasticsearch ids of create') }),
     indexed: createDuplicates({ ids: dedupe.ids, ttlMs: dedupe.ttl, nowMs, onFull: full('elasticsearch ids of index') }),
   }
+  let draining = false
   const exchangeDeps = {
     means,
     lines,
@@ -89,6 +90,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
     shortItems: config.shortItems,
     seconds: stage('translate'),
     monotonicMs,
+    isDraining: () => draining,
     maxDocument: limits.document,
   }
   const bulk = createBulkExchanges(exchangeDeps)
@@ -116,6 +118,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
     const { request, response } = client
     requests.refused(error)
     if (response.destroyed) return
+    if (draining) response.shouldKeepAlive = false
     const throttle = admission.answer(client) === 503 ? 503 : 429
     count(target.path, sendError(request, response, target, error, throttle))
   }
@@ -123,6 +126,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
   const refuseFault = ({ request, response }: Client, target: DocumentTarget, fault: RequestFault): void => {
     requests.refused(new BridgeError(fault.status === 413 ? 'OB_LIMIT_ITEMS' : 'OB_DECODE_JSON', fault.reason))
     if (response.destroyed) return
+    if (draining) response.shouldKeepAlive = false
     sendFault(request, response, target, fault)
     count(target.path, fault.status)
   }
@@ -235,6 +239,9 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
         refuse(client, target, asBridgeError(error))
       })
     },
-    drain: () => hold.close(),
+    drain() {
+      draining = true
+      hold.close()
+    },
   }
 }

@@ -77,6 +77,7 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
 
     const reply = (): void => {
       books.results(results)
+      if (deps.isDraining()) response.shouldKeepAlive = false
       const { index } = target.defaults
       const error = results.errorAt(0)
       if (error !== undefined) {
