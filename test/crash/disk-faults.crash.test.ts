@@ -91,6 +91,62 @@ describe('a full disk', () => {
     expect(await drain(lane('default'))).toEqual([...Array(taken).keys(), 9999])
   })
 
+  it.each([
+    ['with the default ballast', 64, 16 * MiB],
+    ['with a small ballast', 24, 2 * MiB],
+  ])('%s ends the requests of several parts that are under way, removes them, and takes again by itself', async (_, mebibytes, ballast) => {
+    const disk = smallDisk(mebibytes)
+    if (disk === undefined) return
+    const path = join(disk, 'queue')
+    const { queue, lane, metrics } = await openLanes(path, ['a', 'b'], { ballast, memoryTail: MiB })
+    await until(() => (statSync(join(path, 'ballast'), { throwIfNoEntry: false })?.size ?? 0) > 0)
+    const part = (number: number) => ({ batch: batch(number, 80_000), lanes: [0, 1] })
+    const whole = queue.stage()
+    for (let number = 0; number < 30; number++) await whole.add([part(number)])
+    await whole.commit()
+    const [first, second] = [queue.stage(), queue.stage()]
+    for (let number = 100; number < 115; number++) await first.add([part(number)])
+    const { error } = await putUntilRefused((number) => second.add([part(number)]), 200)
+    expect(error).toMatchObject({ code: 'OB_QUEUE_BROKEN', retry: 'later' })
+    await expect(first.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
+    for (const name of ['a', 'b']) expect(await drain(lane(name))).toEqual([...Array(30).keys()])
+    // There is next to no room but what is free within the file: a sender may have to come twice.
+    const stageAgain = async (): Promise<boolean> => {
+      const again = queue.stage()
+      try {
+        for (let number = 30; number < 60; number++) await again.add([part(number)])
+        await again.commit()
+        return true
+      } catch {
+        return false
+      }
+    }
+    await until(stageAgain, 30_000)
+    for (const name of ['a', 'b']) expect(await drain(lane(name))).toEqual(Array.from({ length: 30 }, (_, at) => 30 + at))
+    expect(metrics.sums()).toMatchObject([
+      { queued: 0, dropped: 0 },
+      { queued: 0, dropped: 0 },
+    ])
+    const store = new DatabaseSync(storeFile(path))
+    expect(store.prepare('SELECT (SELECT count(*) FROM shared) + (SELECT count(*) FROM stagings) AS n').get()).toEqual({ n: 0 })
+    store.close()
+  })
+
+  it('filled by many at once: is drained, and takes again by itself', async () => {
+    const disk = smallDisk(24)
+    if (disk === undefined) return
+    const path = join(disk, 'queue')
+    const { queue } = await openDisk(path, { ballast: 2 * MiB, memoryTail: MiB })
+    await until(() => (statSync(join(path, 'ballast'), { throwIfNoEntry: false })?.size ?? 0) > 0)
+    let number = 0
+    const putters = Array.from({ length: 50 }, () => putUntilRefused(() => queue.put(batch(number++, 80_000))))
+    const taken = (await Promise.all(putters)).reduce((sum, one) => sum + one.taken, 0)
+    expect(await drain(queue)).toHaveLength(taken)
+    await until(() => queue.stats().fault === undefined, 30_000)
+    await queue.put(batch(number, 80_000))
+    expect(await drain(queue)).toEqual([number])
+  })
+
   it('filled by somebody else: waits, and goes on when the room is back', async () => {
     const disk = smallDisk(48)
     if (disk === undefined) return

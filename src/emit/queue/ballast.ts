@@ -10,6 +10,8 @@ export interface Ballast {
    * quarter of what is free. @param freeInsideBytes what the store could take without growing
    */
   take(freeInsideBytes: number): boolean
+  /** True when there should be one and is not. */
+  isGivenUp(): boolean
   /** Removes the file. */
   give(): void
   /** What is kept back, or was and is wanted again. */
@@ -57,6 +59,7 @@ export function createBallast(path: string, wantedBytes: number): Ballast {
         return false
       }
     },
+    isGivenUp: () => bytes > 0 && sizeOf() <= 0,
     give() {
       rmSync(file, { force: true })
     },

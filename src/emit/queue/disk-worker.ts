@@ -212,7 +212,7 @@ const createSession = (options: WorkerOptions) => {
     if (written.lastId >= written.firstId) lastId = written.lastId
     if (round.buries.length > 0) dead = at.rows.deadItems()
     const { firstId, crcs, lost } = written
-    return { kind: 'round', firstId, crcs, lost, usedBytes: at.rows.usedBytes(), dead }
+    return { kind: 'round', firstId, crcs, lost, usedBytes: at.rows.usedBytes(), ballastBytes: ballast.bytes, dead }
   }
 
   /** On a full disk: gives the ballast up and removes without putting. */
@@ -302,8 +302,8 @@ const createSession = (options: WorkerOptions) => {
   const probe = (): Answer => {
     const at = ensureOpen()
     checkpoint(at)
-    // An emptied file keeps its length, and with it the ballast's room.
-    if (!ballast.take(at.rows.freeBytes()) && at.rows.freeBytes() > at.rows.usedBytes()) shrink(at)
+    // An emptied file keeps its length: the ballast's room, and what the log needs beside it.
+    if (ballast.isGivenUp() && at.rows.freeBytes() > at.rows.usedBytes()) shrink(at)
     if (!ballast.take(at.rows.freeBytes())) throw Object.assign(new Error('the disk has no room for the ballast'), { code: 'ENOSPC' })
     // A real write of some size, taken away again.
     transaction(at.db, () => at.db.exec("INSERT OR REPLACE INTO damaged VALUES (0, '', '', 0, 0, 0, 0, randomblob(262144))"))

@@ -78,6 +78,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const writer = createWriter(slab, {
     link,
+    ballastBytes: options.ballast,
     isBroken: () => faults.now !== undefined,
     onCommitted: (round, answer) => onCommitted(round, answer),
     onFault: (fault) => faults.raise(fault),

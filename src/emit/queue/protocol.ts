@@ -212,6 +212,8 @@ export interface RoundAnswer {
   readonly lost: readonly number[] | undefined
   /** Bytes of the file that are in use, by all processes. */
   readonly usedBytes: number
+  /** Size of the ballast, which is smaller on a small disk; 0: there is none. */
+  readonly ballastBytes: number
   readonly dead: readonly DeadItems[]
 }
 

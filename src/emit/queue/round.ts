@@ -106,9 +106,15 @@ const align = 8
 /**
  * Takes what is pending, as much as the slab holds, and lays the values into it. A value larger than the slab goes alone,
  * in a buffer of its own.
+ * @param limit bytes of a round of more than one value
  * @param withPuts false: removals only, while nothing can be stored
  */
-export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts: boolean): { round: Round; request: RoundRequest } {
+export function gatherRound(
+  pending: Pending,
+  slab: SharedArrayBuffer,
+  limit: number,
+  withPuts: boolean,
+): { round: Round; request: RoundRequest } {
   const { deletes, sharedDeletes, buries, discards, waiters } = pending
   const releases = pending.releases.size === 0 ? none : [...pending.releases].map(([name, id]) => ({ name, id }))
   const round: Round = { puts: [], deletes, sharedDeletes, buries, releases, discards, waiters }
@@ -126,10 +132,8 @@ export function gatherRound(pending: Pending, slab: SharedArrayBuffer, withPuts:
   if (withPuts) {
     for (const put of pending.puts) {
       const room = roomOf(put)
-      if (size + room > slab.byteLength) {
-        if (count > 0) break
-        large = new SharedArrayBuffer(room)
-      }
+      if (count > 0 && size + room > limit) break
+      if (room > slab.byteLength) large = new SharedArrayBuffer(room)
       size += room
       for (const { places } of put.values) counts.rows += places.length
       if (put.keep !== undefined) counts.keeps++

@@ -7,6 +7,8 @@ import type { WorkerLink } from './worker-link.ts'
 
 export interface WriterDeps {
   readonly link: WorkerLink
+  /** What is kept back of the disk; 0: nothing is. */
+  readonly ballastBytes: number
   /** Nothing can be stored now: only removals are tried, when they are asked for. */
   readonly isBroken: () => boolean
   readonly onCommitted: (round: Round, answer: RoundAnswer) => void
@@ -48,6 +50,12 @@ export interface Writer {
 }
 
 const slabBytes = 4 * 2 ** 20
+/**
+ * With a round of this part of the ballast on top of it, the log, which is taken into the file at three quarters of the ballast, still finds
+ * room there when the disk is full.
+ */
+const ballastShare = 1 / 4
+const leastRoundBytes = 64 * 1024
 /** Removals wait this long for puts to share a transaction with. */
 const removalDelayMs = 25
 /** So many of them wait for nothing. */
@@ -58,6 +66,9 @@ export function createSlab(): SharedArrayBuffer {
   return new SharedArrayBuffer(slabBytes)
 }
 
+const roundBytes = (ballastBytes: number): number =>
+  ballastBytes === 0 ? slabBytes : Math.min(slabBytes, Math.max(leastRoundBytes, Math.floor(ballastBytes * ballastShare)))
+
 /** Creates the writing side of a disk queue. */
 export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer {
   const { link } = deps
@@ -67,6 +78,7 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
   let removalTimer: NodeJS.Timeout | undefined
   let hurrying = false
   let ended = false
+  let limit = roundBytes(deps.ballastBytes)
 
   const removals = (): number => pending.deletes.length + pending.sharedDeletes.length + pending.releases.size + pending.discards.length
 
@@ -94,11 +106,12 @@ export function createWriter(slab: SharedArrayBuffer, deps: WriterDeps): Writer 
 
   const send = (withPuts: boolean): void => {
     if (underWay !== undefined || ended || (withPuts && deps.isBroken())) return
-    const { round, request } = gatherRound(pending, slab, withPuts)
+    const { round, request } = gatherRound(pending, slab, limit, withPuts)
     underWay = round
     link.call(request, (reply) => {
       underWay = undefined
       if (reply.answer?.kind === 'round') {
+        limit = roundBytes(reply.answer.ballastBytes)
         deps.onCommitted(round, reply.answer)
         for (const wake of round.waiters) wake()
       } else if (reply.fault !== undefined) onFailed(round, reply.fault)
