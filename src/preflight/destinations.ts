@@ -15,12 +15,17 @@ import { type Backend, backendAt, backendsBeside } from './query.ts'
 
 const signals: readonly Signal[] = ['traces', 'metrics', 'logs']
 
-/** Signals that can come in: remote-write brings metrics, other legacy formats traces, OTLP brings all. */
-function expected({ ingest: { zipkin, jaeger, prometheus, otlp, kafka } }: Config): ReadonlySet<Signal> {
+/** Signals that can come in: remote-write brings metrics, documents logs, other legacy formats traces, OTLP brings all. */
+function expected({ ingest, translate }: Config): ReadonlySet<Signal> {
+  const { zipkin, jaeger, prometheus, elasticsearch, beats, otlp, kafka } = ingest
   if (otlp !== undefined) return new Set(signals)
   const found = new Set<Signal>(kafka?.topics.map(({ signal }) => signal) ?? [])
   if (prometheus !== undefined) found.add('metrics')
-  if (prometheus === undefined || zipkin !== undefined || jaeger !== undefined) found.add('traces')
+  if (elasticsearch !== undefined || beats !== undefined) {
+    found.add('logs')
+    if (translate.elasticsearch.metricsDocs === 'gauges') found.add('metrics')
+  }
+  if (found.size === 0 || zipkin !== undefined || jaeger !== undefined) found.add('traces')
   return found
 }
 

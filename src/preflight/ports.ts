@@ -3,6 +3,7 @@
 import { isBridgeError } from '../errors.ts'
 import { claimPlace } from '../ingest/claim.ts'
 import type { Place } from '../ingest/endpoints.ts'
+import { whoAnswers } from './elasticsearch.ts'
 import { because, type Check, type Finding, type PreflightDeps, type Subject } from './finding.ts'
 
 interface Wanted {
@@ -16,11 +17,14 @@ function wantedPlaces({ config: { admin }, endpoints }: Subject): Wanted[] {
   return wanted
 }
 
+/** Where this machine reaches a listener of its own. */
+const ownHost = (host: string): string => (host === 'localhost' || host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? '[::1]' : host)
+
 /** Whether a bridge runs here already: then its ports are taken, by itself. */
 async function bridgeRuns({ config: { admin }, timeoutMs }: Subject, { get }: PreflightDeps): Promise<boolean> {
-  const host = admin.host === 'localhost' || admin.host === '0.0.0.0' ? '127.0.0.1' : admin.host.includes(':') ? '[::1]' : admin.host
   try {
-    const { body } = await get(`${admin.tls === undefined ? 'http' : 'https'}://${host}:${admin.port}/health/live`, { timeoutMs })
+    const origin = `${admin.tls === undefined ? 'http' : 'https'}://${ownHost(admin.host)}:${admin.port}`
+    const { body } = await get(`${origin}/health/live`, { timeoutMs })
     return body === '{"status":"live"}'
   } catch {
     // Nobody, or somebody else.
@@ -59,6 +63,13 @@ function refused({ section, place }: Wanted, error: unknown, running: boolean): 
   return { ...about, level: 'fail', seen: because(error), knob: `${section}.host, ${section}.port` }
 }
 
+/** Says by name who has the port of Elasticsearch: during a move it is mostly the old one. */
+async function named(finding: Finding, { section, place }: Wanted, subject: Subject, deps: PreflightDeps): Promise<Finding> {
+  if (finding.level !== 'fail' || section !== 'ingest.elasticsearch') return finding
+  const found = await whoAnswers(`http://${ownHost(place.host)}:${place.port}`, subject, deps)
+  return found?.who === 'elasticsearch' ? { ...finding, seen: `${finding.seen}, by ${found.words}` } : finding
+}
+
 /** Takes each port for a moment. */
 export const checkPorts: Check = async (subject, deps) => {
   const findings: Finding[] = []
@@ -74,7 +85,7 @@ export const checkPorts: Check = async (subject, deps) => {
       findings.push({ check: 'port', about: section, level: 'ok', seen: `${place.host}:${place.port} (${place.transport}) is free` })
     } catch (error) {
       running ??= await bridgeRuns(subject, deps)
-      findings.push(refused(wanted, error, running))
+      findings.push(await named(refused(wanted, error, running), wanted, subject, deps))
     }
   }
   return findings

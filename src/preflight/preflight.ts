@@ -4,6 +4,7 @@ import { checkEndpointCertificates, checkFiles } from './certificates.ts'
 import { checkClocks } from './clock.ts'
 import { checkDestinations, checkQueryUrls } from './destinations.ts'
 import { checkDiskSpace, checkQueueFolder, checkQueueVersion } from './disk.ts'
+import { checkPublicAddress } from './elasticsearch.ts'
 import { because, type Check, type Finding, type PreflightDeps, type Subject } from './finding.ts'
 import { checkKafka } from './kafka.ts'
 import { checkDescriptors, checkReceiveBuffers } from './limits.ts'
@@ -14,6 +15,7 @@ import { checkPorts } from './ports.ts'
 const checks: Readonly<Record<string, Check>> = {
   ports: checkPorts,
   loops: checkLoops,
+  publicAddress: checkPublicAddress,
   diskSpace: checkDiskSpace,
   queueFolder: checkQueueFolder,
   queueVersion: checkQueueVersion,

@@ -135,10 +135,16 @@ describe('checkDestinations', () => {
 
   it('warns of signals that nothing brings, and fails when an OTLP listener does', async () => {
     const { url } = await endpoint((request, response) => void response.writeHead(request.path === '/v1/traces' ? 200 : 404).end())
-    const levels = async (ingest: object) =>
-      (await checkDestinations(subjectOf({ emit: { endpoint: url }, ingest }), worldOf())).map(({ level, about }) => `${level} ${about}`)
+    const levels = async (ingest: object, more: object = {}) =>
+      (await checkDestinations(subjectOf({ emit: { endpoint: url }, ingest, ...more }), worldOf())).map(
+        ({ level, about }) => `${level} ${about}`,
+      )
     expect(await levels({})).toEqual(['ok default, traces', 'ok default, traces', 'warn default, metrics', 'warn default, logs'])
     expect(await levels({ prometheus: {} })).toEqual(['fail default, metrics'])
+    expect(await levels({ elasticsearch: {} })).toEqual(['fail default, logs'])
+    expect(await levels({ beats: {}, zipkin: {} })).toEqual(['ok default, traces', 'ok default, traces', 'fail default, logs'])
+    const gauges = { translate: { elasticsearch: { metricsDocs: 'gauges' } } }
+    expect(await levels({ zipkin: {}, beats: {} }, gauges)).toContain('fail default, metrics')
     expect(await levels({ otlp: {} })).toEqual(['ok default, traces', 'ok default, traces', 'fail default, metrics', 'fail default, logs'])
   })
 
