@@ -13,8 +13,6 @@ export interface BulkCase {
   readonly method?: string
   /** Instead of `Content-Type: application/x-ndjson`. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent to this version only. */
-  readonly only?: 7 | 8
 }
 
 /** The index of all cases; it takes whatever JSON there is. */
@@ -415,7 +413,7 @@ const headers: readonly BulkCase[] = [
   typed('DELETE', ndjson, { method: 'DELETE', body: '' }),
   typed('HEAD', ndjson, { method: 'HEAD', body: '' }),
   typed('a slash at the end', ndjson, { path: '/_bulk/' }),
-  typed('a path with a type', ndjson, { path: `/${index}/_doc/_bulk`, only: 7 }),
+  typed('a path with a type', ndjson, { path: `/${index}/_doc/_bulk` }),
   typed('a path of nothing', ndjson, { path: '/nope/x/y/z' }),
 ]
 

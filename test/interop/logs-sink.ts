@@ -37,11 +37,22 @@ export interface LogsSink {
   close(): Promise<void>
 }
 
-// Quotation marks, a backslash and more than ASCII: what every shipper on the way has to write out and back.
-const filler = String.raw`said "grün" \o/ ${'and so on '.repeat(20)}`
+/** Digits that look random, so that they do not become small in the queue. */
+const digits = (n: number): string => {
+  let state = n
+  let text = ''
+  while (text.length < 200) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    text += (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) >>> 0).toString(36)
+  }
+  return text
+}
 
-/** Line `n` of a shipper, some 240 bytes: its mark, `#<shipper>:<n>#`, and text that is another for each. */
-export const lineOf = (shipper: string, n: number): string => `#${shipper}:${n}# ${Math.imul(n, 2654435761) >>> 0} ${filler}`.trimEnd()
+/**
+ * Line `n` of a shipper, some 240 bytes: its mark, `#<shipper>:<n>#`, then quotation marks, a backslash and more than ASCII, which every
+ * shipper on the way has to write out and read back, then text that is another for each.
+ */
+export const lineOf = (shipper: string, n: number): string => String.raw`#${shipper}:${n}# said "grün" \o/ ${digits(n)}`
 
 const mark = /#([a-z0-9-]+):(\d+)#/g
 

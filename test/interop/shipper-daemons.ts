@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -65,7 +65,15 @@ async function startDaemon(configOf: (folder: string, port: number) => Daemon): 
   }
   try {
     await until(`${program} listening`, async () => ((await listening(port)) ? true : undefined))
-    return await feedSyslog(port, frame, stop)
+    const feed = await feedSyslog(port, frame, stop)
+    return {
+      ...feed,
+      async remarks() {
+        const errors = await readFile(join(folder, 'errors.json'), 'utf8').catch(() => '')
+        const said = output.join('').slice(-1000)
+        return errors + said === '' ? undefined : `${errors.split('\n').length - 1} in its file of errors: ${errors.slice(0, 500)} ${said}`
+      },
+    }
   } catch (error) {
     await stop()
     throw new Error(`cannot start ${program}\n${output.join('').slice(-2000)}`, { cause: error })

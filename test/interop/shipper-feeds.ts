@@ -18,6 +18,8 @@ export interface Feed {
   write(lines: readonly string[]): Promise<void>
   /** No more lines: a program ends and what it said is given; from daemons there is nothing to hear. */
   end(): Promise<Said | undefined>
+  /** What else it has to say once all is counted, such as what is in its file of errors. */
+  remarks?(): Promise<string | undefined>
   /** Stops whatever it still is. */
   stop(): Promise<void>
 }

@@ -56,7 +56,7 @@ const total = async (bridge: LogsBridge, name: string): Promise<number> => {
 }
 
 /** How many bytes the queue may hold: about a twentieth of all lines as OTLP, so that it is full soon. */
-const queueBytes = (lines: number, shippers: number): number => Math.max(256 * 1024, Math.round((lines * shippers * 400) / 20))
+const queueBytes = (lines: number, shippers: number): number => Math.max(1024 * 1024, Math.round((lines * shippers * 400) / 20))
 
 /** Feeds one shipper at its pace; keeps count for whoever waits for a part of it. */
 async function feedAll(shipper: Shipper, feed: Feed, { lines, perSecond }: Plan, fed: Map<Shipper, number>): Promise<void> {
@@ -167,10 +167,16 @@ export async function shipperRound(shippers: readonly Shipper[], plan: Plan): Pr
     await feeding
     tell('all were given everything; draining')
     sink.mode = 'ok'
-    await settled(sink, bridge, shippers, lines)
+    // What a program that has ended did not deliver will not come.
+    const open = shippers.filter((shipper) => said.get(shipper) === undefined)
+    await settled(sink, bridge, open, lines)
     const books: Record<string, ReadonlyMap<string, number>> = {}
     for (const name of bookNames) books[name] = await bridge.metric(`otlp_bridge_${name}`)
     tell(`${sink.records} records in ${sink.requests.taken} requests; ${sink.requests.refused} were refused`)
+    for (const [{ name }, feed] of feeds) {
+      const remarks = await feed.remarks?.()
+      if (remarks !== undefined) tell(`${name}: ${remarks}`)
+    }
     const outcomes = shippers.map((shipper): Outcome => {
       const arrivals = sink.of(shipper.name)
       const { count, first } = arrivals.missing(lines)

@@ -32,16 +32,11 @@ describe('shippers', () => {
     'lose nothing that they keep themselves: %s',
     async (_, group) => {
       const seed = runSeed()
-      const plan = {
-        lines,
-        perSecond: Math.max(100, lines / 20),
-        fullMs,
-        random: randomFrom(seed),
-        tell: (what: string) => console.log(what),
-      }
-      const round = await shipperRound(group, plan)
+      const told: string[] = [`seed ${seed}`]
+      const plan = { lines, perSecond, fullMs, random: randomFrom(seed), tell: (what: string) => told.push(what) }
+      const round = await shipperRound(group, plan).finally(() => console.log(told.join('\n')))
       outcomes.push(...round.outcomes)
-      console.log(`seed ${seed}\n${shipperTable(round.outcomes)}`)
+      console.log(shipperTable(round.outcomes))
       if (report !== undefined) await writeFile(report, shipperTable(outcomes))
       expect(Object.fromEntries(round.faults)).toEqual({})
       expect(round.outcomes.filter(({ fault }) => fault !== undefined).map(({ fault }) => fault)).toEqual([])
