@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A port of the bridge: HTTP, gRPC or UDP, on 127.0.0.1. */
+/** A port of the bridge: HTTP, gRPC, plain TCP or UDP, on 127.0.0.1. */
 export interface Ports {
   readonly zipkin: number
   readonly jaegerHttp: number
@@ -19,6 +19,7 @@ export interface Ports {
   readonly otlpHttp: number
   readonly otlpGrpc: number
   readonly prometheus: number
+  readonly beats: number
   readonly compact: number
   readonly binary: number
   readonly agentZipkin: number
@@ -62,6 +63,7 @@ const sections: readonly (readonly [keyof Ports, string, string])[] = [
   ['otlpHttp', 'ingest.otlp.http', 'http'],
   ['otlpGrpc', 'ingest.otlp.grpc', 'grpc'],
   ['prometheus', 'ingest.prometheus', 'http'],
+  ['beats', 'ingest.beats', 'tcp'],
   ['compact', 'ingest.jaeger.compact', 'udp'],
   ['binary', 'ingest.jaeger.binary', 'udp'],
   ['agentZipkin', 'ingest.jaeger.zipkin', 'udp'],

@@ -13,6 +13,8 @@ export interface Sink {
   readonly names: Map<string, number>
   /** How many data points of each metric arrived. */
   readonly points: Map<string, number>
+  /** How many log records with each text as their body arrived. */
+  readonly bodies: Map<string, number>
   /** Spans, data points and log records in all. */
   count(): number
   /** Bodies that the official messages could not decode. */
@@ -27,12 +29,16 @@ interface Points {
 /** A metric: its name, and its points under what they are. */
 type Metric = { readonly name?: string } & Readonly<Record<string, Points | string | undefined>>
 
+interface LogRecord {
+  readonly body?: { readonly stringValue?: string }
+}
+
 interface Decoded {
   readonly resourceSpans?: readonly { readonly scopeSpans?: readonly { readonly spans?: readonly { readonly name?: string }[] }[] }[]
   readonly resourceMetrics?: readonly {
     readonly scopeMetrics?: readonly { readonly metrics?: readonly Metric[] }[]
   }[]
-  readonly resourceLogs?: readonly { readonly scopeLogs?: readonly { readonly logRecords?: readonly unknown[] }[] }[]
+  readonly resourceLogs?: readonly { readonly scopeLogs?: readonly { readonly logRecords?: readonly LogRecord[] }[] }[]
 }
 
 const signalOf = (path = ''): Signal => (path.endsWith('/v1/metrics') ? 'metrics' : path.endsWith('/v1/logs') ? 'logs' : 'traces')
@@ -42,8 +48,8 @@ const pointsOf = (metric: Metric): number =>
 
 const addTo = (counts: Map<string, number>, name: string, count: number): void => void counts.set(name, (counts.get(name) ?? 0) + count)
 
-/** Data points and log records; notes the former. */
-function othersIn({ resourceMetrics = [], resourceLogs = [] }: Decoded, points: Map<string, number>): number {
+/** Data points and log records; notes both. */
+function othersIn({ resourceMetrics = [], resourceLogs = [] }: Decoded, points: Map<string, number>, bodies: Map<string, number>): number {
   let sum = 0
   for (const { scopeMetrics = [] } of resourceMetrics) {
     for (const { metrics = [] } of scopeMetrics) {
@@ -53,7 +59,12 @@ function othersIn({ resourceMetrics = [], resourceLogs = [] }: Decoded, points: 
       }
     }
   }
-  for (const { scopeLogs = [] } of resourceLogs) for (const { logRecords = [] } of scopeLogs) sum += logRecords.length
+  for (const { scopeLogs = [] } of resourceLogs) {
+    for (const { logRecords = [] } of scopeLogs) {
+      sum += logRecords.length
+      for (const { body } of logRecords) addTo(bodies, (body?.stringValue ?? '').slice(0, 100), 1)
+    }
+  }
   return sum
 }
 
@@ -61,6 +72,7 @@ function othersIn({ resourceMetrics = [], resourceLogs = [] }: Decoded, points: 
 export async function startSink(): Promise<Sink> {
   const names = new Map<string, number>()
   const points = new Map<string, number>()
+  const bodies = new Map<string, number>()
   const faults: string[] = []
   let others = 0
   const server = createServer((request, response) => {
@@ -69,7 +81,7 @@ export async function startSink(): Promise<Sink> {
     request.on('end', () => {
       try {
         const decoded = officialDecode(Buffer.concat(parts), signalOf(request.url)) as Decoded
-        others += othersIn(decoded, points)
+        others += othersIn(decoded, points, bodies)
         const { resourceSpans = [] } = decoded
         for (const { scopeSpans = [] } of resourceSpans) {
           for (const { spans = [] } of scopeSpans) for (const { name = '' } of spans) addTo(names, name, 1)
@@ -86,6 +98,7 @@ export async function startSink(): Promise<Sink> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     names,
     points,
+    bodies,
     count: () => [...names.values()].reduce((sum, one) => sum + one, others),
     faults,
     async close() {
