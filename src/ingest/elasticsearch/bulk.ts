@@ -261,8 +261,9 @@ export class BulkRun {
       tally.noticed([{ reason: 'raw_document', count: 1 }])
       return
     }
-    const error = isUnreadable ? means.errors.document(message) : means.errors.refused(message)
-    this.fail(action, error, reason, means.errors.number)
+    const { errors } = means
+    if (reason === 'not_object') this.fail(action, errors.notObject, reason, -1)
+    else this.fail(action, isUnreadable ? errors.document(message, start) : errors.refused(message), reason, errors.number)
   }
 
   /** `update` and `delete`. */
