@@ -1,7 +1,8 @@
 /** Our cells as Prometheus text. prom-client is loaded at the first scrape: 20 MB that a bridge nobody scrapes need not spend. */
 
 import type { Registry } from 'prom-client'
-import { type Cell, type HistogramCell, type Metrics, metricTable, stageBounds } from './metrics.ts'
+import { metricTable } from './metric-table.ts'
+import { type Cell, type HistogramCell, type Metrics, stageBounds } from './metrics.ts'
 
 interface Sample {
   readonly value: number

@@ -1,7 +1,8 @@
 /** Metrics of several processes as those of one: counters and histograms are summed, gauges by what they mean. */
 
+import { metricTable } from '../telemetry/metric-table.ts'
 import type { BooksSums, Cell, HistogramCell, MetricName, Metrics } from '../telemetry/metrics.ts'
-import { createMetrics, metricTable } from '../telemetry/metrics.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
 import type { PlainCell, PlainSeries } from './protocol.ts'
 
 /** Gauges of which the sum over several processes means nothing. */
