@@ -2,7 +2,7 @@
 
 import { errorTable } from '../../src/errors.ts'
 import { metricTable } from '../../src/telemetry/metric-table.ts'
-import { cappedValues, stageBounds } from '../../src/telemetry/metric-table.ts'
+import { cappedValues, stageBounds } from '../../src/telemetry/metrics.ts'
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
