@@ -41,8 +41,8 @@ export interface Round {
   readonly outcomes: readonly Outcome[]
   /** What was wrong with records, by kind; whoever sent them. */
   readonly faults: LogsSink['faults']
-  /** Longest time that the queue stayed full, as seen from outside. */
-  readonly fullForMs: number
+  /** At which part of all looks the queue was full while it should have been. */
+  readonly fullShare: number
   readonly kills: number
   /** Items by the metric's label text, of the last run of the bridge. */
   readonly books: Readonly<Record<string, ReadonlyMap<string, number>>>
@@ -56,7 +56,7 @@ const total = async (bridge: LogsBridge, name: string): Promise<number> => {
 }
 
 /** How many bytes the queue may hold: about a twentieth of all lines as OTLP, so that it is full soon. */
-const queueBytes = (lines: number, shippers: number): number => Math.max(1024 * 1024, Math.round((lines * shippers * 400) / 20))
+const queueBytes = (lines: number, shippers: number): number => Math.max(2 * 1024 * 1024, Math.round((lines * shippers * 400) / 20))
 
 /** Feeds one shipper at its pace; keeps count for whoever waits for a part of it. */
 async function feedAll(shipper: Shipper, feed: Feed, { lines, perSecond }: Plan, fed: Map<Shipper, number>): Promise<void> {
@@ -102,7 +102,7 @@ export async function shipperRound(shippers: readonly Shipper[], plan: Plan): Pr
   }))
   const feeds = new Map<Shipper, Feed>()
   const fed = new Map<Shipper, number>()
-  const state = { kills: 0, fullForMs: 0, fedAll: false }
+  const state = { kills: 0, fullShare: 0, fedAll: false }
 
   const killed = async (): Promise<void> => {
     await bridge.kill()
@@ -118,22 +118,29 @@ export async function shipperRound(shippers: readonly Shipper[], plan: Plan): Pr
     while (share() < part && !state.fedAll) await delay(20)
   }
   const limit = queueBytes(lines, shippers.length)
-  const isFull = async (): Promise<boolean> => (await total(bridge, 'queue_bytes').catch(() => 0)) > limit * 0.8
+  /** Somebody is made to wait, or nobody would have room who brings as much as most do. */
+  const isFull = async (): Promise<boolean> =>
+    (await total(bridge, 'elasticsearch_held_requests')) > 0 ||
+    ((await bridge.metric('otlp_bridge_beats_connections')).get('state="waiting"') ?? 0) > 0 ||
+    (await total(bridge, 'queue_bytes')) > limit * 0.8
 
   const filled = async (killWithin: boolean): Promise<void> => {
     sink.mode = 'down'
     const downMs = performance.now()
-    while (!(await isFull()) && performance.now() - downMs < 60_000) await delay(200)
-    const fullMsSince = performance.now()
-    tell(`endpoint down for ${Math.round(fullMsSince - downMs)} ms, queue ${(await isFull()) ? 'full' : 'not full'}`)
-    if (killWithin) {
-      await delay(fullMs * random())
-      await killed()
+    while (!(await isFull()) && performance.now() - downMs < 60_000) await delay(100)
+    const fullSinceMs = performance.now()
+    tell(`endpoint down for ${Math.round(fullSinceMs - downMs)} ms, queue ${(await isFull()) ? 'full' : 'not full'}`)
+    const killAtMs = killWithin ? fullSinceMs + fullMs * random() : Number.POSITIVE_INFINITY
+    const looks = { full: 0, all: 0 }
+    while (performance.now() < fullSinceMs + fullMs || state.kills < (killWithin ? 2 : 1)) {
+      if (performance.now() > killAtMs && state.kills < 2) await killed()
+      looks.all++
+      if (await isFull()) looks.full++
+      await delay(100)
     }
-    await delay(Math.max(0, fullMsSince + fullMs - performance.now()))
-    state.fullForMs = (await isFull()) ? performance.now() - fullMsSince : 0
+    state.fullShare = looks.full / looks.all
     sink.mode = 'half'
-    tell(`endpoint back, ${share().toFixed(2)} of the lines given`)
+    tell(`endpoint back, ${share().toFixed(2)} of the lines given; the queue was full at ${looks.full} of ${looks.all} looks`)
   }
 
   /** Events by how much shippers were given. */
@@ -191,7 +198,7 @@ export async function shipperRound(shippers: readonly Shipper[], plan: Plan): Pr
         fault: broken.get(shipper),
       }
     })
-    return { outcomes, faults: sink.faults, fullForMs: state.fullForMs, kills: state.kills, books }
+    return { outcomes, faults: sink.faults, fullShare: state.fullShare, kills: state.kills, books }
   } finally {
     for (const feed of feeds.values()) await feed.stop()
     try {
