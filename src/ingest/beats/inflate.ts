@@ -16,8 +16,8 @@ export interface InflateLimits {
 /** Frames that stay below are not held to a ratio. */
 const ratioFloorBytes = 1024 * 1024
 
-/** Compressed bytes of a frame that is inflated in one step: what comes out is a few MiB at most, as the ratio is held to. */
-export const smallBytes = 16 * 1024
+/** Compressed bytes of a frame that is inflated in one step: some MiB at most come out of it. */
+export const smallBytes = 8 * 1024
 
 /** Plain bytes handed on at once. */
 const pieceBytes = 64 * 1024

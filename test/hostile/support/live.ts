@@ -10,6 +10,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
+/** `OTLP_BRIDGE_COMMAND` names another program than the launcher, such as an installed `otlp-bridge`. */
+const command = process.env['OTLP_BRIDGE_COMMAND'] ?? join(root, 'bin/otlp-bridge')
+
 /** A port of the bridge: HTTP, gRPC, plain TCP or UDP, on 127.0.0.1. */
 export interface Ports {
   readonly zipkin: number
@@ -19,6 +22,7 @@ export interface Ports {
   readonly otlpHttp: number
   readonly otlpGrpc: number
   readonly prometheus: number
+  readonly elasticsearch: number
   readonly beats: number
   readonly compact: number
   readonly binary: number
@@ -63,6 +67,7 @@ const sections: readonly (readonly [keyof Ports, string, string])[] = [
   ['otlpHttp', 'ingest.otlp.http', 'http'],
   ['otlpGrpc', 'ingest.otlp.grpc', 'grpc'],
   ['prometheus', 'ingest.prometheus', 'http'],
+  ['elasticsearch', 'ingest.elasticsearch', 'http'],
   ['beats', 'ingest.beats', 'tcp'],
   ['compact', 'ingest.jaeger.compact', 'udp'],
   ['binary', 'ingest.jaeger.binary', 'udp'],
@@ -101,7 +106,7 @@ export function spawnBridge(
   cwd: string,
 ): { readonly child: ChildProcess; output(): string; ended: Promise<number | null> } {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_')))
-  const child = spawn(join(root, 'bin/otlp-bridge'), ['serve', '--set', 'log.format=json', ...args], {
+  const child = spawn(command, ['serve', '--set', 'log.format=json', ...args], {
     cwd,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
