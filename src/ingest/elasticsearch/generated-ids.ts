@@ -10,6 +10,8 @@ export const idPrefixLength = idLength - countLength
 
 const alphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
 const maxCount = 1 << 24
+/** Of all of this process, so that those of two are told apart. */
+let blocks = 0
 
 export interface GeneratedIdsDeps {
   /** Milliseconds since 1970. */
@@ -65,7 +67,7 @@ export class GeneratedIds {
   private begin(time: number): void {
     this.time = time
     this.count = 0
-    this.block++
+    this.block = ++blocks
     const bytes = Buffer.alloc(12)
     bytes.writeUIntBE(time % 2 ** 48, 0, 6)
     bytes.set(this.node, 6)

@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http'
 import type { BulkResults } from './bulk-results.ts'
 import type { ItemError } from './es-errors.ts'
 import { type GeneratedIds, idLength, idPrefixLength, type SequenceNumbers } from './generated-ids.ts'
+import { type Copy, copiesOf } from './reply-copies.ts'
 import { Gap, type Piece, type ReplyShape } from './reply-shapes.ts'
 
 const chunkBytes = 65_536
@@ -20,22 +21,7 @@ export interface BulkReplyDeps {
   readonly sequences: SequenceNumbers
 }
 
-/** An item that was taken, ready to be copied: for one index, kind and width of `_seq_no`. */
-interface Copy {
-  readonly bytes: Uint8Array
-  /** What stands behind the id: what stands around it is copied alone for ids of clients. */
-  readonly tail: Uint8Array
-  /** Where the id stands, −1 without one. */
-  readonly idAt: number
-  /** Where the number stands, −1 without one. */
-  readonly sequenceAt: number
-  readonly digits: number
-  /** Block of ids that its prefix is of. */
-  block: number
-}
-
 const empty = Buffer.alloc(0)
-const widthOf = (value: number): number => (value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10_000 ? 4 : String(value).length)
 
 function writeNumber(value: number, digits: number, out: Uint8Array, at: number): void {
   let left = value
@@ -53,8 +39,8 @@ export class BulkReply {
   private readonly results: BulkResults
   private readonly shape: ReplyShape
   private readonly ids: GeneratedIds
-  /** By number of the index. */
-  private readonly names: Uint8Array[]
+  /** By number of the index: its name as JSON, where it was needed, and the next number of it. */
+  private readonly names: (Uint8Array | undefined)[] = []
   private readonly numbers: number[]
   private readonly copies: (Copy | null | undefined)[] = []
   private readonly tookMs: number
@@ -71,7 +57,6 @@ export class BulkReply {
     this.shape = shape
     this.tookMs = tookMs
     this.ids = deps.ids
-    this.names = results.names.map((name) => Buffer.from(JSON.stringify(name)))
     const taken = new Array<number>(results.names.length).fill(0)
     for (let place = 0; place < results.count; place++) {
       if (results.errorAt(place) !== undefined) continue
@@ -149,8 +134,9 @@ export class BulkReply {
     const key = index * 8 + results.kindAt(place) * 2 + (results.typedAt(place) ? 1 : 0)
     let copy = this.copies[key]
     if (copy === null) return true
-    if (copy === undefined || (copy.sequenceAt >= 0 && copy.digits !== widthOf(sequence))) {
-      copy = this.copyFor(place, index, widthOf(sequence))
+    if (copy === undefined || sequence < copy.from || sequence >= copy.limit) {
+      const name = results.names[index] as string
+      copy = copiesOf(this.shape).get(name, results.kindAt(place), results.typedAt(place), sequence)
       this.copies[key] = copy
       if (copy === null) return true
     }
@@ -174,9 +160,9 @@ export class BulkReply {
       this.at = at + bytes.length
       return true
     }
-    for (let i = 0; i < idAt; i++) out[at + i] = bytes[i] as number
+    out.set(bytes, at)
     const behind = results.writeId(place, out, at + idAt)
-    out.set(tail, behind)
+    if (idBytes !== idLength) out.set(tail, behind)
     if (sequenceAt >= 0) writeNumber(sequence, copy.digits, out, behind + sequenceAt - idAt - idLength)
     this.at = behind + tail.length
     return true
@@ -187,38 +173,15 @@ export class BulkReply {
     else this.put(this.shape.between)
   }
 
-  /** Null when nothing of such items is left. */
-  private copyFor(place: number, index: number, digits: number): Copy | null {
-    const pieces = this.piecesAt(place)
-    if (pieces === undefined) return null
-    const parts: Uint8Array[] = []
-    let length = 0
-    let idAt = -1
-    let sequenceAt = -1
-    const put = (bytes: Uint8Array): void => {
-      parts.push(bytes)
-      length += bytes.length
-    }
-    for (const piece of pieces) {
-      if (typeof piece === 'object') put(piece)
-      else if (piece === Gap.Index) put(this.names[index] as Uint8Array)
-      else if (piece === Gap.Sequence) {
-        sequenceAt = length
-        put(new Uint8Array(digits))
-      } else {
-        idAt = length + 1
-        put(Buffer.from(`"${'A'.repeat(idLength)}"`))
-      }
-    }
-    const bytes = Uint8Array.from(Buffer.concat(parts))
-    return { bytes, tail: bytes.slice(idAt + idLength), idAt, sequenceAt, digits, block: -1 }
+  private nameAt(index: number): Uint8Array {
+    return (this.names[index] ??= Buffer.from(JSON.stringify(this.results.names[index])))
   }
 
   private failedItem(place: number, error: ItemError): boolean {
     const pieces = this.piecesAt(place)
     if (pieces === undefined) return true
     const { results } = this
-    const name = this.names[results.indexAt(place)] as Uint8Array
+    const name = this.nameAt(results.indexAt(place))
     const idBytes = Math.max(idLength, results.idLengthAt(place))
     let need = 16
     for (const piece of pieces) {

@@ -116,6 +116,9 @@ export function shapeOf(options: ReplyOptions): ReplyShape {
 function createShape(options: ReplyOptions): ReplyShape {
   const { pretty } = options
   const filter = filterOf(options.filter)
+  const keepsTook = filter === undefined || filter.keeps(['took'])
+  const keepsErrors = filter === undefined || filter.keeps(['errors'])
+  const colon = pretty ? ' : ' : ':'
   const taken = new Map<number, readonly Piece[] | undefined>()
   const failed = new Map<ItemError, Map<number, readonly Piece[] | undefined>>()
 
@@ -155,10 +158,13 @@ function createShape(options: ReplyOptions): ReplyShape {
       return forms.get(key)
     },
     head(tookMs, hasErrors, hasItems) {
-      const left = filtered({ took: tookMs, errors: hasErrors }, [], filter) ?? {}
-      if (!hasItems) return bytesOf(pretty ? prettyJson(left) : JSON.stringify(left))
-      const text = pretty ? prettyJson({ ...(left as object), items: [0] }) : JSON.stringify({ ...(left as object), items: [0] })
-      return bytesOf(text.slice(0, text.lastIndexOf('0')))
+      const members: string[] = []
+      if (keepsTook) members.push(`"took"${colon}${tookMs}`)
+      if (keepsErrors) members.push(`"errors"${colon}${hasErrors}`)
+      if (hasItems) members.push(`"items"${colon}[${pretty ? '\n    ' : ''}`)
+      if (!pretty) return bytesOf(`{${members.join(',')}${hasItems ? '' : '}'}`)
+      if (members.length === 0) return bytesOf('{ }\n')
+      return bytesOf(`{\n  ${members.join(',\n  ')}${hasItems ? '' : '\n}\n'}`)
     },
     between: bytesOf(pretty ? ',\n    ' : ','),
     tail: bytesOf(pretty ? '\n  ]\n}\n' : ']}'),
