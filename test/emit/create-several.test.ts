@@ -71,6 +71,34 @@ describe('createEmit with several destinations', () => {
     expect(booksByDestination(metrics)['dead']).toEqual({ received: 50, delivered: 50 })
   })
 
+  it.each([
+    ['memory', () => ({ type: 'memory' })],
+    ['disk', () => disk(stateFolder())],
+    ['forwarded', () => ({ ...disk(stateFolder()), ack: 'forwarded' })],
+  ])('routes the parts of a request, which come with its commit or not at all (%s)', async (_, queue) => {
+    const spans = await startSink()
+    const logs = await startSink()
+    const { emit } = await start(
+      [
+        { name: 'spans', endpoint: spans.url, signals: ['traces'] },
+        { name: 'logs', endpoint: logs.url, signals: ['logs'] },
+      ],
+      queue(),
+    )
+    const [whole, discarded] = [emit.intake.stage(), emit.intake.stage()]
+    for (const number of [1, 2, 3]) {
+      // Enough for the disk.
+      await whole.add({ ...batch(number, 600_000), signal: number === 2 ? 'logs' : 'traces' })
+      await discarded.add(batch(10 + number, 600_000))
+    }
+    discarded.discard()
+    await whole.commit()
+    await until(() => emit.queue.stats().batches === 0)
+    const numbers = ({ received }: Sink): number[] =>
+      received.flatMap(({ body }) => range(0, body.length / 600_000).map((at) => body.readUInt32BE(at * 600_000)))
+    expect([numbers(spans).toSorted(), numbers(logs)]).toEqual([[1, 3], [2]])
+  })
+
   it('says which destination is ill, and keeps the health of the others', async () => {
     const live = await startSink()
     const dead = await startSink(refuse(401))

@@ -1,60 +1,11 @@
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { DiskQueueOptions } from '../../../src/emit/queue/disk.ts'
+import { createDiskQueue } from '../../../src/emit/queue/disk.ts'
 import { createMemoryQueue } from '../../../src/emit/queue/memory.ts'
 import { lockOwner } from '../../../src/emit/queue/owners.ts'
-import type { QueueStaging } from '../../../src/emit/queue/queue.ts'
-import { setAsideStore, storeFile } from '../../../src/emit/queue/store.ts'
 import { silentLog } from '../../../src/telemetry/log.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
-import {
-  batch,
-  booksByDestination,
-  drain,
-  laneOf,
-  lanesNamed,
-  type OpenLanes,
-  openLanes,
-  range,
-  stateFolder,
-  until,
-} from '../support/queues.ts'
-
-/** Everything above 2 kB goes to the disk at once. */
-const open = (path: string, names: readonly string[] = ['default'], options: Partial<DiskQueueOptions> = {}): Promise<OpenLanes> =>
-  openLanes(path, names, { heldPerRequest: 2000, ...options })
-
-const addAll = async (staging: QueueStaging, numbers: readonly number[], bytes = 3000, lanes: readonly number[] = [0]): Promise<void> => {
-  for (const number of numbers) await staging.add([{ batch: batch(number, bytes), lanes }])
-}
-
-const query = (path: string, sql: string): unknown => {
-  const db = new DatabaseSync(storeFile(path), { timeout: 1000 })
-  try {
-    return Object.values(db.prepare(sql).get() ?? {})[0]
-  } catch (error) {
-    // The table comes with the first request of several parts.
-    if (String(error).includes('no such table: stagings')) return 0
-    throw error
-  } finally {
-    db.close()
-  }
-}
-
-const change = (path: string, sql: string): void => {
-  const db = new DatabaseSync(storeFile(path), { timeout: 1000 })
-  db.exec(sql)
-  db.close()
-}
-
-/** Rows, values and requests that are under way. */
-const contentsOf = (path: string) => ({
-  rows: query(path, 'SELECT count(*) FROM batches'),
-  values: query(path, 'SELECT count(*) FROM shared'),
-  requests: query(path, 'SELECT count(*) FROM stagings'),
-})
-
-const nothing = { rows: 0, values: 0, requests: 0 }
+import { batch, booksByDestination, drain, laneOf, lanesNamed, openLanes, range, stateFolder, until } from '../support/queues.ts'
+import { addAll, change, contentsOf, nothing, openStaging as open, query } from '../support/staging.ts'
 
 describe('stage', () => {
   it.each(['durable', 'written', 'memory'] as const)(
@@ -198,7 +149,6 @@ describe('stage', () => {
 
   it('gives the memory of a part back once it is stored', async () => {
     const path = stateFolder()
-    const { createDiskQueue } = await import('../../../src/emit/queue/disk.ts')
     const given: ArrayBufferLike[] = []
     const queue = await createDiskQueue(
       { path, lanes: lanesNamed('default'), maxSize: 2 ** 30, ack: 'written', memoryTail: 2 ** 20, ballast: 0, heldPerRequest: 0 },
@@ -334,156 +284,6 @@ describe('stage in a full queue', () => {
     const part = { batch: batch(1, 4), lanes: [0] }
     await staging.add(Array.from({ length: 2 ** 16 }, () => part))
     await expect(staging.add([part])).rejects.toMatchObject({ code: 'OB_QUEUE_FULL' })
-  })
-})
-
-describe('stage and faults of the store', () => {
-  it.each(['durable', 'memory'] as const)(
-    'with ack %s: a fault ends the requests that are under way; those that come after it are whole',
-    async (ack) => {
-      const path = stateFolder()
-      const { queue, lane } = await open(path, ['default'], { ack })
-      const [first, second, small] = [queue.stage(), queue.stage(), queue.stage()]
-      await addAll(first, [1, 2])
-      await addAll(second, [3, 4])
-      await addAll(small, [5], 100)
-      await until(() => contentsOf(path).values === 4)
-      change(path, "CREATE TRIGGER no BEFORE INSERT ON shared BEGIN SELECT RAISE(ABORT, 'broken'); END")
-      await addAll(first, [10])
-      await until(() => queue.stats().fault !== undefined)
-      expect(queue.stats().fault).toMatch(/broken/)
-      await expect(addAll(first, [11])).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-      await expect(second.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-      change(path, 'DROP TRIGGER no')
-      await until(() => queue.stats().fault === undefined)
-      await expect(first.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-      const after = queue.stage()
-      await addAll(after, [6, 7])
-      await after.commit()
-      await small.commit()
-      await until(() => lane('default').waiting().items === 3)
-      expect(await drain(lane('default'))).toEqual([6, 7, 5])
-      expect(contentsOf(path)).toEqual(nothing)
-    },
-  )
-
-  it('takes nothing of a commit that fails, and the books are as before', async () => {
-    const path = stateFolder()
-    const { queue, lane, metrics } = await open(path, ['a', 'b'])
-    const staging = queue.stage()
-    await addAll(staging, range(0, 6), 3000, [0, 1])
-    await until(() => contentsOf(path).values === 6)
-    change(path, "CREATE TRIGGER no BEFORE INSERT ON batches WHEN NEW.id % 3 = 0 BEGIN SELECT RAISE(ABORT, 'broken'); END")
-    await expect(staging.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-    change(path, 'DROP TRIGGER no')
-    await until(() => queue.stats().fault === undefined)
-    expect(metrics.sums()).toMatchObject([{ queued: 0 }, { queued: 0 }])
-    expect([await drain(lane('a')), await drain(lane('b'))]).toEqual([[], []])
-    await until(() => contentsOf(path).values === 0)
-    expect(contentsOf(path)).toEqual(nothing)
-  })
-
-  it('rejects a commit whose part is no longer in the store, and no other of the same round', async () => {
-    const path = stateFolder()
-    const { queue, lane, put, metrics } = await open(path)
-    const [lost, whole] = [queue.stage(), queue.stage()]
-    await addAll(lost, [1, 2, 3])
-    await addAll(whole, [4, 5])
-    await until(() => contentsOf(path).values === 5)
-    change(path, `DELETE FROM shared WHERE id = (SELECT min(id) + 1 FROM shared)`)
-    const outcomes = await Promise.allSettled([put(10), lost.commit(), put(11), whole.commit(), put(12)])
-    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'])
-    expect((outcomes[1] as PromiseRejectedResult).reason).toMatchObject({ code: 'OB_QUEUE_BROKEN', retryAfterSeconds: 1 })
-    expect(new Set(await drain(lane('default')))).toEqual(new Set([10, 11, 4, 5, 12]))
-    expect(metrics.sums()).toMatchObject([{ queued: 0 }])
-    await until(() => contentsOf(path).values === 0)
-    expect(contentsOf(path)).toEqual(nothing)
-  })
-
-  it('never half commits what was staged in a file that was set aside', async () => {
-    const path = stateFolder()
-    const [a, b] = [await open(path), await open(path)]
-    const [early, late, other] = [a.queue.stage(), a.queue.stage(), b.queue.stage()]
-    await addAll(early, [1, 2])
-    await addAll(other, [3, 4])
-    await until(() => contentsOf(path).values === 4)
-    setAsideStore(path, Date.now())
-    await a.put(5)
-    await expect(early.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-    await addAll(late, [6, 7])
-    await late.commit()
-    await expect(other.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-    const again = b.queue.stage()
-    await addAll(again, [8, 9])
-    await again.commit()
-    expect(await drain(a.lane('default'))).toEqual([5, 6, 7])
-    expect(await drain(b.lane('default'))).toEqual([8, 9])
-    await until(() => contentsOf(path).values === 0)
-    expect(contentsOf(path)).toEqual(nothing)
-  })
-
-  it('is over when the worker has died', async () => {
-    const path = stateFolder()
-    const { queue, lane, put } = await open(path)
-    const staging = queue.stage()
-    await addAll(staging, [1, 2])
-    await until(() => contentsOf(path).values === 2)
-    // A request that the worker cannot carry out twice: the file is locked until it gives up.
-    const db = new DatabaseSync(storeFile(path))
-    db.exec('BEGIN EXCLUSIVE')
-    await expect(put(9)).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-    db.exec('ROLLBACK')
-    db.close()
-    await until(() => queue.stats().fault === undefined)
-    await expect(staging.commit()).rejects.toMatchObject({ code: 'OB_QUEUE_BROKEN' })
-    expect(await drain(lane('default'))).toEqual([])
-    expect(contentsOf(path)).toEqual(nothing)
-  })
-
-  it('rejects with OB_STOPPING once the queue closes, and finishes a commit that is under way', async () => {
-    const path = stateFolder()
-    const before = await open(path)
-    const [half, whole] = [before.queue.stage(), before.queue.stage()]
-    await addAll(half, [1, 2])
-    await addAll(whole, [3, 4])
-    await until(() => contentsOf(path).values === 4)
-    const commit = whole.commit()
-    await new Promise((resolve) => setImmediate(resolve))
-    const closed = before.queue.close()
-    await expect(addAll(half, [5])).rejects.toMatchObject({ code: 'OB_STOPPING' })
-    await expect(half.commit()).rejects.toMatchObject({ code: 'OB_STOPPING' })
-    await expect(before.queue.stage().commit()).rejects.toMatchObject({ code: 'OB_STOPPING' })
-    await Promise.all([commit, closed])
-    expect(contentsOf(path)).toEqual({ rows: 2, values: 2, requests: 0 })
-    expect(await drain((await open(path)).lane('default'))).toEqual([3, 4])
-  })
-
-  it('finds the value of every row whose place in a damaged file can be told', async () => {
-    const path = stateFolder()
-    const before = await open(path, ['default'], { heldPerRequest: 0 })
-    for (const request of range(0, 30)) {
-      const staging = before.queue.stage()
-      await addAll(staging, [request * 2, request * 2 + 1], 40_000)
-      await staging.commit()
-    }
-    await before.queue.close()
-    const db = new DatabaseSync(storeFile(path))
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    db.close()
-    const { readFileSync, writeFileSync } = await import('node:fs')
-    const bytes = readFileSync(storeFile(path))
-    // Two values are destroyed from their first page on; those between them can be had by their ids only.
-    for (const number of [10, 40]) {
-      const at = bytes.indexOf(batch(number, 40_000).data.subarray(0, 500))
-      expect(at).toBeGreaterThan(0)
-      bytes.fill(0xee, Math.floor(at / 16384) * 16384, Math.floor(at / 16384) * 16384 + 16384)
-    }
-    writeFileSync(storeFile(path), bytes)
-    const { lane, metrics } = await open(path)
-    const found = await drain(lane('default'))
-    expect(metrics.counter('otlp_bridge_queue_set_aside_files_total').value).toBe(1)
-    expect(found.length).toBeGreaterThan(45)
-    expect(metrics.sums()).toMatchObject([{ queued: 0, carried: 60, dropped: 60 - found.length }])
   })
 })
 
