@@ -5,8 +5,10 @@
  * Bodies repeat their action lines: one that has the bytes of an earlier one, but for the id, is not parsed.
  */
 
-import { slice } from '../../otlp/attributes.ts'
+import { slice, textToString } from '../../otlp/attributes.ts'
 import type { Text } from '../../otlp/model.ts'
+import { KnownLines, maxIdBytes } from './decode-action-lines.ts'
+import { createViolation, hasVersion, noPrimaryTerm, noSeqNo, noVersion, versionViolations } from './decode-action-rules.ts'
 import { JsonTokens, Token, tokenNames } from './json-tokens.ts'
 
 export const ActionKind = { Create: 0, Index: 1, Update: 2, Delete: 3 } as const
@@ -64,16 +66,13 @@ export interface ActionDefaults {
 
 export const noDefaults: ActionDefaults = { index: '', pipeline: '', routing: '' }
 
-/** Bytes of an id. More refuses the request, as in Elasticsearch. */
-const maxIdBytes = 512
 /** Bytes of an action line. Elasticsearch has no such limit, and nobody comes near it. */
 const maxLineBytes = 65_536
-/** Different lines that are recognised, and how long they may be. */
-const maxKnown = 8
-const maxKnownBytes = 1024
 /** Index names that are kept. */
 const maxNames = 4096
 const maxExtraKeys = 16
+/** Characters of an id that a refusal repeats. */
+const longestShown = 2048
 /** Faults of a request that are told one by one. */
 const maxViolations = 100
 
@@ -83,19 +82,6 @@ const versionTypes = new Set(['internal', 'external', 'external_gt', 'external_g
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
-/** A line to recognise. */
-interface Known {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  /** Where its id begins and ends; both are its length without one. */
-  readonly idStart: number
-  readonly idEnd: number
-  readonly hasId: boolean
-  /** The id is a number, not a text. */
-  readonly digits: boolean
-  readonly action: Action
-}
-
 const nothing: Action = {
   kind: ActionKind.Index,
   index: '',
@@ -104,10 +90,10 @@ const nothing: Action = {
   pipeline: '',
   routing: '',
   opType: '',
-  version: -3,
+  version: noVersion,
   versionType: 'internal',
-  ifSeqNo: -2,
-  ifPrimaryTerm: 0,
+  ifSeqNo: noSeqNo,
+  ifPrimaryTerm: noPrimaryTerm,
   retryOnConflict: 0,
   requireAlias: false,
   requireDataStream: false,
@@ -131,14 +117,11 @@ export class ActionReader {
   private readonly old: boolean
   private readonly tokens: JsonTokens
   private readonly names = new Map<string, string>()
-  private readonly known: Known[] = []
-  private oldest = 0
-  private last: Known | undefined = undefined
+  private readonly known = new KnownLines<Action>()
   private defaults: ActionDefaults = noDefaults
   private violations = ''
   private violationCount = 0
   private piece: Uint8Array = noBytes
-  private view: DataView = new DataView(noBytes.buffer)
   private line = 0
   private draft: Writable<Action> = { ...nothing }
   private idAt = -1
@@ -155,9 +138,7 @@ export class ActionReader {
   begin(defaults: ActionDefaults = noDefaults): void {
     const { index, pipeline, routing } = this.defaults
     if (defaults.index !== index || defaults.pipeline !== pipeline || defaults.routing !== routing) {
-      this.known.length = 0
-      this.oldest = 0
-      this.last = undefined
+      this.known.forget()
     }
     this.defaults = defaults
     this.actions = 0
@@ -168,7 +149,7 @@ export class ActionReader {
   /** Goes on with a piece: whole lines. Its bytes are not changed. */
   open(piece: Uint8Array): void {
     this.piece = piece
-    this.view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
+    this.known.open(piece)
   }
 
   /** Forgets the piece. */
@@ -196,24 +177,14 @@ export class ActionReader {
    * @returns one of {@link ActionKind}, {@link BadAction} with `fault` set, or {@link NoAction} for a blank line
    */
   read(start: number, end: number, line: number): number {
-    const { last } = this
-    let found = last !== undefined && this.matches(last, start, end) ? last : undefined
-    if (found === undefined) {
-      for (const known of this.known) {
-        if (known !== last && this.matches(known, start, end)) {
-          found = known
-          break
-        }
-      }
-      if (found === undefined) return this.parse(start, end, line)
-      this.last = found
-    }
+    const found = this.known.find(start, end)
+    if (found === undefined) return this.parse(start, end, line)
     this.actions++
-    this.action = found.action
+    this.action = found.says
     this.fault = undefined
     this.emptyId = false
     this.id = found.hasId ? slice(this.piece, start + found.idStart, end - (found.bytes.length - found.idEnd)) : ''
-    return found.action.kind
+    return found.says.kind
   }
 
   /**
@@ -225,35 +196,6 @@ export class ActionReader {
     if (this.violationCount === 0) return undefined
     const more = this.violationCount > maxViolations ? ` and ${this.violationCount - maxViolations} more` : ''
     return { status: 400, type: 'action_request_validation_exception', reason: `Validation Failed: ${this.violations}${more}` }
-  }
-
-  private matches(known: Known, start: number, end: number): boolean {
-    const { bytes, idStart, idEnd } = known
-    const rest = bytes.length - idEnd
-    if (!known.hasId) return end - start === bytes.length && this.same(known, 0, start, idStart)
-    const from = start + idStart
-    const to = end - rest
-    if (to <= from || to - from > maxIdBytes || !this.same(known, 0, start, idStart) || !this.same(known, idEnd, to, rest)) return false
-    const { piece } = this
-    if (known.digits) {
-      if (piece[from] === 0x30 && to > from + 1) return false
-      for (let at = from; at < to; at++) if ((piece[at] as number) < 0x30 || (piece[at] as number) > 0x39) return false
-      return true
-    }
-    for (let at = from; at < to; at++) {
-      const byte = piece[at] as number
-      if (byte < 0x20 || byte === 0x22 || byte === 0x5c || byte >= 0x80) return false
-    }
-    return true
-  }
-
-  /** Whether `length` bytes of a known line are those of the piece at `at`. */
-  private same(known: Known, from: number, at: number, length: number): boolean {
-    const { view, piece } = this
-    const whole = length & ~3
-    for (let i = 0; i < whole; i += 4) if (view.getInt32(at + i, true) !== known.view.getInt32(from + i, true)) return false
-    for (let i = whole; i < length; i++) if (piece[at + i] !== known.bytes[from + i]) return false
-    return true
   }
 
   private parse(start: number, end: number, line: number): number {
@@ -296,26 +238,11 @@ export class ActionReader {
     const before = this.violationCount
     this.validate()
     this.action = { ...draft }
-    if (this.violationCount === before && end - start <= maxKnownBytes && (this.idAt >= 0 || (this.id === '' && !this.emptyId)))
-      this.know(start, end)
-    return draft.kind
-  }
-
-  private know(start: number, end: number): void {
-    const bytes = this.piece.slice(start, end)
-    const hasId = this.idAt >= 0
-    const known: Known = {
-      bytes,
-      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      idStart: hasId ? this.idAt - start : bytes.length,
-      idEnd: hasId ? this.idStop - start : bytes.length,
-      hasId,
-      digits: this.idDigits,
-      action: this.action,
+    if (this.violationCount === before && (this.idAt >= 0 || (this.id === '' && !this.emptyId))) {
+      const id = this.idAt < 0 ? undefined : { start: this.idAt, end: this.idStop, digits: this.idDigits }
+      this.known.add(start, end, id, this.action)
     }
-    this.last = known
-    if (this.known.length < maxKnown) this.known.push(known)
-    else this.known[this.oldest++ % maxKnown] = known
+    return draft.kind
   }
 
   /** What stands between the braces of the action. False after a fault. */
@@ -486,10 +413,9 @@ export class ActionReader {
   }
 
   private checkUpdate(): boolean {
-    const { version, versionType, requireDataStream } = this.draft
-    if (version !== -3 || versionType !== 'internal')
+    if (hasVersion(this.draft))
       return this.bad(this.refuse('Update requests do not support versioning. Please use `if_seq_no` and `if_primary_term` instead'))
-    if (requireDataStream)
+    if (this.draft.requireDataStream)
       return this.bad(
         this.refuse('Update requests do not support the `require_data_stream` flag, as data streams do not support update operations'),
       )
@@ -498,45 +424,22 @@ export class ActionReader {
 
   /** What refuses the request once all its lines are read. */
   private validate(): void {
-    const { draft } = this
-    const { kind } = draft
-    const hasId = this.id !== ''
+    const { draft, id } = this
+    const isWrite = draft.kind === ActionKind.Create || draft.kind === ActionKind.Index
     if (!draft.hasIndex) this.violate('index is missing')
-    if (kind === ActionKind.Delete || kind === ActionKind.Update) {
-      if (!hasId) this.violate('id is missing')
-    } else if (kind === ActionKind.Create && this.createViolation()) return
-    else if (!hasId && !this.emptyId && (draft.version !== -3 || draft.versionType !== 'internal'))
-      this.violate('an id must be provided if version type or value are set')
-    this.versionViolations()
-    const length = typeof this.id === 'string' ? Buffer.byteLength(this.id) : this.id.end - this.id.start
-    if (length > maxIdBytes && kind !== ActionKind.Delete && kind !== ActionKind.Update) {
-      const shown = typeof this.id === 'string' ? this.id : Buffer.from(this.piece.subarray(this.id.start, this.id.end)).toString()
-      this.violate(`id [${shown}] is too long, must be no longer than 512 bytes but was: ${length}`)
+    if (!isWrite && id === '') this.violate('id is missing')
+    const create = draft.kind === ActionKind.Create ? createViolation(draft) : undefined
+    if (create !== undefined) {
+      this.violate(create)
+      return
     }
-  }
-
-  private createViolation(): boolean {
-    const { version, versionType, ifSeqNo, ifPrimaryTerm } = this.draft
-    if (versionType !== 'internal') this.violate('create operations only support internal versioning. use index instead')
-    else if (version !== -3) this.violate('create operations do not support explicit versions. use index instead')
-    else if (ifSeqNo !== -2 || ifPrimaryTerm !== 0) this.violate('create operations do not support compare and set. use index instead')
-    else return false
-    return true
-  }
-
-  private versionViolations(): void {
-    const { version, versionType, ifSeqNo, ifPrimaryTerm } = this.draft
-    const internal = versionType === 'internal'
-    if (internal ? version < 0 && version !== -3 : version < 0)
-      this.violate(`illegal version value [${version}] for version type [${versionType.toUpperCase()}]`)
-    if (versionType === 'force') this.violate('version type [force] may no longer be used')
-    if (internal && version !== -3)
+    if (isWrite && id === '' && !this.emptyId && hasVersion(draft)) this.violate('an id must be provided if version type or value are set')
+    for (const text of versionViolations(draft)) this.violate(text)
+    const length = typeof id === 'string' ? Buffer.byteLength(id) : id.end - id.start
+    if (isWrite && length > maxIdBytes)
       this.violate(
-        'internal versioning can not be used for optimistic concurrency control. Please use `if_seq_no` and `if_primary_term` instead',
+        `id [${textToString(id).slice(0, longestShown)}] is too long, must be no longer than ${maxIdBytes} bytes but was: ${length}`,
       )
-    if (ifSeqNo !== -2 && (!internal || version !== -3)) this.violate('compare and write operations can not use versioning')
-    if (ifPrimaryTerm === 0 && ifSeqNo !== -2) this.violate('ifSeqNo is set, but primary term is [0]')
-    if (ifPrimaryTerm !== 0 && ifSeqNo === -2) this.violate(`ifSeqNo is unassigned, but primary term is [${ifPrimaryTerm}]`)
   }
 
   private violate(text: string): void {
