@@ -22,6 +22,7 @@ export interface BridgePorts {
   readonly zipkin: number
   readonly jaegerHttp: number
   readonly prometheus: number
+  readonly beats: number
   readonly admin: number
 }
 
@@ -103,6 +104,7 @@ const sections: readonly (readonly [keyof BridgePorts, string])[] = [
   ['zipkin', 'ingest.zipkin'],
   ['jaegerHttp', 'ingest.jaeger.http'],
   ['prometheus', 'ingest.prometheus'],
+  ['beats', 'ingest.beats'],
   ['admin', 'admin'],
 ]
 
@@ -176,7 +178,7 @@ const booksIn = (series: readonly Series[]): Books[] => {
 /** Clock ticks of `/proc/<pid>/stat`: 100 a second on every Linux that Node.js runs on. */
 const ticksPerSecond = 100
 
-/** Starts it with the Zipkin, the Jaeger HTTP and the remote-write endpoint on free ports of 127.0.0.1. It is killed when the test ends. */
+/** Starts it with the Zipkin, the Jaeger HTTP, the remote-write and the Beats endpoint on free ports of 127.0.0.1. It is killed when the test ends. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const settings = [
     'log.format=json',
