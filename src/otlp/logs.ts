@@ -266,20 +266,18 @@ export class LogRecords {
     for (let i = 0; i < this.resources.length; i++) this.place((this.resources[i] as LogResource).hash, i + 1)
   }
 
-  /** Of the rows from `from` to the end, by their order too: equal documents come in equal order. */
+  /** Of the rows from `from` to the end, in whatever order: Beats write the members of an object in another order in each event. */
   private hashOf(from: number): number {
     const { keys, types, a, b, used } = this.resourceAttributes
     let hash = used - from
     for (let row = from; row < used; row++) {
       const { words, fieldBytes } = keys[row] as Key
-      hash = Math.imul(
-        hash ^ (words[words.length - 1] as number) ^ (fieldBytes << 24) ^ Math.imul(words[0] as number, 0x85ebca6b),
-        0x9e3779b1,
-      )
-      hash =
+      let own = Math.imul((words[words.length - 1] as number) ^ (fieldBytes << 24) ^ Math.imul(words[0] as number, 0x85ebca6b), 0x9e3779b1)
+      own =
         types[row] === ValueType.Text
-          ? this.hashText(hash, a[row] as number, b[row] as number)
-          : Math.imul(hash ^ (b[row] as number), 0xc2b2ae35)
+          ? this.hashText(own, a[row] as number, b[row] as number)
+          : Math.imul(own ^ (b[row] as number), 0xc2b2ae35)
+      hash = (hash + (own ^ (own >>> 15))) | 0
     }
     hash ^= hash >>> 15
     return hash === 0 ? 1 : hash
@@ -297,38 +295,43 @@ export class LogRecords {
     return hash ^ (hash >>> 13)
   }
 
+  /** Keys of a resource differ from each other, so that as many rows of which each is found are the same ones. */
   private equal({ from: first, to }: LogResource, from: number): boolean {
-    const { keys, types, a, b, refs, used } = this.resourceAttributes
-    const rows = to - first
-    if (rows !== used - from) return false
-    for (let i = 0; i < rows; i++) {
-      const left = first + i
-      const right = from + i
-      const key = keys[left] as Key
-      const other = keys[right] as Key
-      if (key !== other && ((key.interned && other.interned) || key.text !== other.text)) return false
-      if (types[left] !== types[right]) return false
-      const one = a[left] as number
-      const second = a[right] as number
-      switch (types[left]) {
-        case ValueType.Text:
-          if (!this.sameText(one, b[left] as number, second, b[right] as number)) return false
-          break
-        case ValueType.Array:
-        case ValueType.KvList:
-          if (!sameValues(refs[one] as readonly AnyValue[], refs[second] as readonly AnyValue[])) return false
-          break
-        case ValueType.String:
-          if (refs[one] !== refs[second]) return false
-          break
-        case ValueType.Bytes:
-          if (!sameBytes(refs[one] as Uint8Array, refs[second] as Uint8Array)) return false
-          break
-        default:
-          if (one !== second || b[left] !== b[right]) return false
+    const { keys, used } = this.resourceAttributes
+    if (to - first !== used - from) return false
+    // Behind the last match first: parts of the list keep their order.
+    let left = first
+    for (let right = from; right < used; right++) {
+      const key = keys[right] as Key
+      const begin = left
+      while (!isSameKey(keys[left] as Key, key)) {
+        left = left + 1 === to ? first : left + 1
+        if (left === begin) return false
       }
+      if (!this.equalRows(left, right)) return false
+      left = left + 1 === to ? first : left + 1
     }
     return true
+  }
+
+  private equalRows(left: number, right: number): boolean {
+    const { types, a, b, refs } = this.resourceAttributes
+    if (types[left] !== types[right]) return false
+    const one = a[left] as number
+    const second = a[right] as number
+    switch (types[left]) {
+      case ValueType.Text:
+        return this.sameText(one, b[left] as number, second, b[right] as number)
+      case ValueType.Array:
+      case ValueType.KvList:
+        return sameValues(refs[one] as readonly AnyValue[], refs[second] as readonly AnyValue[])
+      case ValueType.String:
+        return refs[one] === refs[second]
+      case ValueType.Bytes:
+        return sameBytes(refs[one] as Uint8Array, refs[second] as Uint8Array)
+      default:
+        return one === second && b[left] === b[right]
+    }
   }
 
   /** True when two texts of the source are the same. */
@@ -342,6 +345,8 @@ export class LogRecords {
     return true
   }
 }
+
+const isSameKey = (key: Key, other: Key): boolean => key === other || (!(key.interned && other.interned) && key.text === other.text)
 
 /** Lists of plain values: what resources have (`host.ip`). Anything nested is taken as different, which costs a group and nothing else. */
 function sameValues(one: readonly AnyValue[], other: readonly AnyValue[]): boolean {

@@ -176,7 +176,7 @@ function expected(resources: readonly (readonly Attribute[])[], rows: readonly R
   const groups = new Map<string, { resource: object; scopes: Map<string, object[]> }>()
   for (const { resource, scope, words, ...one } of rows) {
     const own = plainAttributes(resources[resource] ?? [])
-    const key = JSON.stringify(own)
+    const key = JSON.stringify((resources[resource] ?? []).map((one) => JSON.stringify(plainAttributes([one]))).sort())
     const group = groups.get(key) ?? { resource: own, scopes: new Map<string, object[]>() }
     groups.set(key, group)
     const list = group.scopes.get(scope) ?? []
@@ -205,8 +205,16 @@ function expected(resources: readonly (readonly Attribute[])[], rows: readonly R
 /** Defaults that protobufjs prints, and fields that the older messages lack, left out. */
 const bare = (plain: unknown): unknown => JSON.parse(JSON.stringify(plain))
 
+/** No name twice; the last two are the first two, in another order. */
+const resources = fc
+  .array(fc.uniqueArray(attribute, { maxLength: 6, selector: ({ name }) => name }), { minLength: 4, maxLength: 4 })
+  .chain(([first = [], second = [], ...others]) => {
+    const shuffled = (list: readonly Attribute[]) => fc.shuffledSubarray([...list], { minLength: list.length, maxLength: list.length })
+    return fc.tuple(shuffled(first), shuffled(second)).map((copies) => [first, second, ...others, ...copies])
+  })
+
 const request = fc.record({
-  resources: fc.array(attributes, { minLength: 6, maxLength: 6 }),
+  resources,
   rows: fc.array(row, { maxLength: 12 }),
 })
 
@@ -291,6 +299,24 @@ describe('LogRecords', () => {
     expect(records.resource(from, 5000)).toBeUndefined()
     expect(records.resourceAttributes.used).toBe(from + 1)
     expect(records.resource(from, Number.POSITIVE_INFINITY)).toBe(records.resources[5000])
+  })
+
+  it('takes lists in another order for the same resource, and lists of other keys or values for others', () => {
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => createKey(name, 0, true))
+    const records = new LogRecords()
+    records.open(Buffer.from('xy'))
+    const find = (...list: (readonly [key: typeof a, place: number])[]) => {
+      const from = records.resourceAttributes.used
+      for (const [key, place] of list) records.resourceAttributes.push(key, ValueType.Text, place, place + 1)
+      return records.resource(from, 100)
+    }
+    const first = find([a, 0], [b, 1], [c, 0])
+    expect([find([c, 0], [a, 0], [b, 1]), find([b, 1], [a, 0], [c, 0])]).toEqual([first, first])
+    // Without interned keys their text counts.
+    expect(find([createKey('c'), 0], [createKey('b'), 1], [createKey('a'), 0])).toBe(first)
+    for (const other of [find([b, 0], [a, 1], [c, 0]), find([a, 0], [b, 1], [d, 0]), find([a, 0], [b, 1]), find()])
+      expect(other).not.toBe(first)
+    expect(records.resources).toHaveLength(5)
   })
 
   it('has a row for each record, and gives memory back that one large request took', () => {
