@@ -107,7 +107,6 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
     let bytes = readerBytes
     for (const window of waiting) bytes += window.bytes
     windows.set(holder, bytes)
-    counters.windowBytes.value = windows.bytes
   }
 
   /** Brings everything that shows what we are doing up to date. */
@@ -250,7 +249,6 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
     }
     waiting.length = 0
     windows.leave(holder)
-    counters.windowBytes.value = windows.bytes
     counters.connections[state].value--
     counters.closed(reason).value++
   }

@@ -50,40 +50,52 @@ export interface GathererDeps extends Pick<AdapterDeps, 'metrics' | 'log'> {
 export function createGatherer({ batcher, counters, books, metrics, log }: GathererDeps): Gatherer {
   const seconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
 
-  /** A fault of ours must not fail a window: it would come again for ever. */
-  const fateOf = (start: number, end: number): number => {
-    try {
-      return batcher.add(start, end, meta)
-    } catch (error) {
-      log.error({ format, error }, 'a translator failed on an event; it is kept as text')
-      return -1
-    }
+  const keep = (piece: Piece, at: number, why: string): void => {
+    batcher.addRaw(piece.bareStart(at), piece.ends[at] as number, meta, parseError, why)
+    counters.parseKept.value++
   }
 
   const add = (piece: Piece, at: number, into: Gathered): void => {
-    const end = piece.ends[at] as number
-    const fate = fateOf(piece.starts[at] as number, end)
-    if (fate >= 0 && fate < DocumentFate.Discarded) return
-    if (fate === DocumentFate.Discarded) {
-      into.discarded.set(batcher.reason, (into.discarded.get(batcher.reason) ?? 0) + 1)
-      return
+    const fate = batcher.add(piece.starts[at] as number, piece.ends[at] as number, meta)
+    if (fate < DocumentFate.Discarded) return
+    if (fate === DocumentFate.Discarded) into.discarded.set(batcher.reason, (into.discarded.get(batcher.reason) ?? 0) + 1)
+    else keep(piece, at, batcher.message)
+  }
+
+  const addAll = (piece: Piece, into: Gathered): readonly DocumentPart[] => {
+    batcher.open(piece.bytes.subarray(0, piece.length))
+    for (let at = 0; at < piece.documents; at++) add(piece, at, into)
+    books.notes(batcher.notes())
+    return batcher.take()
+  }
+
+  const keepAll = (piece: Piece): readonly DocumentPart[] => {
+    batcher.clear()
+    batcher.open(piece.bytes.subarray(0, piece.length))
+    for (let at = 0; at < piece.documents; at++) keep(piece, at, 'a fault of the bridge')
+    return batcher.take()
+  }
+
+  const partsOf = (piece: Piece, into: Gathered): readonly DocumentPart[] => {
+    const discarded = new Map(into.discarded)
+    try {
+      return addAll(piece, into)
+    } catch (error) {
+      // It must not fail the window: that would come again for ever.
+      log.error({ format, error }, 'a translator failed on events; they are kept as text')
+      into.discarded.clear()
+      for (const [reason, count] of discarded) into.discarded.set(reason, count)
+      return keepAll(piece)
     }
-    const why = fate < 0 ? 'a fault of the bridge' : batcher.message
-    batcher.addRaw(piece.bareStart(at), end, meta, parseError, why)
-    counters.parseKept.value++
   }
 
   return {
     translate(piece, into, ids) {
-      const { documents } = piece
-      if (documents === 0) return
+      if (piece.documents === 0) return
       const startedAt = performance.now()
+      batcher.remember(ids)
       try {
-        batcher.remember(ids)
-        batcher.open(piece.bytes.subarray(0, piece.length))
-        for (let at = 0; at < documents; at++) add(piece, at, into)
-        books.notes(batcher.notes())
-        for (const part of batcher.take()) {
+        for (const part of partsOf(piece, into)) {
           into.parts.push(part)
           into.bytes += part.data.length
         }
@@ -91,6 +103,7 @@ export function createGatherer({ batcher, counters, books, metrics, log }: Gathe
         batcher.clear()
         throw error
       } finally {
+        batcher.remember(undefined)
         piece.clear()
       }
       seconds.observe((performance.now() - startedAt) / 1000)

@@ -21,8 +21,11 @@ export interface WindowMemory {
   readonly bytes: number
 }
 
-/** Creates the memory of a listener. @param limit in bytes; the oldest window may go over it by what one window may hold in memory */
-export function createWindowMemory(limit: number): WindowMemory {
+/**
+ * Creates the memory of a listener. @param limit in bytes; the oldest window may go over it by what one window may hold in memory
+ * @param shown moved up and down with what is held
+ */
+export function createWindowMemory(limit: number, shown: { value: number } = { value: 0 }): WindowMemory {
   const held = new Map<Holder, number>()
   /** In the order in which their oldest windows began. */
   const order = new Set<Holder>()
@@ -51,6 +54,7 @@ export function createWindowMemory(limit: number): WindowMemory {
     if (bytes === 0) held.delete(holder)
     else held.set(holder, bytes)
     total += bytes - before
+    shown.value += bytes - before
     if (bytes < before) change()
   }
 

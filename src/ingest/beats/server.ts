@@ -67,7 +67,7 @@ function createShared(config: BeatsConfig, deps: BeatsDeps): ConnectionDeps {
     counters,
     monotonicMs,
     storer: createStorer(deps, books),
-    windows: createWindowMemory(config.limits.memory),
+    windows: createWindowMemory(config.limits.memory, counters.windowBytes),
     progress: createProgress(section, monotonicMs),
     peers: createPeerLog(deps.log, deps.nowMs),
     log: deps.log,

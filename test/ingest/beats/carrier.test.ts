@@ -3,7 +3,7 @@ import type { Endpoint } from '../../../src/ingest/endpoints.ts'
 import { everyEndpoint, ingestConfig, planIngest, startIngest, translateConfig } from '../../../src/ingest/index.ts'
 import { requestToJson } from '../../../src/otlp/json/to-json.ts'
 import { connectLumberjack, dataFrame, jsonFrame, type LumberjackClient, windowFrame } from '../../support/lumberjack.ts'
-import { createFakeDeps, type FakeDeps, noUserMapping, openBooks, quietPages, quietSampling } from '../support/fakes.ts'
+import { countsOf, createFakeDeps, type FakeDeps, noUserMapping, openBooks, quietPages, quietSampling } from '../support/fakes.ts'
 import { recordings } from './support.ts'
 
 let deps: FakeDeps
@@ -153,6 +153,14 @@ describe('beats', () => {
     const found = records()
     expect(found).toHaveLength(1)
     expect(found[0]?.attributes).toMatchObject({ 'elasticsearch.document.id': 'one', 'elasticsearch.index': 'logs-a-b' })
+  })
+
+  it('counts events that were to go through an ingest pipeline', async () => {
+    await start()
+    client.write(Buffer.concat([windowFrame(1), jsonFrame(1, { '@metadata': { pipeline: 'nginx' }, message: 'm' })]))
+    await client.acknowledged(1)
+    expect(records()[0]?.attributes['elasticsearch.pipeline']).toBe('nginx')
+    expect(countsOf(deps.metrics, 'otlp_bridge_notes_total', 'reason')).toEqual({ pipeline_ignored: 1 })
   })
 
   it('adds who sent it', async () => {

@@ -145,7 +145,7 @@ export function createShared(
     counters,
     monotonicMs,
     storer: createStorer(deps, books),
-    windows: createWindowMemory(config.limits.memory),
+    windows: createWindowMemory(config.limits.memory, counters.windowBytes),
     progress: createProgress('ingest.beats', monotonicMs),
     peers: createPeerLog(deps.log, deps.nowMs),
     log: deps.log,
