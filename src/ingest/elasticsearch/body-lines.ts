@@ -137,6 +137,8 @@ class Lines implements BodyLines {
   readonly #response: ServerResponse
   readonly #encoding: Encoding
   readonly #length: number
+  /** All of it is one piece. */
+  readonly #isWhole: boolean
   /** Bytes of the body that were inflated, or came plain. */
   #plainBytes = 0
   /** Where the buffer is full, and a piece is handed out. */
@@ -163,9 +165,9 @@ class Lines implements BodyLines {
     this.#response = response
     this.#encoding = encoding
     this.#length = length
-    const isWhole = length >= 0 && (encoding === 'identity' ? length <= wholeBytes : length <= compressedBytes)
-    this.#capacity = isWhole && encoding === 'identity' ? Math.max(1, length) : pieceBytes
-    if (isWhole || length < 0) this.#begin()
+    this.#isWhole = encoding === 'identity' && length >= 0 && length <= wholeBytes
+    this.#capacity = this.#isWhole ? Math.max(1, length) : pieceBytes
+    if (this.#isWhole || length <= compressedBytes) this.#begin()
     else void this.#becomeLarge().then(() => this.#begin())
   }
 
@@ -191,7 +193,8 @@ class Lines implements BodyLines {
       this.#capacity = Math.min(this.#most(), this.#capacity * 2)
     }
     this.start = 0
-    if (this.end < pieceBytes / 2 && this.#capacity > pieceBytes) this.#shrink()
+    // What a long line has taken is kept for the next one: where there was one there are more.
+    if (this.end < pieceBytes / 2 && this.#capacity > pieceBytes) this.#capacity = pieceBytes
     this.large = true
     void this.#goOn()
   }
@@ -360,21 +363,19 @@ class Lines implements BodyLines {
 
   #grow(needed: number): void {
     const { buffers } = this.#shared
-    const trusted = Math.max(trustedBytes, needed * 8)
-    const bigger = buffers.take(Math.min(this.#capacity, Math.max(needed, this.bytes.length * 2, Math.min(this.#capacity, trusted))))
+    const bigger = buffers.take(this.#roomFor(needed))
     this.bytes.copy(bigger, 0, 0, this.end)
     buffers.give(this.bytes)
     this.bytes = bigger
   }
 
-  /** The long line is done with: back to pieces. */
-  #shrink(): void {
-    this.#capacity = pieceBytes
-    const smaller = this.#shared.buffers.take(pieceBytes)
-    this.bytes.copy(smaller, 0, 0, this.end)
-    this.bytes = smaller
-    this.#longTurn?.end()
-    this.#longTurn = undefined
+  #roomFor(needed: number): number {
+    const capacity = this.#capacity
+    if (capacity <= pieceBytes || this.#isWhole) {
+      return Math.min(capacity, Math.max(needed, this.bytes.length * 2, trustedBytes, needed * 8))
+    }
+    // All that it may come to, at once: memory that nobody has written to costs nothing, and copies would.
+    return capacity <= wholeBytes ? wholeBytes : this.#most()
   }
 
   /** Compressed bytes, until there are too many to inflate them at once. */
