@@ -95,6 +95,8 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   let sourceBytes = 0
   let ids: DocumentIds | undefined
   let metricsAsLogs = 0
+  /** Documents whose `@metadata` names an ingest pipeline. */
+  let pipelines = 0
   let reason = ''
   let message = ''
 
@@ -205,10 +207,12 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     }
     const typeRow = own.row('type')
     const type = textOf(typeRow)
+    const pipeline = textOf(own.row('pipeline'))
+    if (pipeline !== '') pipelines++
     return {
       index: name === '' ? undefined : indexOf(name),
       id,
-      pipeline: textOf(own.row('pipeline')),
+      pipeline,
       named: type === '' || type === 'doc' || type === '_doc' ? noRows : [{ name: 'beats.type', row: typeRow }],
     }
   }
@@ -287,7 +291,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       ids = whom
     },
     notes() {
-      const all: Record<string, number> = { metrics_as_logs: metricsAsLogs }
+      const all: Record<string, number> = { metrics_as_logs: metricsAsLogs, pipeline_ignored: pipelines }
       for (const counts of [translator.counts, spans.counts, ...(gauges === undefined ? [] : [gauges.counts])]) {
         for (const reason of Object.keys(counts) as (keyof LogCounts)[]) {
           all[reason] = (all[reason] ?? 0) + counts[reason]
@@ -295,6 +299,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
         }
       }
       metricsAsLogs = 0
+      pipelines = 0
       return Object.entries(all).flatMap(([reason, count]) => (count === 0 ? [] : [{ reason, count }]))
     },
     take(): readonly DocumentPart[] {
