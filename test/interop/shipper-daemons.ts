@@ -122,7 +122,7 @@ export function startSyslogNg(port: number, careful: boolean): Promise<Feed> {
       'syslog-ng.conf',
       `@version: 3.38
 options { stats-freq(0); };
-source s { network(ip("127.0.0.1") port(${syslog}) transport("tcp")); };
+source s { network(ip("127.0.0.1") port(${syslog}) transport("tcp") ${careful ? 'max-connections(4) log-iw-size(8000)' : ''}); };
 destination d {
   http(
     url("http://127.0.0.1:${port}/_bulk") method("POST") headers("Content-Type: application/x-ndjson")
@@ -137,7 +137,7 @@ log { source(s); destination(d); ${careful ? 'flags(flow-control);' : ''} };
     ],
     command: [
       join(root, 'usr/sbin/syslog-ng'),
-      ...['-F', '--no-caps', '--module-path', folderOf(root, 'libhttp.so'), '-f', join(folder, 'syslog-ng.conf')],
+      ...['-F', '-e', '--no-caps', '--module-path', folderOf(root, 'libhttp.so'), '-f', join(folder, 'syslog-ng.conf')],
       ...['-R', join(folder, 'persist'), '-c', join(folder, 'control'), '-p', join(folder, 'pid')],
     ],
     env: { LD_LIBRARY_PATH: librariesOf(root) },

@@ -25,7 +25,9 @@ export interface Feed {
 }
 
 const put = async (stream: Writable, text: string): Promise<void> => {
-  if (!stream.write(text) && !stream.destroyed) await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+  if (stream.write(text) || stream.destroyed) return
+  const over = new AbortController()
+  await Promise.race([once(stream, 'drain', over), once(stream, 'close', over)]).finally(() => over.abort())
 }
 
 /** Ends a child that was started, kindly at first. */

@@ -157,7 +157,7 @@ export const shippers: readonly Shipper[] = [
     name: 'syslog-ng-careful',
     title: 'syslog-ng 3.38.1, `http()`',
     keeps: true,
-    setting: '`flags(flow-control)`, `timeout(30)`, `time-reopen(2)`, `retries(1000000)`',
+    setting: '`flags(flow-control)` with `log-iw-size(8000)`, `timeout(30)`, `time-reopen(2)`, `retries(1000000)`',
     ...packaged('syslog-ng'),
     start: ({ elasticsearch: port }) => startSyslogNg(port, true),
   },
