@@ -60,6 +60,12 @@ export interface BulkExchange {
   close(): void
 }
 
+/**
+ * What a piece leaves behind is outside the heap (memory that the socket was read into, encoded requests), so that the engine sees little reason to
+ * collect it. This takes a third of a millisecond, a piece takes ten.
+ */
+const collectYoung = (): void => void globalThis.gc?.({ type: 'minor', execution: 'sync' })
+
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 const sparesKept = 4
 
@@ -134,6 +140,7 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
           return parts
         }
         body.keep(next.from, next.skip)
+        collectYoung()
         if (own.rejectsAll) continue
         large ??= delivery.begin()
         const error = await large.add(parts, client)
