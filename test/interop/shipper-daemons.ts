@@ -113,7 +113,7 @@ input(type="imtcp" address="127.0.0.1" port="${syslog}" ruleset="ship")
   }))
 }
 
-/** syslog-ng with its http() destination. Careful: `flags(flow-control)`, so that its source waits when its queue is full, and no limit of tries. */
+/** syslog-ng with its http() destination. Careful: a queue on the disk, a source that waits when that is full, and no limit of tries. */
 export function startSyslogNg(port: number, careful: boolean): Promise<Feed> {
   const root = unpacked('syslog-ng')
   return startDaemon((folder, syslog) => ({
@@ -122,12 +122,12 @@ export function startSyslogNg(port: number, careful: boolean): Promise<Feed> {
       'syslog-ng.conf',
       `@version: 3.38
 options { stats-freq(0); };
-source s { network(ip("127.0.0.1") port(${syslog}) transport("tcp") ${careful ? 'max-connections(4) log-iw-size(8000)' : ''}); };
+source s { network(ip("127.0.0.1") port(${syslog}) transport("tcp")); };
 destination d {
   http(
     url("http://127.0.0.1:${port}/_bulk") method("POST") headers("Content-Type: application/x-ndjson")
-    batch-lines(100) batch-timeout(500) workers(2) timeout(${careful ? 30 : 10})
-    ${careful ? 'time-reopen(2) retries(1000000)' : ''}
+    batch-lines(${careful ? 1000 : 100}) batch-timeout(500) workers(2) timeout(${careful ? 30 : 10})
+    ${careful ? `time-reopen(2) retries(1000000) disk-buffer(reliable(yes) disk-buf-size(2147483648) mem-buf-size(67108864) dir("${folder}"))` : ''}
     body-suffix("\\n")
     body("$(format-json --scope none index._index=syslog-ng)\\n$(format-json --scope rfc5424 --key @timestamp --pair @timestamp=\${ISODATE})\\n")
   );

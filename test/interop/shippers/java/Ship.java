@@ -82,11 +82,14 @@ class Ship {
         }
       };
       var ingester = BulkIngester.<Void>of(b -> b.client(client).flushInterval(1, TimeUnit.SECONDS).listener(listener));
+      long nextAgain = 0;
       for (String line; (line = lines.readLine()) != null; ) {
         var document = Map.of("@timestamp", Instant.now().toString(), "message", line, "log.level", "info");
         open.incrementAndGet();
         ingester.add(op -> op.index(i -> i.index(INDEX).document(document)));
-        // What the listener was given back goes in again, a second later at the earliest when there is nothing new.
+        // What the listener was given back goes in again, once a second.
+        if (System.nanoTime() < nextAgain) continue;
+        nextAgain = System.nanoTime() + 1_000_000_000L;
         for (BulkOperation operation; (operation = again.poll()) != null; ) ingester.add(operation);
       }
       while (CAREFUL && open.get() > 0) {
