@@ -52,6 +52,8 @@ async function alone(settings: readonly string[], act: (own: Live, ownSink: Sink
   const own = await startLive(ownSink.url, settings)
   try {
     await act(own, ownSink)
+    // The endpoint reads every record with a library of others, which takes its time.
+    await eventually(async () => (await own.books()).every((one) => one.queued === 0), 90_000)
     await expectBooksToBalance({ live: own, sink: ownSink, sent: new Set() })
     expect(await own.stop()).toBe(0)
   } finally {
@@ -177,7 +179,7 @@ describe('a request', () => {
   it.each([
     ['two actions on a line', '{"create":{"_index":"i"}}{"create":{"_index":"i"}}\n{}\n', 200],
     ['an action of 100,000 levels', `{"create":{"_source":${'['.repeat(100_000)}}}\n{}\n`, 400],
-    ['an action of 1 MB', `{"create":{"_index":"${'i'.repeat(1_000_000)}"}}\n{}\n`, 200],
+    ['an action of 1 MB', `{"create":{"_index":"${'i'.repeat(1_000_000)}"}}\n{}\n`, 400],
     ['an id of 1 MB', `{"create":{"_index":"i","_id":"${'i'.repeat(1_000_000)}"}}\n{}\n`, 400],
     ['100,000 keys in an action', `{"create":{${Array.from({ length: 100_000 }, (_, at) => `"k${at}":1`).join()}}}\n{}\n`, 400],
     ['no line feed anywhere', 'x'.repeat(3_000_000), 400],
@@ -211,7 +213,7 @@ describe('a request', () => {
   })
 
   it('of a 500 MB line is refused at 100 MiB', async () => {
-    await under(range, 64, async () => {
+    await under(range, 110, async () => {
       const head = `POST /_bulk HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
       const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(mebi, 'x'), Buffer.from('\r\n')])
       const said = await raw(
@@ -294,7 +296,7 @@ describe('memory', () => {
   it.each([
     ['a body of 100 MB', 1, 110],
     ['four bodies of 100 MB at once', 4, 180],
-  ])('%s', { timeout: 120_000 }, (_what, count, riseMiB) => {
+  ])('%s', { timeout: 180_000 }, (_what, count, riseMiB) => {
     const body = documents(100_000_000)
     return alone(disk, async (own) => {
       await bulk(`${action}{}\n`, ndjson, '/_bulk', own)
@@ -305,7 +307,7 @@ describe('memory', () => {
     })
   })
 
-  it('a million actions', { timeout: 120_000 }, () => {
+  it('a million actions', { timeout: 180_000 }, () => {
     const parts: string[] = []
     for (let at = 0; at < 1_000_000; at++) parts.push(`{"create":{"_index":"i","_id":"id-${at}"}}\n{"a":${at}}\n`)
     return alone(disk, (own) =>
