@@ -8,6 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import { beginBody } from '../body.ts'
+import { freeWhole } from '../buffers.ts'
 import { createDecompressor, type Decompressor, type Encoding } from '../decompress.ts'
 import { createInflating, type Inflating } from './inflating.ts'
 import { createTurns, type Turn, type Turns } from './turns.ts'
@@ -359,6 +360,7 @@ class Lines implements BodyLines {
     chunk.copy(this.bytes, this.end, from, from + fits)
     this.end += fits
     if (fits < wanted) this.#left = chunk.subarray(from + fits)
+    else freeWhole(chunk)
   }
 
   #grow(needed: number): void {

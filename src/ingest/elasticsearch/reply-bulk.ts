@@ -4,6 +4,7 @@
  */
 
 import type { ServerResponse } from 'node:http'
+import { freeWhole } from '../buffers.ts'
 import type { BulkResults } from './bulk-results.ts'
 import type { ItemError } from './es-errors.ts'
 import { type GeneratedIds, idLength, idPrefixLength, type SequenceNumbers } from './generated-ids.ts'
@@ -242,7 +243,12 @@ export async function sendBulkReply(
     return
   }
   response.writeHead(status, headers)
-  for (; chunk !== undefined && !response.destroyed; chunk = reply.next()) if (!response.write(chunk)) await drained(response)
+  for (; chunk !== undefined && !response.destroyed; chunk = reply.next()) {
+    if (response.write(chunk)) continue
+    await drained(response)
+    // The system has all of it.
+    if (response.writableLength === 0 && !response.destroyed) freeWhole(chunk)
+  }
   if (!response.destroyed) response.end()
 }
 

@@ -5,6 +5,8 @@
 
 const unit = 16 * 1024
 const largestKept = 1024 * 1024
+/** Memory from here on belongs to nobody else: smaller pieces may be of a slab that buffers share. */
+const freedFrom = 64 * 1024
 
 /** The size of memory for a message: multiples of 16 KiB, above 128 KiB four steps a doubling, so that sizes meet again. */
 function sizeFor(bytes: number): number {
@@ -21,13 +23,22 @@ export function ownsChunk(message: Uint8Array): boolean {
 export interface ChunkPool {
   /** Memory of at least the size asked for, contents undefined. */
   take(bytes: number): ArrayBuffer
-  /** Gives memory back. Nobody may read or write it any more, and none of it may be on its way to a socket or a thread. */
+  /** Gives memory back, at once where it is not kept. Nobody may read or write it any more, and none of it may be on its way to a socket or a thread. */
   give(memory: ArrayBufferLike): void
   /** Bytes kept for reuse. */
   readonly keptBytes: number
 }
 
-/** Creates a pool that keeps at most `cap` bytes; what is given beyond it is left to the collector. */
+/**
+ * Gives the memory of a buffer back to the system's allocator, which the collector does when 32 to 64 MB of it lie about. Nobody may read or write
+ * it any more, and none of it may be on its way to a socket or a thread: the buffer has no bytes from then on.
+ */
+export function freeNow(memory: ArrayBuffer): void {
+  // Not in Node.js 20: there the collector does it.
+  memory.transfer?.(0)
+}
+
+/** Creates a pool that keeps at most `cap` bytes; what is given beyond it is freed. */
 export function createChunkPool(cap = 8 * 1024 * 1024): ChunkPool {
   const kept = new Map<number, ArrayBuffer[]>()
   let keptBytes = 0
@@ -44,7 +55,11 @@ export function createChunkPool(cap = 8 * 1024 * 1024): ChunkPool {
     },
     give(memory) {
       const size = memory.byteLength
-      if (!(memory instanceof ArrayBuffer) || size === 0 || size > largestKept || sizeFor(size) !== size || keptBytes + size > cap) return
+      if (!(memory instanceof ArrayBuffer) || size === 0) return
+      if (size > largestKept || sizeFor(size) !== size || keptBytes + size > cap) {
+        if (size >= freedFrom) freeNow(memory)
+        return
+      }
       let list = kept.get(size)
       if (list === undefined) kept.set(size, (list = []))
       list.push(memory)

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { createChunkPool, freeNow, ownsChunk } from '../../../src/otlp/encode/chunks.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+describe('createChunkPool', () => {
+  it('gives the same memory again, for messages of about that size', () => {
+    const pool = createChunkPool()
+    const memory = pool.take(100 * KiB)
+    pool.give(memory)
+    expect(pool.keptBytes).toBe(112 * KiB)
+    expect(pool.take(110 * KiB)).toBe(memory)
+    expect(pool.keptBytes).toBe(0)
+  })
+
+  it('frees what it does not keep: what is too large, of a size nobody asks for, or beyond its cap', () => {
+    const pool = createChunkPool(MiB)
+    const kept = pool.take(MiB)
+    const all = [new ArrayBuffer(5 * MiB), new ArrayBuffer(100_001), pool.take(MiB)]
+    pool.give(kept)
+    for (const one of all) pool.give(one)
+    expect(all.map(({ byteLength }) => byteLength)).toEqual([0, 0, 0])
+    expect([kept.byteLength, pool.keptBytes]).toEqual([MiB, MiB])
+  })
+
+  it('leaves alone what others may share: small memory, and that of all threads', () => {
+    const pool = createChunkPool()
+    const slab = new ArrayBuffer(8 * KiB)
+    const shared = new SharedArrayBuffer(2 * MiB)
+    pool.give(slab)
+    pool.give(shared)
+    expect([slab.byteLength, shared.byteLength, pool.keptBytes]).toEqual([8 * KiB, 2 * MiB, 0])
+  })
+})
+
+describe('freeNow', () => {
+  it('leaves a buffer without bytes, whose memory is not counted any more', () => {
+    const memory = Buffer.allocUnsafeSlow(64 * MiB).buffer as ArrayBuffer
+    const before = process.memoryUsage().arrayBuffers
+    freeNow(memory)
+    expect(memory.byteLength).toBe(0)
+    expect(before - process.memoryUsage().arrayBuffers).toBeGreaterThanOrEqual(64 * MiB)
+  })
+})
+
+describe('ownsChunk', () => {
+  it('is true of a message that fills half of its memory', () => {
+    const memory = new ArrayBuffer(100)
+    expect([ownsChunk(new Uint8Array(memory, 50)), ownsChunk(new Uint8Array(memory, 51))]).toEqual([true, false])
+  })
+})
