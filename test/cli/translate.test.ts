@@ -158,4 +158,32 @@ describe('translate', () => {
       code: 'OB_INPUT',
     })
   })
+
+  describe('of a payload that holds several signals', () => {
+    const log = '{"create":{"_index":"i"}}\n{"message":"a"}\n'
+    const span =
+      '{"create":{"_index":"traces-apm-default"}}\n{"@timestamp":"2026-01-02T03:04:05Z","processor":{"event":"transaction"},"trace":{"id":"4bf92f3577b34da6a3ce929d0e0e4736"},"transaction":{"id":"00f067aa0ba902b7","name":"GET /","duration":{"us":5}}}\n'
+    const of = async (input: string, options: { to: 'json' | 'proto'; signal?: 'logs' | 'traces' | 'metrics' }) => {
+      const io = createTestIo(Buffer.from(input))
+      return { code: await translate('-', { from: 'es-bulk', ...options }, io), io }
+    }
+
+    it('prints them one after the other', async () => {
+      const { code, io } = await of(span + log, { to: 'json' })
+      expect([code, io.stdout().match(/^ {2}"resource\w+"/gm)]).toEqual([0, ['  "resourceLogs"', '  "resourceSpans"']])
+    })
+
+    it('prints the one that is asked for', async () => {
+      const { io } = await of(span + log, { to: 'json', signal: 'traces' })
+      expect(Object.keys(JSON.parse(io.stdout()))).toEqual(['resourceSpans'])
+      const proto = await of(span + log, { to: 'proto', signal: 'traces' })
+      expect(decodeTraces(proto.io.bytes()).resourceSpans.length).toBe(1)
+      expect((await of(log, { to: 'proto', signal: 'metrics' })).io.bytes().length).toBe(0)
+    })
+
+    it('prints no protobuf of several', async () => {
+      await expect(of(span + log, { to: 'proto' })).rejects.toMatchObject({ code: 'OB_CONFIG', place: '--signal' })
+      expect((await of(span, { to: 'proto' })).code).toBe(0)
+    })
+  })
 })
