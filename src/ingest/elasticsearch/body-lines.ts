@@ -219,7 +219,7 @@ class Lines implements BodyLines {
   }
 
   async #becomeLarge(): Promise<void> {
-    if (this.#largeTurn !== undefined) return
+    if (this.#largeTurn !== undefined || this.#closed) return
     this.#largeTurn = this.#shared.large.begin()
     await this.#largeTurn.ready
   }
@@ -307,7 +307,7 @@ class Lines implements BodyLines {
   async #goOn(): Promise<void> {
     try {
       if (!this.#ended || this.#left.length > 0) await this.#becomeLarge()
-      if (this.#capacity > wholeBytes && this.#longTurn === undefined) {
+      if (!this.#closed && this.#capacity > wholeBytes && this.#longTurn === undefined) {
         this.#longTurn = this.#shared.long.begin()
         await this.#longTurn.ready
       }

@@ -23,6 +23,7 @@ import { ItemErrors, notBoolean } from './es-errors.ts'
 import { GeneratedIds, SequenceNumbers } from './generated-ids.ts'
 import { createHold } from './hold.ts'
 import { IndexNames } from './index-name.ts'
+import { createNotices } from './notices.ts'
 import { createSingleExchanges } from './single-exchange.ts'
 import type { DocumentTarget } from './target.ts'
 import { majorOf } from './versions.ts'
@@ -50,7 +51,8 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
   const { limits, dedupe, backpressure } = config
   const hold = createHold({ refusal: intake.refusal, requests: backpressure.requests, bytes: backpressure.bytes, nowMs: monotonicMs })
   const admission = createAdmission({ hold, backpressure, monotonicMs })
-  const books = createBulkBooks(deps)
+  const notices = createNotices(deps, section)
+  const books = createBulkBooks(deps, notices)
   const requests = createRequestBooks(formatName, 'http', deps)
   const stage = (name: string) => metrics.histogram('otlp_bridge_stage_seconds', { stage: name, format: formatName })
   const delivery = createDelivery({ intake, admission, hold, books, seconds: stage('queue'), monotonicMs })
@@ -72,6 +74,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
       fields,
       nowMs,
       chunks: deps.chunks,
+      notices,
     }),
     errors: new ItemErrors(config.version),
     names: new IndexNames(major),
@@ -149,7 +152,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
       requests.refused(error)
       count(target.path, 200)
     }
-    pressed(String(answer)).value++
+    if (isFull(error)) pressed(String(answer)).value++
     return false
   }
 
@@ -190,7 +193,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
       const outcome = await exchange.run()
       if (rejectAll && outcome.how === 'answered') {
         requests.refused(error as BridgeError)
-        pressed('items').value++
+        if (isFull(error)) pressed('items').value++
       }
       await settle(client, target, outcome, exchange)
     } finally {
