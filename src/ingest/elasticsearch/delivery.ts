@@ -96,28 +96,47 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
     },
 
     begin() {
-      const staging: Staging = intake.stage()
+      let staging: Staging = intake.stage()
+      let isEmpty = true
       const startedAt = monotonicMs()
       let over = false
       const discard = (): void => {
         if (!over) staging.discard()
         over = true
       }
+
+      const addOne = async (part: DocumentPart, client: Client): Promise<BridgeError | undefined> => {
+        for (;;) {
+          // What was refused once cannot be added again when there is something before it: it is asked first whether there is room.
+          const refusal = intake.refusal()
+          if (refusal !== undefined && isFull(refusal) && (await admission.wait(client, part.data.byteLength)) === 'gone')
+            return goneError()
+          try {
+            await staging.add(batchOf(part))
+            isEmpty = false
+            return undefined
+          } catch (thrown) {
+            const error = asBridgeError(thrown)
+            if (isEmpty && isFull(error) && isHere([part])) {
+              const room = await admission.wait(client, part.data.byteLength)
+              if (room === 'gone') return goneError()
+              if (room === 'room') {
+                staging.discard()
+                staging = intake.stage()
+                continue
+              }
+            }
+            discard()
+            return error
+          }
+        }
+      }
+
       return {
         async add(parts, client) {
           for (const part of parts) {
-            // What was refused cannot be added again, so it is asked before whether there is room.
-            const refusal = intake.refusal()
-            if (refusal !== undefined && isFull(refusal)) {
-              const room = await admission.wait(client, part.data.byteLength)
-              if (room === 'gone') return goneError()
-            }
-            try {
-              await staging.add(batchOf(part))
-            } catch (thrown) {
-              discard()
-              return asBridgeError(thrown)
-            }
+            const error = await addOne(part, client)
+            if (error !== undefined) return error
           }
           return undefined
         },

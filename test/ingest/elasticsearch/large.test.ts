@@ -228,6 +228,16 @@ describe('a large body of _bulk', () => {
     socket.destroy()
   })
 
+  it('waits for room that its first piece does not find, and is taken then', async () => {
+    await start()
+    bulk.deps.fake.putError = queueFull()
+    const answered = bulk.post('/_bulk?filter_path=errors', large)
+    await eventually(() => sumOf(bulk.deps.metrics, 'otlp_bridge_elasticsearch_held_requests') === 1)
+    bulk.deps.fake.putError = undefined
+    expect([(await answered).json, bulk.messages()]).toEqual([{ errors: false }, numbers(600)])
+    expect(bulk.deps.fake.stagings.at(-1)?.state).toBe('committed')
+  })
+
   it('gets 429 for each item where that is better, also of those that come after', async () => {
     await start({ backpressure: { hold: 0 } })
     bulk.deps.fake.putError = queueFull()
