@@ -65,7 +65,7 @@ export function feedProgram(command: readonly [string, ...string[]], settings: R
     async end() {
       child.stdin.end()
       const code = await ended
-      const said = /^said (.*)$/m.exec(output.join(''))?.[1]
+      const said = /said (\{"delivered".*\})\s*$/.exec(output.join(''))?.[1]
       if (code !== 0 || said === undefined)
         throw new Error(`cannot run ${command.join(' ')}: exit code ${code}\n${output.join('').slice(-2000)}`)
       return JSON.parse(said) as Said

@@ -55,8 +55,11 @@ const total = async (bridge: LogsBridge, name: string): Promise<number> => {
   return [...values.values()].reduce((sum, value) => sum + value, 0)
 }
 
-/** How many bytes the queue may hold: about a twentieth of all lines as OTLP, so that it is full soon. */
-const queueBytes = (lines: number, shippers: number): number => Math.max(2 * 1024 * 1024, Math.round((lines * shippers * 400) / 20))
+/**
+ * How many bytes the queue may hold: about a tenth of all lines as OTLP, so that it is full soon. What one shipper brings at once must fit into
+ * it: winston sends all that it has kept meanwhile as one request, so it goes with several others.
+ */
+const queueBytes = (lines: number, shippers: number): number => Math.max(2 * 1024 * 1024, Math.round((lines * shippers * 400) / 10))
 
 /** Feeds one shipper at its pace; keeps count for whoever waits for a part of it. */
 async function feedAll(shipper: Shipper, feed: Feed, { lines, perSecond }: Plan, fed: Map<Shipper, number>): Promise<void> {

@@ -42,6 +42,11 @@ describe('shippers', () => {
       expect(round.outcomes.filter(({ fault }) => fault !== undefined).map(({ fault }) => fault)).toEqual([])
       expect(round.kills).toBe(2)
       expect(round.fullShare).toBeGreaterThan(0.8)
+      // What a program was told to be stored is at the endpoint.
+      const taken = round.outcomes.filter(({ shipper, said }) => said !== undefined && shipper.silent !== true)
+      expect(
+        taken.filter(({ missing, said }) => missing > (said?.lost ?? 0)).map(({ shipper: { name }, first }) => ({ name, first })),
+      ).toEqual([])
       const unexpected = round.outcomes.filter(({ shipper, missing }) => shipper.keeps && missing > 0)
       expect(unexpected.map(({ shipper: { name }, missing, first }) => ({ name, missing, first }))).toEqual([])
     },

@@ -19,6 +19,8 @@ export interface Shipper {
   readonly title: string
   /** True when nothing may be missing: it keeps what it could not deliver until it can. */
   readonly keeps: boolean
+  /** True when it says of nothing that it is lost, or of what is not. */
+  readonly silent?: boolean
   /** What helps one that does not; of a careful one what was set. */
   readonly setting: string
   readonly installed: () => boolean
@@ -36,6 +38,7 @@ interface Program {
   readonly name: string
   readonly title: string
   readonly keeps?: boolean
+  readonly silent?: boolean
   readonly setting: string
   /** Below the folder of installed shippers. */
   readonly needs: string
@@ -43,10 +46,11 @@ interface Program {
   readonly env?: Readonly<Record<string, string>>
 }
 
-const program = ({ name, title, keeps = false, setting, needs, command, env = {} }: Program): Shipper => ({
+const program = ({ name, title, keeps = false, silent = false, setting, needs, command, env = {} }: Program): Shipper => ({
   name,
   title,
   keeps,
+  silent,
   setting,
   installed: () => existsSync(home(needs)),
   remedy: installs,
@@ -99,6 +103,7 @@ const java = (client: string, name: string, title: string, setting: string): rea
     title,
     setting,
     needs: 'java/lib',
+    silent: client === 'logback',
     command: ['java', '-XX:TieredStopAtLevel=1', '-Xmx256m', '-cp', join(home('java'), 'lib/*'), join(programs, 'java/Ship.java')],
     env: { CLIENT: client },
   })
@@ -197,6 +202,7 @@ export const shippers: readonly Shipper[] = [
   }),
   program({
     name: 'cmres',
+    silent: true,
     title: 'CMRESHandler 1.0.0',
     setting: 'none: write a file and ship that with Filebeat',
     needs: 'cmreslogging/bin/python',
