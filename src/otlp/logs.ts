@@ -8,6 +8,7 @@
  */
 
 import { type AnyValue, type Key, ValueType } from './model.ts'
+import { PlaceTable } from './place-table.ts'
 
 /** Kinds of values in {@link AttributeColumns} beside those of {@link ValueType}. */
 export const ColumnType = {
@@ -132,8 +133,10 @@ export interface LogResource {
 
 const firstRows = 4096
 const firstRecords = 512
-/** Slots of the table of resources for a start. */
+/** Slots of the tables of resources and scopes for a start. */
 const firstSlots = 2048
+/** Scopes of a resource that are looked through one by one, before a table of all of them is. */
+const nearScopes = 8
 /** A request of more rows than this is an exception; its memory is not kept. */
 const keptRows = 256 * 1024
 const keptRecords = 16 * 1024
@@ -149,8 +152,10 @@ export class LogRecords {
   readonly attributes = new AttributeColumns(firstRows)
   readonly resourceAttributes = new AttributeColumns(firstRows)
   readonly resources: LogResource[] = []
-  private slots = new Int32Array(firstSlots)
-  private used = 0
+  private readonly table = new PlaceTable(firstSlots)
+  /** Scopes of resources that have many. */
+  private readonly scopeTable = new PlaceTable(firstSlots)
+  private tabled: { readonly resource: LogResource; readonly scope: LogScope }[] = []
   private spare: LogResource[] = []
 
   /** Begins a request of text in `source`. */
@@ -162,8 +167,9 @@ export class LogRecords {
 
   /** Forgets all records. */
   clear(): void {
-    if (this.used > 0) this.slots.fill(0)
-    this.used = 0
+    this.table.clear()
+    this.scopeTable.clear()
+    if (this.tabled.length > 0) this.tabled = []
     this.count = 0
     this.attributes.clear()
     this.resourceAttributes.clear()
@@ -200,22 +206,48 @@ export class LogRecords {
     resource.records++
     const at = row * logWords
     this.words[at + LogWord.To] = this.attributes.used
-    const { scopes, scopeCount } = resource
-    for (let i = scopeCount - 1; i >= 0; i--) {
-      const scope = scopes[i] as LogScope
-      if (!this.sameText(scope.nameStart, scope.nameEnd, nameStart, nameEnd)) continue
-      this.words[at + LogWord.Previous] = scope.last
-      scope.last = row
+    const scope = this.findScope(resource, nameStart, nameEnd)
+    if (scope === undefined) {
+      this.addScope(resource, nameStart, nameEnd, row)
       return
     }
-    resource.scopeCount = scopeCount + 1
-    const used = scopes[scopeCount]
-    if (used === undefined) scopes.push({ nameStart, nameEnd, last: row })
-    else {
-      used.nameStart = nameStart
-      used.nameEnd = nameEnd
-      used.last = row
+    this.words[at + LogWord.Previous] = scope.last
+    scope.last = row
+  }
+
+  private findScope(resource: LogResource, nameStart: number, nameEnd: number): LogScope | undefined {
+    const { scopes, scopeCount } = resource
+    for (let i = scopeCount - 1; i >= 0 && i >= scopeCount - nearScopes; i--) {
+      const scope = scopes[i] as LogScope
+      if (this.sameText(scope.nameStart, scope.nameEnd, nameStart, nameEnd)) return scope
     }
+    if (scopeCount <= nearScopes) return undefined
+    const { scopeTable, tabled } = this
+    scopeTable.seek(this.hashText(resource.hash, nameStart, nameEnd))
+    for (let place = scopeTable.next(); place >= 0; place = scopeTable.next()) {
+      const { resource: own, scope } = tabled[place] as (typeof tabled)[number]
+      if (own === resource && this.sameText(scope.nameStart, scope.nameEnd, nameStart, nameEnd)) return scope
+    }
+    return undefined
+  }
+
+  private addScope(resource: LogResource, nameStart: number, nameEnd: number, last: number): void {
+    const { scopes, scopeCount } = resource
+    resource.scopeCount = scopeCount + 1
+    let scope = scopes[scopeCount]
+    if (scope === undefined) scopes.push((scope = { nameStart, nameEnd, last }))
+    else {
+      scope.nameStart = nameStart
+      scope.nameEnd = nameEnd
+      scope.last = last
+    }
+    if (scopeCount > nearScopes) this.tableScope(resource, scope)
+    else if (scopeCount === nearScopes) for (const one of scopes.slice(0, scopeCount + 1)) this.tableScope(resource, one)
+  }
+
+  private tableScope(resource: LogResource, scope: LogScope): void {
+    this.scopeTable.add(this.hashText(resource.hash, scope.nameStart, scope.nameEnd), this.tabled.length)
+    this.tabled.push({ resource, scope })
   }
 
   /**
@@ -224,15 +256,14 @@ export class LogRecords {
    */
   resource(from: number, most: number): LogResource | undefined {
     const hash = this.hashOf(from)
-    const mask = this.slots.length - 1
-    let slot = hash & mask
-    for (let place = this.slots[slot] as number; place !== 0; place = this.slots[slot] as number) {
-      const found = this.resources[place - 1] as LogResource
-      if (found.hash === hash && this.equal(found, from)) {
+    const { table } = this
+    table.seek(hash)
+    for (let place = table.next(); place >= 0; place = table.next()) {
+      const found = this.resources[place] as LogResource
+      if (this.equal(found, from)) {
         this.resourceAttributes.used = from
         return found
       }
-      slot = (slot + 1) & mask
     }
     if (this.resources.length >= most) return undefined
     return this.add(hash, from)
@@ -247,40 +278,46 @@ export class LogRecords {
     resource.scopeCount = 0
     if (resource.scopes.length > keptScopes) resource.scopes.length = keptScopes
     resource.records = 0
+    this.table.add(hash, this.resources.length)
     this.resources.push(resource)
-    this.used++
-    if (this.used * 2 > this.slots.length) this.rehash()
-    else this.place(hash, this.resources.length)
     return resource
-  }
-
-  private place(hash: number, place: number): void {
-    const mask = this.slots.length - 1
-    let slot = hash & mask
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
-    this.slots[slot] = place
-  }
-
-  private rehash(): void {
-    this.slots = new Int32Array(this.slots.length * 2)
-    for (let i = 0; i < this.resources.length; i++) this.place((this.resources[i] as LogResource).hash, i + 1)
   }
 
   /** Of the rows from `from` to the end, in whatever order: Beats write the members of an object in another order in each event. */
   private hashOf(from: number): number {
-    const { keys, types, a, b, used } = this.resourceAttributes
+    const { keys, used } = this.resourceAttributes
     let hash = used - from
     for (let row = from; row < used; row++) {
       const { words, fieldBytes } = keys[row] as Key
-      let own = Math.imul((words[words.length - 1] as number) ^ (fieldBytes << 24) ^ Math.imul(words[0] as number, 0x85ebca6b), 0x9e3779b1)
-      own =
-        types[row] === ValueType.Text
-          ? this.hashText(own, a[row] as number, b[row] as number)
-          : Math.imul(own ^ (b[row] as number), 0xc2b2ae35)
-      hash = (hash + (own ^ (own >>> 15))) | 0
+      const own = Math.imul(
+        (words[words.length - 1] as number) ^ (fieldBytes << 24) ^ Math.imul(words[0] as number, 0x85ebca6b),
+        0x9e3779b1,
+      )
+      const whole = this.hashRow(own, row)
+      hash = (hash + (whole ^ (whole >>> 15))) | 0
     }
-    hash ^= hash >>> 15
-    return hash === 0 ? 1 : hash
+    return hash ^ (hash >>> 15)
+  }
+
+  private hashRow(seed: number, row: number): number {
+    const { types, a, b, refs } = this.resourceAttributes
+    const type = types[row] as number
+    const one = a[row] as number
+    if (type === ValueType.Text) return this.hashText(seed, one, b[row] as number)
+    if (type === ValueType.Array) return this.hashValues(seed, refs[one] as readonly AnyValue[])
+    if (type === ValueType.String) return hashString(seed, refs[one] as string)
+    return type < ValueType.Bytes ? Math.imul(Math.imul(seed ^ (b[row] as number), 0xc2b2ae35) ^ one, 0x9e3779b1) : seed
+  }
+
+  private hashValues(seed: number, values: readonly AnyValue[]): number {
+    let hash = seed ^ values.length
+    for (let i = 0; i < values.length; i++) {
+      const { type, a, b, ref } = values[i] as AnyValue
+      if (type !== ValueType.Text) hash = Math.imul(Math.imul(hash ^ type ^ b, 0xc2b2ae35) ^ a, 0x9e3779b1)
+      // Texts are of the source, but for those that the translator made.
+      else hash = ref === this.source ? this.hashText(hash, a, b) : Math.imul(hash ^ (b - a), 0x9e3779b1)
+    }
+    return hash
   }
 
   private hashText(seed: number, start: number, end: number): number {
@@ -299,14 +336,15 @@ export class LogRecords {
   private equal({ from: first, to }: LogResource, from: number): boolean {
     const { keys, used } = this.resourceAttributes
     if (to - first !== used - from) return false
-    // Behind the last match first: parts of the list keep their order.
+    // Behind the last match first: parts of the list keep their order. What is in disorder throughout is taken as another one.
     let left = first
+    let steps = mostSteps * (to - first)
     for (let right = from; right < used; right++) {
       const key = keys[right] as Key
       const begin = left
       while (!isSameKey(keys[left] as Key, key)) {
         left = left + 1 === to ? first : left + 1
-        if (left === begin) return false
+        if (left === begin || --steps < 0) return false
       }
       if (!this.equalRows(left, right)) return false
       left = left + 1 === to ? first : left + 1
@@ -346,6 +384,9 @@ export class LogRecords {
   }
 }
 
+/** Rows of a resource that are passed over in search of one name, in the mean. */
+const mostSteps = 32
+
 const isSameKey = (key: Key, other: Key): boolean => key === other || (!(key.interned && other.interned) && key.text === other.text)
 
 /** Lists of plain values: what resources have (`host.ip`). Anything nested is taken as different, which costs a group and nothing else. */
@@ -368,6 +409,12 @@ function sameValues(one: readonly AnyValue[], other: readonly AnyValue[]): boole
     }
   }
   return true
+}
+
+function hashString(seed: number, text: string): number {
+  let hash = seed ^ text.length
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x9e3779b1)
+  return hash ^ (hash >>> 13)
 }
 
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

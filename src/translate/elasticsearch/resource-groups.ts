@@ -17,6 +17,9 @@ export interface ResourceGroups {
   clear(): void
 }
 
+/** Resources of one hash that are compared: whoever makes more of them on purpose gets groups that are not found again. */
+const mostCompared = 32
+
 /** Creates a {@link ResourceGroups}. */
 export function createResourceGroups(): ResourceGroups {
   let all: SpanGroups[] = []
@@ -34,7 +37,7 @@ export function createResourceGroups(): ResourceGroups {
       const spans = createSpanGroups(attributes)
       all.push(spans)
       if (same === undefined) byHash.set(hash, [{ attributes, spans }])
-      else same.push({ attributes, spans })
+      else if (same.length < mostCompared) same.push({ attributes, spans })
       return spans
     },
     clear() {
@@ -46,14 +49,32 @@ export function createResourceGroups(): ResourceGroups {
 
 function hashOf(list: readonly KeyValue[]): number {
   let hash = list.length
-  for (const { key, type, a, b, ref } of list) {
-    hash = Math.imul(hash ^ (key.words[key.words.length - 1] as number) ^ (key.fieldBytes << 16), 0x9e3779b1)
-    hash ^= hash >>> 15
-    if (type === ValueType.Text) for (let at = a; at < b; at++) hash = Math.imul(hash ^ ((ref as Uint8Array)[at] as number), 0x85ebca6b)
-    else if (type === ValueType.String) hash ^= (ref as string).length
-    else if (type < ValueType.Bytes) hash = Math.imul(hash ^ a ^ b, 0xc2b2ae35)
+  for (const one of list) {
+    const { words, fieldBytes } = one.key
+    hash = Math.imul(hash ^ (words[words.length - 1] as number) ^ (fieldBytes << 16), 0x9e3779b1)
+    hash = hashValue(hash ^ (hash >>> 15), one)
   }
   return hash ^ (hash >>> 13)
+}
+
+function hashValue(seed: number, { type, a, b, ref }: AnyValue): number {
+  let hash = seed
+  switch (type) {
+    case ValueType.Text:
+      for (let at = a; at < b; at++) hash = Math.imul(hash ^ ((ref as Uint8Array)[at] as number), 0x85ebca6b)
+      return hash
+    case ValueType.String:
+      for (let at = 0; at < (ref as string).length; at++) hash = Math.imul(hash ^ (ref as string).charCodeAt(at), 0x85ebca6b)
+      return hash
+    case ValueType.Array:
+      for (const value of ref as readonly AnyValue[]) hash = hashValue(Math.imul(hash, 0x9e3779b1), value)
+      return hash
+    case ValueType.KvList:
+    case ValueType.Bytes:
+      return hash
+    default:
+      return Math.imul(Math.imul(hash ^ b, 0xc2b2ae35) ^ a, 0x9e3779b1)
+  }
 }
 
 function equalLists(one: readonly KeyValue[], other: readonly KeyValue[]): boolean {
