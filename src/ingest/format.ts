@@ -35,6 +35,11 @@ export interface UserMappings {
 /** @param format whose option `mapping` names the file */
 export type UserMappingReader = (file: string, format: 'prometheus' | 'elasticsearch') => Promise<UserMappings>
 
+/** Who brings documents, and what it is told and counted with. */
+export interface DocumentOptions extends Pick<AdapterDeps, 'metrics' | 'log' | 'nowMs'> {
+  readonly carrier: 'beats'
+}
+
 /** Decoders of one format that another one's protocol carries; handed round, so that no format imports a sibling. */
 export interface Carried {
   /** A list of Zipkin v1 spans at a Thrift reader's place: what `emitZipkinBatch` brings to a Jaeger agent's port. */
@@ -44,7 +49,7 @@ export interface Carried {
   /** The messages of a topic. @param signal what they hold; only OTLP may hold others than traces */
   messages(encoding: MessageEncoding, signal: Signal, limits: DecodeLimits): Promise<MessageTranslator>
   /** Documents of Elasticsearch. @param options.carrier what brings them: with `beats` they say in `@metadata` where they were to go */
-  documents(limits: DocumentLimits, options: { readonly carrier: 'beats'; readonly nowMs: () => number }): Promise<DocumentBatcher>
+  documents(limits: DocumentLimits, options: DocumentOptions): Promise<DocumentBatcher>
 }
 
 /** What a Jaeger client is told about sampling, in every form it may ask for. */

@@ -125,11 +125,13 @@ function carriedBy(translate: TranslateConfig, userMapping: UserMappingReader, c
         otlp: await otlpTranslators(limits),
       })
     },
-    async documents(limits, { carrier, nowMs }) {
+    async documents(limits, { carrier, nowMs, ...deps }) {
       const { createDocumentBatcher } = await import('./elasticsearch/batcher.ts')
+      const { createNotices } = await import('./elasticsearch/notices.ts')
+      const notices = createNotices(deps, `ingest.${carrier}`)
       const own = translate.elasticsearch
       const fields = own.mapping === undefined ? undefined : (await userMapping(own.mapping, 'elasticsearch')).fields
-      return createDocumentBatcher({ limits, translate: own, fields, metadata: carrier === 'beats', nowMs, chunks })
+      return createDocumentBatcher({ limits, translate: own, fields, metadata: carrier === 'beats', notices, nowMs, chunks })
     },
   }
 }

@@ -28,7 +28,7 @@ export interface DocumentReader {
 /** A reader of documents by the rules as they are without a mapping file of the user's. */
 export function createDocumentReader(options: Partial<FieldOptions> = {}): DocumentReader {
   const plans = createPlans((path) => ruleOf(path, { renames: 'default', ...options }))
-  const table = createFieldTable<FieldPlan>({ plan: plans.plan, onRenew: plans.renew })
+  const table = createFieldTable<FieldPlan>({ plan: plans.plan, onForget: plans.forget, onRenew: plans.renew })
   const leaves = new Leaves()
   const decoder = new DocumentDecoder(table, leaves, limits, { keepEmpty: false })
   return {

@@ -13,7 +13,8 @@ export const beats = defineCarrier({
       carries: ['elasticsearch'],
       async start() {
         const { startBeats } = await import('./server.ts')
-        const batcher = await context.carried.documents(eventLimitsOf(config), { carrier: 'beats', nowMs: context.nowMs })
+        const { metrics, log, nowMs } = context
+        const batcher = await context.carried.documents(eventLimitsOf(config), { carrier: 'beats', metrics, log, nowMs })
         return startBeats(config, { ...context, batcher })
       },
     },

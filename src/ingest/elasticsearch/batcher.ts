@@ -25,6 +25,7 @@ import { type DocumentContext, type LogCounts, LogTranslator, type NamedRow } fr
 import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
 import { DocumentDecoder, type DocumentLimits } from './decode-document.ts'
 import { createMetadata, type Metadata, metadataRule } from './metadata.ts'
+import type { Notices } from './notices.ts'
 import { createServiceCounter } from './services.ts'
 
 export interface DocumentBatcherOptions {
@@ -34,16 +35,17 @@ export interface DocumentBatcherOptions {
   readonly fields?: FieldOptions['fields']
   /** Documents bring `@metadata` of their own, as Beats send them. */
   readonly metadata?: boolean
-  /** Called for documents of metrics that become log records. @param dataset that of the data stream, or the index */
-  readonly onMetricsAsLogs?: (dataset: string) => void
+  /** Told of documents of metrics that become log records, and of pipelines in `@metadata`. */
+  readonly notices?: Notices | undefined
   /** Wall clock in milliseconds. */
   readonly nowMs: () => number
   readonly chunks?: ChunkPool | undefined
 }
 
 const Backslash = 0x5c
-/** Names of indices that are kept. */
+/** Names of indices that are kept, and the longest of them: Elasticsearch allows 255 bytes. */
 const mostIndices = 10_000
+const longestIndex = 255
 /** Memory for a copy of a piece that is kept. */
 const keptCopy = 4 * 1024 * 1024
 /** A guess at what a span takes; a wrong one costs a copy. */
@@ -58,7 +60,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   const { translate, limits } = options
   const rules: FieldOptions = { renames: translate.ecs.renames, fields: options.fields }
   const plans = createPlans((path) => (options.metadata === true ? metadataRule(path) : undefined) ?? ruleOf(path, rules))
-  const table = createFieldTable<FieldPlan>({ plan: plans.plan, onRenew: plans.renew })
+  const table = createFieldTable<FieldPlan>({ plan: plans.plan, onForget: plans.forget, onRenew: plans.renew })
   const leaves = new Leaves()
   const records = new LogRecords()
   const decoder = new DocumentDecoder(table, leaves, limits, { keepEmpty: translate.keepEmpty })
@@ -94,17 +96,19 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   let pointDocuments = 0
   let sourceBytes = 0
   let ids: DocumentIds | undefined
+  /** The document has an id that `ids` are to keep when it is taken. */
+  let isNewId = false
   let metricsAsLogs = 0
-  /** Documents whose `@metadata` names an ingest pipeline. */
-  let pipelines = 0
   let reason = ''
   let message = ''
 
   const indexOf = (name: string): Index => {
     let found = indices.get(name)
     if (found === undefined) {
+      found = createDocumentIndex(name, translate.indexAttribute === 'record')
+      if (name.length > longestIndex) return found
       if (indices.size >= mostIndices) indices.clear()
-      indices.set(name, (found = createDocumentIndex(name, translate.indexAttribute === 'record')))
+      indices.set(name, found)
     }
     return found
   }
@@ -129,7 +133,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   }
 
   /** What the name of the index alone decides; −1 when that is nothing. */
-  const byIndex = (index: Index | undefined): number => {
+  const byIndex = (index: DocumentContext['index']): number => {
     switch (index?.kind) {
       case IndexKind.System:
         return translate.systemIndices === 'discard' ? discard('system_index') : -1
@@ -165,7 +169,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
           return DocumentFate.Points
         }
         metricsAsLogs++
-        options.onMetricsAsLogs?.(about.index?.dataStream?.dataset ?? about.index?.name ?? '')
+        options.notices?.metricsAsLogs(about.index?.dataStream?.dataset ?? about.index?.name ?? '')
         return -1
       case 'drop':
         return discard('metrics_docs')
@@ -177,6 +181,19 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   /** What is done with a document that is no log; −1: a log record is made of it. */
   const byKind = (kind: number, markers: number, about: DocumentContext): number =>
     kind === DocumentKind.Span ? asSpan(markers, about) : asMetrics(markers, about)
+
+  /** Makes of the document in the leaves what it is. */
+  const append = (markers: number, about: DocumentContext, bytes: number): number => {
+    const kind = documentKind(about.index?.kind ?? IndexKind.Logs, markers, leaves, text)
+    if (kind !== DocumentKind.Log) {
+      const fate = byKind(kind, markers, about)
+      if (fate >= 0) return fate
+    }
+    if (!translator.add(about, received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
+    documents++
+    sourceBytes += bytes
+    return DocumentFate.Log
+  }
 
   const refusal = (error: unknown): number => {
     if (!isBridgeError(error)) throw error
@@ -201,14 +218,12 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     const name = textOf(indexRow)
     const idRow = own.row('_id') >= 0 ? own.row('_id') : own.row('id')
     const id: Text = idRow < 0 ? '' : slice(text, leaves.a[idRow] as number, leaves.b[idRow] as number)
-    if (ids !== undefined && id !== '' && textOf(own.row('op_type')) === 'create') {
-      if (ids.has(name, id)) return undefined
-      ids.keep()
-    }
+    isNewId = ids !== undefined && id !== '' && textOf(own.row('op_type')) === 'create'
+    if (isNewId && ids?.has(name, id) === true) return undefined
     const typeRow = own.row('type')
     const type = textOf(typeRow)
     const pipeline = textOf(own.row('pipeline'))
-    if (pipeline !== '') pipelines++
+    if (pipeline !== '') options.notices?.pipeline(pipeline, 1)
     return {
       index: name === '' ? undefined : indexOf(name),
       id,
@@ -264,21 +279,14 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
         return refusal(error)
       }
       const markers = translator.survey()
-      let about = context(meta, noRows)
-      if (metadata !== undefined) {
-        const own = ownContext(metadata)
-        if (own === undefined) return discard('duplicate')
-        about = own
-      }
-      const kind = documentKind(about.index?.kind ?? IndexKind.Logs, markers, leaves, text)
-      if (kind !== DocumentKind.Log) {
-        const fate = byKind(kind, markers, about)
-        if (fate >= 0) return fate
-      }
-      if (!translator.add(about, received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
-      documents++
-      sourceBytes += end - start
-      return DocumentFate.Log
+      if (metadata === undefined) return append(markers, context(meta, noRows), end - start)
+      const about = ownContext(metadata)
+      if (about === undefined) return discard('duplicate')
+      const decidedByOwn = byIndex(about.index)
+      if (decidedByOwn >= 0) return decidedByOwn
+      const fate = append(markers, about, end - start)
+      if (isNewId && fate < DocumentFate.Discarded) ids?.keep()
+      return fate
     },
     addRaw(start, end, meta, attribute, why) {
       const bytes = piece.subarray(start, end)
@@ -291,7 +299,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       ids = whom
     },
     notes() {
-      const all: Record<string, number> = { metrics_as_logs: metricsAsLogs, pipeline_ignored: pipelines }
+      const all: Record<string, number> = { metrics_as_logs: metricsAsLogs }
       for (const counts of [translator.counts, spans.counts, ...(gauges === undefined ? [] : [gauges.counts])]) {
         for (const reason of Object.keys(counts) as (keyof LogCounts)[]) {
           all[reason] = (all[reason] ?? 0) + counts[reason]
@@ -299,7 +307,6 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
         }
       }
       metricsAsLogs = 0
-      pipelines = 0
       return Object.entries(all).flatMap(([reason, count]) => (count === 0 ? [] : [{ reason, count }]))
     },
     take(): readonly DocumentPart[] {

@@ -3,9 +3,10 @@
 import type { Signal } from '../../otlp/intake.ts'
 import type { Cell, FormatBooks } from '../../telemetry/metrics.ts'
 import type { AdapterDeps } from '../adapter.ts'
-import { cellsByReason, createItemBooks } from '../receive.ts'
+import { createItemBooks } from '../receive.ts'
 import type { BulkResults } from './bulk-results.ts'
 import { actionNames } from './decode-action.ts'
+import type { Notices } from './notices.ts'
 import type { Tally } from './tally.ts'
 
 /** Label of the books of documents that come over HTTP. */
@@ -13,10 +14,6 @@ export const formatName = 'es-bulk'
 
 /** Where requests wait that were translated, and for which the queue has no room. */
 const waiting = 'backpressure'
-
-/** Names of pipelines that are told in the log. */
-const mostWarnings = 100
-const longestName = 128
 
 export interface BulkBooks {
   /** What is good in a request is about to be handed to the queue; `taken` or `lost` is called for it, and `waits` before that. */
@@ -33,42 +30,27 @@ export interface BulkBooks {
   results(results: BulkResults): void
 }
 
-export function createBulkBooks(deps: AdapterDeps): BulkBooks {
-  const { metrics, log } = deps
+export function createBulkBooks(deps: AdapterDeps, notices: Notices): BulkBooks {
+  const { metrics } = deps
   const logs = createItemBooks(formatName, deps, 'refused', 'logs')
   const bySignal = new Map<Signal, FormatBooks>([['logs', logs.books]])
   const results = new Map<number, Cell>()
   const repeated = (action: string) => metrics.counter('otlp_bridge_elasticsearch_duplicate_ids_total', { action })
   const [again, alsoIndexed] = [repeated('create'), repeated('index')]
   const system = metrics.counter('otlp_bridge_elasticsearch_system_docs_discarded_total')
-  const pipelines = cellsByReason((pipeline) => metrics.counter('otlp_bridge_elasticsearch_pipeline_ignored_total', { pipeline }))
-  const warned = new Set<string>()
+  const apmSpans = metrics.counter('otlp_bridge_elasticsearch_apm_spans_total')
   const named: Readonly<Record<string, Cell>> = {
     timestamp_invalid: metrics.counter('otlp_bridge_elasticsearch_timestamp_invalid_total'),
     bigint_as_string: metrics.counter('otlp_bridge_elasticsearch_bigint_as_string_total'),
     key_conflict: metrics.counter('otlp_bridge_elasticsearch_key_conflict_total'),
     rename_collision: metrics.counter('otlp_bridge_elasticsearch_rename_collision_total'),
     metrics_as_logs: metrics.counter('otlp_bridge_elasticsearch_metrics_as_logs_total'),
-    apm_spans: metrics.counter('otlp_bridge_elasticsearch_apm_spans_total'),
   }
 
   const booksOf = (signal: Signal): FormatBooks => {
     let books = bySignal.get(signal)
     if (books === undefined) bySignal.set(signal, (books = metrics.books(formatName, signal)))
     return books
-  }
-
-  const pipeline = (name: string, count: number): void => {
-    // Names are made up by senders: the metric keeps a cap of its own, and so is what is said.
-    if (!warned.has(name)) {
-      if (warned.size >= mostWarnings) {
-        pipelines('other').value += count
-        return
-      }
-      warned.add(name)
-      log.warn({ section: 'ingest.elasticsearch', pipeline: name }, 'documents are meant for an ingest pipeline, which nobody runs here')
-    }
-    pipelines(name).value += count
   }
 
   const settled = (tally: Tally): void => {
@@ -88,7 +70,7 @@ export function createBulkBooks(deps: AdapterDeps): BulkBooks {
       if (cell !== undefined) cell.value += count
       else logs.notes([{ reason, count }])
     }
-    for (const [name, count] of tally.pipelines) pipeline(name.slice(0, longestName), count)
+    for (const [name, count] of tally.pipelines) notices.pipeline(name, count)
   }
 
   return {
@@ -101,6 +83,7 @@ export function createBulkBooks(deps: AdapterDeps): BulkBooks {
     taken(tally) {
       for (const [signal, { items, services }] of tally.signals) {
         booksOf(signal).translated.value += items
+        if (signal === 'traces') apmSpans.value += items
         logs.clients(services)
       }
       settled(tally)

@@ -313,4 +313,4 @@ export class BulkRun {
 }
 
 /** Reasons of documents that are good, and not wanted. */
-const notTaken: ReadonlySet<string> = new Set(['jaeger', 'profiling', 'metrics', 'apm', 'timestamp'])
+const notTaken: ReadonlySet<string> = new Set(['jaeger', 'profiling', 'metrics_docs', 'apm_docs', 'timestamp'])

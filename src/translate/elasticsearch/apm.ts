@@ -24,7 +24,7 @@ import { LeafAttributes } from './leaf-attributes.ts'
 import type { Leaves } from './model.ts'
 import { nestAttributes } from './nest.ts'
 import { isCoreName } from './placement.ts'
-import type { FieldPlan, Plans } from './plans.ts'
+import type { Plans } from './plans.ts'
 import { createResourceGroups } from './resource-groups.ts'
 import { Marker } from './rules.ts'
 import type { Epoch } from './timestamps.ts'
@@ -99,13 +99,6 @@ const spanKinds: ReadonlyMap<string, number> = new Map([
   ['messaging', SpanKind.Producer],
 ])
 
-/** Labels were attributes: they are attributes again. What the user has a name for has that. */
-function labelName({ path, rule }: FieldPlan): string | undefined {
-  if (rule.name !== path || rule.resource) return undefined
-  if (path.startsWith('labels.')) return path.slice(7)
-  return path.startsWith('numeric_labels.') ? path.slice(15) : undefined
-}
-
 const nanosPerMicro = 1000
 const nanosPerMilli = 1_000_000
 
@@ -147,7 +140,8 @@ export class ApmSpans {
     const scopeName = this.takeText(Part.Logger)
     const linked = this.links()
     const { fields } = this
-    fields.fill(leaves, source, markers, { used: this.parts.used, strippedName: labelName })
+    // Labels were attributes: they are attributes again.
+    fields.fill(leaves, source, markers, { used: this.parts.used, bareLabels: true })
     if (linked !== undefined && linked.rest.length > 0) {
       fields.add('span.links', { type: ValueType.Array, a: 0, b: 0, ref: linked.rest }, false)
     }

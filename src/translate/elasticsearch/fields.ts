@@ -10,6 +10,8 @@ export interface Field<Plan = unknown> {
   readonly path: string
   /** What the translator made of the path. */
   readonly plan: Plan
+  /** It is beyond the cap, and forgotten before the next document. */
+  readonly loose: boolean
   /** Number of the document in which it came last, and its row there. Of the decoder. */
   stamp: number
   row: number
@@ -18,7 +20,7 @@ export interface Field<Plan = unknown> {
 /** A name as it stands in a document, below a certain field. */
 export interface Entry<Plan = unknown> {
   readonly field: Field<Plan>
-  /** `name":` as little-endian words, the rest of the last one 0. Empty for names that hold escapes, which are never expected. */
+  /** `name":` as little-endian words, the rest of the last one 0. Empty for names that are never expected: those with escapes, and of loose fields. */
   readonly words: Int32Array
   /** Bytes in `words`. */
   readonly length: number
@@ -36,10 +38,13 @@ export interface Entry<Plan = unknown> {
 export interface FieldTableOptions<Plan> {
   /** What a path means; called once for each. @param loose it is beyond the cap: nothing made of it is to be kept */
   readonly plan: (path: string, loose: boolean) => Plan
-  /** Called when all fields are forgotten. */
+  /** Called when the fields beyond the cap are forgotten, and when all are. */
+  readonly onForget?: () => void
   readonly onRenew?: () => void
   /** Fields that are kept; default 16,384, some 10 MB. */
   readonly cap?: number
+  /** Documents before their numbers begin again. */
+  readonly stamps?: number
 }
 
 /** Names in a document; one for each listener. */
@@ -50,8 +55,8 @@ export interface FieldTable<Plan> {
   /** Fields held, and the most. */
   readonly size: number
   readonly cap: number
-  /** Called before each document: fields beyond the cap are forgotten. */
-  begin(): void
+  /** Called before each document: fields beyond the cap are forgotten. Returns the number of the document, for `Field.stamp`: never 0. */
+  begin(): number
   /** Called when no document is under way: empties a full table, so that one sender of senseless names does not make all others slow. */
   renew(): void
 }
@@ -60,9 +65,15 @@ const encoder = new TextEncoder()
 const noWords = new Int32Array(0)
 /** A name that is longer is not expected. */
 const longestExpected = 128
+/** Longer paths are not kept, or a table of senseless names would have gigabytes. */
+const longestKept = 512
+/** Beyond it a number is no small integer any more. */
+const lastStamp = 0x3fff_ffff
 
 /** Makes a {@link FieldTable}. */
-export function createFieldTable<Plan>({ plan, onRenew, cap = 16_384 }: FieldTableOptions<Plan>): FieldTable<Plan> {
+export function createFieldTable<Plan>(options: FieldTableOptions<Plan>): FieldTable<Plan> {
+  const { plan, onForget, onRenew, cap = 16_384, stamps = lastStamp } = options
+  let stamp = 0
   let fields = new Map<string, Field<Plan>>()
   let entries = 0
   let loose = new Map<string, Field<Plan>>()
@@ -81,14 +92,15 @@ export function createFieldTable<Plan>({ plan, onRenew, cap = 16_384 }: FieldTab
     const key = mapKey(path)
     const found = fields.get(key) ?? loose.get(key)
     if (found !== undefined) return found
-    const isLoose = fields.size >= cap
-    const field = { path, plan: plan(path, isLoose), stamp: 0, row: 0 }
+    const isLoose = fields.size >= cap || path.length > longestKept
+    const field = { path, plan: plan(path, isLoose), loose: isLoose, stamp: 0, row: 0 }
     if (isLoose) loose.set(key, field)
     else fields.set(key, field)
     return field
   }
 
-  let root = createEntry({ path: '', plan: plan('', false), stamp: 0, row: 0 }, '', false)
+  const createRoot = (): Entry<Plan> => createEntry({ path: '', plan: plan('', false), loose: false, stamp: 0, row: 0 }, '', false)
+  let root = createRoot()
 
   return {
     get root() {
@@ -104,9 +116,9 @@ export function createFieldTable<Plan>({ plan, onRenew, cap = 16_384 }: FieldTab
       if (found !== undefined) return found
       const { path } = parent.field
       const field = fieldOf(parent === root ? name : `${path}.${name}`)
-      const entry = createEntry(field, name, !escaped)
+      const entry = createEntry(field, name, !escaped && !field.loose)
       // As many spellings as fields, twice over; what is made beyond them is not found again.
-      if (entries < cap * 2 && fields.size < cap) {
+      if (entries < cap * 2 && !field.loose) {
         entries++
         parent.below ??= new Map()
         parent.below.set(key, entry)
@@ -114,14 +126,23 @@ export function createFieldTable<Plan>({ plan, onRenew, cap = 16_384 }: FieldTab
       return entry
     },
     begin() {
-      if (loose.size > 0) loose = new Map()
+      if (loose.size > 0) {
+        loose = new Map()
+        onForget?.()
+      }
+      if (stamp === stamps) {
+        for (const field of fields.values()) field.stamp = 0
+        stamp = 0
+      }
+      return ++stamp
     },
     renew() {
       if (fields.size < cap && entries < cap * 2) return
       fields = new Map()
+      loose = new Map()
       entries = 0
       onRenew?.()
-      root = createEntry({ path: '', plan: plan('', false), stamp: 0, row: 0 }, '', false)
+      root = createRoot()
     },
   }
 }

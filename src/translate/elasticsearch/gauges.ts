@@ -98,7 +98,7 @@ export class GaugePoints {
     rows.length = 0
     for (let row = 0; row < leaves.count; row++) if (parts.used[row] === 0 && !this.look(leaves, row, markers)) return false
     if (rows.length === 0 && samples.length === 0) return false
-    fields.fill(leaves, source, markers, { used: parts.used })
+    fields.fill(leaves, source, markers, { used: parts.used, bareLabels: false })
     this.about(leaves, markers, context)
     const resource = this.resource()
     const attributes = encodeAttributes(fields.attributes, attributeTag)

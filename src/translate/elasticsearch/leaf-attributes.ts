@@ -18,8 +18,8 @@ import { transformed } from './transforms.ts'
 export interface FieldChoice {
   /** Rows that are used up: no attributes are made of them. */
   readonly used: Uint8Array
-  /** The name without what stands before it, for fields that lose it; undefined for all others. */
-  strippedName?(plan: FieldPlan): string | undefined
+  /** Labels lose what stands before their names. */
+  readonly bareLabels: boolean
 }
 
 /** Lower than every rank of `FieldRule.serviceRank`, so that the first one counts. */
@@ -34,7 +34,6 @@ export class LeafAttributes {
   private leaves: Leaves | undefined
   private source: Uint8Array = new Uint8Array(0)
   private markers = 0
-  /** Below zero: plans are shared with the translator of log records, which counts upwards. */
   private stamp = 0
   private serviceRank = noRank
   private serviceRow = 0
@@ -46,7 +45,7 @@ export class LeafAttributes {
 
   /** Takes all fields of a document that are not used up. @param markers bits of `Marker` that it has */
   fill(leaves: Leaves, source: Uint8Array, markers: number, choice: FieldChoice): void {
-    this.stamp = this.stamp <= -0x7fffffff ? -1 : this.stamp - 1
+    this.stamp = this.plans.nextStamp()
     this.attributes = []
     this.resource = []
     this.leaves = leaves
@@ -113,9 +112,8 @@ export class LeafAttributes {
       this.waiting.push(row)
       return
     }
-    const stripped = choice.strippedName?.(plan)
-    if (stripped === undefined) this.attribute(plan, row)
-    else this.put(plan, this.free(plan, this.plans.target(stripped)), this.valueOf(plan, row))
+    if (!choice.bareLabels || plan.label === undefined) this.attribute(plan, row)
+    else this.put(plan, this.free(plan, plan.label), this.valueOf(plan, row))
   }
 
   /** Fields that have to know what others there are. */

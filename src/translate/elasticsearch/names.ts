@@ -132,6 +132,7 @@ function plainRule(path: string, { renames, scopeFromLogger = true }: FieldOptio
     transform: maps ? (transforms.get(path) ?? Transform.None) : Transform.None,
     onlyWhenAbsent: maps && yielding.has(path) ? name : undefined,
     also: maps ? doubled.get(path) : undefined,
+    inMessage: role === Role.Attribute && path.startsWith('message.'),
     serviceRank: serviceNames.indexOf(path),
     shaped: noShapes,
   }
@@ -181,6 +182,7 @@ function ownRule(plain: FieldRule, { drop, resource, name }: OwnField): FieldRul
     transform: Transform.None,
     onlyWhenAbsent: undefined,
     also: undefined,
+    inMessage: false,
     shaped: noShapes,
   }
 }

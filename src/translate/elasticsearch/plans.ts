@@ -8,7 +8,7 @@ import { type FieldRule, Role, Transform } from './rules.ts'
 /** An attribute name, and who has it in the document under way. */
 export interface Target {
   readonly key: Key
-  /** Number of the document that had it last, the row there and whose it is. */
+  /** {@link Plans.nextStamp} of the document that had it last, the row there and whose it is. */
   stamp: number
   row: number
   holder: FieldPlan | undefined
@@ -27,8 +27,8 @@ export interface FieldPlan {
   /** Plans that hold instead in documents with one of the markers; the first that fits counts. */
   readonly shaped: readonly { readonly markers: number; readonly plan: FieldPlan }[]
   readonly also: Target | undefined
-  /** It is a member of `message`: part of the body when that is an object. */
-  readonly inMessage: boolean
+  /** Of labels: the attribute under the name that the label has by itself, unless the user has one for it. */
+  readonly label: Target | undefined
 }
 
 export interface Plans {
@@ -36,14 +36,29 @@ export interface Plans {
   plan(path: string, loose: boolean): FieldPlan
   /** The attribute name, for what the translator adds on its own: always the same one, a small number of them. */
   target(name: string): Target
-  /** Before each document. */
-  begin(): void
+  /** With the fields beyond the cap, when those are forgotten. */
+  forget(): void
   /** With the table of fields, when that is emptied. */
   renew(): void
+  /** What tells a document from all that came before it, whatever is made of it: never 0. All that use the same plans ask here. */
+  nextStamp(): number
 }
 
-/** Makes plans of rules. @param ruleOf see names.ts */
-export function createPlans(ruleOf: (path: string) => FieldRule): Plans {
+/** Labels, whose names are somebody's own. */
+const labelPrefixes = ['labels.', 'numeric_labels.']
+
+const labelOf = (path: string, { name, resource }: FieldRule): string | undefined => {
+  if (name !== path || resource) return undefined
+  const prefix = labelPrefixes.find((one) => path.startsWith(one))
+  return prefix === undefined ? undefined : path.slice(prefix.length)
+}
+
+/** Beyond it a number is no small integer any more. */
+const lastStamp = 0x3fff_ffff
+
+/** Makes plans of rules. @param ruleOf see names.ts @param stamps how many there are before they begin again */
+export function createPlans(ruleOf: (path: string) => FieldRule, stamps = lastStamp): Plans {
+  let stamp = 0
   let targets = new Map<string, Target>()
   let loose = new Map<string, Target>()
   /** Names that stay when all others are forgotten. */
@@ -59,6 +74,9 @@ export function createPlans(ruleOf: (path: string) => FieldRule): Plans {
     return target
   }
 
+  const optionalTarget = (name: string | undefined, isLoose: boolean): Target | undefined =>
+    name === undefined ? undefined : targetOf(name, isLoose)
+
   const planOf = (path: string, rule: FieldRule, isLoose: boolean): FieldPlan => ({
     path,
     rule,
@@ -71,26 +89,38 @@ export function createPlans(ruleOf: (path: string) => FieldRule): Plans {
       rule.onlyWhenAbsent === undefined &&
       rule.also === undefined &&
       rule.serviceRank < 0 &&
-      !path.startsWith('message.'),
+      !rule.inMessage,
     resource: rule.resource,
     marker: rule.marker,
     shaped: rule.shaped.map(({ markers, rule: one }) => ({ markers, plan: planOf(path, one, isLoose) })),
-    also: rule.also === undefined ? undefined : targetOf(rule.also, isLoose),
-    inMessage: path.startsWith('message.'),
+    also: optionalTarget(rule.also, isLoose),
+    label: optionalTarget(labelOf(path, rule), isLoose),
   })
 
   return {
     plan: (path, isLoose) => planOf(path, ruleOf(path), isLoose),
     target(name) {
       let found = fixed.get(name)
-      if (found === undefined) fixed.set(name, (found = targetOf(name, false)))
+      if (found === undefined) {
+        fixed.set(name, (found = targetOf(name, false)))
+        // It may be one of a field beyond the cap.
+        targets.set(name, found)
+      }
       return found
     },
-    begin() {
-      if (loose.size > 0) loose = new Map()
+    forget() {
+      loose = new Map()
     },
     renew() {
       targets = new Map(fixed)
+      loose = new Map()
+    },
+    nextStamp() {
+      if (stamp === stamps) {
+        for (const all of [targets, loose]) for (const target of all.values()) target.stamp = 0
+        stamp = 0
+      }
+      return ++stamp
     },
   }
 }

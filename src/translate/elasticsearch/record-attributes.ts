@@ -15,6 +15,7 @@ export class RecordAttributes {
   private readonly leaves: Leaves
   private readonly plans: Plans
   private readonly index: Target
+  private readonly stream: readonly Target[]
   private stamp = 0
   /** Where those of the record begin, and those of its resource. */
   private from = 0
@@ -25,13 +26,13 @@ export class RecordAttributes {
     this.leaves = leaves
     this.plans = plans
     this.index = plans.target('elasticsearch.index')
+    this.stream = ['data_stream.type', 'data_stream.dataset', 'data_stream.namespace'].map(plans.target)
   }
 
   /** Begins a record. */
   begin(): void {
-    this.stamp = (this.stamp + 1) | 0
+    this.stamp = this.plans.nextStamp()
     this.collisions = 0
-    this.plans.begin()
     this.from = this.records.attributes.used
     this.resourceFrom = this.records.resourceAttributes.used
   }
@@ -57,6 +58,12 @@ export class RecordAttributes {
     return this.index.stamp === this.stamp
   }
 
+  /** Whether a field became one of the attributes that tell the data stream. */
+  hasStream(): boolean {
+    for (const target of this.stream) if (target.stamp === this.stamp) return true
+    return false
+  }
+
   private columnsOf(plan: FieldPlan): AttributeColumns {
     return plan.resource ? this.records.resourceAttributes : this.records.attributes
   }
@@ -64,13 +71,13 @@ export class RecordAttributes {
   /** The row as an attribute under its new name. */
   put(plan: FieldPlan, row: number): void {
     const { target } = plan
-    this.putAs(plan, target.stamp === this.stamp ? this.collide(plan, row) : target, row)
+    this.putAs(plan, target.stamp === this.stamp ? this.collide(plan, target, row) : target, row)
   }
 
   /** The row as an attribute under the path. */
   putOwn(plan: FieldPlan, row: number): void {
     const { own } = plan
-    this.putAs(plan, own.stamp === this.stamp ? this.collide(plan, row) : own, row)
+    this.putAs(plan, own.stamp === this.stamp ? this.collide(plan, own, row) : own, row)
   }
 
   /** The row as an attribute under a name that is free. */
@@ -139,20 +146,34 @@ export class RecordAttributes {
   }
 
   /**
-   * Two fields want one name: the one whose path it is has it, the other keeps its own path. Returns the name for the field that came second.
+   * A name that a field wants is taken. The field whose path it is has it, and every other one its own path. Returns the name for the field that
+   * came second.
    */
-  private collide(plan: FieldPlan, row: number): Target {
-    const { target, own } = plan
-    const holder = target.holder
-    if (holder !== undefined && holder.own !== target && target === own && holder.own.stamp !== this.stamp) {
-      // What has it was renamed to it.
-      if (holder.rule.onlyWhenAbsent === undefined && !this.isSame(holder, target, row)) this.collisions++
-      this.columnsOf(holder).keys[target.row] = holder.own.key
-      this.claim(holder.own, holder, target.row)
-      return target
+  private collide(plan: FieldPlan, wanted: Target, row: number): Target {
+    const { own } = plan
+    const { holder } = wanted
+    const loser = wanted === own ? holder : plan
+    if (loser?.rule.onlyWhenAbsent === undefined && !this.isSame(holder ?? plan, wanted, row)) this.collisions++
+    if (wanted !== own) return own.stamp === this.stamp ? this.giveBack(own) : own
+    return this.giveBack(wanted)
+  }
+
+  /** A name is the path of a field that has come: what was renamed to it takes its own path instead, and so on. Returns the name. */
+  private giveBack(name: Target): Target {
+    let wanted = name
+    let { holder, row } = wanted
+    while (holder !== undefined && holder.own !== wanted) {
+      const { own } = holder
+      const { holder: next, row: nextRow } = own
+      const isTaken = own.stamp === this.stamp
+      this.columnsOf(holder).keys[row] = own.key
+      this.claim(own, holder, row)
+      if (!isTaken) break
+      wanted = own
+      holder = next
+      row = nextRow
     }
-    if (target !== own && plan.rule.onlyWhenAbsent === undefined && !this.isSame(holder ?? plan, target, row)) this.collisions++
-    return own
+    return name
   }
 
   /** Whether the attribute that has a name says the same as a row: no value is in the way of another one then. */

@@ -4,7 +4,7 @@ import { valueToString } from '../../otlp/attributes.ts'
 import { type LogRecords, LogWord } from '../../otlp/logs.ts'
 import { type AnyValue, ValueType } from '../../otlp/model.ts'
 import type { Words } from '../../otlp/time.ts'
-import type { Leaves } from './model.ts'
+import type { LeafList, Leaves } from './model.ts'
 import type { FieldPlan } from './plans.ts'
 import type { RecordAttributes } from './record-attributes.ts'
 import { Role } from './rules.ts'
@@ -14,6 +14,8 @@ import { readSpanId, readTraceFlags, readTraceId } from './trace-ids.ts'
 
 const roles = 32
 const free = 127
+/** Rank of `log` among the bodies. */
+const logRank = 1
 
 export class RecordRoles {
   /** 1 when `@timestamp` of the document could not be read. */
@@ -82,7 +84,8 @@ export class RecordRoles {
     const b = leaves.b[row] as number
     switch (rule.role) {
       case Role.Body:
-        return true
+        // `log` is an object in other documents, and where it is a number that is no text of an event.
+        return rule.rank !== logRank || type === ValueType.Text
       case Role.Observed:
         return this.readTime(row)
       case Role.TraceId:
@@ -163,10 +166,8 @@ export class RecordRoles {
       }
       // What says it is the time and is not is no reason to take another one.
       this.invalidTimes++
-      if ((this.ranks[Role.Time] as number) !== free)
-        this.attributes.put(this.holders[Role.Time] as FieldPlan, this.rows[Role.Time] as number)
+      this.untakeTime()
       this.ranks[Role.Time] = 0
-      this.holders[Role.Time] = undefined
       this.setTime(0, 0)
       this.attributes.putOwn(plan, row)
       return
@@ -177,16 +178,24 @@ export class RecordRoles {
 
   private takeTime(plan: FieldPlan, row: number): void {
     const { hi, lo } = this.words
-    if ((this.ranks[Role.Time] as number) !== free)
-      this.attributes.put(this.holders[Role.Time] as FieldPlan, this.rows[Role.Time] as number)
+    this.untakeTime()
     this.ranks[Role.Time] = plan.rule.rank
     this.rows[Role.Time] = row
     this.holders[Role.Time] = plan
     this.setTime(hi, lo)
-    // Of a list the first one is the time; the others are not to be lost.
-    if (this.leaves.types[row] === ValueType.Array && (this.leaves.lists[this.leaves.a[row] as number] as readonly AnyValue[]).length > 1) {
-      this.attributes.putOwn(plan, row)
-    }
+    if (this.isLongList(row)) this.attributes.putOwn(plan, row)
+  }
+
+  /** The field that was the time is an attribute. */
+  private untakeTime(): void {
+    const row = this.rows[Role.Time] as number
+    if (this.ranks[Role.Time] !== free && !this.isLongList(row)) this.attributes.put(this.holders[Role.Time] as FieldPlan, row)
+  }
+
+  /** Of a list the first one is the time; the others are not to be lost. */
+  private isLongList(row: number): boolean {
+    const { types, lists, a } = this.leaves
+    return types[row] === ValueType.Array && (lists[a[row] as number] as LeafList).length > 1
   }
 
   private setTime(hi: number, lo: number): void {

@@ -160,6 +160,8 @@ export interface FieldRule {
   readonly onlyWhenAbsent: string | undefined
   /** Another attribute with the same value, where the document has none of that name: `exception.type` of `error.type`. */
   readonly also: string | undefined
+  /** A member of `message`: a part of the body when that is an object. */
+  readonly inMessage: boolean
   /** Order among what `service_name.derive` takes for `service.name`; −1: not among them. */
   readonly serviceRank: number
   /** Rules that hold instead in some shapes; the first that fits counts. Empty for most. */

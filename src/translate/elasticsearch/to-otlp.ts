@@ -8,7 +8,7 @@ import { type LogRecords, LogWord } from '../../otlp/logs.ts'
 import { type AnyValue, type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
 import { exceptionOf } from './apm-error.ts'
 import type { DocumentIndex } from './document-index.ts'
-import type { Leaves } from './model.ts'
+import type { LeafList, Leaves } from './model.ts'
 import { nestRows } from './nest.ts'
 import { type FieldPlan, type Plans, planIn } from './plans.ts'
 import { RecordAttributes } from './record-attributes.ts'
@@ -172,7 +172,7 @@ export class LogTranslator {
         return
       case Role.Exceptions:
       case Role.ApmException:
-        this.exceptions(plan, row)
+        this.wait(plan, row)
         return
       default:
         this.roles.offer(plan, row)
@@ -181,12 +181,16 @@ export class LogTranslator {
 
   /** An attribute that is not just what stands in the document. */
   private changed(plan: FieldPlan, row: number): void {
-    if (plan.inMessage) this.members.push(row)
+    if (plan.rule.inMessage) this.members.push(row)
     else if (plan.rule.transform === Transform.HttpMethod && this.isKnownMethod(row)) this.attributes.put(plan, row)
     else if (plan.rule.onlyWhenAbsent !== undefined || plan.also !== undefined || plan.rule.transform !== Transform.None) {
-      this.waiting.push(row)
-      this.waitingPlans[this.waiting.length - 1] = plan
+      this.wait(plan, row)
     } else this.attributes.put(plan, row)
+  }
+
+  private wait(plan: FieldPlan, row: number): void {
+    this.waiting.push(row)
+    this.waitingPlans[this.waiting.length - 1] = plan
   }
 
   /** Whether it is a method in capitals, as nearly all are. */
@@ -235,6 +239,10 @@ export class LogTranslator {
     for (let i = 0; i < this.waiting.length; i++) {
       const row = this.waiting[i] as number
       const plan = this.waitingPlans[i] as FieldPlan
+      if (plan.rule.role !== Role.Attribute) {
+        this.exceptions(plan, row)
+        continue
+      }
       if (plan.rule.transform !== Transform.None && this.transform(plan, row)) continue
       if (plan.rule.onlyWhenAbsent !== undefined && this.attributes.has(plan.target)) this.attributes.putOwn(plan, row)
       else this.attributes.put(plan, row)
@@ -299,7 +307,7 @@ export class LogTranslator {
     let b = leaves.b[row] as number
     words[at + LogWord.BodyType] = type
     if (type >= ValueType.Array) {
-      words[at + LogWord.BodyA] = records.attributes.ref(leaves.lists[a] ?? [])
+      this.wholeBody(type, leaves.lists[a] ?? [])
       return
     }
     if (type === ValueType.Text) {
@@ -314,6 +322,16 @@ export class LogTranslator {
     words[at + LogWord.BodyB] = b
   }
 
+  /** A list or an object; a list of one text is that text. */
+  private wholeBody(type: number, list: LeafList): void {
+    const { at, records } = this
+    const [only] = list
+    const isText = type === ValueType.Array && list.length === 1 && only?.type === ValueType.Text
+    records.words[at + LogWord.BodyType] = isText ? ValueType.Text : type
+    records.words[at + LogWord.BodyA] = isText ? only.a : records.attributes.ref(list)
+    if (isText) records.words[at + LogWord.BodyB] = only.b
+  }
+
   private listBody(list: readonly KeyValue[]): void {
     const { at, records } = this
     records.words[at + LogWord.BodyType] = ValueType.KvList
@@ -324,7 +342,10 @@ export class LogTranslator {
   private documentBody(): void {
     const { leaves, records } = this
     const all: number[] = []
-    for (let i = 0; i < leaves.count; i++) all.push(i)
+    for (let i = 0; i < leaves.count; i++) {
+      const { role } = (leaves.fields[i] as { plan: FieldPlan }).plan.rule
+      if (role !== Role.Dropped && role !== Role.Ignored) all.push(i)
+    }
     this.listBody(nestRows(leaves, records.source, all, ''))
     this.attributes.undoOwn()
   }
@@ -333,7 +354,7 @@ export class LogTranslator {
   private about({ index, id, pipeline, named }: DocumentContext): void {
     const { attributes } = this
     if (index !== undefined) {
-      const hasStream = (this.markers & Marker.DataStream) !== 0
+      const hasStream = (this.markers & Marker.DataStream) !== 0 || attributes.hasStream()
       if (!attributes.hasIndex()) attributes.prepared(hasStream ? index.alone : index.withStream)
       else if (!hasStream) attributes.prepared(index.stream)
       if (this.options.indexAttribute === 'resource') attributes.text('elasticsearch.index', true, index.name)

@@ -160,7 +160,7 @@ describe('beats', () => {
     client.write(Buffer.concat([windowFrame(1), jsonFrame(1, { '@metadata': { pipeline: 'nginx' }, message: 'm' })]))
     await client.acknowledged(1)
     expect(records()[0]?.attributes['elasticsearch.pipeline']).toBe('nginx')
-    expect(countsOf(deps.metrics, 'otlp_bridge_notes_total', 'reason')).toEqual({ pipeline_ignored: 1 })
+    expect(countsOf(deps.metrics, 'otlp_bridge_elasticsearch_pipeline_ignored_total', 'pipeline')).toEqual({ nginx: 1 })
   })
 
   it('adds who sent it', async () => {
