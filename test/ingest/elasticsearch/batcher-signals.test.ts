@@ -57,6 +57,27 @@ describe('createDocumentBatcher', () => {
     expect(left).toEqual([])
   })
 
+  it('gives each signal what it says where documents are and what they are called, whatever came before', () => {
+    const documents = Array.from({ length: 12 }, (_, i) =>
+      [
+        ['traces-apm-default', { ...span, 'labels.color': 'red' }],
+        ['metrics-system.cpu-default', { ...metrics, 'labels.color': 'red' }],
+        ['logs-x-default', { ...time, message: 'm', service, labels: { color: 'red' } }],
+      ].slice(0, 3 - (i % 3)),
+    ).flat() as [string, object][]
+    const { parts, notes } = translate(documents, { metricsDocs: 'gauges' })
+    expect(notes).toEqual([])
+    for (const [signal, index, label] of [
+      ['traces', 'traces-apm-default', 'color'],
+      ['metrics', 'metrics-system.cpu-default', 'labels.color'],
+      ['logs', 'logs-x-default', 'labels.color'],
+    ] as const) {
+      const part = parts.find((one) => one.signal === signal)
+      const times = (text: string) => (part?.plain.split(text).length ?? 0) - 1
+      expect([signal, times(`"${index}"`), times(`"key":"${label}"`)]).toEqual([signal, part?.items, part?.items])
+    }
+  })
+
   it('counts what it did, whatever the documents became', () => {
     const document = { ...span, '@timestamp': 'yesterday', timestamp: { us: 1 }, a: 'b', 'labels.a': 'c' }
     const { notes } = translate([['traces-apm-default', document]])

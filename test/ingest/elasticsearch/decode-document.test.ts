@@ -281,6 +281,27 @@ describe('DocumentDecoder', () => {
     expect(read('{"new1":{"new2":1},"new1.new2":2}', made)).toEqual([['new1.new2', 2n]])
   })
 
+  it('refuses names that are far longer than their document when all that is above them is written out', () => {
+    const wide = () => create({ maxBytes: 16 << 20, maxFields: 10_000, maxDepth: 100 })
+    const below = (name: string, count: number): string => `{"${name}":{${Array.from({ length: count }, (_, i) => `"a${i}":1`).join(',')}}}`
+    const nested = (name: string): string => `${`{"${name}":`.repeat(99)}1${'}'.repeat(99)}`
+    const empty = `{"${'p'.repeat(100_000)}":{${Array.from({ length: 10_000 }, (_, i) => `"a${i}":{}`).join(',')}}}`
+    for (const text of [below('p'.repeat(10_000), 5000), nested('p'.repeat(10_000)), empty]) {
+      const made = wide()
+      expect(codeOf(text, made)).toBe('OB_LIMIT_LENGTH')
+      // Whether the names are known or not.
+      expect(codeOf(text, made)).toBe('OB_LIMIT_LENGTH')
+    }
+    for (const text of [
+      below('elasticsearch.node.stats.indices', 1000),
+      nested('a'),
+      nested('a name of some length'),
+      `{"${'x'.repeat(9 << 20)}":1}`,
+    ]) {
+      expect(codeOf(text, wide())).toBe('none')
+    }
+  })
+
   it('takes names of any length', () => {
     const made = create()
     const long = 'x'.repeat(20_000)

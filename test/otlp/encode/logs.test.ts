@@ -319,6 +319,64 @@ describe('LogRecords', () => {
     expect(records.resources).toHaveLength(5)
   })
 
+  it('finds each of many scopes of a resource again, of the right one', () => {
+    const count = 300
+    const text = Buffer.from(Array.from({ length: count }, (_, i) => String(i).padStart(5, '0')).join(''))
+    const records = new LogRecords()
+    records.open(text)
+    const key = createKey('host.name', 0, true)
+    const add = (resource: number, scope: number) => {
+      const from = records.resourceAttributes.used
+      records.resourceAttributes.push(key, ValueType.Text, resource * 5, resource * 5 + 5)
+      records.begin()
+      const found = records.resource(from, 10)
+      if (found === undefined) throw new Error('no resource')
+      records.end(found, scope * 5, scope * 5 + 5)
+    }
+    for (let round = 0; round < 3; round++) for (let i = 0; i < count; i++) for (const resource of [0, 1]) add(resource, i)
+    expect(records.resources.map(({ scopeCount, records: many }) => [scopeCount, many])).toEqual([
+      [count, 3 * count],
+      [count, 3 * count],
+    ])
+    const plain = officialDecode(encodeLogs(records, new ReverseWriter(), 100), 'logs') as {
+      resourceLogs: { scopeLogs: { scope: { name: string }; logRecords: unknown[] }[] }[]
+    }
+    for (const { scopeLogs } of plain.resourceLogs) {
+      expect(scopeLogs.map(({ scope, logRecords }) => `${scope.name} ${logRecords.length}`)).toEqual(
+        Array.from({ length: count }, (_, i) => `${String(i).padStart(5, '0')} 3`),
+      )
+    }
+    records.clear()
+    records.open(text)
+    add(0, 1)
+    expect(records.resources.map(({ scopeCount }) => scopeCount)).toEqual([1])
+  })
+
+  it('tells resources apart by lists, doubles and words of ours without looking through all of them', () => {
+    const records = new LogRecords()
+    records.open(Buffer.from('x'))
+    const key = createKey('k', 0, true)
+    const kinds: ((i: number) => void)[] = [
+      (i) => {
+        const values = [{ type: ValueType.Int, a: 0, b: i, ref: null }]
+        records.resourceAttributes.push(key, ValueType.Array, records.resourceAttributes.ref(values), 0)
+      },
+      (i) => records.resourceAttributes.push(key, ValueType.Double, i, 0),
+      (i) => records.resourceAttributes.push(key, ValueType.String, records.resourceAttributes.ref(`word ${i}`), 0),
+    ]
+    const hashes = kinds.map((push) => {
+      const found = new Set<number>()
+      for (let i = 0; i < 200; i++) {
+        const from = records.resourceAttributes.used
+        push(i)
+        found.add(records.resource(from, 1000)?.hash ?? 0)
+      }
+      return found.size
+    })
+    for (const count of hashes) expect(count).toBeGreaterThan(190)
+    expect(records.resources).toHaveLength(600)
+  })
+
   it('has a row for each record, and gives memory back that one large request took', () => {
     const records = new LogRecords()
     records.open(Buffer.from('x'))
