@@ -155,6 +155,14 @@ describe('beats', () => {
     expect(found[0]?.attributes).toMatchObject({ 'elasticsearch.document.id': 'one', 'elasticsearch.index': 'logs-a-b' })
   })
 
+  it('leaves out events for indices of the system', async () => {
+    await start()
+    client.write(Buffer.concat([windowFrame(1), jsonFrame(1, { '@metadata': { raw_index: '.monitoring-beats' }, message: 'm' })]))
+    await client.acknowledged(1)
+    expect(deps.fake.batches).toEqual([])
+    expect(countsOf(deps.metrics, 'otlp_bridge_consumed_items_total', 'reason')).toEqual({ system_index: 1 })
+  })
+
   it('counts events that were to go through an ingest pipeline', async () => {
     await start()
     client.write(Buffer.concat([windowFrame(1), jsonFrame(1, { '@metadata': { pipeline: 'nginx' }, message: 'm' })]))
