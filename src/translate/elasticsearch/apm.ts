@@ -26,14 +26,13 @@ import { nestAttributes } from './nest.ts'
 import { isCoreName } from './placement.ts'
 import type { Plans } from './plans.ts'
 import { createResourceGroups } from './resource-groups.ts'
-import { Marker } from './rules.ts'
 import type { Epoch } from './timestamps.ts'
-import type { DocumentContext, LogCounts } from './to-otlp.ts'
+import type { DocumentContext, IndexAttribute, LogCounts } from './to-otlp.ts'
 
 export interface ApmOptions {
   readonly nested: 'flat' | 'kvlist'
   readonly epoch: Epoch
-  readonly indexAttribute: 'record' | 'resource' | 'none'
+  readonly indexAttribute: IndexAttribute
   readonly deriveServiceName: boolean
   readonly maxResources: number
 }
@@ -303,20 +302,10 @@ export class ApmSpans {
   }
 
   /** What is known of the document beside itself. */
-  private about(leaves: Leaves, markers: number, { index, id, pipeline, named }: DocumentContext): void {
+  private about(leaves: Leaves, markers: number, context: DocumentContext): void {
     const { fields, options } = this
-    if (index !== undefined) {
-      if (options.indexAttribute !== 'none') fields.addText('elasticsearch.index', index.name, options.indexAttribute === 'resource')
-      const { dataStream } = index
-      if (dataStream !== undefined && (markers & Marker.DataStream) === 0) {
-        fields.addText('data_stream.type', dataStream.type, false)
-        fields.addText('data_stream.dataset', dataStream.dataset, false)
-        fields.addText('data_stream.namespace', dataStream.namespace, false)
-      }
-    }
-    if (id !== '') fields.addText('elasticsearch.document.id', id, false)
-    if (pipeline !== '') fields.addText('elasticsearch.pipeline', pipeline, false)
-    for (const { name, row } of named) fields.add(name, this.parts.at(row), false)
+    fields.addContext(leaves, markers, context, options.indexAttribute)
+    if (context.id !== '') fields.addText('elasticsearch.document.id', context.id, false)
     if (options.deriveServiceName) fields.deriveServiceName(leaves)
     fields.serviceFirst()
   }

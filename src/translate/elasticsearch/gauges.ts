@@ -18,13 +18,13 @@ import { readSamples, type Sample } from './metric-samples.ts'
 import type { Leaves } from './model.ts'
 import { isCoreName } from './placement.ts'
 import { type FieldPlan, type Plans, planIn } from './plans.ts'
-import { Marker, Role } from './rules.ts'
+import { Role } from './rules.ts'
 import type { Epoch } from './timestamps.ts'
-import type { DocumentContext, LogCounts } from './to-otlp.ts'
+import type { DocumentContext, IndexAttribute, LogCounts } from './to-otlp.ts'
 
 export interface GaugeOptions {
   readonly epoch: Epoch
-  readonly indexAttribute: 'record' | 'resource' | 'none'
+  readonly indexAttribute: IndexAttribute
   readonly deriveServiceName: boolean
   readonly maxResources: number
 }
@@ -212,19 +212,9 @@ export class GaugePoints {
   }
 
   /** What is known of the document beside itself. */
-  private about(leaves: Leaves, markers: number, { index, pipeline, named }: DocumentContext): void {
+  private about(leaves: Leaves, markers: number, context: DocumentContext): void {
     const { fields, options } = this
-    if (index !== undefined) {
-      if (options.indexAttribute !== 'none') fields.addText('elasticsearch.index', index.name, options.indexAttribute === 'resource')
-      const { dataStream } = index
-      if (dataStream !== undefined && (markers & Marker.DataStream) === 0) {
-        fields.addText('data_stream.type', dataStream.type, false)
-        fields.addText('data_stream.dataset', dataStream.dataset, false)
-        fields.addText('data_stream.namespace', dataStream.namespace, false)
-      }
-    }
-    if (pipeline !== '') fields.addText('elasticsearch.pipeline', pipeline, false)
-    for (const { name, row } of named) fields.add(name, this.parts.at(row), false)
+    fields.addContext(leaves, markers, context, options.indexAttribute)
     if (options.deriveServiceName) fields.deriveServiceName(leaves)
     fields.serviceFirst()
   }

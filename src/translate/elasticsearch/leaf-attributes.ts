@@ -10,8 +10,8 @@ import { serviceName } from '../../otlp/semconv.ts'
 import type { Leaves } from './model.ts'
 import { leafValue } from './nest.ts'
 import { type FieldPlan, type Plans, planIn, type Target } from './plans.ts'
-import { Role, Transform } from './rules.ts'
-import type { LogCounts } from './to-otlp.ts'
+import { Marker, Role, Transform } from './rules.ts'
+import type { DocumentContext, IndexAttribute, LogCounts } from './to-otlp.ts'
 import { transformed } from './transforms.ts'
 
 /** Which field of a document goes which way: by its path, before the rules. */
@@ -75,6 +75,24 @@ export class LeafAttributes {
     if (target.stamp === this.stamp) return false
     this.push(target, undefined, textValue(target.key, text), resource)
     return true
+  }
+
+  /**
+   * What is known of the document beside itself, but for its own id. To be called after `fill`.
+   * @param leaves, markers as there @param indexAttribute where `elasticsearch.index` stands
+   */
+  addContext(leaves: Leaves, markers: number, { index, pipeline, named }: DocumentContext, indexAttribute: IndexAttribute): void {
+    if (index !== undefined) {
+      if (indexAttribute !== 'none') this.addText('elasticsearch.index', index.name, indexAttribute === 'resource')
+      const { dataStream } = index
+      if (dataStream !== undefined && (markers & Marker.DataStream) === 0) {
+        this.addText('data_stream.type', dataStream.type, false)
+        this.addText('data_stream.dataset', dataStream.dataset, false)
+        this.addText('data_stream.namespace', dataStream.namespace, false)
+      }
+    }
+    if (pipeline !== '') this.addText('elasticsearch.pipeline', pipeline, false)
+    for (const { name, row } of named) this.add(name, leafValue(leaves, this.source, row), false)
   }
 
   /** Gives the resource a `service.name` out of what stands in for it, where the document has none. To be called after `fill`. */

@@ -26,11 +26,14 @@ export interface LogCounts {
   field_dropped: number
 }
 
+/** Where `elasticsearch.index` stands. */
+export type IndexAttribute = 'record' | 'resource' | 'none'
+
 export interface LogTranslatorOptions {
   readonly body: 'message' | 'document'
   readonly nested: 'flat' | 'kvlist'
   readonly epoch: Epoch
-  readonly indexAttribute: 'record' | 'resource' | 'none'
+  readonly indexAttribute: IndexAttribute
   readonly deriveServiceName: boolean
   /** Refuse documents of which the time cannot be read. */
   readonly strictTimestamp: boolean
