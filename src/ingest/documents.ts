@@ -66,6 +66,11 @@ export interface DocumentBatcher {
    * @param attribute `beats.parse_error`, `elasticsearch.parse_error`
    */
   addRaw(start: number, end: number, meta: DocumentMeta, attribute: string, why: string): void
+  /**
+   * Bytes of what gathered once it is encoded, roughly. A name that stands once in a request may be in every record: who reads on takes what there is
+   * when this becomes large.
+   */
+  readonly weight: number
   /** After `Refused` and `Discarded`: a word of a small, fixed set: `json`, `depth`, `length`, `fields`, `not_object`, `utf8`, `jaeger`, `system_index`, … */
   readonly reason: string
   /** After `Refused`: what is wrong and where, without payload. */

@@ -52,6 +52,8 @@ const keptCopy = 4 * 1024 * 1024
 const spanBytes = 1024
 /** The same for a data point. */
 const pointBytes = 256
+/** What a record has beside its document: times, keys, lengths. */
+const recordBytes = 64
 const noBytes = new Uint8Array(0)
 const noRows: readonly NamedRow[] = []
 
@@ -95,6 +97,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   let documents = 0
   let pointDocuments = 0
   let sourceBytes = 0
+  let weight = 0
   let ids: DocumentIds | undefined
   /** The document has an id that `ids` are to keep when it is taken. */
   let isNewId = false
@@ -184,6 +187,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
 
   /** Makes of the document in the leaves what it is. */
   const append = (markers: number, about: DocumentContext, bytes: number): number => {
+    weight += bytes + recordBytes + (about.index?.withStream.length ?? 0) + about.pipeline.length
     const kind = documentKind(about.index?.kind ?? IndexKind.Logs, markers, leaves, text)
     if (kind !== DocumentKind.Log) {
       const fate = byKind(kind, markers, about)
@@ -248,6 +252,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     decoder.close()
     documents = 0
     sourceBytes = 0
+    weight = 0
     piece = noBytes
     text = noBytes
     if (copy.length > keptCopy) copy = noBytes
@@ -255,6 +260,9 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
 
   return {
     index: indexOf,
+    get weight() {
+      return weight
+    },
     get reason() {
       return reason
     },
@@ -294,6 +302,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       translator.addRaw(body, context(meta, noRows), attribute, why, received.hi, received.lo)
       documents++
       sourceBytes += end - start
+      weight += end - start + recordBytes
     },
     remember(whom) {
       ids = whom

@@ -75,7 +75,7 @@ const answered: Outcome = { how: 'answered' }
 export function createBulkExchanges(deps: BulkExchangeDeps) {
   const { means, lines, delivery, books, major, monotonicMs } = deps
   const { batcher, errors } = means
-  const shared = new ActionReader(major)
+  const spareReaders: ActionReader[] = []
   const spares: BulkResults[] = []
 
   return (
@@ -89,29 +89,40 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
   ): BulkExchange => {
     const body: BodyLines = lines.read(request, response, head.encoding, head.length)
     const results = spares.pop() ?? new BulkResults()
+    let reader: ActionReader | undefined
     let run: BulkRun | undefined
     let large: LargeDelivery | undefined
     /** The body has been read to its end, and all actions in it are good. */
     let isRead = false
 
-    /** Translates the piece that is there. Undefined at a fault. */
+    /** Another request may have the reader. */
+    const letGoOfReader = (): void => {
+      if (reader !== undefined && spareReaders.length < sparesKept) spareReaders.push(reader)
+      reader = undefined
+    }
+
+    /** Translates the piece that is there, or enough of it. Undefined at a fault. */
     const translate = (): readonly DocumentPart[] | undefined => {
       const from = monotonicMs()
       const piece = body.bytes.subarray(0, body.end)
-      let start = body.start
+      const isRest = isMore
+      let start = isRest ? next.from : body.start
       if (run === undefined) {
-        // Requests of one piece are done with it before another one comes to its turn.
-        run = new BulkRun(means, body.last ? shared : new ActionReader(major), results, target.defaults, rejectAll)
+        reader = spareReaders.pop() ?? new ActionReader(major)
+        run = new BulkRun(means, reader, results, target.defaults, rejectAll)
         if (piece.subarray(start, start + 3).equals(byteOrderMark)) start += 3
       }
       try {
         const end = run.read(piece, start, body.last)
-        if (!body.last && run.fault === undefined) {
-          const isTooLong = end === start && body.full
+        next = { from: end, skip: false }
+        isMore = run.more
+        if (!body.last && !isMore && run.fault === undefined) {
+          // What stands before a line in the piece makes it no longer than that.
+          const isTooLong = end === start && body.full && !isRest
           if (isTooLong) run.tooLong()
           next = { from: end, skip: isTooLong }
         }
-        if (run.fault !== undefined || (body.last && !run.end())) return undefined
+        if (run.fault !== undefined || (body.last && !isMore && !run.end())) return undefined
         const parts = batcher.take()
         for (const part of parts) run.tally.part(part)
         deps.seconds.observe((monotonicMs() - from) / 1000)
@@ -122,6 +133,8 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
       }
     }
     let next = { from: 0, skip: false }
+    /** The piece is not read to its end. */
+    let isMore = false
 
     const failed = (error: BridgeError): Outcome => ({ how: 'error', error })
 
@@ -131,15 +144,16 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
     /** Reads all pieces. Undefined when they are read, and all but the last handed on; else how it ended. */
     const readPieces = async (): Promise<readonly DocumentPart[] | Outcome> => {
       for (;;) {
-        await body.next()
+        if (!isMore) await body.next()
         const parts = translate()
         const own = run as BulkRun
         if (parts === undefined) return fault(own)
-        if (body.last) {
+        if (body.last && !isMore) {
           isRead = true
+          letGoOfReader()
           return parts
         }
-        body.keep(next.from, next.skip)
+        if (!isMore) body.keep(next.from, next.skip)
         collectYoung()
         if (own.rejectsAll) continue
         large ??= delivery.begin()
@@ -202,6 +216,7 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
       close() {
         large?.discard()
         run?.discard()
+        letGoOfReader()
         body.close()
         results.clear()
         if (spares.length < sparesKept) spares.push(results)

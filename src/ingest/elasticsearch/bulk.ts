@@ -44,6 +44,9 @@ interface Meta {
   pipeline: string
 }
 
+/** Bytes of encoded records that are gathered before they are to be taken: a body of 1 MiB can be of 60,000 documents with one long name of a pipeline. */
+const mostGathered = 4 * 1024 * 1024
+
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
@@ -52,6 +55,8 @@ const winstonKey = 'attempts'
 const rawAttribute = 'elasticsearch.parse_error'
 
 export class BulkRun {
+  /** After `read`: it stopped although there is more, because enough has gathered. To be called again from where it stopped. */
+  more = false
   /** Why the whole request is refused; nothing of it may be handed on then. */
   fault: RequestFault | undefined = undefined
   readonly tally = new Tally()
@@ -87,7 +92,7 @@ export class BulkRun {
   /**
    * Reads the lines of a piece. The batcher is taken up with it until `take` or `clear` is called there. Stops at a fault.
    * @param last the body ends with it
-   * @returns where the rest begins: a line of which the end has not come
+   * @returns where the rest begins: a line of which the end has not come, or one to go on with
    */
   read(piece: Buffer, start: number, last: boolean): number {
     const { actions, means } = this
@@ -95,7 +100,12 @@ export class BulkRun {
     actions.open(piece)
     means.batcher.open(piece)
     let at = start
+    this.more = false
     while (at < end) {
+      if (this.pending === undefined && means.batcher.weight > mostGathered) {
+        this.more = true
+        break
+      }
       let feed = piece.indexOf(lineFeed, at)
       if (feed < 0) {
         if (!last) break

@@ -19,7 +19,7 @@ import { documentLimitsOf, type ElasticsearchConfig } from './config.ts'
 import type { RequestFault } from './decode-action.ts'
 import { createDelivery } from './delivery.ts'
 import { createDoor, type Head } from './documents-door.ts'
-import { ItemErrors, notBoolean } from './es-errors.ts'
+import { ItemErrors } from './es-errors.ts'
 import { GeneratedIds, SequenceNumbers } from './generated-ids.ts'
 import { createHold } from './hold.ts'
 import { IndexNames } from './index-name.ts'
@@ -227,9 +227,9 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
     if (isBridgeError(head)) {
       requests.arrived(0)
       refuse(client, target, head)
-    } else if (target.badPretty !== undefined) {
+    } else if (target.fault !== undefined) {
       requests.arrived(0)
-      refuseFault(client, target, notBoolean(target.badPretty))
+      refuseFault(client, target, target.fault)
     } else if (target.kind < 0) await exchangeBulk(client, target, head, startedAt)
     else await exchangeSingle(client, target, head)
   }

@@ -1,7 +1,8 @@
 /** Paths and parameters of requests that bring documents. Sections 1 and 2.3 of the mapping. */
 
 import { pathOf } from '../exchange.ts'
-import { type ActionDefaults, ActionKind } from './decode-action.ts'
+import { type ActionDefaults, ActionKind, type RequestFault } from './decode-action.ts'
+import { notBoolean } from './es-errors.ts'
 
 /** What is asked of the endpoint, by its path. */
 export interface DocumentTarget {
@@ -17,8 +18,8 @@ export interface DocumentTarget {
   readonly typed: boolean
   /** `?pretty`. */
   readonly pretty: boolean
-  /** A `pretty` that is neither true nor false. */
-  readonly badPretty: string | undefined
+  /** A parameter that cannot be: a `pretty` that is neither true nor false, a `pipeline` that is too long. */
+  readonly fault: RequestFault | undefined
   /** `filter_path`; '' without. */
   readonly filter: string
   /** Parameters that mean nothing, here or in Elasticsearch. */
@@ -63,6 +64,8 @@ const known: ReadonlySet<string> = new Set([
 /** Targets that are kept: clients send the same again and again. Longer ones are read each time. */
 const mostKept = 500
 const longestKept = 1024
+/** Characters of the name of a pipeline that stands once in a request and in each of its records. */
+const longestPipeline = 512
 /** Parameters that are counted. */
 const mostUnknown = 100
 
@@ -117,6 +120,12 @@ const flagOf = (value: string | null): boolean | undefined => {
   return value === '' || value === 'true' ? true : undefined
 }
 
+const longPipeline: RequestFault = {
+  status: 400,
+  type: 'illegal_argument_exception',
+  reason: `request [pipeline] is longer than ${longestPipeline} characters`,
+}
+
 function unknownOf(query: URLSearchParams): number {
   let unknown = 0
   for (const name of query.keys()) if (!known.has(name) && unknown < mostUnknown) unknown++
@@ -148,7 +157,7 @@ function read(method: string, url: string, prefix: string): DocumentTarget | und
     id: place.id,
     typed: place.typed,
     pretty: pretty === true,
-    badPretty: pretty === undefined ? (query.get('pretty') ?? '') : undefined,
+    fault: pretty === undefined ? notBoolean(query.get('pretty') ?? '') : pipeline.length > longestPipeline ? longPipeline : undefined,
     filter: query.get('filter_path') ?? '',
     unknown: unknownOf(query),
   }

@@ -63,6 +63,7 @@ export function createFakeBatcher(): DocumentBatcher & { readonly why: string[] 
       lines.push(`raw:${text(start, end)}`)
       why.push(`${attribute}: ${words}`)
     },
+    weight: 0,
     get reason() {
       return reason
     },

@@ -106,6 +106,21 @@ describe('a large body of _bulk', () => {
     expect(sumOf(bulk.deps.metrics, 'otlp_bridge_received_items_total')).toBe(0)
   })
 
+  it('that is small and becomes large is handed on in parts, too', async () => {
+    await start()
+    const index = `logs-${'a'.repeat(90)}-${'b'.repeat(90)}`
+    const body = lines({ create: {} }, { message: 'grown' }).repeat(50_000)
+    expect(body.length).toBeLessThan(2_000_000)
+    const answer = await bulk.post(`/${index}/_bulk`, body)
+    expect([answer.status, answer.json.errors, statuses(answer).length]).toEqual([200, false, 50_000])
+    const [staging] = bulk.deps.fake.stagings
+    const sizes = staging?.parts.map(({ data }) => data.length) ?? []
+    expect([bulk.deps.fake.stagings.length, staging?.state]).toEqual([1, 'committed'])
+    expect(sizes.length).toBeGreaterThan(4)
+    expect(Math.max(...sizes)).toBeLessThan(5_000_000)
+    expect(sumOf(bulk.deps.metrics, 'otlp_bridge_translated_items_total')).toBe(50_000)
+  })
+
   it('that is cut off is not taken at all', async () => {
     await start()
     const socket = await openRaw(bulk.url)

@@ -81,9 +81,21 @@ describe('createTargets', () => {
     })
     expect(read('pretty&foo=1&bar&_source_includes=a')).toMatchObject({ pretty: true, unknown: 2 })
     expect(read('pretty=true&pipeline=_none')).toMatchObject({ pretty: true, defaults: { pipeline: '' } })
-    expect(read('pretty=false')).toMatchObject({ pretty: false, badPretty: undefined })
-    expect(read('pretty=yes')).toMatchObject({ pretty: false, badPretty: 'yes' })
+    expect(read('pretty=false')).toMatchObject({ pretty: false, fault: undefined })
+    expect(read('pretty=yes')?.fault).toMatchObject({
+      status: 400,
+      reason: 'Failed to parse value [yes] as only [true] or [false] are allowed.',
+    })
     expect(read('')).toMatchObject({ unknown: 0 })
+  })
+
+  it('takes no name of a pipeline that would make every record large', () => {
+    const read = (query: string) => find('POST', `/_bulk?${query}`)
+    expect(read(`pipeline=${'p'.repeat(512)}`)?.fault).toBeUndefined()
+    expect(read(`pipeline=${'p'.repeat(513)}`)?.fault).toMatchObject({
+      status: 400,
+      reason: 'request [pipeline] is longer than 512 characters',
+    })
   })
 
   it('gives the same for the same', () => {
