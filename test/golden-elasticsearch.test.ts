@@ -106,5 +106,7 @@ describe.skipIf(files.length === 0)('vectors of _bulk', () => {
     await expect
       .poll(() => pipeline.metrics.sums().map(({ balance, queued }) => [balance, queued]))
       .toEqual(pipeline.metrics.sums().map(() => [0, 0]))
+    // All that was taken is there by now: nothing came behind it.
+    expect(arrived()).toEqual(expected)
   })
 })

@@ -1,130 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { textToString } from '../../../src/otlp/attributes.ts'
-import { spanIdToHex, traceIdToHex } from '../../../src/otlp/ids.ts'
-import type { Span } from '../../../src/otlp/model.ts'
-import { toBigInt } from '../../../src/otlp/time.ts'
-import { type ApmOptions, ApmSpans, type TakenSpans } from '../../../src/translate/elasticsearch/apm.ts'
 import { createDocumentIndex } from '../../../src/translate/elasticsearch/document-index.ts'
-import type { FieldOptions } from '../../../src/translate/elasticsearch/names.ts'
-import type { DocumentContext } from '../../../src/translate/elasticsearch/to-otlp.ts'
-import { createDocumentReader, noContext, plainAttributes } from '../../support/documents.ts'
-
-const options: ApmOptions = { nested: 'flat', epoch: 'auto', indexAttribute: 'record', deriveServiceName: false, maxResources: 1000 }
-
-interface Asked extends Partial<ApmOptions> {
-  readonly context?: Partial<DocumentContext>
-  readonly fields?: FieldOptions['fields']
-}
-
-function translate(documents: readonly unknown[], { context, fields, ...changed }: Asked = {}) {
-  const reader = createDocumentReader(fields === undefined ? {} : { fields })
-  const spans = new ApmSpans(reader.plans, { ...options, ...changed })
-  const added = documents.map((document) => {
-    const { leaves, source, markers } = reader.read(document)
-    return spans.add(leaves, source, markers, { ...noContext, ...context })
-  })
-  return { added, counts: { ...spans.counts }, taken: spans.take(), spans }
-}
-
-const plainSpan = (span: Span) => ({
-  traceId: traceIdToHex(span.trace0, span.trace1, span.trace2, span.trace3),
-  spanId: spanIdToHex(span.span0, span.span1),
-  parentId: spanIdToHex(span.parent0, span.parent1),
-  name: textToString(span.name),
-  kind: span.kind,
-  start: toBigInt(span.startHi, span.startLo),
-  end: toBigInt(span.endHi, span.endLo),
-  status: span.statusCode,
-  attributes: plainAttributes(span.attributes),
-  links: span.links.map((link) => ({
-    traceId: traceIdToHex(link.trace0, link.trace1, link.trace2, link.trace3),
-    spanId: spanIdToHex(link.span0, link.span1),
-    attributes: plainAttributes(link.attributes),
-  })),
-})
-
-const plainResources = ({ traces }: TakenSpans) =>
-  traces.resourceSpans.map(({ attributes, scopeSpans }) => ({
-    resource: plainAttributes(attributes),
-    scopes: scopeSpans.map(({ scopeName, spans }) => ({ name: textToString(scopeName), spans: spans.map(plainSpan) })),
-  }))
-
-/** The only span of a document. */
-function spanOf(document: unknown, asked?: Asked) {
-  const { added, taken } = translate([document], asked)
-  expect(added).toEqual([true])
-  const [only] = plainResources(taken)
-  const span = only?.scopes[0]?.spans[0]
-  if (only === undefined || span === undefined) throw new Error('no span')
-  return { ...span, resource: only.resource, scope: only.scopes[0]?.name }
-}
-
-const ids = {
-  trace: { id: '0af7651916cd43dd8448eb211c80319c' },
-  span: { id: 'b7ad6b7169203331' },
-  parent: { id: '00f067aa0ba902b7' },
-}
-
-/** As APM Server 7 stores it. */
-const transaction = {
-  '@timestamp': '2024-05-06T07:08:09.123Z',
-  timestamp: { us: 1714979289123456 },
-  processor: { name: 'transaction', event: 'transaction' },
-  ecs: { version: '1.12.0' },
-  trace: ids.trace,
-  parent: ids.parent,
-  transaction: {
-    id: 'b7ad6b7169203331',
-    name: 'GET /cart',
-    type: 'request',
-    result: 'HTTP 2xx',
-    sampled: true,
-    duration: { us: 32592 },
-    span_count: { started: 2, dropped: 0 },
-    custom: { cart: { items: 3 } },
-  },
-  event: { outcome: 'success', ingested: '2024-05-06T07:08:10.5Z' },
-  http: { request: { method: 'get', headers: { Accept: ['*/*'] }, body: { bytes: 5 } }, response: { status_code: 200 } },
-  url: { full: 'https://shop.example/cart' },
-  labels: { tenant: 'blue', tier: 'gold' },
-  service: { name: 'cart', version: '1.4.0', environment: 'prod', node: { name: 'cart-0' }, runtime: { name: 'node', version: '24' } },
-  host: { name: 'web-1', hostname: 'web-1', ip: '10.0.0.7', architecture: 'amd64', os: { platform: 'linux' } },
-  agent: { name: 'nodejs', version: '4.1.0' },
-  kubernetes: { pod: { name: 'cart-0' }, namespace: 'shop' },
-  container: { id: 'c0ffee' },
-  process: { pid: 7, args: ['node', 'server.js'] },
-  observer: { type: 'apm-server', version: '7.17.6' },
-}
-
-/** As APM Server 8 sends it: no processor, the duration in ns. */
-const span = {
-  '@timestamp': '2024-05-06T07:08:09.125Z',
-  timestamp: { us: 1714979289125001 },
-  data_stream: { type: 'traces', dataset: 'apm', namespace: 'default' },
-  trace: ids.trace,
-  parent: { id: 'b7ad6b7169203331' },
-  transaction: { id: 'b7ad6b7169203331' },
-  span: {
-    id: '53995c3f42cd8ad8',
-    name: 'SELECT FROM carts',
-    type: 'db',
-    subtype: 'postgresql',
-    action: 'query',
-    sync: true,
-    representative_count: 1,
-    db: { statement: 'SELECT 1', type: 'sql', rows_affected: 2 },
-    destination: { service: { resource: 'postgresql/shop' } },
-    composite: { compression_strategy: 'exact_match', count: 3, sum: { us: 900 } },
-    stacktrace: [{ exclude_from_grouping: false, filename: 'db.js', line: { number: 12 }, function: 'run' }],
-    links: [{ trace: { id: '4bf92f3577b34da6a3ce929d0e0e4736' }, span: { id: '00f067aa0ba902b7' } }],
-  },
-  event: { outcome: 'failure', duration: 3781042 },
-  numeric_labels: { shard: 4, ratio: 0.5 },
-  labels: { pool_name: ['a', 'b'] },
-  service: { name: 'cart', target: { type: 'postgresql', name: 'shop' } },
-  agent: { name: 'nodejs', version: '4.1.0' },
-}
+import { ids, plainResources, span, spanOf, transaction, translateApm } from '../../support/apm-documents.ts'
+import { createDocumentReader } from '../../support/documents.ts'
 
 describe('ApmSpans', () => {
   it('translates a transaction as APM Server 7 stores it', () => {
@@ -241,7 +119,7 @@ describe('ApmSpans', () => {
 
   it('groups spans by equal resource, and counts them by service', () => {
     const other = { ...span, span: { ...span.span, id: '1111111111111111' } }
-    const { taken, counts } = translate([span, transaction, other])
+    const { taken, counts } = translateApm([span, transaction, other])
     expect(taken.spans).toBe(3)
     expect(plainResources(taken).map(({ scopes }) => scopes.map(({ spans }) => spans.map(({ spanId }) => spanId)))).toEqual([
       [['53995c3f42cd8ad8', '1111111111111111']],
@@ -271,7 +149,7 @@ describe('ApmSpans', () => {
     ['no time', { ...span, '@timestamp': undefined, timestamp: undefined }],
     ['no time that can be read', { ...span, '@timestamp': 'yesterday', timestamp: { us: 'x' } }],
   ])('makes no span of a document with %s', (_, document) => {
-    const { added, taken, counts } = translate([document])
+    const { added, taken, counts } = translateApm([document])
     expect(added).toEqual([false])
     expect(taken).toEqual({ traces: { resourceSpans: [] }, spans: 0, services: [] })
     expect(Object.values(counts)).toEqual([0, 0, 0, 0, 0])
@@ -323,7 +201,7 @@ describe('ApmSpans', () => {
       expect(at('2024-05-06T07:08:10.123Z', 1714979289123999).kept).toEqual(['@timestamp'])
       expect(at('yesterday', 1714979289123999).kept).toEqual(['@timestamp'])
       expect(at('2024-05-06T07:08:09.123Z', 'x')).toEqual({ start: 1714979289123000000n, length: 1n, kept: ['timestamp.us'] })
-      expect(translate([{ ...span, '@timestamp': 'yesterday' }]).counts.timestamp_invalid).toBe(1)
+      expect(translateApm([{ ...span, '@timestamp': 'yesterday' }]).counts.timestamp_invalid).toBe(1)
     })
 
     it('takes durations by their digits', () => {
@@ -406,7 +284,7 @@ describe('ApmSpans', () => {
       'url.full': 'f',
       'labels.url.full': 'u',
     })
-    expect(translate([{ ...span, ...document }]).counts.rename_collision).toBe(3)
+    expect(translateApm([{ ...span, ...document }]).counts.rename_collision).toBe(3)
   })
 
   it("gives names back however many labels have taken each other's", () => {
@@ -470,7 +348,7 @@ describe('ApmSpans', () => {
 
   it('keeps only what tells who it is on resources beyond the most', () => {
     const documents = ['a', 'b', 'c', 'b'].map((id) => ({ ...span, container: { id }, host: { name: 'h' } }))
-    const { taken } = translate(documents, { maxResources: 1 })
+    const { taken } = translateApm(documents, { maxResources: 1 })
     const [first, second] = plainResources(taken)
     expect(first?.resource).toMatchObject({ 'container.id': 'a' })
     expect(second?.resource).toEqual({ 'service.name': 'cart', 'host.name': 'h' })
@@ -478,7 +356,7 @@ describe('ApmSpans', () => {
   })
 
   it('forgets everything when it is cleared', () => {
-    const { spans } = translate([])
+    const { spans } = translateApm([])
     spans.clear()
     expect(spans.take().traces.resourceSpans).toEqual([])
   })
