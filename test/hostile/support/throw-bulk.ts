@@ -103,8 +103,11 @@ export function expectAnswer(reply: Reply): void {
 }
 
 const expectRefusal = (reply: Reply, error: BulkCase['error']): void => {
-  if (error === '') return expect(reply.text).toBe('')
   if (error === undefined) return
+  if (error === '') {
+    expect(reply.text).toBe('')
+    return
+  }
   const said = JSON.parse(reply.text) as { error: { type: string; reason: string } | string }
   const [type, reason] = error
   const words = typeof said.error === 'string' ? ['', said.error] : [said.error.type, said.error.reason]
