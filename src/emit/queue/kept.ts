@@ -1,9 +1,10 @@
 /** What is kept in the store beside the batches: statements, and how what dead runs have kept changes hands. Synchronous: for the worker. */
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { isOwnerless, isRunName, lockOwner, type OwnerLock } from './owners.ts'
 import { type KeptAnswer, keepColumn, keepColumns, type RecoverRequest, type Release, type RoundRequest } from './protocol.ts'
+import { createStatements } from './statements.ts'
 import { addKeptTables, adoptLostKeepers, hasKeptTables } from './store.ts'
 
 export interface KeptRowsOptions {
@@ -39,25 +40,8 @@ const unlimited = Number.MAX_SAFE_INTEGER
 /** Prepares nothing yet: a store in which nothing was ever kept does not have the tables. */
 export function createKeptRows(db: DatabaseSync, { path, run }: KeptRowsOptions): KeptRows {
   const keepers = new Map<string, number>()
-  const prepared = new Map<string, StatementSync>()
+  const { sql, inTransaction } = createStatements(db)
   let there = hasKeptTables(db)
-
-  const sql = (text: string): StatementSync => {
-    let found = prepared.get(text)
-    if (found === undefined) prepared.set(text, (found = db.prepare(text)))
-    return found
-  }
-
-  const inTransaction = (work: () => void): void => {
-    db.exec('BEGIN IMMEDIATE')
-    try {
-      work()
-      db.exec('COMMIT')
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw error
-    }
-  }
 
   const beginOne = (name: string): void => {
     let id = 0

@@ -6,10 +6,11 @@
  * follow from the row's.
  */
 
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { isRunName, lockOwner } from './owners.ts'
 import { commitColumn, commitColumns, putColumn, putColumns, type RoundRequest, stageColumn, stageColumns } from './protocol.ts'
+import { createStatements } from './statements.ts'
 import { addStagingTable, hasStagingTable } from './store.ts'
 
 export interface StagedRowsOptions {
@@ -63,25 +64,8 @@ export function createStagedRows(db: DatabaseSync, { path, run }: StagedRowsOpti
   /** Of the transaction that is open. */
   let begun = new Map<number, number>()
   let over: number[] = []
-  const prepared = new Map<string, StatementSync>()
+  const { sql, inTransaction } = createStatements(db)
   let there = hasStagingTable(db)
-
-  const sql = (text: string): StatementSync => {
-    let found = prepared.get(text)
-    if (found === undefined) prepared.set(text, (found = db.prepare(text)))
-    return found
-  }
-
-  const inTransaction = (work: () => void): void => {
-    db.exec('BEGIN IMMEDIATE')
-    try {
-      work()
-      db.exec('COMMIT')
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw error
-    }
-  }
 
   /** A new request. Its id is above those of requests whose values may still be there: in a file that was saved the sequence begins anew. */
   const insert = (): number =>
