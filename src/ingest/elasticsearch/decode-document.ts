@@ -51,6 +51,14 @@ const mostNames = 8 * 1024 * 1024
 /** The same for names of objects, which are read and not written. */
 const objectsRoom = 128 * 1024
 
+/**
+ * Messages that a list, and an object within one, are in protobuf, and how many of them may be within each other: readers stop at a hundred, and with
+ * one record refuse a whole request. What nests deeper stays JSON. See `deepestNesting` of translate/elasticsearch/nest.ts, which comes before these.
+ */
+const listLevels = 2
+const mapLevels = 3
+const mostLevels = 36
+
 /** Reads documents of a piece. One for each listener; not to be used while it reads. */
 export class DocumentDecoder {
   private readonly table: FieldTable<unknown>
@@ -121,7 +129,7 @@ export class DocumentDecoder {
     try {
       scanner.reopen(bytes)
       if (scanner.peek() !== OpenBrace) return undefined
-      const list = this.map(1)
+      const list = this.map(1, mapLevels)
       return scanner.atEnd() ? list : undefined
     } catch (error) {
       if (isBridgeError(error)) return undefined
@@ -219,7 +227,7 @@ export class DocumentDecoder {
         this.row(field, ValueType.Text, scanner.start, scanner.stop)
         return
       case OpenBracket: {
-        const values = this.list(depth + 1)
+        const values = this.list(depth + 1, listLevels)
         if (values.length > 0 || this.keepEmpty) this.row(field, ValueType.Array, this.leaves.list(values), 0)
         return
       }
@@ -305,16 +313,16 @@ export class DocumentDecoder {
   }
 
   /** Takes a list; the scanner is at its bracket. Null is an empty value, so that the others keep their places. */
-  private list(depth: number): readonly AnyValue[] {
+  private list(depth: number, levels: number): readonly AnyValue[] {
     const { scanner } = this
     if (depth > this.limits.maxDepth) this.tooMuch('OB_LIMIT_DEPTH', `it is nested deeper than ${this.limits.maxDepth}`)
     const values: AnyValue[] = []
-    for (let byte = scanner.open(CloseBracket); byte !== 0; byte = scanner.next(CloseBracket)) values.push(this.value(byte, depth))
+    for (let byte = scanner.open(CloseBracket); byte !== 0; byte = scanner.next(CloseBracket)) values.push(this.value(byte, depth, levels))
     return values
   }
 
-  /** Takes a value within a list. */
-  private value(first: number, depth: number): KeyValue {
+  /** Takes a value within a list. @param levels messages that it is in */
+  private value(first: number, depth: number, levels: number): KeyValue {
     const { scanner, words } = this
     if (++this.listValues > this.limits.maxListValues) {
       this.tooMuch('OB_LIMIT_ITEMS', `its lists have more than ${this.limits.maxListValues} values`)
@@ -324,9 +332,11 @@ export class DocumentDecoder {
         scanner.string()
         return keyValue(noKey, ValueType.Text, scanner.start, scanner.stop, scanner.bytes)
       case OpenBracket:
-        return keyValue(noKey, ValueType.Array, 0, 0, this.list(depth + 1))
+        if (levels + listLevels > mostLevels) return this.json(first, depth)
+        return keyValue(noKey, ValueType.Array, 0, 0, this.list(depth + 1, levels + listLevels))
       case OpenBrace:
-        return keyValue(noKey, ValueType.KvList, 0, 0, this.map(depth + 1))
+        if (levels + mapLevels > mostLevels) return this.json(first, depth)
+        return keyValue(noKey, ValueType.KvList, 0, 0, this.map(depth + 1, levels + mapLevels))
       case 0x74:
       case 0x66:
       case 0x6e: {
@@ -342,8 +352,16 @@ export class DocumentDecoder {
     }
   }
 
+  /** Takes a list or an object as it is written. */
+  private json(first: number, depth: number): KeyValue {
+    const { scanner } = this
+    const start = scanner.at
+    scanner.skip(first, this.limits.maxDepth - depth)
+    return keyValue(noKey, ValueType.Text, start, scanner.at, scanner.bytes)
+  }
+
   /** Takes an object within a list: its members as they are, the last one of each name; null and what is empty left out. */
-  private map(depth: number): readonly KeyValue[] {
+  private map(depth: number, levels: number): readonly KeyValue[] {
     const { scanner } = this
     if (depth > this.limits.maxDepth) this.tooMuch('OB_LIMIT_DEPTH', `it is nested deeper than ${this.limits.maxDepth}`)
     const list: KeyValue[] = []
@@ -351,7 +369,7 @@ export class DocumentDecoder {
       if (byte !== Quote) scanner.fail('expected a name')
       scanner.string()
       const key = this.keys.find(scanner.bytes, scanner.view, scanner.start, scanner.stop)
-      const value = this.value(scanner.colon(), depth)
+      const value = this.value(scanner.colon(), depth, levels)
       if (value.type === ValueType.Empty || (!this.keepEmpty && isEmptyList(value))) continue
       list.push(keyValue(key, value.type, value.a, value.b, value.ref))
     }

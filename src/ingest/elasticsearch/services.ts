@@ -7,12 +7,15 @@ import { type Key, ValueType } from '../../otlp/model.ts'
 
 const noServices: readonly ServiceCount[] = []
 
+/** Names that are told apart in one request; records of further ones are not counted. */
+const mostServices = 1024
+
 /** Counts records by `service.name`; those without one are not counted. Names are kept from request to request, a bounded number of them. */
 export function createServiceCounter(): (records: LogRecords) => readonly ServiceCount[] {
-  const names = createKeyTable(() => 0, 1024)
+  const names = createKeyTable(() => 0, mostServices)
   const counts = new Map<Key, number>()
   return ({ resources, resourceAttributes: columns, source, view }) => {
-    for (let i = 0; i < resources.length; i++) {
+    for (let i = 0; i < resources.length && counts.size < mostServices; i++) {
       const { from, to, records } = resources[i] as LogResource
       for (let row = from; row < to; row++) {
         if (columns.keys[row]?.text !== 'service.name') continue

@@ -13,6 +13,8 @@ export interface SignalTally {
 
 /** Names of pipelines told apart in one request; those of the rest are `other`. */
 const maxPipelines = 100
+/** Counts of services that a request keeps; there is a list of them for each piece. */
+const maxServices = 10_000
 
 const add = (counts: Map<string, number>, key: string, count: number): void => void counts.set(key, (counts.get(key) ?? 0) + count)
 
@@ -49,7 +51,7 @@ export class Tally {
     let found = this.signals.get(signal)
     if (found === undefined) this.signals.set(signal, (found = { items: 0, services: [] }))
     found.items += items
-    found.services.push(...services)
+    for (const one of services) if (found.services.length < maxServices) found.services.push(one)
   }
 
   clear(): void {

@@ -10,9 +10,10 @@ import type { Leaves } from './model.ts'
 import { isVerbatim } from './names.ts'
 
 /**
- * Maps within maps, at most: each is three messages deep in protobuf, and readers of it stop at a hundred. What is deeper keeps its dots.
+ * Maps within maps, at most: each is three messages deep in protobuf, and readers of it stop at a hundred. What is deeper keeps its dots. Lists within
+ * them come on top of that.
  */
-export const deepestNesting = 24
+export const deepestNesting = 16
 
 /** Longer paths keep all their dots: nobody's fields are called so, and each part of a path is looked up. */
 export const longestPath = 1024

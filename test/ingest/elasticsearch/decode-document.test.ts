@@ -302,6 +302,22 @@ describe('DocumentDecoder', () => {
     }
   })
 
+  it('keeps as JSON what nests deeper in lists than readers of protobuf go', () => {
+    const deep = { maxDepth: 100 }
+    const depthOf = (value: unknown): number =>
+      value !== null && typeof value === 'object' ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
+    const innermost = (value: unknown): unknown =>
+      value !== null && typeof value === 'object' ? innermost(Object.values(value)[0]) : value
+    const lists = read(`{"a":${'['.repeat(60)}"x\\n"${']'.repeat(60)}}`, create(deep))
+    expect(depthOf(lists[0]?.[1])).toBe(18)
+    expect(innermost(lists[0]?.[1])).toBe(`${'['.repeat(42)}"x\\n"${']'.repeat(42)}`)
+    const maps = read(`{"a":[${'{"b":'.repeat(60)}"x"${'}'.repeat(60)}]}`, create(deep))
+    expect(depthOf(maps[0]?.[1])).toBe(1 + 11)
+    expect(innermost(maps[0]?.[1])).toBe(`${'{"b":'.repeat(49)}"x"${'}'.repeat(49)}`)
+    expect(codeOf(`{"a":${'['.repeat(100)}1${']'.repeat(100)}}`, create(deep))).toBe('OB_LIMIT_DEPTH')
+    expect(codeOf(`{"a":${'['.repeat(60)}tru${']'.repeat(60)}}`, create(deep))).toBe('OB_DECODE_JSON')
+  })
+
   it('takes names of any length', () => {
     const made = create()
     const long = 'x'.repeat(20_000)
