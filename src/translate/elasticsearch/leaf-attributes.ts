@@ -7,7 +7,7 @@ import { arrayValue, rekeyed, textValue } from '../../otlp/attributes.ts'
 import type { AnyValue, KeyValue, Text } from '../../otlp/model.ts'
 import { ValueType } from '../../otlp/model.ts'
 import { serviceName } from '../../otlp/semconv.ts'
-import type { Leaves } from './model.ts'
+import { isName, type Leaves } from './model.ts'
 import { leafValue } from './nest.ts'
 import { type FieldPlan, type Plans, planIn, type Target } from './plans.ts'
 import { Marker, Role, Transform } from './rules.ts'
@@ -117,7 +117,7 @@ export class LeafAttributes {
   private take(row: number, choice: FieldChoice): void {
     const plan = this.planOf(row)
     const { rule } = plan
-    if (rule.serviceRank >= 0 && rule.serviceRank < this.serviceRank && this.leaves?.types[row] === ValueType.Text) {
+    if (rule.serviceRank >= 0 && rule.serviceRank < this.serviceRank && isName(this.leaves as Leaves, row)) {
       this.serviceRank = rule.serviceRank
       this.serviceRow = row
     }
@@ -145,13 +145,11 @@ export class LeafAttributes {
       return
     }
     if (result !== undefined) {
-      const [first, ...others] = result
-      if (plan.target.stamp === this.stamp) this.attribute(plan, row)
-      else if (first !== undefined) {
-        this.put(plan, plan.target, first.value)
-        for (const { name, value, resource } of others) this.add(name, value, resource)
+      // Where somebody has said it himself, what came is kept as it came.
+      if (!result.some(({ name }) => this.plans.target(name).stamp === this.stamp)) {
+        for (const { name, value, resource } of result) this.push(this.plans.target(name), plan, value, resource)
+        return
       }
-      return
     }
     if (rule.onlyWhenAbsent !== undefined && plan.target.stamp === this.stamp) this.put(plan, plan.own, this.valueOf(plan, row))
     else this.attribute(plan, row)

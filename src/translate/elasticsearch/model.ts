@@ -1,6 +1,6 @@
 /** A document as its leaves, one a row: what the decoder reads and the translator takes. Nesting and dots in names are the same here. */
 
-import type { AnyValue, KeyValue } from '../../otlp/model.ts'
+import { type AnyValue, type KeyValue, ValueType } from '../../otlp/model.ts'
 import type { Field } from './fields.ts'
 
 export type LeafList = readonly AnyValue[] | readonly KeyValue[]
@@ -57,3 +57,7 @@ export class Leaves {
     this.ends = longer(this.ends)
   }
 }
+
+/** Whether a row can be a name: text that is not empty. */
+export const isName = ({ types, a, b }: Leaves, row: number): boolean =>
+  types[row] === ValueType.Text && (b[row] as number) > (a[row] as number)

@@ -53,6 +53,11 @@ export class RecordAttributes {
     return target.stamp === this.stamp
   }
 
+  /** The same by the name, for the few that the translator has of its own. */
+  hasName(name: string): boolean {
+    return this.has(this.plans.target(name))
+  }
+
   /** Whether the document has a field that became an attribute `elasticsearch.index`: nobody but a bridge writes that. */
   hasIndex(): boolean {
     return this.index.stamp === this.stamp
@@ -129,14 +134,12 @@ export class RecordAttributes {
     return true
   }
 
-  /** A value in the place of a field, unless there is an attribute of that name: then false. */
-  replace(plan: FieldPlan, name: string, resource: boolean, value: AnyValue): boolean {
+  /** A value in the place of a field, under a name that is free. */
+  replace(plan: FieldPlan, name: string, resource: boolean, value: AnyValue): void {
     const target = this.plans.target(name)
-    if (target.stamp === this.stamp) return false
     const columns = resource ? this.records.resourceAttributes : this.records.attributes
     this.claim(target, plan, columns.used)
     this.value(columns, target, value)
-    return true
   }
 
   /** Attributes that are encoded already. */

@@ -8,7 +8,7 @@ import { type LogRecords, LogWord } from '../../otlp/logs.ts'
 import { type AnyValue, type KeyValue, type Text, ValueType } from '../../otlp/model.ts'
 import { exceptionOf } from './apm-error.ts'
 import type { DocumentIndex } from './document-index.ts'
-import type { LeafList, Leaves } from './model.ts'
+import { isName, type LeafList, type Leaves } from './model.ts'
 import { nestRows } from './nest.ts'
 import { type FieldPlan, type Plans, planIn } from './plans.ts'
 import { RecordAttributes } from './record-attributes.ts'
@@ -157,7 +157,7 @@ export class LogTranslator {
   /** A field that is more than an attribute. */
   private special(plan: FieldPlan, row: number): void {
     const { rule } = plan
-    if (rule.serviceRank >= 0 && rule.serviceRank < this.serviceRank && this.leaves.types[row] === ValueType.Text) {
+    if (rule.serviceRank >= 0 && rule.serviceRank < this.serviceRank && isName(this.leaves, row)) {
       this.serviceRank = rule.serviceRank
       this.serviceRow = row
     }
@@ -263,10 +263,9 @@ export class LogTranslator {
       this.attributes.putOwn(plan, row)
       return true
     }
-    for (const { name, value, resource } of result) {
-      // Where somebody has said it himself, what came is kept as it came.
-      if (!this.attributes.replace(plan, name, resource, value)) this.attributes.putOwn(plan, row)
-    }
+    // Where somebody has said it himself, what came is kept as it came.
+    for (const { name } of result) if (this.attributes.hasName(name)) return false
+    for (const { name, value, resource } of result) this.attributes.replace(plan, name, resource, value)
     return true
   }
 

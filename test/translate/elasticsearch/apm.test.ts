@@ -293,6 +293,14 @@ describe('ApmSpans', () => {
     expect(names.map((name) => attributes[name])).toEqual(names.map((_, i) => `v${i}`))
   })
 
+  it('leaves a value whole where the name for a part of it is taken', () => {
+    const own = new Map([['verb', { drop: false, resource: false, name: 'http.request.method_original' }]])
+    const fields = { named: (path: string) => own.get(path), fitting: () => undefined }
+    const document = { ...span, verb: 'v', http: { request: { method: 'get' } } }
+    expect(spanOf(document, { fields }).attributes).toMatchObject({ 'http.request.method': 'get', 'http.request.method_original': 'v' })
+    expect(spanOf(document).attributes).toMatchObject({ 'http.request.method': 'GET', 'http.request.method_original': 'get', verb: 'v' })
+  })
+
   it('follows the user in what he has names of his own for', () => {
     const own = new Map([
       ['labels.tenant', { drop: false, resource: true, name: 'tenant.id' }],
@@ -343,6 +351,7 @@ describe('ApmSpans', () => {
     const document = { ...span, service: { type: 'redis' }, kubernetes: { container: { name: 'c' } } }
     expect(spanOf(document, { deriveServiceName: true }).resource['service.name']).toBe('redis')
     expect(spanOf(document).resource).not.toHaveProperty(['service.name'])
+    expect(spanOf({ ...document, service: { type: '' } }, { deriveServiceName: true }).resource['service.name']).toBe('c')
     expect(spanOf({ ...span, fields: { service: 'x' } }, { deriveServiceName: true }).resource['service.name']).toBe('cart')
   })
 

@@ -105,6 +105,7 @@ describe('LogTranslator: options (9)', () => {
     [{ fields: { service: 'a' }, event: { module: 'z' } }],
     [{ event: { module: 'a' } }],
     [{ event: { module: 'z' }, service: { name: 'a' } }],
+    [{ service: { type: '' }, event: { module: 'a' } }],
   ])('takes a name for the service where that is wanted: %j', (document) => {
     const { resource, ...rest } = partsOf(recordOf(document))
     expect(only([document], { serviceName: { derive: true } })).toEqual([{ ...rest, resource: { ...resource, 'service.name': 'a' } }])
@@ -187,6 +188,8 @@ describe("LogTranslator: the user's own rules", () => {
       { field: 'level', attribute: 'my.level' },
       { field: 'message.user', attribute: 'user.name' },
       { field: 'stream', attribute: 'data_stream.dataset' },
+      { field: 'verb', attribute: 'http.request.method_original' },
+      { field: 'tags2', resource: 'container.image.tags' },
       { field: 'x.*', attribute: 'y.*' },
       { field: '@timestamp', attribute: 'when' },
       { field: 'a', attribute: 'b' },
@@ -208,6 +211,14 @@ describe("LogTranslator: the user's own rules", () => {
     ],
     ['take it out of a message', { message: { user: 'u', text: 't' } }, { body: { text: 't' }, attributes: { 'user.name': 'u' } }],
     ['hold for a pattern', { x: { q: 1, 'r.s': 2 } }, { attributes: { 'y.q': 1n, 'y.r.s': 2n } }],
+    [
+      'have the names that values are split into',
+      { verb: 'v', http: { request: { method: 'get' } }, tags2: 't', kubernetes: { container_image: 'a:b' } },
+      {
+        attributes: { 'http.request.method_original': 'v', 'http.request.method': 'get' },
+        resource: { 'container.image.tags': 't', 'container.image.name': 'a:b' },
+      },
+    ],
     ['pass names on', { c: 1, b: 2, a: 3 }, { attributes: { d: 1n, c: 2n, b: 3n } }],
     ['pass names on, whatever the order', { a: 3, b: 2, c: 1 }, { attributes: { d: 1n, c: 2n, b: 3n } }],
     ['take names back from those that got them', { a: 3, b: 2, d: 4, c: 1 }, { attributes: { a: 3n, b: 2n, c: 1n, d: 4n } }],
