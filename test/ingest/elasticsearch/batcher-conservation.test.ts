@@ -2,8 +2,11 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { renamedFields } from '../../../src/translate/elasticsearch/ecs-table.ts'
+import { roleRows, shapeRows } from '../../../src/translate/elasticsearch/field-roles.ts'
 import { ruleOf } from '../../../src/translate/elasticsearch/names.ts'
 import { Role } from '../../../src/translate/elasticsearch/rules.ts'
+import { createFieldMapping } from '../../../src/translate/elasticsearch/user-fields.ts'
 import { createBatcher, type LogRecord, translateDocuments } from '../../support/log-records.ts'
 
 function leavesOf(value: unknown, path: string | undefined, into: Map<string, unknown>): Map<string, unknown> {
@@ -222,6 +225,65 @@ describe('createDocumentBatcher', () => {
         }
       }),
       { numRuns: 3000 },
+    )
+  })
+
+  const names = [
+    ...new Set([
+      ...everyName,
+      ...roleRows.keys(),
+      ...[...shapeRows].flatMap(([field, { name }]) => [field, name ?? field]),
+      ...Object.entries(renamedFields).flatMap(([field, name]) => [field.replace('*', 'x.y'), name.replace('*', 'x.y')]),
+      ...['_a', '__a', 'a', '_host', '_host.hostname', 'fields.host', 'fields._a', 'labels.message', 'message.a', 'message.geo.city_name'],
+      ...['network.protocol.name', 'http.request.method_original', 'exception.message', 'exception.stacktrace', 'fields.exception.type'],
+    ]),
+  ]
+  const many = fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 25 })
+  const options = fc.record({
+    nested: fc.constantFrom('flat', 'kvlist'),
+    ecs: fc.record({ renames: fc.constantFrom('default', 'none', 'full') }),
+    serviceName: fc.record({ derive: fc.boolean() }),
+    indexAttribute: fc.constantFrom('record', 'resource', 'none'),
+    body: fc.constantFrom('message', 'document'),
+    maxResources: fc.constantFrom(1, 1000),
+  })
+
+  it('has each value of a document and each name once, whatever names come together', () => {
+    const batchers = new Map<string, ReturnType<typeof createBatcher>>()
+    const own = createFieldMapping({
+      fields: [
+        { field: 'a', attribute: 'host.name' },
+        { field: 'host.name', attribute: '_a' },
+        { field: 'level', attribute: 'exception.type' },
+        { field: 'kubernetes.*', attribute: 'labels.*' },
+        { field: 'tags', resource: 'service.name' },
+      ],
+    })
+    fc.assert(
+      fc.property(fc.array(many, { minLength: 1, maxLength: 3 }), options, fc.boolean(), (documents, wanted, isOwn) => {
+        const key = JSON.stringify([wanted, isOwn])
+        const batcher = batchers.get(key) ?? createBatcher(wanted, isOwn ? { fields: own } : {})
+        batchers.set(key, batcher)
+        // Text of its own for each field, so that it can be found again.
+        const texts = documents.map((fields, i) => JSON.stringify(Object.fromEntries(fields.map((name, at) => [name, `v${i}.${at}x`]))))
+        const all = JSON.stringify(
+          translateDocuments(texts, batcher, 'logs-a-b').map(({ resource, attributes, body, scope, plain }) => [
+            resource,
+            attributes,
+            body,
+            scope,
+            plain,
+          ]),
+          (_, value) => (typeof value === 'bigint' ? String(value) : value),
+        )
+        for (const [i, fields] of documents.entries()) {
+          for (const [at, name] of fields.entries()) {
+            if (name === '@version') continue
+            expect(all.includes(`v${i}.${at}x`), `${name} of ${texts[i]} in ${all}`).toBe(true)
+          }
+        }
+      }),
+      { numRuns: 1500 },
     )
   })
 
