@@ -278,11 +278,13 @@ export class LogTranslator {
       const row = this.serviceRow
       this.attributes.text('service.name', true, slice(records.source, leaves.a[row] as number, leaves.b[row] as number))
     }
+    // It may move some of its own to the record.
+    const resource = this.attributes.resource(options.maxResources)
     if (options.nested === 'kvlist') this.attributes.nest()
     const scope = this.roles.row(Role.ScopeName)
     const nameStart = scope < 0 ? 0 : (leaves.a[scope] as number)
     const nameEnd = scope < 0 ? 0 : (leaves.b[scope] as number)
-    records.end(this.attributes.resource(options.maxResources), nameStart, nameEnd)
+    records.end(resource, nameStart, nameEnd)
   }
 
   private finishBody(): void {

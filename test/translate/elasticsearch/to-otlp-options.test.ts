@@ -123,6 +123,12 @@ describe('LogTranslator: options (9)', () => {
     })
   })
 
+  it('nests what it moves there, too', () => {
+    const documents = [{ agent: { id: 'x' } }, { 'container.id': 'c', agent: { id: 'y', x: { y: 1 } }, a: 1 }]
+    const [, record] = only(documents, { maxResources: 1, nested: 'kvlist' })
+    expect(record).toEqual({ attributes: { container: { id: 'c' }, agent: { id: 'y', x: { y: 1n } }, a: 1n } })
+  })
+
   const fateOf = (options: object, index: string, document: object) => {
     const batcher = createBatcher(options)
     const text = Buffer.from(JSON.stringify(document))
