@@ -4,20 +4,25 @@ import type { Outcome } from './shipper-rounds.ts'
 
 const number = new Intl.NumberFormat('en-US')
 
-/** Markdown: a row a shipper, those that lost nothing first; the setting is said where something is missing. */
+const cells = (outcome: Outcome | undefined): string =>
+  outcome === undefined ? ' | ' : `${number.format(outcome.missing)} | ${number.format(outcome.repeats)}`
+
+/** Markdown: a row a shipper, as it comes and with the setting that helps, which is said where something is missing without. */
 export function shipperTable(outcomes: readonly Outcome[]): string {
-  const rows = [...outcomes]
-    .sort((a, b) => Number(a.missing > 0) - Number(b.missing > 0))
-    .map(({ shipper, lines, missing, repeats, said }) => {
-      const careful = shipper.name.endsWith('-careful')
-      const how = careful ? `with ${shipper.setting}` : 'as it comes'
-      const help = missing === 0 ? '' : shipper.setting
-      const told = said === undefined ? '' : said.lost === 0 ? 'none' : number.format(said.lost)
-      return `| ${shipper.title} | ${how} | ${number.format(lines)} | ${number.format(missing)} | ${number.format(repeats)} | ${told} | ${help} |`
-    })
+  const careful = ({ shipper }: Outcome): boolean => shipper.name.endsWith('-careful')
+  const titles = [...new Set(outcomes.map(({ shipper }) => shipper.title))]
+  const rows = titles.map((title) => {
+    const own = outcomes.filter(({ shipper }) => shipper.title === title)
+    const plain = own.find((one) => !careful(one))
+    const setting = own.some(({ missing }) => missing > 0) ? (own[0]?.shipper.setting ?? '') : ''
+    return `| ${title} | ${cells(plain)} | ${cells(own.find(careful))} | ${setting} |`
+  })
+  const lines = [...new Set(outcomes.map((outcome) => number.format(outcome.lines)))].join(', ')
   return [
-    '| shipper | how | lines | missing | repeats | lost by its own word | what helps |',
-    '| --- | --- | --: | --: | --: | --: | --- |',
+    `Of ${lines} lines each:`,
+    '',
+    '| shipper | missing | repeats | missing with the setting | repeats | the setting |',
+    '| --- | --: | --: | --: | --: | --- |',
     ...rows,
     '',
   ].join('\n')

@@ -90,11 +90,11 @@ class Ship {
         // What the listener was given back goes in again, once a second.
         if (System.nanoTime() < nextAgain) continue;
         nextAgain = System.nanoTime() + 1_000_000_000L;
-        for (BulkOperation operation; (operation = again.poll()) != null; ) ingester.add(operation);
+        for (int count = again.size(); count > 0; count--) ingester.add(again.poll());
       }
       while (CAREFUL && open.get() > 0) {
         Thread.sleep(1000);
-        for (BulkOperation operation; (operation = again.poll()) != null; ) ingester.add(operation);
+        for (int count = again.size(); count > 0; count--) ingester.add(again.poll());
       }
       ingester.close();
     }
