@@ -162,11 +162,6 @@ export function requestFaultJson(fault: RequestFault): object {
   return { error: { root_cause: [{ type, reason }], type, reason, ...cause }, status: fault.status }
 }
 
-/** The other form that Elasticsearch has, of what never came to a handler: media types, methods. */
-export function plainFaultJson(status: number, error: string): object {
-  return { error, status }
-}
-
 /** JSON of an answer that is not `_bulk`'s own. */
 export const jsonBytes = (value: object, pretty: boolean): Buffer => Buffer.from(pretty ? prettyJson(value) : JSON.stringify(value))
 

@@ -21,7 +21,7 @@ export function metadataRule(path: string): FieldRule | undefined {
   const rest = path.slice(prefix.length)
   const rule = ruleOf(path, plain)
   if (used.has(rest)) return { ...rule, role: Role.Ignored, marker: 0 }
-  return { ...rule, role: Role.Attribute, resource: false, core: false, name: named.get(rest) ?? `beats.metadata.${rest}` }
+  return { ...rule, role: Role.Attribute, resource: false, name: named.get(rest) ?? `beats.metadata.${rest}` }
 }
 
 /** Texts of `@metadata` in the document that the leaves hold. */

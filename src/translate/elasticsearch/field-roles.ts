@@ -48,9 +48,6 @@ const rows: readonly (readonly [string, RoleRow])[] = [
   }),
   ...ranked(Role.ProcessorEvent, ['processor.event'], { keep: true, marker: Marker.Processor }),
   ...ranked(Role.MetricsetName, ['metricset.name'], { keep: true, marker: Marker.Metricset }),
-  ...ranked(Role.ParentId, ['parent.id'], { keep: true }),
-  ...ranked(Role.TimeMicros, ['timestamp.us'], { keep: true }),
-  ...ranked(Role.OrchestratorType, ['orchestrator.type'], { keep: true }),
   ...ranked(Role.ApmException, ['error.exception']),
   ...ranked(Role.Ignored, ['@version'], { marker: Marker.Logstash }),
 ]

@@ -5,7 +5,7 @@
 
 import { guessedNames, listFields, renamedFields, renamedGeo, scalarFields } from './ecs-table.ts'
 import { type RoleRow, roleRows, type ShapeRow, shapeRows } from './field-roles.ts'
-import { isCoreName, isOfResource } from './placement.ts'
+import { isOfResource } from './placement.ts'
 import { type FieldRule, Marker, Role, ruleIn, Scale, type ShapedRule, Transform } from './rules.ts'
 import type { FieldMapping, OwnField } from './user-fields.ts'
 
@@ -125,7 +125,6 @@ function plainRule(path: string, { renames, scopeFromLogger = true }: FieldOptio
     scale: row?.scale ?? Scale.None,
     marker: markerOf(path, row),
     resource,
-    core: resource && isCoreName(name),
     name,
     list: maps && lists.has(path),
     scalar: scalars.has(path) || (row?.role !== undefined && row.role !== Role.ApmException),
@@ -150,7 +149,6 @@ function shapedRule(plain: FieldRule, row: ShapeRow, { scopeFromLogger = true }:
     keep: row.keep ?? false,
     scale: row.scale ?? Scale.None,
     resource,
-    core: resource && isCoreName(name),
     name,
     transform: row.transform ?? Transform.None,
     onlyWhenAbsent: row.yields === true ? name : undefined,
@@ -161,7 +159,7 @@ function shapedRule(plain: FieldRule, row: ShapeRow, { scopeFromLogger = true }:
 
 /** Names of extra fields of GELF and of properties of Serilog, without what stands before them. */
 function strippedRules(path: string, plain: FieldRule): ShapedRule[] {
-  const bare = (name: string): FieldRule => ({ ...plain, name, resource: false, core: false, transform: Transform.None })
+  const bare = (name: string): FieldRule => ({ ...plain, name, resource: false, transform: Transform.None })
   if (path.startsWith('_') && path.length > 1) return [{ markers: Marker.Gelf, rule: bare(path.slice(1)) }]
   if (path.startsWith('fields.') && path.length > 7) return [{ markers: Marker.Serilog, rule: bare(path.slice(7)) }]
   return []
@@ -176,7 +174,6 @@ function ownRule(plain: FieldRule, { drop, resource, name }: OwnField): FieldRul
     keep: false,
     scale: Scale.None,
     resource,
-    core: resource && isCoreName(name),
     name,
     list: false,
     transform: Transform.None,

@@ -41,14 +41,8 @@ export const Role = {
   ProcessorEvent: 18,
   /** `metricset.name`: the document holds metrics. An attribute in any case. */
   MetricsetName: 19,
-  /** `parent.id`, of spans. An attribute of log records. */
-  ParentId: 20,
-  /** `timestamp.us`, of spans. An attribute of log records. */
-  TimeMicros: 21,
-  /** `orchestrator.type`, for `Transform.KubernetesCluster`. An attribute in any case. */
-  OrchestratorType: 22,
   /** `level_value`: left out where there is a severity, else it is one. */
-  LevelValue: 23,
+  LevelValue: 20,
 } as const
 
 /** What is done with a value on its way. */
@@ -146,8 +140,6 @@ export interface FieldRule {
   readonly marker: number
   /** As an attribute it is one of the resource. */
   readonly resource: boolean
-  /** Of those that stay on the resource when there are too many resources: `service.*`, `host.name`, `k8s.*`. */
-  readonly core: boolean
   /** Name as an attribute, after renames; the path itself where it has no other. */
   readonly name: string
   /** A value that is no list becomes a list of one. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BridgeError, type ErrorCode, errorTable } from '../../../src/errors.ts'
-import { faultOf, ItemErrors, plainFaultJson, requestFaultJson } from '../../../src/ingest/elasticsearch/es-errors.ts'
+import { faultOf, ItemErrors, requestFaultJson } from '../../../src/ingest/elasticsearch/es-errors.ts'
 
 describe('ItemErrors', () => {
   it.each([
@@ -65,7 +65,6 @@ describe('requestFaultJson', () => {
       status: 400,
     })
     expect(requestFaultJson({ status: 400, type: 't', reason: 'r', causedBy })).toMatchObject({ error: { caused_by: causedBy } })
-    expect(plainFaultJson(406, 'e')).toEqual({ error: 'e', status: 406 })
   })
 })
 

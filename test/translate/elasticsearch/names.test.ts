@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type FieldOptions, fieldTarget, isVerbatim, ruleOf } from '../../../src/translate/elasticsearch/names.ts'
+import { isCoreName } from '../../../src/translate/elasticsearch/placement.ts'
 import { type FieldRule, Marker, Role, ruleIn, Scale, Transform } from '../../../src/translate/elasticsearch/rules.ts'
 import { createFieldMapping, type FieldMappingFile } from '../../../src/translate/elasticsearch/user-fields.ts'
 
@@ -54,7 +55,7 @@ describe('ruleOf', () => {
   })
 
   it('keeps as attributes what other parts of the mapping need, too', () => {
-    for (const path of ['transaction.id', 'error.message', 'event.original', 'data_stream.type', 'processor.event', 'parent.id']) {
+    for (const path of ['transaction.id', 'error.message', 'event.original', 'data_stream.type', 'processor.event']) {
       expect(rule(path).keep, path).toBe(true)
     }
   })
@@ -132,7 +133,7 @@ describe('ruleOf', () => {
   it('knows what stays on the resource when there are too many', () => {
     const core = ['service.name', 'service.node.name', 'host.name', 'host.hostname', 'kubernetes.pod.name', 'kubernetes.labels.a']
     const others = ['host.id', 'service.environment', 'container.id', 'agent.id', 'kubernetes.namespace_id', 'service.target.name']
-    expect([...core, ...others].filter((path) => rule(path).core)).toEqual(core)
+    expect([...core, ...others].filter((path) => rule(path).resource && isCoreName(rule(path).name))).toEqual(core)
   })
 
   it('doubles what has two names', () => {
@@ -196,7 +197,7 @@ describe('ruleOf, for shapes', () => {
   })
 
   const cases: readonly (readonly [path: string, markers: number, rule: Partial<FieldRule>])[] = [
-    ['host', Marker.Logstash, { name: 'host.name', resource: true, core: true, onlyWhenAbsent: 'host.name' }],
+    ['host', Marker.Logstash, { name: 'host.name', resource: true, onlyWhenAbsent: 'host.name' }],
     ['host', Marker.Gelf, { name: 'host.name', resource: true }],
     ['host', Marker.Facility, { name: 'host.name', resource: true }],
     ['path', Marker.Logstash, { name: 'log.file.path', resource: false }],
@@ -266,7 +267,7 @@ describe('ruleOf, with rules of the user', () => {
     )
     expect(ruleOf('usr', options)).toMatchObject({ role: Role.Attribute, name: 'user.name', resource: false })
     expect(ruleOf('level', options)).toMatchObject({ role: Role.Attribute, name: 'app.level', shaped: [], scale: Scale.None })
-    expect(ruleOf('host.name', options)).toMatchObject({ name: 'host.id', resource: true, core: false })
+    expect(ruleOf('host.name', options)).toMatchObject({ name: 'host.id', resource: true })
     expect(ruleOf('kubernetes.pod_name', options)).toMatchObject({ role: Role.Dropped, marker: Marker.FluentBit })
     expect(ruleOf('other', options)).toEqual(ruleOf('other', standard))
   })
