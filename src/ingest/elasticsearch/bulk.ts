@@ -106,6 +106,13 @@ export class BulkRun {
         this.more = true
         break
       }
+      if (piece[at] === lineFeed) {
+        // It means nothing wherever it stands, and there may be a hundred million of them.
+        this.line++
+        this.anything = true
+        at++
+        continue
+      }
       let feed = piece.indexOf(lineFeed, at)
       if (feed < 0) {
         if (!last) break

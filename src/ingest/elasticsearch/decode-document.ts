@@ -48,7 +48,9 @@ const noKey = createKey('')
 const namesRatio = 16
 const namesRoom = 4096
 const mostNames = 8 * 1024 * 1024
-/** The same for names of objects, which are read and not written. */
+/** Names for each field that a document may have: those of objects, and of what is left out. */
+const namesPerField = 4
+/** Lengths as above of names of objects, which are read and not written. */
 const objectsRoom = 128 * 1024
 
 /**
@@ -74,6 +76,8 @@ export class DocumentDecoder {
   private leafNames = 0
   private names = 0
   private mostLeafNames = 0
+  /** Names that were looked for: those that came where they were expected are not. */
+  private lookups = 0
 
   constructor(table: FieldTable<unknown>, leaves: Leaves, limits: DocumentLimits, options: DocumentDecoderOptions) {
     this.table = table
@@ -108,6 +112,7 @@ export class DocumentDecoder {
     this.listValues = 0
     this.leafNames = 0
     this.names = 0
+    this.lookups = 0
     const bytes = end - start
     this.mostLeafNames = bytes + Math.min((namesRatio - 1) * bytes + namesRoom, mostNames)
     scanner.within(start, end)
@@ -211,7 +216,9 @@ export class DocumentDecoder {
     const { scanner } = this
     scanner.string()
     const { start, stop, escaped } = scanner
-    // Looked at before it is made.
+    // Looked at before it is made: what is null or empty is no field, but has a name that is remembered as long as the document is under way.
+    const mostLookups = namesPerField * this.limits.maxFields
+    if (++this.lookups > mostLookups) this.tooMuch('OB_LIMIT_ITEMS', `it has more than ${mostLookups} names`)
     if (this.names + parent.field.path.length + stop - start > this.mostLeafNames + objectsRoom) this.longNames()
     const entry = this.table.find(parent, sliceToString(scanner.bytes, start, stop), escaped)
     scanner.colon()

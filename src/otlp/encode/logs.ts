@@ -23,11 +23,14 @@ export function encodeLogs(records: LogRecords, writer: ReverseWriter, expectedB
 
 /** Attributes of a record as they stand in it, for {@link ColumnType.Prepared}. */
 export function prepareLogAttributes(attributes: readonly KeyValue[]): Uint8Array {
-  const writer = new ReverseWriter()
-  writer.begin(1024)
-  writeAttributes(writer, attributes, recordAttribute)
-  return writer.finish().slice()
+  // One for each would take 64 KiB each time.
+  preparing ??= new ReverseWriter()
+  preparing.begin(1024)
+  writeAttributes(preparing, attributes, recordAttribute)
+  return preparing.finish().slice()
 }
+
+let preparing: ReverseWriter | undefined
 
 const recordAttribute = 0x32
 

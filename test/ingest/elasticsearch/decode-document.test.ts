@@ -265,6 +265,15 @@ describe('DocumentDecoder', () => {
     expect(codeOf(`{"a":"${'x'.repeat(100_000)}"}`)).toBe('OB_LIMIT_LENGTH')
   })
 
+  it('has a limit for names of what is no field, but for those that come again and again', () => {
+    const hollow = (count: number, value: string): string => `{${Array.from({ length: count }, (_, i) => `"k${i}":${value}`).join(',')}}`
+    for (const value of ['{}', 'null', '[]']) {
+      expect(codeOf(hollow(4001, value))).toBe('OB_LIMIT_ITEMS')
+      expect(read(hollow(4000, value))).toEqual([])
+    }
+    expect(read(`{${'"a":{},'.repeat(5000)}"b":1}`)).toEqual([['b', 1n]])
+  })
+
   it('goes on reading rightly when senders send more names than are kept', () => {
     const made = create({}, false, 20)
     for (let round = 0; round < 50; round++) {
