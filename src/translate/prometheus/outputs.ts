@@ -1,8 +1,8 @@
 /** What streams have in common on the OTLP side: resources, scopes, metrics. Each is encoded once and kept as long as a stream uses it. */
 
 import { encodeMetric, encodeResource, encodeScope } from '../../otlp/encode/metric-parts.ts'
-import { type EncodedMetric, type EncodedResource, type EncodedScope, MetricData } from '../../otlp/metrics.ts'
 import { mapKey } from '../../otlp/map-key.ts'
+import { type EncodedMetric, type EncodedResource, type EncodedScope, MetricData } from '../../otlp/metrics.ts'
 import { MetricType } from './model.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { Label } from './series-labels.ts'
