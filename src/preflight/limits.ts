@@ -1,4 +1,4 @@
-/** What the kernel grants this process: file descriptors and receive buffers. */
+/** Limits against each other: what the kernel grants this process (file descriptors, receive buffers), what the queue holds. */
 
 import { printByteSize } from '../config/units.ts'
 import type { Check, Finding, Subject } from './finding.ts'
@@ -49,6 +49,26 @@ export const checkReceiveBuffers: Check = async ({ endpoints }, { readText }) =>
         level: 'warn',
         seen: `${seen}: in a burst, datagrams are lost sooner`,
         knob: `sysctl -w net.core.rmem_max=${receiveBuffer}, and a file below /etc/sysctl.d for the next boot; or ingest.${name}.receiveBuffer`,
+      },
+    ]
+  })
+}
+
+/** Warns of endpoints that take requests which a queue, even an empty one, could never hold: those would be refused for ever. */
+export const checkQueueHoldsBodies: Check = async ({ config: { queue }, endpoints }) => {
+  if (!('maxSize' in queue) || typeof queue.maxSize !== 'number') return []
+  const { maxSize } = queue
+  return endpoints.flatMap(({ name, settings }): Finding[] => {
+    const { limits } = sectionOf(settings)
+    const { body } = (typeof limits === 'object' && limits !== null ? limits : {}) as { body?: unknown }
+    if (typeof body !== 'number' || body <= maxSize) return []
+    return [
+      {
+        check: 'limits',
+        about: `ingest.${name}, largest request`,
+        level: 'warn',
+        seen: `requests of up to ${printByteSize(body)} are taken, the queue holds ${printByteSize(maxSize)}: one that is larger is refused for ever`,
+        knob: `queue.maxSize, or a lower ingest.${name}.limits.body`,
       },
     ]
   })

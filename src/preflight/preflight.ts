@@ -7,7 +7,7 @@ import { checkDiskSpace, checkQueueFolder, checkQueueVersion } from './disk.ts'
 import { checkPublicAddress } from './elasticsearch.ts'
 import { because, type Check, type Finding, type PreflightDeps, type Subject } from './finding.ts'
 import { checkKafka } from './kafka.ts'
-import { checkDescriptors, checkReceiveBuffers } from './limits.ts'
+import { checkDescriptors, checkQueueHoldsBodies, checkReceiveBuffers } from './limits.ts'
 import { checkLoops } from './loops.ts'
 import { checkPorts } from './ports.ts'
 
@@ -21,6 +21,7 @@ const checks: Readonly<Record<string, Check>> = {
   queueVersion: checkQueueVersion,
   descriptors: checkDescriptors,
   receiveBuffers: checkReceiveBuffers,
+  queueHoldsBodies: checkQueueHoldsBodies,
   files: checkFiles,
   endpointCertificates: checkEndpointCertificates,
   clocks: checkClocks,

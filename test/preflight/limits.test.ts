@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkDescriptors, checkReceiveBuffers } from '../../src/preflight/limits.ts'
+import { checkDescriptors, checkQueueHoldsBodies, checkReceiveBuffers } from '../../src/preflight/limits.ts'
 import { plannedOf, subjectOf, told, worldOf } from './support/subject.ts'
 
 const endpoints = [
@@ -41,5 +41,18 @@ describe('checkReceiveBuffers', () => {
 
   it('is content with enough', async () => {
     expect(await checkReceiveBuffers(subject, reading({ '/proc/sys/net/core/rmem_max': '4194304' }))).toMatchObject([{ level: 'ok' }])
+  })
+})
+
+describe('checkQueueHoldsBodies', () => {
+  it('warns of endpoints that take more in a request than the queue holds', async () => {
+    const elasticsearch = plannedOf('elasticsearch', undefined, { limits: { body: 100 * 2 ** 20 } })
+    const zipkin = plannedOf('zipkin', undefined, { limits: { body: 2 ** 20 } })
+    const found = (maxSize: string) =>
+      checkQueueHoldsBodies(subjectOf({ queue: { type: 'memory', maxSize } }, { endpoints: [elasticsearch, zipkin] }), worldOf())
+    expect(told(await found('2MiB'))).toEqual([
+      'warn ingest.elasticsearch, largest request: requests of up to 100MiB are taken, the queue holds 2MiB: one that is larger is refused for ever',
+    ])
+    expect(await found('100MiB')).toEqual([])
   })
 })
