@@ -51,7 +51,8 @@ describe.skipIf(!canSharePorts)('serve --workers', () => {
     expect((await bridge.readiness()).reasons).toEqual([])
     expect((await bridge.end()).code, bridge.output()).toBe(0)
     expectAllArrived(ledger, sink)
-    expect(bridge.output().match(/"listening"/g)).toHaveLength(4)
+    // One line a port, whoever of the two listens on it.
+    expect(bridge.output().match(/"listening"/g)).toHaveLength(Object.keys(bridge.ports).length)
     expect(pids.filter(alive)).toEqual([])
   }, 60_000)
 
