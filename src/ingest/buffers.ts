@@ -1,21 +1,12 @@
 /** Memory for messages under way, used again: each would otherwise leave 128 KiB outside the heap, which the engine answers with full collections. */
 
 import { BridgeError } from '../errors.ts'
-import { freeNow } from '../otlp/encode/chunks.ts'
 
 const smallest = 4 * 1024
 
 /** Buffers kept for reuse by size, and the largest that are: a few MiB in all. */
 const keptPerSize = 4
 const largestKept = 1024 * 1024
-
-/** Smaller pieces are not worth it, and may be of a slab that buffers share. */
-const freedFrom = 16 * 1024
-
-/** Frees the memory of bytes that nobody needs any more, such as those of a socket that were copied, unless others are in the same memory. */
-export function freeWhole({ buffer, byteLength }: Uint8Array): void {
-  if (byteLength >= freedFrom && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) freeNow(buffer)
-}
 
 export interface BufferPool {
   /** At least so many bytes, contents undefined. Throws OB_LIMIT_PENDING when all that is out would be over the limit. */

@@ -11,6 +11,7 @@
  */
 
 import { BridgeError, type ErrorCode } from '../../errors.ts'
+import { freeWhole } from '../../otlp/encode/chunks.ts'
 
 /** What {@link FrameDecoder.next} found. */
 export const FrameKind = {
@@ -303,6 +304,7 @@ export class FrameDecoder {
     if (this.held.length < length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(length, Math.min(most, Math.max(1024, 2 * this.held.length))))
       grown.set(this.held.subarray(0, this.heldLength))
+      freeWhole(this.held)
       this.held = grown
     }
     this.held.set(this.chunk.subarray(this.at, this.at + bytes), this.heldLength)
@@ -312,7 +314,9 @@ export class FrameDecoder {
 
   private letGo(): void {
     this.heldLength = 0
-    if (this.held.length > keptBytes) this.held = noBytes
+    if (this.held.length <= keptBytes) return
+    freeWhole(this.held)
+    this.held = noBytes
   }
 
   private found(kind: number, bytes: Uint8Array, start: number, end: number): number {

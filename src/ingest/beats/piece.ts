@@ -1,10 +1,11 @@
 /** Events one after the other in one piece of memory, as a batcher of documents takes them. */
 
+import { freeWhole } from '../../otlp/encode/chunks.ts'
 import { pairsToJson, roomForPairs } from './decode-pairs.ts'
 
 /** Bytes that are kept for the next windows, by all connections of a listener together. */
 const keptPieces = 4
-/** Size of pieces that are kept; longer ones are left to the collector. */
+/** Size of pieces that are kept; longer ones are freed. */
 const keptBytes = 1024 * 1024 + 256 * 1024
 /** Smaller ones are made anew each time. */
 const smallBytes = 64 * 1024
@@ -12,6 +13,7 @@ const smallBytes = 64 * 1024
 /** Memory for pieces, used again. */
 export interface PieceMemory {
   take(bytes: number): Uint8Array
+  /** Nobody may read it any more. */
   give(memory: Uint8Array): void
 }
 
@@ -23,6 +25,7 @@ export function createPieceMemory(): PieceMemory {
       bytes > smallBytes && bytes <= keptBytes ? (kept.pop() ?? Buffer.allocUnsafeSlow(keptBytes)) : Buffer.allocUnsafeSlow(bytes),
     give(memory) {
       if (memory.length === keptBytes && kept.length < keptPieces) kept.push(memory)
+      else freeWhole(memory)
     },
   }
 }

@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import { isBridgeError } from '../../errors.ts'
 import { slice, sliceToString } from '../../otlp/attributes.ts'
-import type { ChunkPool } from '../../otlp/encode/chunks.ts'
+import { type ChunkPool, freeWhole } from '../../otlp/encode/chunks.ts'
 import { encodeLogs } from '../../otlp/encode/logs.ts'
 import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
@@ -255,7 +255,10 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     weight = 0
     piece = noBytes
     text = noBytes
-    if (copy.length > keptCopy) copy = noBytes
+    if (copy.length > keptCopy) {
+      freeWhole(copy)
+      copy = noBytes
+    }
   }
 
   return {

@@ -7,8 +7,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
+import { freeWhole } from '../../otlp/encode/chunks.ts'
 import { beginBody } from '../body.ts'
-import { freeWhole } from '../buffers.ts'
 import { createDecompressor, type Decompressor, type Encoding } from '../decompress.ts'
 import { createInflating, type Inflating } from './inflating.ts'
 import { createTurns, type Turn, type Turns } from './turns.ts'

@@ -4,7 +4,7 @@
  */
 
 import type { ServerResponse } from 'node:http'
-import { freeWhole } from '../buffers.ts'
+import { freeWhole } from '../../otlp/encode/chunks.ts'
 import type { BulkResults } from './bulk-results.ts'
 import type { ItemError } from './es-errors.ts'
 import { type GeneratedIds, idLength, idPrefixLength, type SequenceNumbers } from './generated-ids.ts'

@@ -38,6 +38,14 @@ export function freeNow(memory: ArrayBuffer): void {
   memory.transfer?.(0)
 }
 
+/** Smaller pieces are not worth it, and may be of a slab that buffers share. */
+const freedWholeFrom = 16 * 1024
+
+/** Frees the memory of bytes that nobody needs any more, such as those of a socket that were copied, unless others are in the same memory. */
+export function freeWhole({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength >= freedWholeFrom && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) freeNow(buffer)
+}
+
 /** Creates a pool that keeps at most `cap` bytes; what is given beyond it is freed. */
 export function createChunkPool(cap = 8 * 1024 * 1024): ChunkPool {
   const kept = new Map<number, ArrayBuffer[]>()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createChunkPool, freeNow, ownsChunk } from '../../../src/otlp/encode/chunks.ts'
+import { createChunkPool, freeNow, freeWhole, ownsChunk } from '../../../src/otlp/encode/chunks.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -48,5 +48,16 @@ describe('ownsChunk', () => {
   it('is true of a message that fills half of its memory', () => {
     const memory = new ArrayBuffer(100)
     expect([ownsChunk(new Uint8Array(memory, 50)), ownsChunk(new Uint8Array(memory, 51))]).toEqual([true, false])
+  })
+})
+
+describe('freeWhole', () => {
+  it('frees bytes that have their memory to themselves, and no others', () => {
+    const own = Buffer.allocUnsafeSlow(65_536)
+    const memory = new ArrayBuffer(65_536)
+    const part = new Uint8Array(memory, 0, 65_535)
+    const pooled = Buffer.from('a small one')
+    for (const one of [own, part, pooled]) freeWhole(one)
+    expect([own.length, part.length, memory.byteLength, pooled.toString()]).toEqual([0, 65_535, 65_536, 'a small one'])
   })
 })
