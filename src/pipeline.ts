@@ -154,6 +154,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     instanceId,
     toJson: requestToJson,
     recycle: chunks.give,
+    takeMemory: chunks.take,
   })
   health.watch('emit', () => emit.health().reasons)
   health.warn('emit', emit.warnings)

@@ -30,6 +30,8 @@ export interface EmitDeps {
   readonly instanceId: string
   /** Takes back the memory of what was delivered: `ChunkPool.give`. */
   readonly recycle?: (memory: ArrayBufferLike) => void
+  /** Gives memory for what is to be delivered: `ChunkPool.take`. */
+  readonly takeMemory?: (bytes: number) => ArrayBuffer
   /** Needed for `protocol: http/json` only: protobuf request → OTLP JSON. */
   readonly toJson?: (signal: Signal, data: Uint8Array) => string | Uint8Array
 }
@@ -102,7 +104,9 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
   const lanesOf = (configs: readonly DestinationConfig[]) => configs.map(({ name, whenFull }) => ({ destination: name, whenFull }))
 
   const openQueue = async (configs: readonly DestinationConfig[]): Promise<Queue> => {
-    const queueDeps = { metrics, log, nowMs, ...(deps.recycle === undefined ? {} : { recycle: deps.recycle }) }
+    const { recycle, takeMemory } = deps
+    const memory = { ...(recycle === undefined ? {} : { recycle }), ...(takeMemory === undefined ? {} : { takeMemory }) }
+    const queueDeps = { metrics, log, nowMs, ...memory }
     const lanes = lanesOf(configs)
     if (settings.type === 'disk') return createDiskQueue({ ...settings, lanes }, queueDeps)
     if (settings.type === 'kafka') return (await import('./queue/kafka.ts')).createKafkaQueue({ lanes, kafka: settings.kafka }, queueDeps)

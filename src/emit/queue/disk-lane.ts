@@ -5,7 +5,7 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import { type Accounts, createAccounts, type Held } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
-import { letGo, type Recycle } from './holders.ts'
+import { letGo, type Recycle, type TakeMemory } from './holders.ts'
 import type { Fault, FoundSource } from './protocol.ts'
 import type { OpenLane } from './put.ts'
 import type { Lane, LaneOptions, QueuedBatch, TakeLimits } from './queue.ts'
@@ -31,6 +31,7 @@ export interface DiskLaneDeps {
   readonly log: Logger
   readonly nowMs: () => number
   readonly recycle: Recycle | undefined
+  readonly takeMemory: TakeMemory | undefined
   readonly onFault: (fault: Fault) => void
   /** What a reader is told during a fault. */
   readonly broken: () => Error
@@ -106,6 +107,7 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
     tail,
     onFault: deps.onFault,
     broken: deps.broken,
+    takeMemory: deps.takeMemory,
     onMissing(missing) {
       if (missing.batches > 0) lose(missing)
       else accounts.carry({ ...missing, items: -missing.items, bytes: -missing.bytes }, -missing.batches)

@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { freeWhole } from '../../otlp/encode/chunks.ts'
 import { collectStartGarbage } from '../../telemetry/start-garbage.ts'
 import { createBallast } from './ballast.ts'
 import { createKeptRows, type KeptRows } from './kept.ts'
@@ -13,6 +14,7 @@ import {
   keepColumn,
   keepColumns,
   type PageRequest,
+  type ReadRequest,
   type RecoverRequest,
   type Replaced,
   type Reply,
@@ -311,11 +313,11 @@ const createSession = (options: WorkerOptions) => {
     return { kind: 'done' }
   }
 
-  const read = (ids: readonly number[]): Answer => {
+  const read = ({ ids, into }: ReadRequest): Answer => {
     const at = ensureOpen()
-    const values = ids.map((id) => {
+    const values = ids.map((id, place) => {
       const value = at.rows.read(id)
-      if (value !== 'damaged') return value
+      if (value !== 'damaged') return value === undefined ? undefined : moved(value, into[place])
       at.rows.setAside(id)
       return undefined
     })
@@ -358,7 +360,7 @@ const createSession = (options: WorkerOptions) => {
       case 'page':
         return page(request)
       case 'read':
-        return read(request.ids)
+        return read(request)
       case 'recover':
         return recover(request)
       case 'adopt':
@@ -408,6 +410,15 @@ function keptNames(keeps: Float64Array, names: readonly string[]): Set<string> {
   const found = new Set<string>()
   for (let at = 0; at < keeps.length; at += keepColumns) found.add(names[keeps[at + keepColumn.name] as number] as string)
   return found
+}
+
+/** A value in the memory that it is wanted in; its own is free for the next one. */
+function moved(value: Uint8Array, memory: ArrayBuffer | undefined): Uint8Array {
+  if (memory === undefined || memory.byteLength < value.length) return value
+  const there = new Uint8Array(memory, 0, value.length)
+  there.set(value)
+  freeWhole(value)
+  return there
 }
 
 const transfersOf = (reply: Reply): ArrayBuffer[] => {

@@ -234,6 +234,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
         log,
         nowMs: deps.nowMs,
         recycle: deps.recycle,
+        takeMemory: deps.takeMemory,
         onFault: faults.raise,
         broken: faults.error,
         raiseMark: (destination, id) => mark?.raise(destination, id),

@@ -12,6 +12,9 @@ export interface Holders {
 /** Takes memory back: `ChunkPool.give`. */
 export type Recycle = (memory: ArrayBufferLike) => void
 
+/** Gives memory that will be taken back: `ChunkPool.take`. */
+export type TakeMemory = (bytes: number) => ArrayBuffer
+
 /** What lets go of its bytes. */
 interface Held {
   data: Uint8Array | undefined

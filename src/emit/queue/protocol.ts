@@ -120,6 +120,11 @@ export interface PageRequest {
 export interface ReadRequest {
   readonly kind: 'read'
   readonly ids: readonly number[]
+  /**
+   * Memory for each of the values, transferred with the request and back with the answer: what one thread takes and another gives back would be spread
+   * over the memory of both. Empty, or too little of it: the worker takes its own.
+   */
+  readonly into: readonly ArrayBuffer[]
 }
 
 /** What this run and ended ones have kept under a name, some of it. */

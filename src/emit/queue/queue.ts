@@ -76,6 +76,8 @@ export interface QueueDeps {
   readonly nowMs: () => number
   /** Takes back the memory of what every lane is done with: `ChunkPool.give`. */
   readonly recycle?: (memory: ArrayBufferLike) => void
+  /** Gives memory for what is read from the disk: `ChunkPool.take`. */
+  readonly takeMemory?: (bytes: number) => ArrayBuffer
 }
 
 /** What a queue is told of a destination. */

@@ -1,5 +1,6 @@
 /** Reads back what is on disk only: the index page by page, values when their turn has come. */
 
+import type { TakeMemory } from './holders.ts'
 import type { Fault } from './protocol.ts'
 import type { Source, Unindexed } from './source.ts'
 import type { Tail } from './tail.ts'
@@ -18,6 +19,8 @@ export interface ReaderDeps {
   /** Called before a reading is given up or, for a replaced store, repeated. */
   readonly onFault: (fault: Fault) => void
   readonly broken: () => Error
+  /** Memory for what is read back; undefined: any. */
+  readonly takeMemory: TakeMemory | undefined
   /** What should have been among a source's rows and was not; negative: what was there beyond. */
   readonly onMissing: (missing: Unindexed) => void
   readonly onDamaged: (entry: Entry) => void
@@ -34,7 +37,7 @@ const pageRows = 4096
 
 /** Creates the reading side of one lane. */
 export function createReader(deps: ReaderDeps): Reader {
-  const { destination, link, sources, own, forwarded, tail } = deps
+  const { destination, link, sources, own, forwarded, tail, takeMemory } = deps
 
   const pageIn = (source: Source): Promise<void> => {
     source.paging ??= new Promise((resolve, reject) => {
@@ -57,7 +60,8 @@ export function createReader(deps: ReaderDeps): Reader {
     const missing = entries.filter((entry) => entry.data === undefined)
     if (missing.length === 0) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      link.call({ kind: 'read', ids: missing.map((entry) => entry.id) }, (reply) => {
+      const into = takeMemory === undefined ? [] : missing.map((entry) => takeMemory(entry.bytes))
+      link.call({ kind: 'read', ids: missing.map((entry) => entry.id), into }, (reply) => {
         if (reply.fault !== undefined) {
           deps.onFault(reply.fault)
           // In the new file they are, or they are not and count as damaged.

@@ -56,7 +56,7 @@ export function createWorkerLink(options: Omit<WorkerOptions, keyof WorkerState>
       if (ended) throw new Error('BUG: the queue is closed')
       worker ??= start()
       calls.push({ onReply, sinceMs: performance.now() })
-      worker.postMessage(request)
+      worker.postMessage(request, request.kind === 'read' ? [...request.into] : [])
     },
     waitedMs: () => (calls[0] === undefined ? 0 : performance.now() - calls[0].sinceMs),
     async terminate() {
