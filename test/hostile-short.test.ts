@@ -1,11 +1,14 @@
 /** The short form of test/hostile: what takes milliseconds, against one process, and a few damaged payloads. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bulkCases } from './hostile/support/bulk-cases.ts'
+import { bulkContentCases } from './hostile/support/bulk-content-cases.ts'
 import { datagramCases, jaegerCases } from './hostile/support/jaeger-cases.ts'
 import { type Live, startLive } from './hostile/support/live.ts'
 import { everyPayload, feedMutations, targets } from './hostile/support/mutations.ts'
 import { type Sink, startSink } from './hostile/support/sink.ts'
 import { expectBooksToBalance, type Range, throwDatagrams, throwRequest } from './hostile/support/throw.ts'
+import { throwBulk } from './hostile/support/throw-bulk.ts'
 import { expectWriteBooks, throwWrite } from './hostile/support/throw-write.ts'
 import { writeCases } from './hostile/support/write-cases.ts'
 import { feedWriteMutations } from './hostile/support/write-mutations.ts'
@@ -39,6 +42,8 @@ describe('a bridge under hostile input', () => {
     'remote-write $name',
     async (one) => void (await throwWrite(range, one)),
   )
+
+  it.each([...bulkCases, ...bulkContentCases])('_bulk %#: $name', async (one) => void (await throwBulk(range, one)))
 
   it('has balanced books and lost no good span', () => expectBooksToBalance(range))
 

@@ -22,6 +22,7 @@ export interface BridgePorts {
   readonly zipkin: number
   readonly jaegerHttp: number
   readonly prometheus: number
+  readonly elasticsearch: number
   readonly beats: number
   readonly admin: number
 }
@@ -104,6 +105,7 @@ const sections: readonly (readonly [keyof BridgePorts, string])[] = [
   ['zipkin', 'ingest.zipkin'],
   ['jaegerHttp', 'ingest.jaeger.http'],
   ['prometheus', 'ingest.prometheus'],
+  ['elasticsearch', 'ingest.elasticsearch'],
   ['beats', 'ingest.beats'],
   ['admin', 'admin'],
 ]
@@ -178,7 +180,7 @@ const booksIn = (series: readonly Series[]): Books[] => {
 /** Clock ticks of `/proc/<pid>/stat`: 100 a second on every Linux that Node.js runs on. */
 const ticksPerSecond = 100
 
-/** Starts it with the Zipkin, the Jaeger HTTP, the remote-write and the Beats endpoint on free ports of 127.0.0.1. It is killed when the test ends. */
+/** Starts it with the Zipkin, the Jaeger HTTP, the remote-write, the `_bulk` and the Beats endpoint on free ports of 127.0.0.1. It is killed when the test ends. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const settings = [
     'log.format=json',
