@@ -172,6 +172,42 @@ export const errorTable = {
     'The bytes on a connection are not the frames of the Beats (Lumberjack) protocol.',
     'The message says what came instead; a client that is set to TLS or to another protocol, mostly.',
   ),
+  OB_CUTOVER_CONFLICT: row(
+    'never',
+    409,
+    10,
+    'Somebody else changed this endpoint in the meantime.',
+    'Look at how it stands now, and try again.',
+  ),
+  OB_CUTOVER_REFUSED: row(
+    'never',
+    422,
+    9,
+    'A condition of the phase is not met.',
+    'The message names it. With `--force` and a reason it is done all the same, and kept in the record.',
+  ),
+  OB_MIRROR_DOWN: row(
+    'later',
+    502,
+    14,
+    'The old backend does not answer, and the configuration wants its answer.',
+    'Mend the old backend, or set legacy.fallback: bridge.',
+  ),
+  OB_MIRROR_BUSY: row(
+    'later',
+    503,
+    8,
+    'As many requests are being passed to the old backend as may be.',
+    'Come back later, or raise proxy.maxConcurrent.',
+  ),
+  OB_PARITY: row('never', 400, 3, 'The two sides cannot be compared.', 'The message says what is missing.'),
+  OB_BACKEND: row(
+    'later',
+    502,
+    14,
+    'A backend that was asked for its data did not answer as expected.',
+    'See the message and the log of the backend.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

@@ -8,6 +8,7 @@ import { emitConfig, queueConfig } from '../emit/config.ts'
 import { destinationsOf } from '../emit/destinations.ts'
 import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
+import { mirrorConfig } from '../mirror/config.ts'
 import { samplingConfig } from '../sampling/config.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
 import { silentLog } from '../telemetry/log.ts'
@@ -15,11 +16,6 @@ import { listenerFileFaults } from './files.ts'
 import { type Check, loadConfig, type Read, readConfig, type Sources, type Standard } from './load.ts'
 import { type Path, printPath } from './tree.ts'
 import { userMappingFaults } from './user-mapping.ts'
-
-const mirrorConfig = z
-  .undefined({ error: () => 'dual-write comes with a later version; remove this section' })
-  .optional()
-  .describe('Reserved: dual-write to the old backend comes with a later version.')
 
 /** The schema of a configuration file. */
 export const configSchema = z.strictObject({

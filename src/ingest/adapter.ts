@@ -8,6 +8,8 @@ import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Explanation } from '../translate/explain.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
+import type { MirrorDoors } from './mirror-door.ts'
+import type { Observer } from './observe.ts'
 
 export interface AdapterDeps {
   readonly intake: Intake
@@ -25,6 +27,10 @@ export interface AdapterDeps {
   readonly dataPath?: string | undefined
   /** The name that `emit` sends along as `x-otlp-bridge`: what comes in under it went out here. */
   readonly instanceId?: string | undefined
+  /** The ways to the old backends; undefined where there is none. */
+  readonly mirrors?: MirrorDoors | undefined
+  /** What looks at some of the requests. */
+  readonly observer?: Observer | undefined
 }
 
 /** Pages of a listener, by path below `/api/`. @param query the last value of each key. */

@@ -1,7 +1,33 @@
 /** What lies between receiving and sending: an encoded batch, and the door it goes through. Neither side knows the other. */
 
+import type { ServiceCount } from './batch.ts'
+
 /** OTLP signal that a batch belongs to. */
 export type Signal = 'traces' | 'metrics' | 'logs'
+
+/**
+ * A request as it was received, for the old backend: what it is made of is known to `mirror/envelope.ts` alone. Of a request that is too large to
+ * be in memory each part is one.
+ */
+export interface Envelope {
+  /** Which mirror it goes to: `mirror.zipkin`, `mirror.jaeger.http`. */
+  readonly mirror: string
+  /** Legacy format, as that of the batch. */
+  readonly format: string
+  /** Spans, samples or documents in it, as far as they could be decoded. */
+  readonly items: number
+  /** The receiver of an envelope owns it. */
+  readonly data: Uint8Array
+}
+
+/** Who sent a request, as far as the transport knows; for the list of those who still send legacy formats. */
+export interface Client {
+  /** Address of the peer, without a port. */
+  readonly address: string
+  readonly userAgent: string | undefined
+  /** Other headers that name a library, by name in lower case: `x-elastic-client-meta`. */
+  readonly hints?: Readonly<Record<string, string>> | undefined
+}
 
 /**
  * One request's worth of OTLP, encoded. `data` is a whole `Export<Signal>ServiceRequest`, so that two of them
@@ -14,6 +40,14 @@ export interface EncodedBatch {
   /** Spans, data points or log records in `data`. */
   readonly items: number
   readonly data: Uint8Array
+  /** The same request as it came, where it has a mirror: both are taken, in one step, or none. Then `items` may be 0 and `data` empty. */
+  readonly envelope?: Envelope | undefined
+  /** Whose items those in `data` are: services, jobs or indices. For the books of the cutover. */
+  readonly keys?: readonly ServiceCount[] | undefined
+  /** Who sent them; undefined where several did (datagrams that were put together, topics). */
+  readonly client?: Client | undefined
+  /** What the books know the batch by when it leaves the queue, also after a restart. Opaque to the queue; some ten bytes. */
+  readonly account?: Uint8Array | undefined
   /**
    * With `ack: forwarded`: called before `put` resolves when an endpoint took the request but not all of it. How many of these items it left
    * out; where several batches went in one request, all of its own that can be.

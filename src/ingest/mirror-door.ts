@@ -1,0 +1,89 @@
+/** What an endpoint with a mirror hands its requests to: the types of it. Ingest never imports mirror; it is handed a {@link MirrorDoor}. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Envelope } from '../otlp/intake.ts'
+
+/** How things stand for an endpoint; asked for every request, since it changes while the bridge runs. */
+export interface MirrorState {
+  /** Whose answer the client gets. */
+  readonly answer: 'bridge' | 'legacy'
+  /** Whether the old side must have the data (`required`), may have it, or gets none. */
+  readonly old: 'required' | 'optional' | 'off'
+  /** What becomes of a body that we cannot decode. */
+  readonly undecodable: 'mirror' | 'refuse'
+  /** Requests that bring no data are passed to the old backend. */
+  readonly proxy: boolean
+  /** What clients are told who ask the bridge for data that it does not have; undefined: nothing. */
+  readonly newUi: string | undefined
+}
+
+/** The parts of a received request that the old side gets beside its body. */
+export interface RequestHead {
+  readonly kind: 'http' | 'grpc' | 'udp' | 'beats'
+  /** `POST`; empty where there is none. */
+  readonly method: string
+  /** Path and query as received; the method's path for gRPC. */
+  readonly target: string
+  /** Names and values in turn, as received, pseudo headers left out. What belongs to the connection is dropped by the mirror. */
+  readonly headers: readonly string[]
+  /** Address of the sender, without a port. */
+  readonly address: string
+  /** What tells its connection from others of this process: requests of one are sent in order. Empty: no order. */
+  readonly connection: string
+}
+
+/** What is known of a body. */
+export interface MirroredBody {
+  readonly format: string
+  /** Items in it, as far as they could be decoded; 0 when it could not be. */
+  readonly items: number
+  /** Whose it is (first service, job, index): decides about `share.old`. */
+  readonly key: string | undefined
+}
+
+/** The old backend's answer. */
+export interface LegacyAnswer {
+  readonly status: number
+  /** Names and values in turn, hop-by-hop headers left out. Of gRPC: metadata. */
+  readonly headers: readonly string[]
+  readonly body: Uint8Array
+  /** gRPC: status, message and trailers. */
+  readonly trailers?: readonly string[] | undefined
+}
+
+/** What became of asking the old backend while the client waits. */
+export type Asked =
+  | { readonly how: 'answered'; readonly answer: LegacyAnswer }
+  /** Down, too slow or left alone by the breaker. The envelope is to be queued; a request still under way is its first try. */
+  | { readonly how: 'none'; readonly why: string; readonly fallback: 'bridge' | 'fail' }
+
+/** The parts of a body that is too large to be in memory, each an envelope to be staged with the parts of the batch. */
+export interface LargeMirror {
+  /** Copies the bytes. @param last the body ends with them */
+  part(bytes: Uint8Array, items: number, last: boolean): Envelope
+}
+
+/** The way to the old side of one endpoint. */
+export interface MirrorDoor {
+  /** `mirror.zipkin` */
+  readonly name: string
+  state(): MirrorState
+  /** True, and counted, when the request went out here (`Via` holds our own name), or through too many bridges: to be refused. */
+  loops(via: string | undefined): boolean
+  /**
+   * The envelope of a request; undefined when this one does not go to the old side (phase, share). Copies the body.
+   * @param pieces as it came: still compressed; a gRPC message with its five bytes of prefix; one piece a datagram
+   */
+  wrap(head: RequestHead, pieces: readonly Uint8Array[], body: MirroredBody): Envelope | undefined
+  /** As `wrap`, of a body that comes in pieces. */
+  wrapLarge(head: RequestHead, body: Omit<MirroredBody, 'items'>): LargeMirror | undefined
+  /** `answer: legacy`: sends now. Never rejects. The envelope stays the caller's, to be put when there is no answer. */
+  ask(envelope: Envelope): Promise<Asked>
+  /** Passes a request that brings no data to the old backend and its answer back. Answers by itself in every case. */
+  proxy(request: IncomingMessage, response: ServerResponse): void
+  /** Counts what passes us untranslated (`write_not_translated`, `extra_old`), for the verdict. */
+  count(reason: string, items: number): void
+}
+
+/** The door of an endpoint by its name as in `interface.md` (`zipkin`, `jaeger.http`); undefined without a mirror. */
+export type MirrorDoors = (endpoint: string) => MirrorDoor | undefined
