@@ -9,6 +9,7 @@ import { destinationsOf } from '../emit/destinations.ts'
 import { emitFromEnv } from '../emit/otel-env.ts'
 import { everyEndpoint, ingestConfig, translateConfig } from '../ingest/index.ts'
 import { mirrorConfig } from '../mirror/config.ts'
+import { parityConfig } from '../parity/config.ts'
 import { samplingConfig } from '../sampling/config.ts'
 import { logConfig, logFromOtelEnv } from '../telemetry/config.ts'
 import { silentLog } from '../telemetry/log.ts'
@@ -25,6 +26,7 @@ export const configSchema = z.strictObject({
   queue: queueConfig,
   sampling: samplingConfig,
   mirror: mirrorConfig,
+  parity: parityConfig,
   admin: adminConfig,
   log: logConfig,
 })
