@@ -1,6 +1,7 @@
 /** What an endpoint with a mirror hands its requests to: the types of it. Ingest never imports mirror; it is handed a {@link MirrorDoor}. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BridgeError } from '../errors.ts'
 import type { Envelope } from '../otlp/intake.ts'
 
 /** How things stand for an endpoint; asked for every request, since it changes while the bridge runs. */
@@ -9,10 +10,16 @@ export interface MirrorState {
   readonly answer: 'bridge' | 'legacy'
   /** Whether the old side must have the data (`required`), may have it, or gets none. */
   readonly old: 'required' | 'optional' | 'off'
+  /** Whether the new side must have it: false in phase `shadow`. Undefined: it must. */
+  readonly newRequired?: boolean | undefined
+  /** Whether the new side must have it; where it need not, what its queue cannot take is left out and counted `shed_full`. */
+  readonly new: 'required' | 'optional'
   /** What becomes of a body that we cannot decode. */
   readonly undecodable: 'mirror' | 'refuse'
   /** Requests that bring no data are passed to the old backend. */
   readonly proxy: boolean
+  /** `answer: legacy`: what the old backend refuses for good is kept for the new side all the same. */
+  readonly keepRefused: boolean
   /** What clients are told who ask the bridge for data that it does not have; undefined: nothing. */
   readonly newUi: string | undefined
 }
@@ -55,12 +62,58 @@ export interface LegacyAnswer {
 export type Asked =
   | { readonly how: 'answered'; readonly answer: LegacyAnswer }
   /** Down, too slow or left alone by the breaker. The envelope is to be queued; a request still under way is its first try. */
-  | { readonly how: 'none'; readonly why: string; readonly fallback: 'bridge' | 'fail' }
+  | { readonly how: 'none'; readonly why: 'down' | 'slow' | 'paused'; readonly fallback: 'bridge' | 'fail' }
+
+/** What an endpoint does with a request that it passes on. */
+export interface ProxyOptions {
+  /** Path and query to ask for instead of the request's own. */
+  readonly target?: string | undefined
+  /** The body, where it has been read already; absent: what the client still sends is streamed. */
+  readonly body?: Uint8Array | undefined
+  /** Called with the status that the client gets: of the old backend, or 502, 503, 504 of ours. */
+  readonly answered?: ((status: number) => void) | undefined
+  /**
+   * Changes the body of an answer with status 200, at most 4 MiB and not compressed (the old backend is asked for it plain). What it throws leaves the
+   * answer as it was.
+   */
+  readonly rewrite?: ((body: Uint8Array) => Uint8Array) | undefined
+  /** Answers in the protocol's form when the old backend cannot: OB_MIRROR_DOWN, OB_MIRROR_BUSY or OB_MIRROR_SLOW. Default: a line of text. */
+  readonly failed?: ((error: BridgeError) => void) | undefined
+}
 
 /** The parts of a body that is too large to be in memory, each an envelope to be staged with the parts of the batch. */
 export interface LargeMirror {
   /** Copies the bytes. @param last the body ends with them */
   part(bytes: Uint8Array, items: number, last: boolean): Envelope
+}
+
+/** What an endpoint does with requests that are passed on, beside passing them on. */
+export interface ProxyHooks {
+  /**
+   * Asked when the old backend cannot be reached, as long as nothing of the request was read: true when the endpoint has answered by itself.
+   */
+  readonly absent?: (() => boolean) | undefined
+  /**
+   * Changes the body of a 2xx answer: it comes whole and plain (no `Accept-Encoding` is passed on then), up to 8 MiB; a larger one passes as it is.
+   */
+  readonly rewrite?: ((body: Uint8Array) => Uint8Array) | undefined
+}
+
+/** A connection that is passed through to the old Logstash. */
+export interface TunnelWire {
+  /** Passes bytes on. False when no more should come before `drained`. */
+  write(bytes: Uint8Array): boolean
+  /** The client sends nothing more. */
+  end(): void
+  destroy(): void
+}
+
+export interface TunnelEnd {
+  /** Bytes of the old side: acks. */
+  data(bytes: Uint8Array): void
+  drained(): void
+  /** The connection is gone, or was never made: `why` is told in the log. Called once, and nothing after it. */
+  closed(why: string | undefined): void
 }
 
 /** The way to the old side of one endpoint. */
@@ -80,9 +133,11 @@ export interface MirrorDoor {
   /** `answer: legacy`: sends now. Never rejects. The envelope stays the caller's, to be put when there is no answer. */
   ask(envelope: Envelope): Promise<Asked>
   /** Passes a request that brings no data to the old backend and its answer back. Answers by itself in every case. */
-  proxy(request: IncomingMessage, response: ServerResponse): void
+  proxy(request: IncomingMessage, response: ServerResponse, options?: ProxyOptions): void
   /** Counts what passes us untranslated (`write_not_translated`, `extra_old`), for the verdict. */
   count(reason: string, items: number): void
+  /** Opens a connection to the old side for one of a client: Beats with `mode: tunnel` alone. */
+  tunnel?: ((end: TunnelEnd) => TunnelWire) | undefined
 }
 
 /** The door of an endpoint by its name as in `interface.md` (`zipkin`, `jaeger.http`); undefined without a mirror. */
