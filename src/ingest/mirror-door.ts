@@ -10,8 +10,6 @@ export interface MirrorState {
   readonly answer: 'bridge' | 'legacy'
   /** Whether the old side must have the data (`required`), may have it, or gets none. */
   readonly old: 'required' | 'optional' | 'off'
-  /** Whether the new side must have it: false in phase `shadow`. Undefined: it must. */
-  readonly newRequired?: boolean | undefined
   /** Whether the new side must have it; where it need not, what its queue cannot take is left out and counted `shed_full`. */
   readonly new: 'required' | 'optional'
   /** What becomes of a body that we cannot decode. */
@@ -85,18 +83,6 @@ export interface ProxyOptions {
 export interface LargeMirror {
   /** Copies the bytes. @param last the body ends with them */
   part(bytes: Uint8Array, items: number, last: boolean): Envelope
-}
-
-/** What an endpoint does with requests that are passed on, beside passing them on. */
-export interface ProxyHooks {
-  /**
-   * Asked when the old backend cannot be reached, as long as nothing of the request was read: true when the endpoint has answered by itself.
-   */
-  readonly absent?: (() => boolean) | undefined
-  /**
-   * Changes the body of a 2xx answer: it comes whole and plain (no `Accept-Encoding` is passed on then), up to 8 MiB; a larger one passes as it is.
-   */
-  readonly rewrite?: ((body: Uint8Array) => Uint8Array) | undefined
 }
 
 /** A connection that is passed through to the old Logstash. */
