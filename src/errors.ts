@@ -193,6 +193,20 @@ export const errorTable = {
     'The old backend does not answer, and the configuration wants its answer.',
     'Mend the old backend, or set legacy.fallback: bridge.',
   ),
+  OB_MIRROR_SLOW: row(
+    'later',
+    504,
+    14,
+    'The old backend took too long to answer, and the configuration wants its answer.',
+    'Look at the old backend, raise legacy.timeout or proxy.timeout, or set legacy.fallback: bridge.',
+  ),
+  OB_MIRROR_REFUSED: row(
+    'never',
+    400,
+    9,
+    'The old backend did not take a request, and its answer is the one that counts (answer: legacy).',
+    'The client has got its answer. legacy.keepRefused: true keeps such requests for the new side.',
+  ),
   OB_MIRROR_BUSY: row(
     'later',
     503,
