@@ -1,6 +1,7 @@
 /** What an endpoint with a mirror hands its requests to: the types of it. Ingest never imports mirror; it is handed a {@link MirrorDoor}. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BridgeError } from '../errors.ts'
 import type { Envelope } from '../otlp/intake.ts'
 
 /** How things stand for an endpoint; asked for every request, since it changes while the bridge runs. */
@@ -9,12 +10,14 @@ export interface MirrorState {
   readonly answer: 'bridge' | 'legacy'
   /** Whether the old side must have the data (`required`), may have it, or gets none. */
   readonly old: 'required' | 'optional' | 'off'
+  /** Whether the new side must have it; where it need not, what its queue cannot take is left out and counted `shed_full`. */
+  readonly new: 'required' | 'optional'
   /** What becomes of a body that we cannot decode. */
   readonly undecodable: 'mirror' | 'refuse'
   /** Requests that bring no data are passed to the old backend. */
   readonly proxy: boolean
   /** `answer: legacy`: what the old backend refuses for good is kept for the new side all the same. */
-  readonly keepRefused?: boolean | undefined
+  readonly keepRefused: boolean
   /** What clients are told who ask the bridge for data that it does not have; undefined: nothing. */
   readonly newUi: string | undefined
 }
@@ -59,6 +62,23 @@ export type Asked =
   /** Down, too slow or left alone by the breaker. The envelope is to be queued; a request still under way is its first try. */
   | { readonly how: 'none'; readonly why: 'down' | 'slow' | 'paused'; readonly fallback: 'bridge' | 'fail' }
 
+/** What an endpoint does with a request that it passes on. */
+export interface ProxyOptions {
+  /** Path and query to ask for instead of the request's own. */
+  readonly target?: string | undefined
+  /** The body, where it has been read already; absent: what the client still sends is streamed. */
+  readonly body?: Uint8Array | undefined
+  /** Called with the status that the client gets: of the old backend, or 502, 503, 504 of ours. */
+  readonly answered?: ((status: number) => void) | undefined
+  /**
+   * Changes the body of an answer with status 200, at most 4 MiB and not compressed (the old backend is asked for it plain). What it throws leaves the
+   * answer as it was.
+   */
+  readonly rewrite?: ((body: Uint8Array) => Uint8Array) | undefined
+  /** Answers in the protocol's form when the old backend cannot: OB_MIRROR_DOWN, OB_MIRROR_BUSY or OB_MIRROR_SLOW. Default: a line of text. */
+  readonly failed?: ((error: BridgeError) => void) | undefined
+}
+
 /** The parts of a body that is too large to be in memory, each an envelope to be staged with the parts of the batch. */
 export interface LargeMirror {
   /** Copies the bytes. @param last the body ends with them */
@@ -99,7 +119,7 @@ export interface MirrorDoor {
   /** `answer: legacy`: sends now. Never rejects. The envelope stays the caller's, to be put when there is no answer. */
   ask(envelope: Envelope): Promise<Asked>
   /** Passes a request that brings no data to the old backend and its answer back. Answers by itself in every case. */
-  proxy(request: IncomingMessage, response: ServerResponse, hooks?: ProxyHooks): void
+  proxy(request: IncomingMessage, response: ServerResponse, options?: ProxyOptions): void
   /** Counts what passes us untranslated (`write_not_translated`, `extra_old`), for the verdict. */
   count(reason: string, items: number): void
   /** Opens a connection to the old side for one of a client: Beats with `mode: tunnel` alone. */
