@@ -1,0 +1,241 @@
+/**
+ * The way of an endpoint to its old backend: what is kept of a request (table 1.1 of the mapping), who gets it by phase and share, and what came back
+ * to us.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { createShare, type Share } from '../cutover/decide.ts'
+import type { EndpointState, Phase } from '../cutover/model.ts'
+import type { MirrorDoor, MirrorState, RequestHead } from '../ingest/mirror-door.ts'
+import type { Envelope } from '../otlp/intake.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { type Cell, cappedValues, type Metrics } from '../telemetry/metrics.ts'
+import type { MirrorEndpointConfig } from './config.ts'
+import { type EnvelopeHead, encodeEnvelope } from './envelope.ts'
+import { viaName } from './headers.ts'
+import { comesBack, isOwnSender } from './loop.ts'
+
+export interface DoorOptions {
+  /** `zipkin`, `jaeger.http` */
+  readonly endpoint: string
+  readonly config: MirrorEndpointConfig
+  /** Name of the whole bridge. */
+  readonly instanceId: string
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number
+  readonly state: () => EndpointState
+  /** Memory for envelopes, at least as large as asked for: that of the queue, which gives it back. */
+  readonly takeMemory?: ((bytes: number) => ArrayBufferLike) | undefined
+  /** Sends at once; see {@link MirrorDoor.ask}. */
+  readonly ask: MirrorDoor['ask']
+  readonly proxy: MirrorDoor['proxy']
+  readonly tunnel?: MirrorDoor['tunnel']
+}
+
+/** Headers that belong to the connection or to the request's framing, whoever sends them. @see RFC 9110, 7.6.1 */
+const dropped = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'content-length',
+  'http2-settings',
+])
+
+/** Metadata of gRPC that is said anew for the next hop. */
+const droppedMetadata = new Set(['grpc-timeout', 'te', 'grpc-accept-encoding', 'content-length', 'connection'])
+
+/** Names seen before, in the case in which they came. */
+const rememberedNames = 512
+
+/**
+ * Leaves out what is not end-to-end, and `Authorization` unless it is passed on; `Host` and `Accept-Encoding` are for the sender to judge. Names and values in turn; order, case and what comes twice stay as they are.
+ */
+export function createHeaderFilter(): (head: Pick<RequestHead, 'kind' | 'headers'>, authorization: boolean) => readonly string[] {
+  const lower = new Map<string, string>()
+  const lowerOf = (name: string): string => {
+    let known = lower.get(name)
+    if (known === undefined) {
+      if (lower.size >= rememberedNames) lower.clear()
+      lower.set(name, (known = name.toLowerCase()))
+    }
+    return known
+  }
+  return ({ kind, headers }, authorization) => {
+    const out = kind === 'grpc' ? droppedMetadata : dropped
+    let named: Set<string> | undefined
+    if (kind !== 'grpc') {
+      for (let at = 0; at < headers.length; at += 2) {
+        if (lowerOf(headers[at] as string) !== 'connection') continue
+        named ??= new Set()
+        for (const one of (headers[at + 1] as string).split(',')) named.add(one.trim().toLowerCase())
+      }
+    }
+    const left: string[] = []
+    for (let at = 0; at < headers.length; at += 2) {
+      const name = headers[at] as string
+      const low = lowerOf(name)
+      if (out.has(low) || named?.has(low) === true || low.charCodeAt(0) === 0x3a) continue
+      if (low === 'authorization' && !authorization) continue
+      left.push(name, headers[at + 1] as string)
+    }
+    return left
+  }
+}
+
+/** Which side must have the data, may have it, gets none. */
+const sides: Readonly<Record<Phase, Pick<MirrorState, 'old' | 'new'>>> = {
+  shadow: { old: 'required', new: 'optional' },
+  dual: { old: 'required', new: 'required' },
+  'new-primary': { old: 'optional', new: 'required' },
+  'new-only': { old: 'off', new: 'required' },
+}
+
+/** How an endpoint with this configuration answers and mirrors in a state of the cutover. */
+export function mirrorStateOf(config: MirrorEndpointConfig, { phase, answer }: EndpointState): MirrorState {
+  const { old, new: fresh } = sides[phase]
+  return {
+    answer: old === 'off' ? 'bridge' : answer,
+    old,
+    new: fresh,
+    undecodable: config.undecodable ?? (phase === 'shadow' ? 'mirror' : 'refuse'),
+    proxy: old !== 'off' && 'proxy' in config && config.proxy.enabled,
+    keepRefused: 'legacy' in config && config.legacy.keepRefused,
+    newUi: 'newUi' in config ? config.newUi : undefined,
+  }
+}
+
+/** At most one line in this time about requests that came back. */
+const quietMs = 60_000
+
+export function createDoor(options: DoorOptions): MirrorDoor {
+  const { endpoint, config, metrics, log, nowMs } = options
+  const name = `mirror.${endpoint}`
+  const own = viaName(options.instanceId)
+  const filter = createHeaderFilter()
+  const ordered = 'ordering' in config ? config.ordering === 'lane' : true
+  // Connections of one run are told from those of another by it, and so are the ids of requests.
+  const run = randomBytes(6).toString('base64url')
+  let count = 0
+  let known: EndpointState | undefined
+  let state: MirrorState | undefined
+  let share: { readonly old: number; readonly of: Share } | undefined
+  let saidMs = Number.NEGATIVE_INFINITY
+  const cells = new Map<string, Cell>()
+
+  const stateNow = (): MirrorState => {
+    const now = options.state()
+    if (state === undefined || now !== known) {
+      known = now
+      state = mirrorStateOf(config, now)
+    }
+    return state
+  }
+
+  const counted = (reason: string, items: number): void => {
+    let cell = cells.get(reason)
+    if (cell === undefined) {
+      if (cells.size > cappedValues) cells.clear()
+      cells.set(reason, (cell = metrics.counter('otlp_bridge_mirror_notes_total', { endpoint, reason })))
+    }
+    cell.value += items
+  }
+
+  /** Whether a sender is among those whose requests the old side still gets. */
+  const isShared = (key: string): boolean => {
+    const { old } = (known ?? options.state()).share
+    if (old >= 1) return true
+    if (share?.old !== old) share = { old, of: createShare(old) }
+    return share.of.text(key)
+  }
+
+  const nextId = (): string => `${run}${(count++).toString(36).padStart(8, '0')}`
+
+  const headOf = (id: string, head: RequestHead): EnvelopeHead => ({
+    id,
+    at: nowMs(),
+    kind: head.kind,
+    method: head.method,
+    target: head.target,
+    // Nobody needs it in the store where it is not passed on.
+    headers: filter(head, config.auth === 'pass'),
+    from: head.address,
+    lane: ordered && head.connection !== '' ? `${run}.${head.connection}` : '',
+  })
+
+  const goes = (head: RequestHead, key: string | undefined): boolean => stateNow().old !== 'off' && isShared(key ?? head.address)
+
+  const door: MirrorDoor = {
+    name,
+    state: stateNow,
+    loops(via) {
+      if (via === undefined || !(via.startsWith('udp ') ? isOwnDatagram(via) : comesBack(via, own))) return false
+      counted('loop', 1)
+      const now = nowMs()
+      if (!(now - saidMs < quietMs && now >= saidMs)) {
+        saidMs = now
+        log.error({ mirror: name, via: via.slice(0, 200) }, 'what was sent to the old backend came back here; it is refused')
+      }
+      return true
+    },
+    wrap(head, pieces, body) {
+      if (!goes(head, body.key)) return undefined
+      const own = headOf(nextId(), head)
+      const whole = pieces.length > 1 || head.kind === 'udp' ? { ...own, lengths: pieces.map(({ length }) => length) } : own
+      return envelopeOf(body.format, body.items, whole, pieces)
+    },
+    wrapLarge(head, { format, key }) {
+      if (!goes(head, key)) return undefined
+      const first = headOf(nextId(), head)
+      const length = declaredLength(head)
+      let part = 0
+      return {
+        part(bytes, items, last) {
+          const own = {
+            ...first,
+            headers: part === 0 ? first.headers : [],
+            part: part++,
+            last,
+            ...(length === undefined ? {} : { length }),
+          }
+          return envelopeOf(format, items, own, [bytes])
+        },
+      }
+    },
+    ask: options.ask,
+    proxy(request, response, hooks) {
+      if (!door.loops(request.headers.via)) return options.proxy(request, response, hooks)
+      hooks?.answered?.(508)
+      response.writeHead(508, { 'content-type': 'text/plain; charset=utf-8' })
+      response.end('otlp-bridge has had this request before\n')
+    },
+    count: counted,
+    ...(options.tunnel === undefined ? {} : { tunnel: options.tunnel }),
+  }
+  return door
+
+  function envelopeOf(format: string, items: number, head: EnvelopeHead, pieces: readonly Uint8Array[]): Envelope {
+    return { mirror: name, format, items, data: encodeEnvelope(head, pieces, options.takeMemory) }
+  }
+}
+
+/** `udp 127.0.0.1 34567`: where a datagram came from. */
+function isOwnDatagram(from: string): boolean {
+  const [, address = '', port = ''] = from.split(' ')
+  return isOwnSender(address, Number(port))
+}
+
+function declaredLength({ headers }: RequestHead): number | undefined {
+  for (let at = 0; at < headers.length; at += 2) {
+    if ((headers[at] as string).toLowerCase() === 'content-length') return Number(headers[at + 1])
+  }
+  return undefined
+}
