@@ -58,11 +58,11 @@ export function createDifferences(subject: string): Differences {
   return {
     add(finding) {
       const full = groups.size >= mostRows
-      const name = JSON.stringify([finding.class, finding.kind, finding.rule, finding.path])
+      const name = JSON.stringify([finding.class, finding.kind, finding.rule, finding.path, finding.text])
       const id = full && !groups.has(name) ? '' : name
       const found = groups.get(id)
       if (found === undefined) {
-        const first = id === '' ? { ...finding, path: '(others)', rule: '' } : finding
+        const first = id === '' ? { ...finding, path: '(others)', rule: '', text: undefined } : finding
         groups.set(id, { first, count: 1, firstMs: finding.atMs })
         return
       }
@@ -83,7 +83,7 @@ export function createDifferences(subject: string): Differences {
             path: first.path,
             count,
             of: total,
-            text: `${naming(first.path)} ${happening(first)}: ${count} of ${total} ${subject}, rule ${rule}${seen}`,
+            text: first.text ?? `${naming(first.path)} ${happening(first)}: ${count} of ${total} ${subject}, rule ${rule}${seen}`,
             example: {
               id: first.id,
               ...(first.old === undefined ? {} : { old: shown(first.old) }),

@@ -61,7 +61,12 @@ export interface Finding {
   readonly expected?: Shown
   /** When the item happened, ms since the epoch. */
   readonly atMs?: number | undefined
+  /** The row in words, where those made from the rest would not do; findings with other words are other rows. */
+  readonly text?: string | undefined
 }
+
+/** Path of a finding that is about the whole item: it is missing, or too many. These count in the score over counts. */
+export const wholeItem = '(item)'
 
 /** Equal differences of one key and window, as one row. */
 export interface Difference {
@@ -192,6 +197,8 @@ export interface CompareDeps {
   /** Sections of the bridge's configuration that the comparison translates with. */
   readonly config: { readonly translate: unknown; readonly parity: unknown }
   readonly nowMs: () => number
+  /** For what is not settled. */
+  readonly sleep: (ms: number) => Promise<void>
   /** A line on a terminal: what is being done now. */
   readonly progress: (text: string) => void
   readonly signal: AbortSignal

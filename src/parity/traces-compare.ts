@@ -95,7 +95,9 @@ function classified(raw: Raw, readers: Readers): FieldDifference {
   if (isTime.test(path) && micros && expected !== undefined && actual !== undefined) {
     const [a, b] = [BigInt(expected), BigInt(actual)]
     // Start and duration are cut one by one: the end may be two off.
-    if (a / 1000n === b / 1000n || (path === 'end' && (a - b) ** 2n <= 2000n ** 2n)) return { ...raw, class: 'precision', kind, rule: 'us' }
+    const cut = readers.old === 'jaeger-json' || readers.new === 'jaeger-json'
+    if (a / 1000n === b / 1000n || (cut && path === 'end' && (a - b) ** 2n <= 2000n ** 2n))
+      return { ...raw, class: 'precision', kind, rule: 'us' }
   }
   const rule = readerRule(raw, readers)
   return rule === undefined ? { ...raw, class: 'unexplained', kind, rule: '' } : { ...raw, ...rule, kind }
