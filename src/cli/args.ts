@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { errorTable, isBridgeError } from '../errors.ts'
+import { addCutover } from './cutover-args.ts'
 import type { Io } from './io.ts'
 import { version } from './version.ts'
 
@@ -11,6 +12,9 @@ export type ExitCode = 0 | 1 | 2 | 3 | 4 | 130
 
 /** Codes that are not a fault of usage or configuration (2). */
 const exitCodes: Readonly<Record<string, ExitCode>> = {
+  OB_BACKEND: 4,
+  OB_CUTOVER_CONFLICT: 1,
+  OB_CUTOVER_REFUSED: 1,
   OB_INPUT: 3,
   OB_SEND_PERMANENT: 4,
   OB_SEND_THROTTLED: 4,
@@ -173,6 +177,7 @@ export function createProgram(io: Io, finish: Finish): Command {
     .addOption(jsonOption())
     .action(async (words, given) => finish(await (await import('./import-config.ts')).importConfig(words, given, io)))
 
+  addCutover(program, { io, finish, configured: (command) => command.addOption(fileOption()).addOption(setOption()), json: jsonOption })
   addQueue(program, io, finish)
   return program
 }
