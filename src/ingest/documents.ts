@@ -42,6 +42,8 @@ export interface DocumentPart {
   readonly documents: number
   readonly data: Uint8Array
   readonly services: readonly ServiceCount[]
+  /** The indices they were meant for, as far as they are known. */
+  readonly indices?: readonly ServiceCount[] | undefined
 }
 
 /** Who remembers ids of documents, for those that bring theirs: `@metadata._id` with `op_type: create`. */

@@ -24,6 +24,7 @@ import { createPlans, type FieldPlan } from '../../translate/elasticsearch/plans
 import { type DocumentContext, type LogCounts, LogTranslator, type NamedRow } from '../../translate/elasticsearch/to-otlp.ts'
 import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
 import { DocumentDecoder, type DocumentLimits } from './decode-document.ts'
+import { IndexCounts } from './index-counts.ts'
 import { createMetadata, type Metadata, metadataRule } from './metadata.ts'
 import type { Notices } from './notices.ts'
 import { createServiceCounter } from './services.ts'
@@ -88,6 +89,9 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
   const guess = createSizeGuess()
   const countServices = createServiceCounter()
   const indices = new Map<string, Index>()
+  const logIndices = new IndexCounts()
+  const spanIndices = new IndexCounts()
+  const pointIndices = new IndexCounts()
   const received: Words = { hi: 0, lo: 0 }
 
   let copy: Uint8Array = noBytes
@@ -153,7 +157,9 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     switch (translate.apmDocs) {
       case 'spans':
         // Without ids or a duration it is no span.
-        return spans.add(leaves, text, markers, about) ? DocumentFate.Span : -1
+        if (!spans.add(leaves, text, markers, about)) return -1
+        spanIndices.add(about.index?.name, 1)
+        return DocumentFate.Span
       case 'logs':
         return -1
       case 'drop':
@@ -163,14 +169,20 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     }
   }
 
+  const asPoints = (markers: number, about: DocumentContext): boolean => {
+    if (gauges === undefined) return false
+    const before = gauges.points.count
+    if (!gauges.add(leaves, text, markers, about)) return false
+    pointDocuments++
+    pointIndices.add(about.index?.name, gauges.points.count - before)
+    return true
+  }
+
   const asMetrics = (markers: number, about: DocumentContext): number => {
     switch (translate.metricsDocs) {
       case 'gauges':
       case 'logs':
-        if (gauges?.add(leaves, text, markers, about) === true) {
-          pointDocuments++
-          return DocumentFate.Points
-        }
+        if (asPoints(markers, about)) return DocumentFate.Points
         metricsAsLogs++
         options.notices?.metricsAsLogs(about.index?.dataStream?.dataset ?? about.index?.name ?? '')
         return -1
@@ -196,6 +208,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     if (!translator.add(about, received.hi, received.lo)) return refuse('timestamp', '@timestamp cannot be read')
     documents++
     sourceBytes += bytes
+    logIndices.add(about.index?.name, 1)
     return DocumentFate.Log
   }
 
@@ -249,6 +262,9 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
     spans.clear()
     gauges?.clear()
     pointDocuments = 0
+    logIndices.clear()
+    spanIndices.clear()
+    pointIndices.clear()
     decoder.close()
     documents = 0
     sourceBytes = 0
@@ -305,6 +321,7 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       translator.addRaw(body, context(meta, noRows), attribute, why, received.hi, received.lo)
       documents++
       sourceBytes += end - start
+      logIndices.add((meta.index as Index | undefined)?.name, 1)
       weight += end - start + recordBytes
     },
     remember(whom) {
@@ -326,16 +343,19 @@ export function createDocumentBatcher(options: DocumentBatcherOptions): Document
       if (records.count > 0) {
         const data = encodeLogs(records, writer, guess.expected(sourceBytes))
         guess.learn(sourceBytes, data.length)
-        parts.push({ signal: 'logs', items: records.count, documents, data, services: countServices(records) })
+        const services = countServices(records)
+        parts.push({ signal: 'logs', items: records.count, documents, data, services, indices: logIndices.take() })
       }
       if (spans.count > 0) {
         const { traces, spans: items, services } = spans.take()
-        parts.push({ signal: 'traces', items, documents: items, data: encodeTraces(traces, writer, spanBytes * items), services })
+        const data = encodeTraces(traces, writer, spanBytes * items)
+        parts.push({ signal: 'traces', items, documents: items, data, services, indices: spanIndices.take() })
       }
       if (gauges !== undefined && gauges.points.count > 0) {
         const { points } = gauges
         const data = encodeMetrics(points, writer, pointBytes * points.count)
-        parts.push({ signal: 'metrics', items: points.count, documents: pointDocuments, data, services: gauges.services() })
+        const services = gauges.services()
+        parts.push({ signal: 'metrics', items: points.count, documents: pointDocuments, data, services, indices: pointIndices.take() })
       }
       clear()
       return parts

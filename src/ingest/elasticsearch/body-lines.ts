@@ -11,7 +11,9 @@ import { freeWhole } from '../../otlp/encode/chunks.ts'
 import { beginBody } from '../body.ts'
 import { createDecompressor, type Decompressor, type Encoding } from '../decompress.ts'
 import { createInflating, type Inflating } from './inflating.ts'
+import { createPieceBuffers, type PieceBuffers, pieceBytes } from './piece-buffers.ts'
 import { createTurns, type Turn, type Turns } from './turns.ts'
+import type { WireTap } from './wire-tap.ts'
 
 export interface LinesOptions {
   /** Bytes of a body, after decompression and on the wire; more is OB_LIMIT_BODY. */
@@ -39,6 +41,10 @@ export interface BodyLines {
   readonly wireBytes: number
   /** True once the body has turned out to be more than one piece. */
   readonly large: boolean
+  /**
+   * The whole body as it came, where its first piece is all of it and its bytes did not go to the tap; else undefined. Valid until `close`.
+   */
+  readonly whole: Uint8Array | undefined
   /** Waits for the next piece. Rejects with OB_LIMIT_BODY, OB_LIMIT_RATIO, OB_DECODE_ENCODING or OB_CUT_OFF. */
   next(): Promise<void>
   /** The piece is done with up to `from`; what stands behind it begins the next one. @param skip the line at `from` is not wanted: it is thrown away up to its end */
@@ -47,15 +53,21 @@ export interface BodyLines {
   close(): void
 }
 
+/** For requests that are mirrored. */
+export interface Mirrored {
+  /** Gets the bytes of a body on the wire, but for bodies that are held as they came anyway ({@link BodyLines.whole}). */
+  readonly tap: WireTap
+  /** A body should be one piece up to so many bytes, where it can be; 0: as usual. */
+  readonly wholeBytes: number
+}
+
 export interface LineReader {
   /** Begins to read. @param encoding of the body; @param length its bytes on the wire, −1 when they are not known */
-  read(request: IncomingMessage, response: ServerResponse, encoding: Encoding, length: number): BodyLines
+  read(request: IncomingMessage, response: ServerResponse, encoding: Encoding, length: number, mirrored?: Mirrored): BodyLines
   /** OB_LIMIT_BODY for a body that says that it is too large. */
   tooLarge(encoding: Encoding, length: number): BridgeError | undefined
 }
 
-/** A piece of a large body. */
-const pieceBytes = 1024 * 1024
 /** Bodies up to here are one piece, when they say that they are. */
 const wholeBytes = 4 * pieceBytes
 /** Compressed bodies up to here are inflated at once, to no more than `inflatedBytes`; others as they come. */
@@ -69,32 +81,9 @@ const trustedBytes = 256 * 1024
 const largeAtOnce = 16
 const longAtOnce = 2
 
-const smallestBuffer = 128 * 1024
-const keptPerSize = 4
-
-/** Memory of pieces, used again: powers of two up to 1 MiB. */
-function createBuffers(): { take(bytes: number): Buffer; give(buffer: Buffer): void } {
-  const kept = new Map<number, Buffer[]>()
-  return {
-    take(bytes) {
-      if (bytes > pieceBytes) return Buffer.allocUnsafeSlow(bytes)
-      let size = smallestBuffer
-      while (size < bytes) size *= 2
-      return kept.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size)
-    },
-    give(buffer) {
-      const size = buffer.length
-      if (size < smallestBuffer || size > pieceBytes || buffer.buffer.byteLength !== size || (size & (size - 1)) !== 0) return
-      let list = kept.get(size)
-      if (list === undefined) kept.set(size, (list = []))
-      if (list.length < keptPerSize) list.push(buffer)
-    },
-  }
-}
-
 interface Shared {
   readonly options: LinesOptions
-  readonly buffers: ReturnType<typeof createBuffers>
+  readonly buffers: PieceBuffers
   readonly whole: Decompressor
   readonly large: Turns
   readonly long: Turns
@@ -105,13 +94,13 @@ export function createLineReader(options: LinesOptions): LineReader {
   const { maxBytes, maxCompressedBytes, maxRatio, section } = options
   const shared: Shared = {
     options,
-    buffers: createBuffers(),
+    buffers: createPieceBuffers(),
     whole: createDecompressor({ maxBytes: Math.min(inflatedBytes, maxBytes), maxRatio, section }),
     large: createTurns(largeAtOnce),
     long: createTurns(longAtOnce),
   }
   return {
-    read: (request, response, encoding, length) => new Lines(shared, request, response, encoding, length),
+    read: (request, response, encoding, length, mirrored) => new Lines(shared, request, response, encoding, length, mirrored),
     tooLarge(encoding, length) {
       if (encoding !== 'identity' && length > maxCompressedBytes) return tooLarge(maxCompressedBytes, `${section}.compressedBody`)
       return encoding === 'identity' && length > maxBytes ? tooLarge(maxBytes, `${section}.body`) : undefined
@@ -138,8 +127,11 @@ class Lines implements BodyLines {
   readonly #response: ServerResponse
   readonly #encoding: Encoding
   readonly #length: number
+  readonly #tap: WireTap | undefined
   /** All of it is one piece. */
   readonly #isWhole: boolean
+  /** Bytes of the piece that a body without a length begins with. */
+  readonly #firstBytes: number
   /** Bytes of the body that were inflated, or came plain. */
   #plainBytes = 0
   /** Where the buffer is full, and a piece is handed out. */
@@ -160,16 +152,31 @@ class Lines implements BodyLines {
   #largeTurn: Turn | undefined
   #longTurn: Turn | undefined
 
-  constructor(shared: Shared, request: IncomingMessage, response: ServerResponse, encoding: Encoding, length: number) {
+  constructor(
+    shared: Shared,
+    request: IncomingMessage,
+    response: ServerResponse,
+    encoding: Encoding,
+    length: number,
+    mirrored: Mirrored | undefined,
+  ) {
     this.#shared = shared
     this.#request = request
     this.#response = response
     this.#encoding = encoding
     this.#length = length
-    this.#isWhole = encoding === 'identity' && length >= 0 && length <= wholeBytes
-    this.#capacity = this.#isWhole ? Math.max(1, length) : pieceBytes
+    this.#tap = mirrored?.tap
+    this.#firstBytes = Math.max(pieceBytes, mirrored?.wholeBytes ?? 0)
+    this.#isWhole = encoding === 'identity' && length >= 0 && length <= Math.max(wholeBytes, this.#firstBytes)
+    this.#capacity = this.#isWhole ? Math.max(1, length) : encoding === 'identity' ? this.#firstBytes : pieceBytes
     if (this.#isWhole || length <= compressedBytes) this.#begin()
     else void this.#becomeLarge().then(() => this.#begin())
+  }
+
+  get whole(): Uint8Array | undefined {
+    if (this.large || !this.last || this.#closed) return undefined
+    if (this.#isWhole) return this.bytes.subarray(0, this.end)
+    return this.#encoding !== 'identity' && this.#inflating === undefined ? this.#compressed?.subarray(0, this.wireBytes) : undefined
   }
 
   next(): Promise<void> {
@@ -207,6 +214,8 @@ class Lines implements BodyLines {
     this.#inflating?.close()
     this.#shared.buffers.give(this.bytes)
     this.bytes = nothing
+    // While it is being inflated it is another thread's.
+    if (this.#ended && this.#compressed !== undefined) this.#shared.buffers.give(this.#compressed)
     this.#compressed = undefined
     this.#left = nothing
     this.#largeTurn?.end()
@@ -242,7 +251,10 @@ class Lines implements BodyLines {
     const { maxCompressedBytes, maxBytes, section } = this.#shared.options
     if (this.#encoding === 'identity') {
       if (this.wireBytes > maxBytes) this.#fail(tooLarge(maxBytes, `${section}.body`))
-      else this.#plain(chunk)
+      else {
+        if (!this.#isWhole) this.#tap?.data(chunk)
+        this.#plain(chunk)
+      }
       return
     }
     if (this.wireBytes > maxCompressedBytes) this.#fail(tooLarge(maxCompressedBytes, `${section}.compressedBody`))
@@ -373,7 +385,7 @@ class Lines implements BodyLines {
 
   #roomFor(needed: number): number {
     const capacity = this.#capacity
-    if (capacity <= pieceBytes || this.#isWhole) {
+    if (capacity <= this.#firstBytes || this.#isWhole) {
       return Math.min(capacity, Math.max(needed, this.bytes.length * 2, trustedBytes, needed * 8))
     }
     // All that it may come to, at once: memory that nobody has written to costs nothing, and copies would.
@@ -424,8 +436,11 @@ class Lines implements BodyLines {
         return
       }
     }
-    if (this.#compressed !== undefined) this.#shared.buffers.give(this.#compressed)
-    this.#compressed = undefined
+    // Whoever mirrors the body reads it once more.
+    if (this.#tap === undefined) {
+      if (this.#compressed !== undefined) this.#shared.buffers.give(this.#compressed)
+      this.#compressed = undefined
+    }
     this.#finish()
   }
 
@@ -440,12 +455,16 @@ class Lines implements BodyLines {
     })
     this.#inflating = inflating
     let mayGoOn = true
-    for (const chunk of first) mayGoOn = inflating.write(chunk, this.#resume)
+    for (const chunk of first) {
+      this.#tap?.data(chunk)
+      mayGoOn = inflating.write(chunk, this.#resume)
+    }
     if (ended) inflating.end()
     else if (mayGoOn) this.#request.resume()
   }
 
   #inflate(chunk: Buffer): void {
+    this.#tap?.data(chunk)
     if (this.#inflating?.write(chunk, this.#resume) === false) this.#request.pause()
   }
 

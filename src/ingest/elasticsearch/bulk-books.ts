@@ -24,6 +24,8 @@ export interface BulkBooks {
   taken(tally: Tally): void
   /** The queue has not, for this reason; the sender was told, or is gone. */
   lost(tally: Tally, reason: string): void
+  /** The queue has not, and need not: the old side has it, and the sender was told so. */
+  shed(tally: Tally): void
   /** What was wrong in a request: part of `taken`, to be called alone when nothing in it was good. */
   settled(tally: Tally): void
   /** Results as they were told. */
@@ -90,6 +92,9 @@ export function createBulkBooks(deps: AdapterDeps, notices: Notices): BulkBooks 
     },
     lost(tally, reason) {
       for (const [signal, { items }] of tally.signals) booksOf(signal).refused(reason).value += items
+    },
+    shed(tally) {
+      for (const [signal, { items }] of tally.signals) booksOf(signal).dropped('shed_full').value += items
     },
     settled,
     results(all) {

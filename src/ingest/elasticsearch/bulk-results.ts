@@ -5,6 +5,7 @@
 
 import { sliceToString } from '../../otlp/attributes.ts'
 import type { Text } from '../../otlp/model.ts'
+import { ActionKind } from './decode-action.ts'
 import type { ItemError } from './es-errors.ts'
 
 /** Numbers of a row. */
@@ -41,6 +42,8 @@ export class BulkResults {
   count = 0
   /** Those of them that failed. */
   failed = 0
+  /** `update` and `delete` are carried out by the old backend: taken, they are answered with 200. */
+  writes = false
   private rows = new Int32Array(firstRows * stride)
   private chunks: Uint8Array[] = [new Uint8Array(firstIdBytes)]
   private idEnd = 0
@@ -146,7 +149,8 @@ export class BulkResults {
   counts(): ItemCount[] {
     const sums = new Map<number, number>()
     for (let place = 0; place < this.count; place++) {
-      const key = (this.errorAt(place)?.status ?? 201) * 4 + this.kindAt(place)
+      const kind = this.kindAt(place)
+      const key = (this.errorAt(place)?.status ?? takenStatus(kind, this.writes)) * 4 + kind
       sums.set(key, (sums.get(key) ?? 0) + 1)
     }
     return [...sums].map(([key, count]) => ({ kind: key & 3, status: key >>> 2, count }))
@@ -159,6 +163,7 @@ export class BulkResults {
     this.chunks = [first as Uint8Array]
     this.count = 0
     this.failed = 0
+    this.writes = false
     this.idEnd = 0
     this.indexNumbers.clear()
     this.indexNames.length = 0
@@ -241,6 +246,9 @@ export class BulkResults {
     return bigger
   }
 }
+
+/** Status of an action that was taken. @param writes see {@link BulkResults.writes} */
+export const takenStatus = (kind: number, writes: boolean): number => (writes && kind >= ActionKind.Update ? 200 : 201)
 
 /** A text as JSON has it between quotes. */
 export function jsonText(text: string): Uint8Array {

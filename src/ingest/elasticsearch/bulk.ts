@@ -37,6 +37,14 @@ export interface BulkMeans {
   readonly onRefused?: ((reason: string, place: number, error: ItemError, number: number) => void) | undefined
 }
 
+/** What the old backend has to do with a request. */
+export interface OldSide {
+  /** It carries `update` and `delete` out: they are taken, and left out here. */
+  readonly writes: boolean
+  /** Whether it took the action at a place of the request, or with which status it refused it; undefined: it was not asked, or took all. */
+  readonly refusedWith?: ((place: number) => number | undefined) | undefined
+}
+
 /** What goes to the batcher beside a document; used again for the next one. */
 interface Meta {
   index: DocumentIndex | undefined
@@ -46,6 +54,8 @@ interface Meta {
 
 /** Bytes of encoded records that are gathered before they are to be taken: a body of 1 MiB can be of 60,000 documents with one long name of a pipeline. */
 const mostGathered = 4 * 1024 * 1024
+
+const noOldSide: OldSide = { writes: false }
 
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
@@ -65,6 +75,7 @@ export class BulkRun {
   private readonly actions: ActionReader
   private readonly created: RequestIds
   private readonly indexed: RequestIds
+  private readonly old: OldSide
   private readonly meta: Meta = { index: undefined, id: '', pipeline: '' }
   private line = 0
   private anything = false
@@ -79,8 +90,17 @@ export class BulkRun {
   private knownRefusal: ItemError | undefined = undefined
 
   /** @param actions not to be used by another request as long as this one is under way. @param rejectAll the queue is full: every item is told so */
-  constructor(means: BulkMeans, actions: ActionReader, results: BulkResults, defaults: ActionDefaults, rejectAll = false) {
+  constructor(
+    means: BulkMeans,
+    actions: ActionReader,
+    results: BulkResults,
+    defaults: ActionDefaults,
+    rejectAll = false,
+    old: OldSide = noOldSide,
+  ) {
     this.means = means
+    this.old = old
+    results.writes = old.writes
     this.actions = actions
     this.results = results
     this.rejectAll = rejectAll
@@ -221,6 +241,7 @@ export class BulkRun {
     }
     // It refuses the whole request at its end.
     if (!action.hasIndex) return
+    if (this.isRefusedThere(action)) return
     if (action !== this.known) this.know(action)
     if (this.knownRefusal !== undefined) {
       this.fail(action, this.knownRefusal, 'index_name')
@@ -283,11 +304,24 @@ export class BulkRun {
     else this.fail(action, isUnreadable ? errors.document(message, start) : errors.refused(message), reason, errors.number)
   }
 
+  /** What the old backend did not take is not taken here either; its own answer tells the sender. */
+  private isRefusedThere(action: Action): boolean {
+    const status = this.old.refusedWith?.(this.results.count)
+    if (status === undefined) return false
+    this.tally.refuse(`old_${status}`)
+    this.add(action, undefined)
+    return true
+  }
+
   /** `update` and `delete`. */
   private refuseAction(action: Action): void {
     const { errors } = this.means
     if (this.rejectAll) this.add(action, errors.rejected)
-    else this.fail(action, errors.createOnly, action.kind === ActionKind.Delete ? 'delete' : 'update')
+    else if (this.old.writes) {
+      if (action.kind === ActionKind.Delete && this.isRefusedThere(action)) return
+      this.tally.consume('not_translatable')
+      this.add(action, undefined)
+    } else this.fail(action, errors.createOnly, action.kind === ActionKind.Delete ? 'delete' : 'update')
   }
 
   private refuseLength(action: Action): void {

@@ -1,7 +1,7 @@
 /** Hands what is good in a request to the queue, and waits with it where there is no room. Keeps the books of it. */
 
 import type { BridgeError } from '../../errors.ts'
-import type { EncodedBatch, Intake, Staging } from '../../otlp/intake.ts'
+import type { EncodedBatch, Envelope, Intake, Client as Sender, Staging } from '../../otlp/intake.ts'
 import type { HistogramCell } from '../../telemetry/metrics.ts'
 import type { DocumentPart } from '../documents.ts'
 import { asBridgeError, reasonOf } from '../receive.ts'
@@ -20,10 +20,19 @@ export interface DeliveryDeps {
   readonly monotonicMs: () => number
 }
 
+/** What goes along with the parts of a request. */
+export interface Along {
+  /** The request as it came, for the old side. */
+  readonly envelope?: Envelope | undefined
+  readonly sender?: Sender | undefined
+  /** The new side need not have it: nobody waits for room, what it cannot take is left out and counted, and that is no error. Default: it must. */
+  readonly optional?: boolean | undefined
+}
+
 /** A request of more than one piece on its way into the queue. */
 export interface LargeDelivery {
-  /** Stores the next parts. Undefined, or why none of the request can be taken. */
-  add(parts: readonly DocumentPart[], client: Client): Promise<BridgeError | undefined>
+  /** Stores the next parts, and envelopes of as much of the request. Undefined, or why none of the request can be taken. */
+  add(parts: readonly DocumentPart[], client: Client, envelopes?: readonly Envelope[]): Promise<BridgeError | undefined>
   /** Makes all of it the queue's. Undefined, or why not; then nothing was taken. */
   commit(tally: Tally): Promise<BridgeError | undefined>
   discard(): void
@@ -31,27 +40,55 @@ export interface LargeDelivery {
 
 export interface Delivery {
   /** All of a request at once. Undefined when the queue has it, or why not; then nothing was taken. Waits for room as long as the client may. */
-  deliver(parts: readonly DocumentPart[], tally: Tally, client: Client): Promise<BridgeError | undefined>
-  begin(): LargeDelivery
+  deliver(parts: readonly DocumentPart[], tally: Tally, client: Client, along?: Along): Promise<BridgeError | undefined>
+  begin(sender?: Sender): LargeDelivery
 }
 
-const batchOf = ({ signal, items, data }: DocumentPart): EncodedBatch => ({ format: formatName, signal, items, data })
+const nothing = new Uint8Array(0)
 
-const bytesOf = (parts: readonly DocumentPart[]): number => parts.reduce((sum, { data }) => sum + data.byteLength, 0)
+const batchOf = ({ signal, items, data, indices }: DocumentPart, client: Sender | undefined, envelope?: Envelope): EncodedBatch => ({
+  format: formatName,
+  signal,
+  items,
+  data,
+  keys: indices,
+  client,
+  envelope,
+})
+
+/** An envelope without items of ours. */
+const envelopeAlone = (envelope: Envelope, client: Sender | undefined): EncodedBatch => ({
+  format: formatName,
+  signal: 'logs',
+  items: 0,
+  data: nothing,
+  client,
+  envelope,
+})
+
+/** All of a request; its envelope goes with the first part. */
+function batchesOf(parts: readonly DocumentPart[], { envelope, sender }: Along): EncodedBatch[] {
+  if (parts.length === 0) return envelope === undefined ? [] : [envelopeAlone(envelope, sender)]
+  return parts.map((part, at) => batchOf(part, sender, at === 0 ? envelope : undefined))
+}
+
+const bytesOf = (batches: readonly EncodedBatch[]): number =>
+  batches.reduce((sum, { data, envelope }) => sum + data.byteLength + (envelope?.data.byteLength ?? 0), 0)
 
 /** What was refused may have been given to another thread before; it cannot be tried again then. */
-const isHere = (parts: readonly DocumentPart[]): boolean => parts.every(({ data, items }) => items === 0 || data.byteLength > 0)
+const isHere = (batches: readonly EncodedBatch[]): boolean =>
+  batches.every(({ data, items, envelope }) => (items === 0 || data.byteLength > 0) && envelope?.data.byteLength !== 0)
 
 export function createDelivery({ intake, admission, hold, books, seconds, monotonicMs }: DeliveryDeps): Delivery {
-  const putAll = async (parts: readonly DocumentPart[]): Promise<void> => {
-    const [only] = parts
-    if (only !== undefined && parts.length === 1) {
-      await intake.put(batchOf(only))
+  const putAll = async (batches: readonly EncodedBatch[]): Promise<void> => {
+    const [only] = batches
+    if (only !== undefined && batches.length === 1) {
+      await intake.put(only)
       return
     }
     const staging = intake.stage()
     try {
-      for (const part of parts) await staging.add(batchOf(part))
+      for (const batch of batches) await staging.add(batch)
       await staging.commit()
     } catch (error) {
       staging.discard()
@@ -60,18 +97,31 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
   }
 
   /** Waits until it may be tried again. Undefined, or the error to answer with. */
-  const waitAgain = async (error: BridgeError, parts: readonly DocumentPart[], tally: Tally, client: Client) => {
-    if (!isFull(error) || !isHere(parts)) return error
+  const waitAgain = async (error: BridgeError, batches: readonly EncodedBatch[], tally: Tally, client: Client) => {
+    if (!isFull(error) || !isHere(batches)) return error
     books.waits(tally, 1)
-    const room = await admission.wait(client, bytesOf(parts))
+    const room = await admission.wait(client, bytesOf(batches))
     books.waits(tally, -1)
     if (room === 'room') return undefined
     return room === 'gone' ? goneError() : error
   }
 
+  /** The new side cannot take it and need not: the old side's part goes alone. */
+  const putEnvelope = async (error: BridgeError, { envelope, sender }: Along): Promise<BridgeError | undefined> => {
+    if (envelope === undefined) return undefined
+    if (envelope.data.byteLength === 0) return error
+    try {
+      await intake.put(envelopeAlone(envelope, sender))
+      return undefined
+    } catch (thrown) {
+      return asBridgeError(thrown)
+    }
+  }
+
   return {
-    async deliver(parts, tally, client) {
-      if (parts.length === 0) {
+    async deliver(parts, tally, client, along = {}) {
+      const batches = batchesOf(parts, along)
+      if (batches.length === 0) {
         books.settled(tally)
         return undefined
       }
@@ -80,10 +130,17 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
       books.offered(tally)
       for (;;) {
         try {
-          await putAll(parts)
+          await putAll(batches)
           break
         } catch (thrown) {
-          const error = await waitAgain(asBridgeError(thrown), parts, tally, client)
+          const first = asBridgeError(thrown)
+          if (along.optional === true) {
+            books.shed(tally)
+            const error = await putEnvelope(first, along)
+            if (error === undefined) books.settled(tally)
+            return error
+          }
+          const error = await waitAgain(first, batches, tally, client)
           if (error === undefined) continue
           books.lost(tally, reasonOf(error.code))
           return error
@@ -95,7 +152,7 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
       return undefined
     },
 
-    begin() {
+    begin(sender) {
       let staging: Staging = intake.stage()
       let isEmpty = true
       const startedAt = monotonicMs()
@@ -105,20 +162,19 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
         over = true
       }
 
-      const addOne = async (part: DocumentPart, client: Client): Promise<BridgeError | undefined> => {
+      const addOne = async (batch: EncodedBatch, client: Client): Promise<BridgeError | undefined> => {
         for (;;) {
           // What was refused once cannot be added again when there is something before it: it is asked first whether there is room.
-          const refusal = intake.refusal()
-          if (refusal !== undefined && isFull(refusal) && (await admission.wait(client, part.data.byteLength)) === 'gone')
-            return goneError()
+          const refusal = intake.refusal(batch.envelope?.mirror)
+          if (refusal !== undefined && isFull(refusal) && (await admission.wait(client, bytesOf([batch]))) === 'gone') return goneError()
           try {
-            await staging.add(batchOf(part))
+            await staging.add(batch)
             isEmpty = false
             return undefined
           } catch (thrown) {
             const error = asBridgeError(thrown)
-            if (isEmpty && isFull(error) && isHere([part])) {
-              const room = await admission.wait(client, part.data.byteLength)
+            if (isEmpty && isFull(error) && isHere([batch])) {
+              const room = await admission.wait(client, bytesOf([batch]))
               if (room === 'gone') return goneError()
               if (room === 'room') {
                 staging.discard()
@@ -133,9 +189,13 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
       }
 
       return {
-        async add(parts, client) {
+        async add(parts, client, envelopes = []) {
           for (const part of parts) {
-            const error = await addOne(part, client)
+            const error = await addOne(batchOf(part, sender), client)
+            if (error !== undefined) return error
+          }
+          for (const envelope of envelopes) {
+            const error = await addOne(envelopeAlone(envelope, sender), client)
             if (error !== undefined) return error
           }
           return undefined

@@ -14,7 +14,7 @@ import { createDocumentBatcher, type DocumentBatcherOptions } from './batcher.ts
 import { createLineReader } from './body-lines.ts'
 import type { BulkMeans } from './bulk.ts'
 import { createBulkBooks, formatName } from './bulk-books.ts'
-import { type BulkExchange, createBulkExchanges, type Outcome } from './bulk-exchange.ts'
+import { type BulkExchange, type BulkRequest, createBulkExchanges, type Outcome } from './bulk-exchange.ts'
 import { documentLimitsOf, type ElasticsearchConfig } from './config.ts'
 import type { RequestFault } from './decode-action.ts'
 import { createDelivery } from './delivery.ts'
@@ -24,6 +24,8 @@ import { GeneratedIds, SequenceNumbers } from './generated-ids.ts'
 import { createHold } from './hold.ts'
 import { IndexNames } from './index-name.ts'
 import { createNotices } from './notices.ts'
+import { createOldSide, type OldRequest } from './old-side.ts'
+import { senderOf } from './sender.ts'
 import { createSingleExchanges } from './single-exchange.ts'
 import type { DocumentTarget } from './target.ts'
 import { majorOf } from './versions.ts'
@@ -45,11 +47,21 @@ export interface DocumentReceiverOptions {
 const section = 'ingest.elasticsearch'
 const monotonicMs = (): number => performance.now()
 
+/** The old backend was to answer, and has not: the client is told so in its own words, whatever it makes of a full queue. */
+const isOfOldSide = ({ code }: BridgeError): boolean => code === 'OB_MIRROR_DOWN' || code === 'OB_MIRROR_SLOW' || code === 'OB_MIRROR_BUSY'
+
 /** Creates it. One for each listener. */
 export function createDocumentReceiver({ config, translate, fields }: DocumentReceiverOptions, deps: AdapterDeps): DocumentReceiver {
   const { metrics, intake, nowMs, log } = deps
+  const door = deps.mirrors?.('elasticsearch')
+  const oldSide = door === undefined ? undefined : createOldSide(door, config.prefix)
   const { limits, dedupe, backpressure } = config
-  const hold = createHold({ refusal: intake.refusal, requests: backpressure.requests, bytes: backpressure.bytes, nowMs: monotonicMs })
+  const hold = createHold({
+    refusal: () => intake.refusal(door?.name),
+    requests: backpressure.requests,
+    bytes: backpressure.bytes,
+    nowMs: monotonicMs,
+  })
   const admission = createAdmission({ hold, backpressure, monotonicMs })
   const notices = createNotices(deps, section)
   const books = createBulkBooks(deps, notices)
@@ -63,7 +75,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
     maxLine: limits.document,
     section: `${section}.limits`,
   })
-  const door = createDoor(config.lenientContentType, lines)
+  const headOf = createDoor(config.lenientContentType, lines)
   const major = majorOf(config.version)
   const full = (cache: string) => () => void (metrics.gauge('otlp_bridge_cache_full', { cache }).value = 1)
   const means: BulkMeans = {
@@ -94,6 +106,8 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
     seconds: stage('translate'),
     monotonicMs,
     isDraining: () => draining,
+    observer: deps.observer,
+    nowMs,
     maxDocument: limits.document,
   }
   const bulk = createBulkExchanges(exchangeDeps)
@@ -157,9 +171,10 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
   }
 
   /** Undefined when the body may be read now; else what is to be answered, `gone` when nobody is there to be told. */
-  const awaitRoom = async (client: Client): Promise<BridgeError | 'gone' | undefined> => {
+  const awaitRoom = async (client: Client, old: OldRequest | undefined): Promise<BridgeError | 'gone' | undefined> => {
     for (;;) {
-      const refusal = intake.refusal()
+      // What the new side need not have may find it full; an old side that must have the data needs room of its own.
+      const refusal = old?.state.new === 'optional' ? undefined : intake.refusal(old === undefined ? undefined : door?.name)
       if (refusal === undefined) return undefined
       if (!isFull(refusal)) return asBridgeError(refusal)
       const room = await admission.wait(client, 0)
@@ -171,12 +186,18 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
   const settle = async (client: Client, target: DocumentTarget, outcome: Outcome, exchange?: BulkExchange): Promise<void> => {
     if (outcome.how === 'answered') count(target.path, client.response.statusCode)
     else if (outcome.how === 'fault') refuseFault(client, target, outcome.fault)
-    else if (isPassing(outcome.error)) await turnAway(client, target, outcome.error, exchange)
+    else if (isPassing(outcome.error) && !isOfOldSide(outcome.error)) await turnAway(client, target, outcome.error, exchange)
     else refuse(client, target, outcome.error)
   }
 
+  const requestOf = (client: Client, target: DocumentTarget, head: Head, old: OldRequest | undefined): BulkRequest => {
+    const { request, response } = client
+    return { request, response, target, head, client, sender: senderOf(request), old }
+  }
+
   const exchangeBulk = async (client: Client, target: DocumentTarget, head: Head, startedAt: number): Promise<void> => {
-    let error = await awaitRoom(client)
+    const old = oldSide?.begin(client.request, true)
+    let error = await awaitRoom(client, old)
     let rejectAll = false
     while (error !== undefined) {
       if (error === 'gone') return
@@ -186,9 +207,9 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
         requests.arrived(0)
         return
       }
-      error = await awaitRoom(client)
+      error = await awaitRoom(client, old)
     }
-    const exchange = bulk(client.request, client.response, target, head, client, startedAt, rejectAll)
+    const exchange = bulk(requestOf(client, target, head, old), startedAt, rejectAll)
     try {
       const outcome = await exchange.run()
       if (rejectAll && outcome.how === 'answered') {
@@ -204,13 +225,14 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
   }
 
   const exchangeSingle = async (client: Client, target: DocumentTarget, head: Head): Promise<void> => {
-    const error = await awaitRoom(client)
+    const old = oldSide?.begin(client.request, false)
+    const error = await awaitRoom(client, old)
     if (error === 'gone') return
     if (error !== undefined && !(await turnAway(client, target, error))) {
       requests.arrived(0)
       return
     }
-    const exchange = single(client.request, client.response, target, head, client)
+    const exchange = single(requestOf(client, target, head, old))
     try {
       await settle(client, target, await exchange.run())
     } finally {
@@ -222,7 +244,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
 
   const exchange = async (client: Client, target: DocumentTarget): Promise<void> => {
     const startedAt = monotonicMs()
-    const head = door(client.request)
+    const head = headOf(client.request)
     unknown.value += target.unknown
     if (isBridgeError(head)) {
       requests.arrived(0)

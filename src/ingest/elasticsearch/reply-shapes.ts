@@ -3,7 +3,8 @@
  * `_type`. Made once for each form that is asked for: what is written of it then are bytes with gaps.
  */
 
-import { actionNames } from './decode-action.ts'
+import { takenStatus } from './bulk-results.ts'
+import { ActionKind, actionNames } from './decode-action.ts'
 import type { ItemError } from './es-errors.ts'
 import { filterOf, type PathFilter } from './filter-path.ts'
 import { prettyJson } from './pretty.ts'
@@ -33,6 +34,8 @@ export interface ReplyOptions {
   readonly short: boolean
   /** Every item has a `_type`: the version that clients are told is below 8, or the path names a type. */
   readonly typed: boolean
+  /** `update` and `delete` are carried out by the old backend. */
+  readonly writes?: boolean | undefined
 }
 
 /** A form of answer. */
@@ -103,8 +106,8 @@ const shapes = new Map<string, ReplyShape>()
 
 /** The form for what a request asked for. The last ones are kept. */
 export function shapeOf(options: ReplyOptions): ReplyShape {
-  const { filter, pretty, short, typed } = options
-  const key = `${pretty ? 1 : 0}${short ? 1 : 0}${typed ? 1 : 0}${filter}`
+  const { filter, pretty, short, typed, writes = false } = options
+  const key = `${pretty ? 1 : 0}${short ? 1 : 0}${typed ? 1 : 0}${writes ? 1 : 0}${filter}`
   const found = shapes.get(key)
   if (found !== undefined) return found
   const shape = createShape(options)
@@ -139,7 +142,8 @@ function createShape(options: ReplyOptions): ReplyShape {
       const key = kind * 2 + (typed ? 1 : 0)
       if (!taken.has(key)) {
         const gaps = new Gaps()
-        taken.set(key, item(kind, takenMembers(start(typed, gaps), options.short, gaps), gaps))
+        const what = { result: resultOf(kind, options.writes === true), status: takenStatus(kind, options.writes === true) }
+        taken.set(key, item(kind, takenMembers(start(typed, gaps), what, options.short, gaps), gaps))
       }
       return taken.get(key)
     },
@@ -171,16 +175,24 @@ function createShape(options: ReplyOptions): ReplyShape {
   }
 }
 
-function takenMembers(start: { readonly [name: string]: Json | undefined }, short: boolean, gaps: Gaps): Json {
-  if (short) return { ...start, result: 'created', status: 201 }
+const resultOf = (kind: number, writes: boolean): string =>
+  writes && kind === ActionKind.Update ? 'updated' : writes && kind === ActionKind.Delete ? 'deleted' : 'created'
+
+function takenMembers(
+  start: { readonly [name: string]: Json | undefined },
+  { result, status }: { readonly result: string; readonly status: number },
+  short: boolean,
+  gaps: Gaps,
+): Json {
+  if (short) return { ...start, result, status }
   return {
     ...start,
     _version: 1,
-    result: 'created',
+    result,
     _shards: { total: 1, successful: 1, failed: 0 },
     _seq_no: gaps.put(Gap.Sequence),
     _primary_term: 1,
-    status: 201,
+    status,
   }
 }
 

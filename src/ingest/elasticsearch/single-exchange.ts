@@ -1,18 +1,19 @@
 /** A request that brings one document, without action lines: `_doc`, `_create`, `_update`, and the paths with types of 6.x and 7.x. */
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError, isBridgeError } from '../../errors.ts'
-import type { Client } from './admission.ts'
+import type { Envelope } from '../../otlp/intake.ts'
 import { headersFor, sendFault, sendJson } from './answers.ts'
 import type { BodyLines } from './body-lines.ts'
 import { BulkRun } from './bulk.ts'
-import type { BulkExchangeDeps, Outcome } from './bulk-exchange.ts'
+import { type BulkExchangeDeps, type BulkRequest, noAnswer, type Outcome, ownAnswer } from './bulk-exchange.ts'
 import { BulkResults } from './bulk-results.ts'
 import { type Action, ActionKind, ActionReader } from './decode-action.ts'
-import type { Head } from './documents-door.ts'
 import { emptyBody } from './es-errors.ts'
 import { itemReason } from './item-reason.ts'
 import { isForSeven } from './media-type.ts'
+import { isTaken, passAnswer } from './old-answer.ts'
+import { askedBytes } from './old-side.ts'
+import { showPiece } from './sender.ts'
 import type { DocumentTarget } from './target.ts'
 
 /** One document on its way in. */
@@ -70,10 +71,13 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
   const { batcher } = means
   const actions = new ActionReader(major)
 
-  return (request: IncomingMessage, response: ServerResponse, target: DocumentTarget, head: Head, client: Client): SingleExchange => {
-    const body = lines.read(request, response, head.encoding, head.length)
+  return ({ request, response, target, head, client, sender, old }: BulkRequest): SingleExchange => {
+    const mirrored = old === undefined ? undefined : { tap: old.tap, wholeBytes: old.asks ? askedBytes : 0 }
+    const body = lines.read(request, response, head.encoding, head.length, mirrored)
     const results = new BulkResults()
     const run = new BulkRun(means, actions, results, target.defaults)
+    const optional = old?.state.new === 'optional'
+    const more = old?.asks === true ? ownAnswer : undefined
 
     const reply = (): void => {
       books.results(results)
@@ -84,10 +88,10 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
         const reason = itemReason(error, target.id, results.numberAt(0))
         const fault = { status: error.status, type: error.type, reason: error.wrapped?.reason ?? reason }
         const causedBy = error.wrapped === undefined ? undefined : { type: error.wrapped.type, reason }
-        sendFault(request, response, target, { ...fault, causedBy })
+        sendFault(request, response, target, { ...fault, causedBy }, more)
         return
       }
-      sendJson(request, response, target, 201, {
+      const answer = {
         _index: index,
         ...(target.typed || major < 8 || isForSeven(headersFor(request)['content-type']) ? { _type: '_doc' } : {}),
         _id: target.id === '' ? deps.ids.next() : target.id,
@@ -96,7 +100,36 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
         _shards: { total: 1, successful: 1, failed: 0 },
         _seq_no: deps.sequences.claim(index, 1),
         _primary_term: 1,
-      })
+      }
+      sendJson(request, response, target, 201, answer, more)
+    }
+
+    /** The envelope of the request; undefined when it has none. The body may have come in pieces that were joined. */
+    const wrap = (): Envelope | undefined => {
+      // One that we refuse is the sender's to mend; the old side is to see it only where its word counts.
+      if (old === undefined || (results.failed > 0 && old.state.undecodable === 'refuse')) return undefined
+      const { whole } = body
+      return old.wrap(whole === undefined ? old.tap.rest() : [whole], results.count, target.defaults.index, old.asks)
+    }
+
+    /** What the old side took goes to the new one, and its answer to the client. An envelope: it gave none. */
+    const ask = async (parts: ReturnType<typeof batcher.take>, envelope: Envelope | undefined): Promise<Outcome | undefined> => {
+      const asking = envelope === undefined || old?.asks !== true ? undefined : old.ask(envelope)
+      if (old === undefined || asking === undefined) return undefined
+      const asked = await asking
+      if (asked.how === 'none') return asked.fallback === 'fail' ? { how: 'error', error: noAnswer(asked) } : undefined
+      const { status } = asked.answer
+      if (isTaken(status) || (status < 429 && old.state.keepRefused)) {
+        const error = await delivery.deliver(parts, run.tally, client, { sender, optional })
+        if (error !== undefined) return { how: 'error', error }
+        run.commit()
+      } else {
+        books.offered(run.tally)
+        books.lost(run.tally, `old_${status}`)
+      }
+      if (deps.isDraining()) response.shouldKeepAlive = false
+      passAnswer(response, asked.answer)
+      return answered
     }
 
     const take = async (): Promise<Outcome> => {
@@ -111,9 +144,13 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
         batcher.clear()
         run.tally.noticed(batcher.notes())
       }
-      body.close()
       for (const part of parts) run.tally.part(part)
-      const error = await delivery.deliver(parts, run.tally, client)
+      if (deps.observer !== undefined) showPiece(deps.observer, request, sender, deps.nowMs, piece, parts, results.failed)
+      const envelope = wrap()
+      body.close()
+      const asked = await ask(parts, envelope)
+      if (asked !== undefined) return asked
+      const error = await delivery.deliver(parts, run.tally, client, { envelope, sender, optional })
       if (error !== undefined) return { how: 'error', error }
       run.commit()
       reply()
@@ -135,6 +172,7 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
       close() {
         run.discard()
         body.close()
+        old?.tap.clear()
       },
     }
   }
