@@ -1,11 +1,14 @@
 /** The road of a body over HTTP: door, reading, decompression, translation, intake, answer. Who routes it and what is answered is others' to say. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BridgeError } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import type { AdapterDeps, TranslatedBody } from './adapter.ts'
 import { createBodyReader, isWaiting } from './body.ts'
 import { createDecompressor, type Encoding, encodingOf } from './decompress.ts'
 import type { Guard } from './guard.ts'
+import { LegacyRefusal, setOut, type Way } from './legacy.ts'
+import type { LegacyAnswer, MirrorDoor } from './mirror-door.ts'
+import { clientOfRequest, peerOf } from './peer.ts'
 import { asBridgeError, type Receipt, type Receiver } from './receive.ts'
 import type { HttpLimits } from './schema.ts'
 
@@ -88,6 +91,9 @@ export function createExchange(
   guard: Guard | undefined,
 ) {
   const { limits } = options
+  const endpoint = options.section.replace(/^ingest\./, '')
+  const door = deps.mirrors?.(endpoint)
+  const { observer } = deps
   const reader = createBodyReader({ maxBytes: limits.compressedBody, limitKey: `${options.section}.limits.compressedBody` })
   const inflater = createDecompressor({
     maxBytes: limits.body,
@@ -110,43 +116,107 @@ export function createExchange(
     if (!request.complete) discard(request)
   }
 
+  /** @param way to the old side; undefined: it goes to the new one alone */
   const put = async (
     request: IncomingMessage,
     response: ServerResponse,
     route: BodyRoute,
     receiver: Receiver,
     translated: TranslatedBody,
+    way: Way | undefined,
   ): Promise<void> => {
     try {
-      const receipt = await receiver.put(translated)
-      if (!response.destroyed) route.accepted(request, response, receipt)
+      const receipt = await receiver.put(translated, way === undefined ? { client: clientOfRequest(request) } : way.along)
+      if (response.destroyed) return
+      if (way?.answer !== undefined) replyLegacy(response, way.answer)
+      else {
+        if (way?.fellBack === true) response.setHeader('X-Otlp-Bridge-Answer', 'bridge')
+        route.accepted(request, response, receipt)
+      }
     } catch (error) {
-      refuse(request, response, route, asBridgeError(error), undefined, true)
+      if (!(error instanceof LegacyRefusal)) refuse(request, response, route, asBridgeError(error), undefined, true)
+      else if (!response.destroyed) replyLegacy(response, error.answer)
     }
   }
 
+  /** The body goes to the old side, too. @param wire as it came */
+  const setOutFrom = (
+    request: IncomingMessage,
+    receiver: Receiver,
+    wire: Uint8Array,
+    translated: TranslatedBody | undefined,
+    fault: BridgeError | undefined,
+    to: MirrorDoor,
+  ): Way | undefined => {
+    const { address, connection } = peerOf(request.socket)
+    const target = pathOf(request.url ?? '/')
+    const head = { kind: 'http', method: request.method ?? 'POST', target, headers: request.rawHeaders, address, connection } as const
+    return setOut(to, head, [wire], receiver.format, translated, fault, clientOfRequest(request))
+  }
+
+  /** A body that cannot be read. */
+  const spoiled = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: BodyRoute,
+    receiver: Receiver,
+    error: BridgeError,
+    plain: Uint8Array | undefined,
+    wire: Uint8Array,
+  ): void => {
+    if (observer?.wants(endpoint) === true) show(request, receiver, plain ?? wire, undefined, error)
+    const way = door === undefined ? undefined : setOutFrom(request, receiver, wire, undefined, error, door)
+    if (way === undefined) refuse(request, response, route, error, plain)
+    else void put(request, response, route, receiver, nothing, way)
+  }
+
+  const show = (
+    request: IncomingMessage,
+    receiver: Receiver,
+    body: Uint8Array,
+    translated: TranslatedBody | undefined,
+    fault: BridgeError | undefined,
+  ): void => {
+    observer?.see({
+      endpoint,
+      format: receiver.format,
+      signal: receiver.signal ?? 'traces',
+      atMs: deps.nowMs(),
+      client: clientOfRequest(request),
+      request: `${request.method} ${pathOf(request.url ?? '/')}`,
+      headers: request.rawHeaders,
+      body,
+      otlp: translated?.data ?? nothing.data,
+      items: translated?.items ?? 0,
+      refused: fault?.message ?? translated?.drops[0]?.example,
+    })
+  }
+
+  /** @param wire the body as it came */
   const translate = (
     request: IncomingMessage,
     response: ServerResponse,
     route: BodyRoute,
     receiver: Receiver,
     plain: Uint8Array,
-    wire = plain,
+    wire: Uint8Array,
   ): void => {
     const fault = route.checkBody?.(request, plain)
     if (fault !== undefined) {
       receiver.refused(fault)
-      refuse(request, response, route, fault, plain)
+      spoiled(request, response, route, receiver, fault, plain, wire)
       return
     }
     let translated: TranslatedBody
     try {
       translated = receiver.translate(plain, wire)
     } catch (error) {
-      refuse(request, response, route, asBridgeError(error), plain)
+      spoiled(request, response, route, receiver, asBridgeError(error), plain, wire)
       return
     }
-    void put(request, response, route, receiver, translated)
+    if (observer?.wants(endpoint) === true) show(request, receiver, plain, translated, undefined)
+    const way = door === undefined ? undefined : setOutFrom(request, receiver, wire, translated, receiver.fault?.(translated), door)
+    void put(request, response, route, receiver, translated, way)
   }
 
   const inflate = async (
@@ -157,19 +227,21 @@ export function createExchange(
     encoding: Encoding,
     body: Uint8Array,
   ): Promise<void> => {
-    let plain: Uint8Array
     try {
-      const result = inflater.decompress(encoding, body)
-      plain = result instanceof Promise ? await result : result
-    } catch (error) {
-      const known = asBridgeError(error)
-      receiver.refused(known)
-      refuse(request, response, route, known)
-      return
+      let plain: Uint8Array
+      try {
+        const result = inflater.decompress(encoding, body)
+        plain = result instanceof Promise ? await result : result
+      } catch (error) {
+        const known = asBridgeError(error)
+        receiver.refused(known)
+        spoiled(request, response, route, receiver, known, undefined, body)
+        return
+      }
+      translate(request, response, route, receiver, plain, body)
     } finally {
       reader.release(body)
     }
-    translate(request, response, route, receiver, plain)
   }
 
   /** As {@link translate}, by the route's own codec. */
@@ -187,7 +259,7 @@ export function createExchange(
     } catch (error) {
       const known = asBridgeError(error)
       receiver.refused(known)
-      refuse(request, response, route, known)
+      spoiled(request, response, route, receiver, known, undefined, body)
       return
     }
     translate(request, response, route, receiver, plain, body)
@@ -208,7 +280,7 @@ export function createExchange(
         receiver.arrived(body.length)
         if (encoding !== 'identity') return void inflate(request, response, route, receiver, encoding, body)
         if (route.decode !== undefined) decode(request, response, route, receiver, route.decode, body)
-        else translate(request, response, route, receiver, body)
+        else translate(request, response, route, receiver, body, body)
         reader.release(body)
       },
       failed(error, readBytes) {
@@ -250,9 +322,29 @@ export function createExchange(
     // What can never be taken is told so also while nothing can: its sender would come back for ever.
     const fault = route.checkHead?.(request) ?? reader.tooLarge(request)
     if (fault !== undefined) return fault
+    if (door?.loops(request.headers.via) === true) {
+      return new BridgeError('OB_LOOP', 'cannot take request: it went out here before, or through too many bridges (see its Via)')
+    }
     const refusal = deps.intake.refusal()
-    return refusal === undefined ? undefined : asBridgeError(refusal)
+    if (refusal === undefined) return undefined
+    const known = asBridgeError(refusal)
+    // Where the new side need not have it, the old one may get it still.
+    return door === undefined || door.state().new === 'required' || known.code === 'OB_STOPPING' ? known : undefined
   }
+}
+
+const nothing: TranslatedBody = { received: 0, items: 0, data: new Uint8Array(0), drops: [], notes: [] }
+
+/** Passes the old backend's answer on as it is; what belongs to its connection has been left out. */
+export function replyLegacy(response: ServerResponse, { status, headers, body }: LegacyAnswer): void {
+  const lengthless = status === 204 || status === 304
+  const kept: string[] = []
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() !== 'content-length') kept.push(headers[at] as string, headers[at + 1] as string)
+  }
+  if (!lengthless) kept.push('Content-Length', String(body.length))
+  response.writeHead(status, kept)
+  response.end(lengthless ? undefined : body)
 }
 
 /** Throws the rest of a refused body away for a while: closing at once would reset the connection before the answer is read. */

@@ -59,8 +59,11 @@ export interface LegacyAnswer {
 /** What became of asking the old backend while the client waits. */
 export type Asked =
   | { readonly how: 'answered'; readonly answer: LegacyAnswer }
-  /** Down, too slow or left alone by the breaker. The envelope is to be queued; a request still under way is its first try. */
-  | { readonly how: 'none'; readonly why: 'down' | 'slow' | 'paused'; readonly fallback: 'bridge' | 'fail' }
+  /**
+   * Down, too slow or left alone by the breaker. The envelope is to be queued; a request still under way is its first try.
+   * `slow`: it did not answer in time, which is 504 and not 502.
+   */
+  | { readonly how: 'none'; readonly why: string; readonly slow?: boolean; readonly fallback: 'bridge' | 'fail' }
 
 /** What an endpoint does with a request that it passes on. */
 export interface ProxyOptions {

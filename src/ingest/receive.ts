@@ -1,12 +1,13 @@
 /** What happens to a body once it is here, whatever carried it: translate, keep the books, put. */
 
 import { performance } from 'node:perf_hooks'
-import { BridgeError, type ErrorCode, isBridgeError } from '../errors.ts'
+import { BridgeError, isBridgeError } from '../errors.ts'
 import type { ServiceCount } from '../otlp/batch.ts'
-import type { EncodedBatch, Signal } from '../otlp/intake.ts'
+import type { EncodedBatch, Envelope, Signal } from '../otlp/intake.ts'
 import { type Cell, cappedValues, type FormatBooks } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
 import type { AdapterDeps, BodyTranslator, TranslatedBody } from './adapter.ts'
+import { type Along, isShedding, lossOf, reasonOf } from './legacy.ts'
 
 export interface ReceiverOptions {
   /** Format label, as in `interface.md`. */
@@ -40,6 +41,8 @@ export interface ReceiverTotals {
 /** The way in for one wire encoding. */
 export interface Receiver {
   readonly format: string
+  /** What the items are; absent: traces. */
+  readonly signal?: Signal | undefined
   readonly totals: ReceiverTotals
   /** Counts a request that came in: with its bytes on the wire, however it ends. */
   arrived(wireBytes: number): void
@@ -50,17 +53,17 @@ export interface Receiver {
    * @param wire the body as it came, where `body` was decompressed by the route itself; to be copied by whoever keeps it
    */
   translate(body: Uint8Array, wire?: Uint8Array): TranslatedBody
+  /** Why nothing of a body will be taken although it could be read; undefined: something will, or nothing was in it. */
+  fault?(body: TranslatedBody): BridgeError | undefined
   /**
    * Hands the items to the intake and resolves when the sender may hear of success. Rejects with OB_ALL_REJECTED when no
    * item was good, and with what the intake says; every item is in the books then.
+   * @param along what goes with them; while it is not known nothing is put, and when it rejects nothing is taken
    */
-  put(body: TranslatedBody): Promise<Receipt>
+  put(body: TranslatedBody, along?: Along | Promise<Along>): Promise<Receipt>
 }
 
-/** `OB_LIMIT_BODY` → `limit_body`: the reason label of a refusal. */
-export function reasonOf(code: ErrorCode): string {
-  return code.slice(3).toLowerCase()
-}
+export { reasonOf } from './legacy.ts'
 
 /** Any error as one of ours: what no table knows is our own fault. */
 export function asBridgeError(error: unknown): BridgeError {
@@ -184,17 +187,65 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
   const allRejected = (drops: readonly Drop[]): BridgeError =>
     new BridgeError('OB_ALL_REJECTED', drops[0]?.example ?? 'cannot take request: no item of it could be read')
 
-  const refuseStrictly = (body: TranslatedBody): never => {
+  const isStrictlyRefused = (body: TranslatedBody): boolean => body.drops.length > 0 && options.strict === true
+
+  /** All that was found in a body, as lost. Returns how many items it was. */
+  const loseAll = (body: TranslatedBody, reason: string): number => {
     const rejected = items.drops(body.drops)
     items.books.received.value += body.items
-    items.lost('strict').value += body.items
+    items.lost(reason).value += body.items
     totals.lostItems += rejected + body.items
-    totals.refusedRequests++
-    throw allRejected(body.drops)
+    return rejected + body.items
+  }
+
+  /** What is known before the old side has answered is put at once; else nothing is, until it has. */
+  const settled = async (body: TranslatedBody, along: Promise<Along>): Promise<Along> => {
+    try {
+      return await along
+    } catch (error) {
+      const known = asBridgeError(error)
+      loseAll(body, lossOf(known))
+      totals.refusedRequests++
+      throw known
+    }
+  }
+
+  const putAlone = async (envelope: Envelope, { client }: Along): Promise<void> => {
+    try {
+      await deps.intake.put({ format, signal, items: 0, data: noBytes, envelope, keys: undefined, client })
+    } catch (error) {
+      totals.refusedRequests++
+      throw asBridgeError(error)
+    }
+  }
+
+  /** A body of which the new side gets nothing. */
+  const putNothing = async (body: TranslatedBody, along: Along, rejected: number): Promise<Receipt> => {
+    if (rejected > 0 && along.lenient !== true) {
+      totals.refusedRequests++
+      throw allRejected(body.drops)
+    }
+    if (along.envelope !== undefined) await putAlone(along.envelope, along)
+    return { items: 0, rejected }
+  }
+
+  /** What the queue did not take. */
+  const notTaken = async (body: TranslatedBody, along: Along, rejected: number, error: BridgeError): Promise<Receipt> => {
+    const { envelope } = along
+    totals.lostItems += body.items
+    if (along.optional !== true || !isShedding(error)) {
+      items.lost(reasonOf(error.code)).value += body.items
+      totals.refusedRequests++
+      throw error
+    }
+    items.books.dropped('shed_full').value += body.items
+    if (envelope !== undefined) await putAlone(envelope, along)
+    return { items: 0, rejected }
   }
 
   return {
     format,
+    signal,
     totals,
     arrived(wireBytes) {
       requests.arrived(wireBytes)
@@ -203,31 +254,26 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
     },
     refused,
     translate: (body) => translating(() => options.translate(body, deps.nowMs())),
-    async put(body) {
+    fault: (body) => (isStrictlyRefused(body) || (body.items === 0 && body.drops.length > 0) ? allRejected(body.drops) : undefined),
+    async put(body, sent = alone) {
       items.notes(body.notes)
       totals.items += body.received
-      if (body.drops.length > 0 && options.strict === true) refuseStrictly(body)
+      const along = sent instanceof Promise ? await settled(body, sent) : sent
+      if (isStrictlyRefused(body)) return putNothing(body, along, loseAll(body, 'strict'))
       let rejected = 0
       if (body.drops.length > 0) {
         rejected = items.drops(body.drops)
         totals.lostItems += rejected
       }
-      if (body.items === 0) {
-        if (rejected === 0) return { items: 0, rejected: 0 }
-        totals.refusedRequests++
-        throw allRejected(body.drops)
-      }
+      if (body.items === 0) return putNothing(body, along, rejected)
       const startedAt = performance.now()
       // Counted now, because the queue counts its side as soon as it is called.
       items.books.received.value += body.items
+      const { envelope, client } = along
       try {
-        await deps.intake.put(batchOf(format, body.items, body.data, signal))
+        await deps.intake.put({ format, signal, items: body.items, data: body.data, envelope, keys: body.services, client })
       } catch (error) {
-        const known = asBridgeError(error)
-        items.lost(reasonOf(known.code)).value += body.items
-        totals.lostItems += body.items
-        totals.refusedRequests++
-        throw known
+        return notTaken(body, along, rejected, asBridgeError(error))
       }
       items.books.translated.value += body.items
       items.clients(body.services)
@@ -236,6 +282,9 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
     },
   }
 }
+
+const alone: Along = {}
+const noBytes = new Uint8Array(0)
 
 /** A batch for the intake, of traces unless said otherwise. */
 export function batchOf(format: string, items: number, data: Uint8Array, signal: Signal = 'traces'): EncodedBatch {

@@ -92,8 +92,8 @@ export function createProxy(settings: ProxySettings): Proxy {
     return https.request({ ...parts, agent: secureAgent, ...(context === undefined ? {} : { secureContext: context }) })
   }
 
-  /** `Location` of the old host as one of ours. */
-  const locationOf = (value: string, request: IncomingMessage): string => {
+  /** `Location` of the old host as a path, which is one of ours. */
+  const locationOf = (value: string): string => {
     let path: string
     if (value.startsWith('/') && !value.startsWith('//')) path = value
     else {
@@ -101,16 +101,13 @@ export function createProxy(settings: ProxySettings): Proxy {
       if (found === undefined || found.host !== old.host || !/^https?:$/.test(found.protocol)) return value
       path = found.pathname + found.search + found.hash
     }
-    return base !== '' && (path === base || path.startsWith(`${base}/`)) ? path.slice(base.length) || '/' : rooted(path, value, request)
+    return base !== '' && (path === base || path.startsWith(`${base}/`)) ? path.slice(base.length) || '/' : path
   }
 
-  const rooted = (path: string, value: string, request: IncomingMessage): string =>
-    value.startsWith('/') || request.headers.host !== undefined ? path : value
-
-  const answerHeaders = (answer: IncomingMessage, request: IncomingMessage): string[] => {
+  const answerHeaders = (answer: IncomingMessage): string[] => {
     const headers = endToEnd(answer.rawHeaders)
     for (let at = 0; at < headers.length; at += 2) {
-      if (/^(content-)?location$/i.test(headers[at] as string)) headers[at + 1] = locationOf(headers[at + 1] as string, request)
+      if (/^(content-)?location$/i.test(headers[at] as string)) headers[at + 1] = locationOf(headers[at + 1] as string)
     }
     return headers
   }
@@ -163,7 +160,7 @@ export function createProxy(settings: ProxySettings): Proxy {
       answer.on('error', (error) => fail(new BridgeError('OB_MIRROR_DOWN', `cannot pass answer on: ${error.message}`, { cause: error })))
       const status = answer.statusCode ?? 502
       options.answered?.(status)
-      const headers = answerHeaders(answer, request)
+      const headers = answerHeaders(answer)
       if (
         options.rewrite !== undefined &&
         status === 200 &&

@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { BridgeError } from '../../errors.ts'
 import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
-import type { EncodedBatch, Kept } from '../../otlp/intake.ts'
+import type { EncodedBatch, Envelope, Kept } from '../../otlp/intake.ts'
 import { MetricPoints } from '../../otlp/metrics.ts'
 import type { Note } from '../../translate/outcome.ts'
 import type { Emission, KeepToken } from '../../translate/prometheus/assembler.ts'
@@ -17,10 +17,12 @@ import { createWriteTranslator } from '../../translate/prometheus/to-otlp.ts'
 import type { WaitsFor } from '../../translate/prometheus/waits.ts'
 import type { WriteOutcome } from '../../translate/prometheus/write-outcome.ts'
 import type { AdapterDeps } from '../adapter.ts'
-import { asBridgeError, batchOf, reasonOf } from '../receive.ts'
+import { type Along, isShedding, LegacyRefusal, lossOf, reasonOf } from '../legacy.ts'
+import { asBridgeError } from '../receive.ts'
 import { createWriteCounters } from './counters.ts'
 import { decodeWrite } from './decode.ts'
 import type { WriteLimits } from './decode-limits.ts'
+import { countJobs } from './jobs.ts'
 import { decodeKeep, type Keep } from './keep.ts'
 import { createKeeper, type Holdings, type Keeping } from './keeping.ts'
 import type { WriteReceipt } from './remote-write.ts'
@@ -40,8 +42,11 @@ export interface EngineDeps extends Pick<AdapterDeps, 'intake' | 'metrics' | 'lo
 export interface Engine {
   /** Decodes and translates; throws OB_DECODE_* and OB_LIMIT_*. @param wire the body as it came, copied when it has to be kept */
   translate(version: 1 | 2, body: Uint8Array, wire: Uint8Array, tenant: string): WriteBody
-  /** Resolves when the sender may hear of success, of all or of a part; rejects with what the intake says, then nothing was written. */
-  put(body: WriteBody): Promise<WriteReceipt>
+  /**
+   * Resolves when the sender may hear of success, of all or of a part; rejects with what the intake says, then nothing was written.
+   * @param along what goes with it: while it is not known nothing is put, and when it rejects nothing is taken
+   */
+  put(body: WriteBody, along?: Along | Promise<Along>): Promise<WriteReceipt>
   /** Sends what is due. @param all everything that waits, complete or not. Rejects with what the intake says; it waits on then. */
   flush(all?: boolean): Promise<void>
   /** The queue takes nothing now: members that histograms wait for are turned away, and are waited for longer. */
@@ -65,6 +70,7 @@ class Unkept extends Error {
 }
 
 const noBody = new Uint8Array(0)
+const alone: Along = {}
 const fullMessage = 'cannot take request: too many histograms wait for members (translate.prometheus.assembler.maxPending)'
 const fullRetrySeconds = 5
 const staysMessage = 'samples that wait for others stay in the queue until the next start'
@@ -102,9 +108,12 @@ export function createEngine(deps: EngineDeps): Engine {
     return data
   }
 
-  /** Undefined for no points: the queue takes no empty batch. */
-  const batchFor = (points: number, data: Uint8Array): EncodedBatch | undefined =>
-    points === 0 ? undefined : batchOf(formatName, points, data, 'metrics')
+  /** Undefined for no points, unless the request goes to the old side: the queue takes no empty batch. */
+  const batchFor = (points: number, data: Uint8Array, keys?: WriteBody['services'], along: Along = alone): EncodedBatch | undefined => {
+    const { envelope, client } = along
+    if (points === 0 && envelope === undefined) return undefined
+    return { format: formatName, signal: 'metrics', items: points, data, envelope, keys, client }
+  }
 
   const receiptOf = (outcome: WriteOutcome): WriteReceipt => {
     const reasons = outcome.refusals.size === 0 ? nothing : [...outcome.refusals.values()]
@@ -132,7 +141,7 @@ export function createEngine(deps: EngineDeps): Engine {
       if (stored.request.status === 'rejected') fault = stored.request.reason
       else if (keep.request !== undefined) record = stored.request.value
     }
-    if (batch !== undefined) books.translated(batch.items)
+    if (batch !== undefined && batch.items > 0) books.translated(batch.items)
     if (emission !== undefined) assembler.commit(emission)
     keeper?.settle()
     if (fault !== undefined) throw new Unkept(fault)
@@ -142,7 +151,8 @@ export function createEngine(deps: EngineDeps): Engine {
   /** A put that failed: what was assembled waits again, unless it can never be taken. */
   const takeBack = (emission: Emission | undefined, error: BridgeError): void => {
     if (emission === undefined) return
-    if (error.retry === 'never') {
+    // Members of it came in other requests, which the old backend has not refused.
+    if (error.retry === 'never' && !(error instanceof LegacyRefusal)) {
       assembler.commit(emission)
       keeper?.settle()
       books.refused(reasonOf(error.code), emission.points)
@@ -161,13 +171,15 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   /** @param kept the record of an earlier run */
-  const store = async (body: WriteBody, kept?: Waiter['record']): Promise<WriteReceipt> => {
+  const store = async (body: WriteBody, kept?: Waiter['record'], sent: Along | Promise<Along> = alone): Promise<WriteReceipt> => {
     books.request(body)
     const { emission, receipt, waiting: part, keep } = body
     let rejected = 0
+    let along = alone
     try {
+      along = sent instanceof Promise ? await sent : sent
       if (body.full > 0) throw new BridgeError('OB_QUEUE_FULL', fullMessage, { retryAfterSeconds: fullRetrySeconds })
-      const batch = batchFor(body.items, body.data)
+      const batch = batchFor(body.items, body.data, body.services, along)
       const id = await send(batch && { ...batch, onRejected: (count) => void (rejected = count) }, keep, emission)
       if (part !== undefined) {
         const record = id === undefined || keep?.request === undefined ? kept : { id, token: keep.request.token }
@@ -177,12 +189,15 @@ export function createEngine(deps: EngineDeps): Engine {
       translator.forget(body.touched)
       // What could be sent was; what waits comes again.
       const known = asBridgeError(error instanceof Unkept ? error.cause : error)
-      const reason = reasonOf(known.code)
+      const isShed = along.optional === true && isShedding(known)
+      const reason = isShed ? 'shed_full' : lossOf(known)
       if (part !== undefined) turnAway(part, keep, reason)
       if (error instanceof Unkept) throw known
       takeBack(emission, known)
       books.refused(reason, body.items - (emission?.points ?? 0) + body.full)
-      throw known
+      if (!isShed) throw known
+      // The old side has it, or gets it alone.
+      if (along.envelope !== undefined) await putAlone(along.envelope, along)
     }
     for (const other of body.after) await other
     if (rejected === 0) return receipt
@@ -201,8 +216,11 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
-  const put = async (body: WriteBody): Promise<WriteReceipt> => {
-    const stored = store(body)
+  const putAlone = (envelope: Envelope, { client }: Along): Promise<void> =>
+    intake.put({ format: formatName, signal: 'metrics', items: 0, data: noBody, envelope, keys: undefined, client })
+
+  const put = async (body: WriteBody, along?: Along | Promise<Along>): Promise<WriteReceipt> => {
+    const stored = store(body, undefined, along)
     underWay.add(stored)
     try {
       const receipt = await stored
@@ -230,6 +248,7 @@ export function createEngine(deps: EngineDeps): Engine {
     data: encode(outcome.points, source.length),
     drops: nothing,
     notes: notesOf(outcome),
+    services: countJobs(outcome.points),
     tenant,
     receipt: receiptOf(outcome),
     consumed: tally(outcome.consumed),
@@ -270,7 +289,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const data = encode(due, due.count * 200)
     books.emission(emission, 1)
     try {
-      await send(batchFor(emission.points, data), keeper?.ofEmission(emission), emission)
+      await send(batchFor(emission.points, data, countJobs(due)), keeper?.ofEmission(emission), emission)
     } catch (error) {
       const known = asBridgeError(error)
       takeBack(emission, known)
@@ -329,7 +348,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const { emission } = body
     const points = body.items - (emission?.points ?? 0)
     try {
-      await send(batchFor(body.items, body.data), body.keep, emission)
+      await send(batchFor(body.items, body.data, body.services), body.keep, emission)
       stuck = undefined
       after()
     } catch (error) {

@@ -6,13 +6,15 @@ import type { Holding, Intake, Kept } from '../../otlp/intake.ts'
 import { cappedValues } from '../../telemetry/metrics.ts'
 import type { Seed } from '../../translate/prometheus/hash.ts'
 import { createState } from '../../translate/prometheus/state.ts'
+import type { TranslatedBody } from '../adapter.ts'
+import type { Along } from '../legacy.ts'
 import { asBridgeError, createRequestBooks, createTranslating } from '../receive.ts'
 import { writeLimitsOf } from './config.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { decodeKeep } from './keep.ts'
 import type { Holdings } from './keeping.ts'
 import type { Version } from './negotiate.ts'
-import type { CreateRemoteWrite, WriteReceiver } from './remote-write.ts'
+import type { CreateRemoteWrite, WriteReceipt, WriteReceiver } from './remote-write.ts'
 import { createStateFiles, type StateFiles } from './state-files.ts'
 import { createSections } from './state-sections.ts'
 import { holdingName } from './waiting.ts'
@@ -148,11 +150,22 @@ function createClock(engine: Engine, mayPut: () => boolean) {
   }
 }
 
+const noBytes = new Uint8Array(0)
+
+const isWritten = (body: TranslatedBody): body is WriteBody => 'receipt' in body
+
 /** Ways in, one for each version and tenant. */
 function createReceivers(engine: Engine, context: Parameters<CreateRemoteWrite>[2]): (version: Version, tenant: string) => WriteReceiver {
   const { metrics, log } = context
   const known = new Map<string, WriteReceiver>()
   const queueSeconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format: formatName })
+
+  /** A body that could not be read: the old side gets it all the same. */
+  const putUnread = async ({ envelope, client }: Along = {}): Promise<WriteReceipt> => {
+    if (envelope !== undefined)
+      await context.intake.put({ format: formatName, signal: 'metrics', items: 0, data: noBytes, envelope, client })
+    return { items: 0, rejected: 0, samples: 0, histograms: 0, exemplars: 0, reasons: [] }
+  }
 
   const create = (version: Version, tenant: string): WriteReceiver => {
     const requests = createRequestBooks(`remote-write-${version}`, 'http', { metrics })
@@ -164,9 +177,10 @@ function createReceivers(engine: Engine, context: Parameters<CreateRemoteWrite>[
       arrived: requests.arrived,
       refused: requests.refused,
       translate: (body, wire = body) => translating(() => engine.translate(version, body, wire, tenant)),
-      async put(body) {
+      signal: 'metrics',
+      async put(body, along) {
         const startedAt = performance.now()
-        const receipt = await engine.put(body as WriteBody)
+        const receipt = isWritten(body) ? await engine.put(body, along) : await putUnread(await along)
         queueSeconds.observe((performance.now() - startedAt) / 1000)
         return receipt
       },

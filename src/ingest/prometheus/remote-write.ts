@@ -28,7 +28,7 @@ export interface WriteReceipt extends Receipt {
 
 /** The way in for one version and tenant: its `put` gives a {@link WriteReceipt}. */
 export interface WriteReceiver extends Receiver {
-  put(body: Parameters<Receiver['put']>[0]): Promise<WriteReceipt>
+  put(...body: Parameters<Receiver['put']>): Promise<WriteReceipt>
 }
 
 export interface RemoteWrite {
