@@ -60,8 +60,10 @@ export interface PrometheusApi {
   metadata(): Promise<ReadonlyMap<string, FamilyMetadata>>
   /** `global.external_labels` of its configuration, which remote-write adds and its own storage has not. Empty where it does not tell. */
   externalLabels(): Promise<SeriesLabels>
-  /** How many samples each name has in the range, native histograms too. */
-  sampleCounts(selector: string, range: TimeRange): Promise<ReadonlyMap<string, number>>
+  /** How many series of each name have samples in the range. */
+  seriesCounts(selector: string, range: TimeRange): Promise<ReadonlyMap<string, number>>
+  /** Samples in the range, native histograms among them. With Prometheus 2 those of the millisecond before it, too: it is for planning. */
+  sampleTotal(selector: string, range: TimeRange): Promise<number>
   /**
    * Samples as stored, piece by piece: in time, ascending, never more than an hour in one answer, and less where the server says that it is too
    * much. A series may come in every piece.
@@ -246,12 +248,14 @@ export function createPrometheusApi(http: HttpClient): PrometheusApi {
       const config = parse(yaml) as { global?: { external_labels?: Record<string, unknown> | null } | null } | null
       return Object.fromEntries(Object.entries(config?.global?.external_labels ?? {}).map(([name, value]) => [name, String(value)]))
     },
-    async sampleCounts(selector, { startMs, endMs }) {
-      // A millisecond more at the start with Prometheus 2: it is a plan, not a judgement.
-      const found = await query(`sum by (__name__) (count_over_time(${selector}[${endMs - startMs}ms]))`, endMs - 1, always)
-      if (found.length > 0 && found.every(({ labels }) => labels['__name__'] === undefined))
-        return new Map([['', found[0]?.values[0] ?? 0]])
+    async seriesCounts(selector, { startMs, endMs }) {
+      // Of the functions over a range this one alone keeps names.
+      const found = await query(`count by (__name__) (last_over_time(${selector}[${endMs - startMs}ms]))`, endMs - 1, always)
       return new Map(found.map(({ labels, values }) => [labels['__name__'] ?? '', values[0] ?? 0]))
+    },
+    async sampleTotal(selector, { startMs, endMs }) {
+      const [sum] = await query(`sum(count_over_time(${selector}[${endMs - startMs}ms]))`, endMs - 1, always)
+      return sum?.values[0] ?? 0
     },
     async *stored(selector, { startMs, endMs }, sliceMs = longestSliceMs) {
       let size = Math.min(Math.max(sliceMs, shortestSliceMs), longestSliceMs)
