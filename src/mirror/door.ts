@@ -14,6 +14,7 @@ import type { MirrorEndpointConfig } from './config.ts'
 import { type EnvelopeHead, encodeEnvelope } from './envelope.ts'
 import { viaName } from './headers.ts'
 import { comesBack, isOwnSender } from './loop.ts'
+import { laneName } from './order.ts'
 
 export interface DoorOptions {
   /** `zipkin`, `jaeger.http` */
@@ -122,7 +123,7 @@ export function createDoor(options: DoorOptions): MirrorDoor {
   const own = viaName(options.instanceId)
   const filter = createHeaderFilter()
   const ordered = 'ordering' in config ? config.ordering === 'lane' : true
-  // Connections of one run are told from those of another by it, and so are the ids of requests.
+  // In the ids of requests, so that they differ from those of other runs.
   const run = randomBytes(6).toString('base64url')
   let count = 0
   let known: EndpointState | undefined
@@ -168,7 +169,7 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     // Nobody needs it in the store where it is not passed on.
     headers: filter(head, config.auth === 'pass'),
     from: head.address,
-    lane: ordered && head.connection !== '' ? `${run}.${head.connection}` : '',
+    lane: ordered ? laneName(head.connection) : '',
   })
 
   const goes = (head: RequestHead, key: string | undefined): boolean => stateNow().old !== 'off' && isShared(key ?? head.address)

@@ -286,4 +286,30 @@ export const metricTable = {
     'endpoint',
     'reason',
   ),
+  otlp_bridge_books_unaccounted_items_total: counter(
+    'Items that left the queue and that the books of the cutover know nothing of: put there by an earlier version, or damaged.',
+  ),
+  otlp_bridge_books_lost_lines_total: counter(
+    'Lines of the books of the cutover that were given up, since they could not be written for too long; their minutes are marked.',
+  ),
+  otlp_bridge_clients_known: gauge('Legacy clients on the list: an endpoint, format, service, library and network each.', 'endpoint'),
+  otlp_bridge_clients_silent: gauge('Those of them that were not heard of for `inventory.silentAfter`.', 'endpoint'),
+  otlp_bridge_mirror_tries_total: counter(
+    'Requests sent to an old backend, by what became of the try: `delivered`, `transient`, `suspect`, `poison`, `halt`, `stopped`.',
+    'destination',
+    'outcome',
+  ),
+  otlp_bridge_mirror_retries_total: counter('Requests to an old backend that will be tried again.', 'destination', 'reason'),
+  otlp_bridge_mirror_repeats_total: counter(
+    'Items of requests that an old backend may have had before: `repeat_possible` (sent again without knowing), `repeat_absorbed` (it recognised them), `already_there` (it had them before the first try).',
+    'destination',
+    'kind',
+  ),
+  otlp_bridge_mirror_skipped_total: counter(
+    'Datagrams that an old agent did not get: `too_large_old`, `old_unreachable` (one that was sent before this was said), `undecodable`.',
+    'destination',
+    'reason',
+  ),
+  otlp_bridge_mirror_breaker_open: gauge('1 while an old backend is left alone because it does not answer.', 'destination'),
+  otlp_bridge_mirror_in_flight: gauge('Requests under way to an old backend.', 'destination'),
 } as const satisfies Record<string, MetricRow>

@@ -1,0 +1,81 @@
+/** The headers of a mirrored request: those received, and what cutover.md 1.1 says is added, replaced or left out. */
+
+import type { Authorization } from './credentials.ts'
+
+/** The name by which a bridge recognises what went out of it: part of `Via`. @param instanceId of the process */
+export function viaName(instanceId: string): string {
+  return `otlp-bridge-${instanceId
+    .replace(/[^0-9a-f]/gi, '')
+    .slice(0, 8)
+    .toLowerCase()}`
+}
+
+export interface HeaderRules {
+  /** `1.1 otlp-bridge-…` */
+  readonly via: string
+  readonly authorization: Authorization
+  /** Keep the client's `Host`. */
+  readonly passHost: boolean
+  /** Send the client's address along. */
+  readonly forwarded: boolean
+}
+
+/**
+ * Names and values in turn, in the order and case in which they came; what we add stands behind. The door has left out what belongs to the
+ * connection.
+ * @param live the answer goes to the client, who may have it compressed
+ */
+export function outgoingHeaders(received: readonly string[], from: string, rules: HeaderRules, live: boolean): string[] {
+  const headers: string[] = []
+  const pass = rules.authorization.mode === 'pass'
+  for (let at = 0; at + 1 < received.length; at += 2) {
+    const name = received[at] as string
+    // Most names are told apart by their length.
+    switch (name.length) {
+      case 4:
+        if (!rules.passHost && name.toLowerCase() === 'host') continue
+        break
+      case 13:
+        if (!pass && name.toLowerCase() === 'authorization') continue
+        break
+      case 15:
+        if (!live && name.toLowerCase() === 'accept-encoding') continue
+        break
+    }
+    headers.push(name, received[at + 1] as string)
+  }
+  headers.push('Via', rules.via)
+  if (rules.authorization.value !== undefined) headers.push('Authorization', rules.authorization.value)
+  if (rules.forwarded && from !== '') headers.push('X-Forwarded-For', from)
+  return headers
+}
+
+/** Headers of an answer that belong to one connection, in lower case: they are not passed on. */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** An answer's headers without those of the connection, and without those that `Connection` names. */
+export function endToEnd(headers: readonly string[]): string[] {
+  let named: Set<string> | undefined
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() !== 'connection') continue
+    named ??= new Set()
+    for (const one of (headers[at + 1] as string).split(',')) named.add(one.trim().toLowerCase())
+  }
+  const kept: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] as string
+    const lower = name.toLowerCase()
+    if (!hopByHop.has(lower) && named?.has(lower) !== true) kept.push(name, headers[at + 1] as string)
+  }
+  return kept
+}

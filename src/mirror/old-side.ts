@@ -1,0 +1,37 @@
+/** Which protocol the old side of an endpoint speaks. */
+
+import type { SecureContext } from 'node:tls'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { MirrorEndpointConfig } from './config.ts'
+import { authorizationOf } from './credentials.ts'
+import type { OldSide } from './errand.ts'
+import { viaName } from './headers.ts'
+
+export interface OldSideDeps {
+  readonly instanceId: string
+  readonly metrics: Metrics
+  readonly nowMs: () => number
+  readonly monotonicMs: () => number
+  readonly timer?: ((ms: number, call: () => void) => () => void) | undefined
+  readonly secureContext?: SecureContext | undefined
+}
+
+/** An old side whose certificates may be replaced while it runs. */
+export interface RenewableOldSide extends OldSide {
+  renew?(secureContext: SecureContext): void
+}
+
+/** Creates the sender that an endpoint's mirror needs, and loads no other. */
+export async function createOldSide(endpoint: string, config: MirrorEndpointConfig, deps: OldSideDeps): Promise<RenewableOldSide> {
+  const { nowMs, secureContext } = deps
+  const rules = {
+    via: `1.1 ${viaName(deps.instanceId)}`,
+    authorization: authorizationOf(config),
+    passHost: 'hostHeader' in config && config.hostHeader === 'pass',
+    forwarded: config.forwarded,
+  }
+  const timeoutMs = 'timeout' in config ? config.timeout : 60_000
+  const http = { endpoint, url: config.url, rules, timeoutMs, connections: config.concurrency, secureContext, nowMs }
+  const { createHttpOldSide } = await import('./send-http.ts')
+  return createHttpOldSide(http)
+}

@@ -1,0 +1,307 @@
+/**
+ * Empties a mirror's lane of the queue into the old side: takes, keeps order, sends with a bound on what is under way, tries again, and settles.
+ * A request stays in the queue until the old side has it or has refused it for good, so that nothing is lost by any end of the process.
+ */
+
+import type { Lane, QueuedBatch } from '../emit/queue/queue.ts'
+import { backoffMs } from '../emit/retry.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type Errand, itemsOf, newHistory, type OldSide } from './errand.ts'
+import type { FirstTry } from './live.ts'
+import type { Order } from './order.ts'
+import type { Outcome } from './outcome.ts'
+import { createTaking, type Taking } from './taking.ts'
+import type { Watch } from './watch.ts'
+
+export interface RunnerOptions {
+  /** `mirror.zipkin` */
+  readonly name: string
+  readonly concurrency: number
+  readonly retry: { readonly initial: number; readonly max: number; readonly elapsed?: number | undefined; readonly suspectTries: number }
+  /** What is left at the stop survives it: then the stop does not wait for an old side that fails. */
+  readonly queueSurvives: boolean
+}
+
+export interface RunnerDeps {
+  readonly side: OldSide
+  readonly order: Order
+  readonly watch: Watch
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** 0 ≤ x < 1 */
+  readonly random: () => number
+  readonly monotonicMs: () => number
+  /** Calls back after the time. Returns what ends that. */
+  readonly timer: (ms: number, call: () => void) => () => void
+  /** The switch of the cutover: what is queued waits. */
+  readonly paused: () => boolean
+  /** The first try of a request that is under way on behalf of its client, or was. */
+  readonly firstTry: (id: string) => Promise<FirstTry> | undefined
+}
+
+/** One request that is being sent. */
+export interface Flight {
+  readonly errand: Errand
+  readonly startedMs: number
+}
+
+export interface Runner {
+  /** Begins anew, with this lane. */
+  run(lane: Lane): void
+  /** Looks again whether something may go: a switch was moved. */
+  wake(): void
+  flights(): ReadonlySet<Flight>
+  /** Requests that wait to be tried again. */
+  sleeping(): Iterable<Errand>
+  stop(deadlineMs: number): Promise<void>
+  handOver(deadlineMs: number): Promise<void>
+}
+
+/** At most one line of a kind a minute: what is frequent is counted, not logged. */
+const logEveryMs = 60_000
+
+/** How often a paused mirror looks whether it still is, and a stopping one whether it is done. */
+const pausedLookMs = 1000
+const drainLookMs = 5
+
+interface Sleep {
+  readonly cancel: () => void
+  /** It may end before its time, when the old side is back. */
+  readonly early: boolean
+}
+
+/** Creates one that does nothing yet. */
+export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
+  const { side, order, watch, metrics, log, monotonicMs, timer } = deps
+  const own = { destination: options.name }
+  const policy = { initialIntervalMs: options.retry.initial, maxIntervalMs: options.retry.max, maxElapsedMs: undefined }
+  const flights = new Set<Flight>()
+  const sleeps = new Map<Errand, Sleep>()
+  const logged = new Map<string, number>()
+  let taking: Taking | undefined
+  let lane: Lane | undefined
+  let phase: 'idle' | 'running' | 'draining' | 'leaving' = 'idle'
+  let alarm: (() => void) | undefined
+
+  const rarely = (kind: string, say: () => void): void => {
+    const last = logged.get(kind)
+    if (last !== undefined && monotonicMs() - last < logEveryMs) return
+    logged.set(kind, monotonicMs())
+    say()
+  }
+
+  const repeated = (kind: string, items: number): void => {
+    if (items > 0) metrics.counter('otlp_bridge_mirror_repeats_total', { ...own, kind }).value += items
+  }
+
+  const wakeIn = (ms: number): void => {
+    alarm?.()
+    alarm = timer(ms, () => {
+      alarm = undefined
+      pump()
+    })
+  }
+
+  const mayStart = (): boolean => {
+    if (phase !== 'running' && phase !== 'draining') return false
+    if (deps.paused()) {
+      wakeIn(pausedLookMs)
+      return false
+    }
+    const wait = watch.waitMs()
+    if (wait === undefined) return false
+    if (wait > 0) wakeIn(Math.ceil(wait))
+    return wait === 0
+  }
+
+  /** They have left the queue, or are to leave it: nothing of the errand is under way. */
+  const leave = async (errand: Errand, how: 'settle' | { readonly reason: string; readonly message: string }, rejected = 0) => {
+    if (lane === undefined) return
+    // Of a body that was answered before it was sent whole, the rest goes the same way.
+    if (errand.more !== undefined) await taking?.finish(errand)
+    taking?.gone(errand)
+    if (how === 'settle') void lane.settle(errand.parts, errand.history.tries === 1 && errand.parts.length === 1, rejected)
+    else await lane.bury(errand.parts, how.reason, how.message)
+  }
+
+  const bury = (errand: Errand, reason: string, message: string): void => {
+    const items = itemsOf(errand)
+    rarely(`refused ${reason}`, () => log.error({ ...own, reason, items }, `${message}; to the dead letters`))
+    void leave(errand, { reason, message: `${options.name}: ${message}` }).finally(() => {
+      order.done(errand)
+      pump()
+    })
+  }
+
+  const sleep = (errand: Errand, ms: number, early: boolean): void => {
+    errand.history.dueMs = monotonicMs() + ms
+    order.again(errand)
+    const end = (): void => {
+      sleeps.delete(errand)
+      order.due(errand)
+      pump()
+    }
+    sleeps.set(errand, { cancel: timer(ms, end), early })
+  }
+
+  /** The old side is back: those who wait are older than what would be sent next. */
+  const hurry = (): void => {
+    for (const [errand, one] of sleeps) {
+      if (!one.early) continue
+      one.cancel()
+      sleeps.delete(errand)
+      order.due(errand)
+    }
+  }
+
+  const tryAgain = (errand: Errand, outcome: Extract<Outcome, { class: 'transient' | 'suspect' }>): void => {
+    const { history } = errand
+    const { elapsed, suspectTries } = options.retry
+    history.lastError = outcome.message
+    if (outcome.ambiguous) history.ambiguous = true
+    if (outcome.class === 'suspect' && ++history.suspects >= suspectTries) return bury(errand, outcome.reason, outcome.message)
+    const waitMs = backoffMs(policy, Math.max(0, history.tries - 1), outcome.waitMs / 1000, deps.random())
+    if (elapsed !== undefined && monotonicMs() - (history.firstTryMs ?? 0) + waitMs > elapsed) {
+      return bury(errand, 'retry_exhausted', `not within ${elapsed} ms (${options.name}.retry.elapsed): ${outcome.message}`)
+    }
+    metrics.counter('otlp_bridge_mirror_retries_total', { ...own, reason: outcome.reason }).value++
+    rarely(`retry ${outcome.reason}`, () => log.warn({ ...own, reason: outcome.reason, waitMs }, `${outcome.message}; it is tried again`))
+    if (errand.more === undefined) sleep(errand, waitMs, outcome.class === 'transient' && outcome.waitMs === 0)
+    else {
+      history.dueMs = monotonicMs() + waitMs
+      order.done(errand)
+      taking?.giveBack(errand)
+    }
+  }
+
+  const landed = (flight: Flight, outcome: Outcome): void => {
+    const { errand } = flight
+    flights.delete(flight)
+    const wasFailing = watch.failingSinceMs !== undefined
+    watch.heard(outcome, monotonicMs() - flight.startedMs)
+    metrics.counter('otlp_bridge_mirror_tries_total', { ...own, outcome: outcome.class }).value++
+    if (wasFailing && watch.failingSinceMs === undefined) {
+      log.info(own, 'the old side takes requests again')
+      hurry()
+    }
+    switch (outcome.class) {
+      case 'delivered': {
+        repeated('already_there', outcome.repeats?.alreadyThere ?? 0)
+        repeated('repeat_absorbed', outcome.repeats?.absorbed ?? 0)
+        const dead = outcome.dead?.length ?? 0
+        if (errand.more === undefined) {
+          // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
+          void lane?.settle(errand.parts, errand.history.tries === 1, dead)
+          taking?.gone(errand)
+          order.done(errand)
+        } else void leave(errand, 'settle', dead).finally(() => (order.done(errand), pump()))
+        break
+      }
+      case 'transient':
+      case 'suspect':
+        tryAgain(errand, outcome)
+        break
+      case 'poison':
+        bury(errand, outcome.reason, outcome.message)
+        break
+      case 'halt':
+        errand.history.lastError = outcome.message
+        rarely(`halt ${outcome.reason}`, () => log.error({ ...own, reason: outcome.reason }, `${outcome.message}; nothing goes until then`))
+        sleep(errand, options.retry.max, false)
+        break
+      case 'stopped':
+        order.again(errand)
+    }
+    pump()
+  }
+
+  const launch = (errand: Errand): void => {
+    const { history } = errand
+    const flight: Flight = { errand, startedMs: monotonicMs() }
+    flights.add(flight)
+    watch.breaker.begin()
+    history.tries++
+    history.firstTryMs ??= flight.startedMs
+    const first = history.tries === 1 ? deps.firstTry(errand.head.id) : undefined
+    if (first === undefined && history.ambiguous) repeated('repeat_possible', side.doubles?.(errand) ?? itemsOf(errand))
+    const ofClient = first?.then(({ outcome, memo }) => {
+      errand.memo = memo
+      return outcome
+    })
+    const outcome = ofClient ?? side.exchange(errand, false).then((tried) => side.judge(errand, tried))
+    outcome.then(
+      (one) => landed(flight, one),
+      (error: unknown) => {
+        // Only a fault of ours comes here; nothing may be lost by it, and nothing else held up.
+        const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        log.error(own, `BUG: cannot mirror: ${message}`)
+        landed(flight, {
+          class: 'poison',
+          reason: 'internal',
+          message: `cannot mirror request: ${message.split('\n')[0] ?? ''}`,
+          status: 0,
+        })
+      },
+    )
+  }
+
+  const pump = (): void => {
+    while (flights.size < options.concurrency && order.startable && mayStart()) {
+      const errand = order.next()
+      if (errand === undefined) break
+      launch(errand)
+    }
+    if (flights.size < options.concurrency && !order.startable && mayStart()) taking?.more()
+  }
+
+  const end = async (deadlineMs: number): Promise<void> => {
+    phase = 'leaving'
+    alarm?.()
+    alarm = undefined
+    const until = monotonicMs() + deadlineMs
+    while (flights.size > 0 && monotonicMs() < until) await new Promise<void>((resolve) => timer(drainLookMs, resolve))
+    if (flights.size > 0) await side.close()
+    while (flights.size > 0) await new Promise<void>((resolve) => timer(drainLookMs, resolve))
+    for (const one of sleeps.values()) one.cancel()
+    sleeps.clear()
+    await taking?.end()
+    const left: QueuedBatch[] = order.removeAll().flatMap(({ parts }) => parts)
+    if (left.length > 0) lane?.release(left)
+    lane = undefined
+    taking = undefined
+    phase = 'idle'
+  }
+
+  return {
+    run(wanted) {
+      lane = wanted
+      phase = 'running'
+      taking = createTaking({
+        lane: wanted,
+        mirror: options.name,
+        log,
+        monotonicMs,
+        timer,
+        add: order.add,
+        pump: () => pump(),
+      })
+      pump()
+    },
+    wake: () => pump(),
+    flights: () => flights,
+    sleeping: () => sleeps.keys(),
+    async stop(deadlineMs) {
+      if (phase === 'idle') return
+      phase = 'draining'
+      const until = monotonicMs() + deadlineMs
+      pump()
+      const hopeless = (): boolean => deps.paused() || (options.queueSurvives && (sleeps.size > 0 || watch.waitMs() !== 0))
+      while (monotonicMs() < until && (lane?.stats().batches ?? 0) > 0 && !(flights.size === 0 && hopeless())) {
+        await new Promise<void>((resolve) => timer(drainLookMs, resolve))
+      }
+      await end(Math.max(0, until - monotonicMs()))
+    },
+    handOver: end,
+  }
+}

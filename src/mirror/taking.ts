@@ -1,0 +1,224 @@
+/** Takes envelopes out of the queue and makes errands of them; the parts of one large request are one errand. */
+
+import type { Lane, QueuedBatch } from '../emit/queue/queue.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { decodeEnvelope, type OpenedEnvelope } from './envelope.ts'
+import { type Errand, type History, newHistory } from './errand.ts'
+
+export interface TakingDeps {
+  readonly lane: Lane
+  readonly mirror: string
+  readonly log: Logger
+  readonly monotonicMs: () => number
+  readonly timer: (ms: number, call: () => void) => () => void
+  /** An errand that may be sent. */
+  readonly add: (errand: Errand) => void
+  /** Something was added, or may be asked for again. */
+  readonly pump: () => void
+}
+
+export interface Taking {
+  /** Takes some more, or waits until there is some; does nothing while it does so already, or while enough is held. */
+  more(): void
+  /** Takes what is left of a request in parts, so that all of it can be settled. */
+  finish(errand: Errand): Promise<void>
+  /** All parts of it wait in the queue again; its history is kept for when it comes back. */
+  giveBack(errand: Errand): void
+  /** It has left: its room is free. */
+  gone(errand: Errand): void
+  /** Takes nothing more; what was taken and not added is released. */
+  end(): Promise<void>
+}
+
+/** So much may be in memory beside what is under way: what waits behind requests that are tried again. */
+const heldBytes = 16 * 2 ** 20
+const heldErrands = 4096
+
+/** What one take may give. */
+const takeLimits = { maxItems: 2048, maxBytes: 2 ** 20 }
+
+const retakeMs = 1000
+
+/** A request of which not all parts have been taken. */
+interface Large {
+  readonly errand: Errand
+  taken: number
+  last: boolean
+  /** Bytes of the parts, for tries after the first. */
+  readonly bodies: Uint8Array[]
+  taking: Promise<void>
+}
+
+/** Creates it; nothing is taken yet. */
+export function createTaking(deps: TakingDeps): Taking {
+  const { lane, log } = deps
+  const histories = new Map<string, History>()
+  let large: Large | undefined
+  let surplus: QueuedBatch[] = []
+  let held = 0
+  let bytes = 0
+  let busy = false
+  let ended = false
+  let underWay: Promise<unknown> = Promise.resolve()
+  let cancel: (() => void) | undefined
+
+  const open = (batch: QueuedBatch): OpenedEnvelope | undefined => {
+    try {
+      return decodeEnvelope(batch.data)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      log.error({ mirror: deps.mirror }, `${message}; to the dead letters`)
+      void lane.bury([batch], 'unreadable', message)
+      return undefined
+    }
+  }
+
+  const takeSome = async (limits: typeof takeLimits): Promise<readonly QueuedBatch[]> => {
+    if (surplus.length > 0) {
+      const first = surplus
+      surplus = []
+      return first
+    }
+    const taken = await lane.take(limits)
+    if (!ended) return taken
+    lane.release(taken)
+    return []
+  }
+
+  /** The next part of the large request, in its place. */
+  const nextPart = async (one: Large): Promise<void> => {
+    const [batch, ...rest] = await takeSome({ maxItems: 1, maxBytes: 1 })
+    surplus.push(...rest)
+    const opened = batch === undefined ? undefined : open(batch)
+    if (batch !== undefined && opened?.head.id === one.errand.head.id && opened.head.part === one.taken) {
+      one.errand.parts.push(batch)
+      one.bodies.push(opened.body)
+      one.taken++
+      if (opened.head.last === true) complete(one)
+      return
+    }
+    if (batch !== undefined && opened !== undefined) surplus.unshift(batch)
+    complete(one)
+    throw new Error(`part ${one.taken} of a request in several parts is not in the queue any more`)
+  }
+
+  const complete = (one: Large): void => {
+    one.last = true
+    if (large === one) large = undefined
+    deps.pump()
+  }
+
+  const more = (one: Large) => async (at: number) => {
+    while (one.bodies.length <= at) {
+      if (one.last) return undefined
+      one.taking = one.taking.then(() => (one.bodies.length <= at && !one.last ? nextPart(one) : undefined))
+      underWay = one.taking.catch(() => undefined)
+      await one.taking
+    }
+    return one.bodies[at]
+  }
+
+  const larges = new Map<Errand, Large>()
+
+  const accept = (batch: QueuedBatch): void => {
+    const opened = open(batch)
+    if (opened === undefined) return
+    const { head, body } = opened
+    const inParts = head.part === 0 && head.last !== true
+    if (head.part !== undefined && head.part > 0) {
+      // Its first part is gone, by damage or by hand: what is left of it is no request.
+      void lane.bury([batch], 'parts_missing', 'cannot send part of a request without the parts before it')
+      return
+    }
+    const history = histories.get(head.id) ?? newHistory(batch.maybeSent || head.live === true)
+    histories.delete(head.id)
+    const parts = [batch]
+    held++
+    bytes += body.length
+    if (!inParts) {
+      deps.add({ batch, head, body, parts, more: undefined, history, memo: undefined })
+      return
+    }
+    const errand: { -readonly [K in keyof Errand]: Errand[K] } = { batch, head, body, parts, more: undefined, history, memo: undefined }
+    const one: Large = { errand, taken: 1, last: false, bodies: [body], taking: Promise.resolve() }
+    errand.more = more(one)
+    large = one
+    larges.set(errand, one)
+    const wait = history.dueMs - deps.monotonicMs()
+    if (wait <= 0) deps.add(errand)
+    else {
+      cancel = deps.timer(wait, () => {
+        cancel = undefined
+        deps.add(errand)
+        deps.pump()
+      })
+    }
+  }
+
+  const round = async (): Promise<void> => {
+    if (surplus.length === 0) await lane.ready()
+    if (ended) return
+    const taken = takeSome(takeLimits)
+    underWay = taken.catch(() => undefined)
+    const batches = await taken
+    for (let at = 0; at < batches.length; at++) {
+      // Everything behind the first part of a large request is looked at when that is whole.
+      if (large !== undefined) {
+        surplus.push(...batches.slice(at))
+        break
+      }
+      accept(batches[at] as QueuedBatch)
+    }
+  }
+
+  return {
+    more() {
+      if (busy || ended || large !== undefined || held >= heldErrands || bytes >= heldBytes) return
+      busy = true
+      round().then(
+        () => {
+          busy = false
+          if (!ended) deps.pump()
+        },
+        (error: unknown) => {
+          log.error({ mirror: deps.mirror }, `cannot read the queue: ${error instanceof Error ? error.message : String(error)}`)
+          deps.timer(retakeMs, () => {
+            busy = false
+            if (!ended) deps.pump()
+          })
+        },
+      )
+    },
+    async finish(errand) {
+      const one = larges.get(errand)
+      if (one === undefined) return
+      try {
+        while (!one.last && !ended) await errand.more?.(one.taken)
+      } catch (error) {
+        log.error({ mirror: deps.mirror }, error instanceof Error ? error.message : String(error))
+      }
+    },
+    giveBack(errand) {
+      const one = larges.get(errand)
+      histories.set(errand.head.id, errand.history)
+      this.gone(errand)
+      if (one !== undefined && large === one) large = undefined
+      // What was taken beyond it goes back as well, so that it is the next.
+      lane.release([...errand.parts, ...surplus])
+      surplus = []
+    },
+    gone(errand) {
+      larges.delete(errand)
+      held--
+      bytes -= errand.body.length
+    },
+    async end() {
+      ended = true
+      cancel?.()
+      await underWay
+      const left = [...surplus, ...(large !== undefined && cancel !== undefined ? large.errand.parts : [])]
+      surplus = []
+      if (left.length > 0) lane.release(left)
+    },
+  }
+}

@@ -1,0 +1,141 @@
+/** A mirror over a lane in memory that remembers what became of everything. */
+
+import type { EndpointState } from '../../src/cutover/model.ts'
+import type { LaneRunner } from '../../src/emit/extra-lane.ts'
+import { createMemoryQueue } from '../../src/emit/queue/memory.ts'
+import type { Lane, Queue } from '../../src/emit/queue/queue.ts'
+import { mirrorConfig, mirrorsOf } from '../../src/mirror/config.ts'
+import { type EnvelopeHead, encodeEnvelope } from '../../src/mirror/envelope.ts'
+import { createMirror, type Mirror, type MirrorDeps } from '../../src/mirror/mirror.ts'
+import { silentLog } from '../../src/telemetry/log.ts'
+import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
+
+export interface Left {
+  readonly what: 'settled' | 'buried'
+  readonly id: string
+  readonly reason: string
+  readonly message: string
+  readonly rejected: number
+}
+
+export interface MirrorBench {
+  readonly mirror: Mirror
+  readonly metrics: Metrics
+  readonly queue: Queue
+  readonly lane: Lane
+  readonly left: Left[]
+  runner: LaneRunner
+  state: EndpointState
+  envelope(body: string | Uint8Array, head?: Partial<EnvelopeHead>, items?: number): Uint8Array
+  put(body: string | Uint8Array, head?: Partial<EnvelopeHead>, items?: number): Promise<void>
+  /** Resolves when so many envelopes have left. */
+  gone(count: number): Promise<void>
+  close(): Promise<void>
+}
+
+export const dual = (endpoint: string): EndpointState => ({
+  endpoint,
+  phase: 'dual',
+  answer: 'bridge',
+  share: { new: 1, old: 1 },
+  paused: false,
+  until: undefined,
+  revision: 1,
+  sinceMs: 0,
+})
+
+let ids = 0
+
+/** @param section of `mirror`, such as `{ zipkin: { url } }` */
+export async function startMirror(
+  endpoint: string,
+  section: Record<string, unknown>,
+  deps: Partial<MirrorDeps> = {},
+): Promise<MirrorBench> {
+  const config = mirrorsOf(mirrorConfig.parse(section)).get(endpoint)
+  if (config === undefined) throw new Error(`no mirror ${endpoint}`)
+  const metrics = createMetrics()
+  const name = `mirror.${endpoint}`
+  const queue = createMemoryQueue(
+    {
+      lanes: [
+        { destination: 'default', whenFull: 'refuse' },
+        { destination: name, whenFull: 'refuse', mirror: true },
+      ],
+      maxSize: 2 ** 30,
+      ack: 'memory',
+    },
+    { metrics, log: silentLog, nowMs: Date.now },
+  )
+  const inner = queue.lanes[1] as Lane
+  const left: Left[] = []
+  const waiters: { count: number; resolve: () => void }[] = []
+  const idOf = (data: Uint8Array): string => {
+    const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true)
+    return (JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length))) as EnvelopeHead).id
+  }
+  const note = (one: Left): void => {
+    left.push(one)
+    for (const waiter of waiters) if (left.length >= waiter.count) waiter.resolve()
+  }
+  const lane: Lane = {
+    ...inner,
+    settle(batches, free, rejected = 0, how = '') {
+      for (const { data } of batches) note({ what: 'settled', id: idOf(data), reason: how, message: '', rejected })
+      return inner.settle(batches, free, rejected, how)
+    },
+    bury(batches, reason, message) {
+      for (const { data } of batches) note({ what: 'buried', id: idOf(data), reason, message, rejected: 0 })
+      return inner.bury(batches, reason, message)
+    },
+  }
+  const bench = { state: dual(endpoint) }
+  const mirror = await createMirror(endpoint, config, {
+    log: silentLog,
+    metrics,
+    nowMs: Date.now,
+    monotonicMs: () => performance.now(),
+    random: () => 0.5,
+    instanceId: '0a1b2c3d-0000-4000-8000-000000000000',
+    state: () => bench.state,
+    queueSurvives: false,
+    ...deps,
+  })
+  const runner = mirror.lane.start(lane)
+  const envelope: MirrorBench['envelope'] = (body, head = {}, _items) => {
+    const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
+    const whole: EnvelopeHead = {
+      id: `e${++ids}`,
+      at: 0,
+      kind: 'http',
+      method: 'POST',
+      target: '/api/v2/spans',
+      headers: ['Content-Type', 'application/json'],
+      from: '10.0.0.1',
+      lane: '',
+      ...head,
+    }
+    return encodeEnvelope(whole, [bytes])
+  }
+  return Object.assign(bench, {
+    mirror,
+    metrics,
+    queue,
+    lane,
+    left,
+    runner,
+    envelope,
+    put: (body: string | Uint8Array, head: Partial<EnvelopeHead> = {}, items = 1) =>
+      queue.put([{ batch: { format: 'zipkin-json', signal: 'legacy', mirror: name, items, data: envelope(body, head) }, lanes: [1] }]),
+    gone: (count: number) =>
+      new Promise<void>((resolve) => {
+        if (left.length >= count) resolve()
+        else waiters.push({ count, resolve })
+      }),
+    async close() {
+      await runner.stop(0)
+      await mirror.close()
+      await queue.close()
+    },
+  })
+}
