@@ -4,10 +4,11 @@ import { writeFile } from 'node:fs/promises'
 import { type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { destinationsOf } from '../emit/destinations.ts'
 import { openStoreForInspection, type Selection, type StoreInspection } from '../emit/queue/dead-letters.ts'
+import type { Cargo } from '../emit/queue/outcomes.ts'
 import type { DeadLetter } from '../emit/queue/queue.ts'
 import { BridgeError } from '../errors.ts'
-import type { Signal } from '../otlp/intake.ts'
 import { requestToJson } from '../otlp/json/to-json.ts'
+import { envelopeAsJson } from './envelope-text.ts'
 import type { Io } from './io.ts'
 import { printTable } from './table.ts'
 
@@ -140,7 +141,8 @@ export function queueLs(options: QueueOptions, io: Io): Promise<number> {
   })
 }
 
-const jsonOf = (signal: Signal, data: Uint8Array): string => Buffer.from(requestToJson(signal, data)).toString()
+const jsonOf = (signal: Cargo, data: Uint8Array): string =>
+  signal === 'legacy' ? JSON.stringify(envelopeAsJson(data)) : Buffer.from(requestToJson(signal, data)).toString()
 
 /** One dead letter: head on stderr and its request as OTLP/JSON on stdout, or all of it as one JSON document. */
 export function queueShow(id: string, options: QueueOptions, io: Io): Promise<number> {

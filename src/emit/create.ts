@@ -8,12 +8,14 @@ import { type EmitConfig, type QueueConfig, queueSettings } from './config.ts'
 import { type Destination, startDestination } from './destination.ts'
 import { type DestinationConfig, destinationsOf } from './destinations.ts'
 import type { EndpointStatus } from './endpoints.ts'
+import type { ExtraLane, LaneRunner } from './extra-lane.ts'
 import type { EmitHealth } from './health.ts'
 import { createDiskQueue } from './queue/disk.ts'
 import { createMemoryQueue } from './queue/memory.ts'
-import type { Lane, LaneStats, Queue } from './queue/queue.ts'
-import { createRouter, unconditionalLanes } from './route.ts'
+import type { Outcomes } from './queue/outcomes.ts'
+import type { Lane, LaneOptions, LaneStats, Queue } from './queue/queue.ts'
 import { createSending, type Sending } from './sending.ts'
+import { createWay, type Way } from './way.ts'
 
 export interface EmitDeps {
   /** Section `emit`, parsed: the environment is already in it. */
@@ -34,6 +36,18 @@ export interface EmitDeps {
   readonly takeMemory?: (bytes: number) => ArrayBuffer
   /** Needed for `protocol: http/json` only: protobuf request → OTLP JSON. */
   readonly toJson?: (signal: Signal, data: Uint8Array) => string | Uint8Array
+  /** Lanes that others empty, for envelopes alone; their names are neither each other's nor a destination's. */
+  readonly extra?: readonly ExtraLane[]
+  /** Told of every batch that leaves a lane. */
+  readonly outcomes?: Outcomes
+}
+
+/** One extra lane as it is now. */
+export interface EmitExtra {
+  readonly name: string
+  /** What is wrong with it; empty when all is well. */
+  readonly reasons: readonly string[]
+  readonly lane: LaneStats
 }
 
 /** One destination as it is now. */
@@ -56,9 +70,16 @@ export interface Emit {
   /**
    * Changes to another section `emit`. A destination whose name stays keeps its place in the queue; what goes on as before is not
    * touched, what has changed is started again, what is gone is stopped and its rows stay in the store. Throws OB_CONFIG, then everything
-   * is as before. Not to be called while one is under way.
+   * is as before.
    */
   reconfigure(emit: EmitConfig): Promise<void>
+  /** In the order in which they were given. */
+  extra(): readonly EmitExtra[]
+  /**
+   * Changes to other extra lanes. One whose name stays keeps what waits in it; the same object goes on, another one starts when the one before has let
+   * go. What waits in a lane that goes stays in the store (in memory: dropped). May be called while a `reconfigure` is under way: it comes after it.
+   */
+  setExtra(lanes: readonly ExtraLane[]): Promise<void>
   /** Finishes and flushes within the time given, then closes the queue; what is left on disk waits for the next start. */
   stop(deadlineMs: number): Promise<void>
 }
@@ -70,6 +91,12 @@ interface Member {
   text: string
   readonly sending: Sending
   loop: Destination | undefined
+}
+
+/** An extra lane that is being emptied. */
+interface Extra {
+  readonly from: ExtraLane
+  runner: LaneRunner | undefined
 }
 
 /** For requests under way when a destination is stopped while the bridge runs. */
@@ -101,13 +128,29 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     throw failed.reason
   }
 
-  const lanesOf = (configs: readonly DestinationConfig[]) => configs.map(({ name, whenFull }) => ({ destination: name, whenFull }))
+  /** Those of extra lanes stand behind the others. */
+  const lanesOf = (configs: readonly DestinationConfig[], more: readonly ExtraLane[]): LaneOptions[] => [
+    ...configs.map(({ name, whenFull }) => ({ destination: name, whenFull })),
+    ...more.map((lane) => ({
+      destination: lane.name,
+      maxSize: lane.maxSize,
+      mirror: true,
+      get whenFull() {
+        return lane.whenFull
+      },
+    })),
+  ]
 
-  const openQueue = async (configs: readonly DestinationConfig[]): Promise<Queue> => {
-    const { recycle, takeMemory } = deps
-    const memory = { ...(recycle === undefined ? {} : { recycle }), ...(takeMemory === undefined ? {} : { takeMemory }) }
-    const queueDeps = { metrics, log, nowMs, ...memory }
-    const lanes = lanesOf(configs)
+  const openQueue = async (lanes: readonly LaneOptions[]): Promise<Queue> => {
+    const { recycle, takeMemory, outcomes } = deps
+    const queueDeps = {
+      metrics,
+      log,
+      nowMs,
+      ...(recycle === undefined ? {} : { recycle }),
+      ...(takeMemory === undefined ? {} : { takeMemory }),
+      ...(outcomes === undefined ? {} : { outcomes }),
+    }
     if (settings.type === 'disk') return createDiskQueue({ ...settings, lanes }, queueDeps)
     if (settings.type === 'kafka') return (await import('./queue/kafka.ts')).createKafkaQueue({ lanes, kafka: settings.kafka }, queueDeps)
     return createMemoryQueue({ lanes, maxSize: settings.maxSize, ack: settings.ack === 'forwarded' ? 'forwarded' : 'memory' }, queueDeps)
@@ -129,18 +172,46 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
 
   const startAll = (): void => {
     for (const member of members) start(member, laneOf(member.config.name))
+    for (const extra of extras) extra.runner ??= extra.from.start(laneOf(extra.from.name))
   }
 
   const configs = destinationsOf(deps.emit)
   let members: readonly Member[] = await prepareAll(configs)
-  const queue = await openQueue(configs)
-  let route = createRouter(configs)
-  let always = unconditionalLanes(configs)
+  let extras: readonly Extra[] = (deps.extra ?? []).map((from) => ({ from, runner: undefined }))
+  const queue = await openQueue(lanesOf(configs, deps.extra ?? []))
+  let way: Way = createWay(configs, deps.extra ?? [])
   let stopping = false
   startAll()
 
   /** Certificates first: they are the cause of what else may be wrong. */
   const reasonsOf = ({ sending, loop }: Member): readonly string[] => [...sending.trouble(), ...(loop?.health().reasons ?? [])]
+
+  /** In one turn of the event loop: places in what the way says are places in the list of lanes. Resolves when what goes is gone. */
+  const replaceLanes = (): Promise<void> => {
+    const next = members.map(({ config }) => config)
+    const lanes = extras.map(({ from }) => from)
+    const done = queue.setLanes(lanesOf(next, lanes))
+    way = createWay(next, lanes)
+    if (!stopping) startAll()
+    return done
+  }
+
+  /** One change at a time. */
+  let changing: Promise<unknown> = Promise.resolve()
+  const inTurn = (change: () => Promise<void>): Promise<void> => {
+    const done = changing.then(change)
+    changing = done.catch(() => {})
+    return done
+  }
+
+  const setExtra = async (lanes: readonly ExtraLane[]): Promise<void> => {
+    const before = extras
+    const after = lanes.map((from) => before.find((one) => one.from === from) ?? { from, runner: undefined })
+    await Promise.all(before.filter((one) => !after.includes(one)).map(({ runner }) => runner?.handOver(replaceMs)))
+    if (stopping) return
+    extras = after
+    await replaceLanes()
+  }
 
   const reconfigure = async (emit: EmitConfig): Promise<void> => {
     const next = destinationsOf(emit)
@@ -153,27 +224,23 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     await Promise.all(over.map((one) => one.loop?.handOver(replaceMs)))
     members = after
     for (const [at, config] of next.entries()) (after[at] as Member).config = config
-    // In one turn of the event loop: places in what the router says are places in the list of lanes.
-    const done = queue.setLanes(lanesOf(next))
-    route = createRouter(next)
-    always = unconditionalLanes(next)
-    if (!stopping) startAll()
+    const done = replaceLanes()
     await Promise.all(over.map(({ sending }) => sending.close()))
     await done
   }
 
   return {
     intake: {
-      put: (batch) => queue.put(route(batch)),
+      put: (batch) => queue.put(way.parts(batch)),
       stage() {
         const staging = queue.stage()
-        return { ...staging, add: (batch) => staging.add(route(batch)) }
+        return { ...staging, add: (batch) => staging.add(way.parts(batch)) }
       },
-      refusal: () => queue.refusal(always),
+      refusal: (mirror) => queue.refusal(way.door(mirror)),
       holding(name, options) {
         const holding = queue.holding?.(name, options)
         if (holding === undefined) return undefined
-        return { ...holding, put: (batch, keep) => holding.put(batch === undefined ? [] : route(batch), keep) }
+        return { ...holding, put: (batch, keep) => holding.put(batch === undefined ? [] : way.parts(batch), keep) }
       },
     },
     queue,
@@ -181,7 +248,7 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
       if (stopping) return { ok: false, reasons: ['the bridge is stopping'] }
       const { fault } = queue.stats()
       const stored = fault === undefined ? [] : [`queue cannot store: ${fault}`]
-      const reasons = [...stored, ...members.flatMap(reasonsOf)]
+      const reasons = [...stored, ...members.flatMap(reasonsOf), ...extras.flatMap(({ runner }) => runner?.health().reasons ?? [])]
       return { ok: reasons.length === 0, reasons }
     },
     warnings: () =>
@@ -196,12 +263,16 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
         lane: laneOf(member.config.name).stats(),
         endpoints: member.sending.endpoints(),
       })),
-    reconfigure,
+    extra: () =>
+      extras.map(({ from, runner }) => ({ name: from.name, reasons: runner?.health().reasons ?? [], lane: laneOf(from.name).stats() })),
+    reconfigure: (emit) => inTurn(() => reconfigure(emit)),
+    setExtra: (lanes) => inTurn(() => setExtra(lanes)),
     async stop(deadlineMs) {
       stopping = true
       // Of topics that others write to as well there is no end: what is not under way is left to them.
       const shared = settings.type === 'kafka'
-      await Promise.all(members.map(({ loop }) => (shared ? loop?.handOver(deadlineMs) : loop?.stop(deadlineMs))))
+      const loops = [...members.map(({ loop }) => loop), ...extras.map(({ runner }) => runner)]
+      await Promise.all(loops.map((loop) => (shared ? loop?.handOver(deadlineMs) : loop?.stop(deadlineMs))))
       await queue.close()
       await Promise.all(members.map(({ sending }) => sending.close()))
     },

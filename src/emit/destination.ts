@@ -168,6 +168,9 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     const first = batches[0]
     if (first === undefined) return
     if (cut.signal.aborted) return lane.release(batches)
+    const { signal } = first
+    // Somebody has moved a mirror's rows to this destination.
+    if (signal === 'legacy') return lane.bury(batches, 'not_otlp', 'cannot send a request of a mirror: it is not OTLP')
     let items = 0
     let bytes = 0
     let rejected = 0
@@ -180,7 +183,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
     try {
       await send(
         {
-          signal: first.signal,
+          signal,
           parts: batches.map((batch) => batch.data),
           bytes,
           items,

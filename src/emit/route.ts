@@ -111,7 +111,7 @@ function createSignalRouter(destinations: readonly RoutedDestination[], signal: 
     if (parts.length === 1) return [{ batch, lanes: lanes[only.class] as readonly number[] }]
     const { format } = batch
     return parts.map(({ class: ofClass, items, data }) => ({
-      batch: { format, signal, items, data, onRejected: batch.onRejected },
+      batch: { format, signal, items, data, onRejected: batch.onRejected, account: batch.account },
       lanes: lanes[ofClass] as readonly number[],
     }))
   }
@@ -120,6 +120,7 @@ function createSignalRouter(destinations: readonly RoutedDestination[], signal: 
 /**
  * Creates the router of a list of destinations; lanes are places in it. A destination takes the signals it names, and of them what its
  * `where` says; the one with `otherwise` takes what no other takes. Where nothing has to be looked at the batch goes on as it is, uncopied.
+ * Parts of a batch have the account of the whole.
  * A batch that cannot be read goes, whole, to `otherwise`, or without one to all that take its signal.
  */
 export function createRouter(destinations: readonly RoutedDestination[]): Router {

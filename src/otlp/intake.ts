@@ -42,10 +42,14 @@ export interface EncodedBatch {
   readonly data: Uint8Array
   /** The same request as it came, where it has a mirror: both are taken, in one step, or none. Then `items` may be 0 and `data` empty. */
   readonly envelope?: Envelope | undefined
+  /** Where it came in, as in `interface.md`: `zipkin`, `jaeger.http`; for the switches of the cutover. Undefined where it has none. */
+  readonly endpoint?: string | undefined
   /** Whose items those in `data` are: services, jobs or indices. For the books of the cutover. */
   readonly keys?: readonly ServiceCount[] | undefined
   /** Who sent them; undefined where several did (datagrams that were put together, topics). */
   readonly client?: Client | undefined
+  /** Items of the same request that the old backend has taken already, while the client waited (`answer: legacy`); only without an envelope. */
+  readonly answered?: number | undefined
   /** What the books know the batch by when it leaves the queue, also after a restart. Opaque to the queue; some ten bytes. */
   readonly account?: Uint8Array | undefined
   /**
@@ -113,8 +117,11 @@ export interface Intake {
   put(batch: EncodedBatch): Promise<void>
   /** Begins a request of several parts. */
   stage(): Staging
-  /** Asked before a body is read or decoded: undefined when data would be taken, else the error to answer with. */
-  refusal(): Error | undefined
+  /**
+   * Asked before a body is read or decoded: undefined when data would be taken, else the error to answer with.
+   * @param mirror where the envelope of the request goes (`mirror.zipkin`), when it has one: a mirror that must have the data must have room, too
+   */
+  refusal(mirror?: string): Error | undefined
   /** The place to keep things under a name of one's own; undefined where the queue has none that outlives the process (memory, Kafka, `ack: forwarded`). */
   holding?(name: string, options?: HoldingOptions): Holding | undefined
 }

@@ -61,15 +61,16 @@ export function createBooksCheck(sums: () => BooksSums[], nowMs: () => number, t
   const openSince = new Map<string, number>()
   return () => {
     const reasons: string[] = []
-    for (const { format, signal, balance } of sums()) {
-      const key = `${format} ${signal}`
+    for (const { format, signal, destination, balance } of sums()) {
+      const name = `${format} ${signal}`
+      const key = `${name} ${destination}`
       if (balance === 0) {
         openSince.delete(key)
         continue
       }
       const since = openSince.get(key) ?? nowMs()
       openSince.set(key, since)
-      if (nowMs() - since >= toleranceMs) reasons.push(`the books of ${key} do not balance: ${balance} items are not accounted for`)
+      if (nowMs() - since >= toleranceMs) reasons.push(`the books of ${name} do not balance: ${balance} items are not accounted for`)
     }
     return reasons
   }

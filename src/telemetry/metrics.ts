@@ -48,8 +48,10 @@ export interface FormatBooks {
   at(destination: string): DestinationBooks
 }
 
-/** The counts of one format and signal at one destination, in items. */
+/** The counts of one format and signal at one destination, in items; of signal `legacy` at one mirror, which has books of its own. */
 export interface DestinationBooks {
+  /** Of a mirror: what was put for it. A destination's is what came before the queue. */
+  readonly received: Cell | undefined
   readonly carried: Cell
   /** Waiting in the queue or under way; moved by the queue. */
   readonly queued: Cell
@@ -93,7 +95,10 @@ export interface Metrics {
    * books that begin now: what was received before stands as `elsewhere`.
    */
   setDestinations(names: readonly string[]): void
-  /** All books, for the page, the demo's table, `/health/ready` and tests: one line a format, signal and destination. */
+  /**
+   * All books, for the page, the demo's table, `/health/ready` and tests: one line a format, signal and destination; behind them, with the signal `legacy`,
+   * one a format and mirror. What is not of both is 0 there.
+   */
   sums(): BooksSums[]
   /** The sum of a counter or gauge over all its labels. */
   total(name: NamesOf<'counter' | 'gauge'>): number
@@ -180,6 +185,7 @@ export function createMetrics(): Metrics {
   const createDestinationBooks = (own: { format: string; signal: string; destination: string }): DestinationBooks => {
     const { format, signal, destination } = own
     return {
+      received: undefined,
       carried: cell('otlp_bridge_carried_items_total', own),
       queued: cell('otlp_bridge_queue_items', own),
       delivered: cell('otlp_bridge_delivered_items_total', own),
@@ -189,9 +195,27 @@ export function createMetrics(): Metrics {
     }
   }
 
+  const createMirrorBooks = (format: string, destination: string): DestinationBooks => {
+    const items = (outcome: string, reason = ''): Cell => cell('otlp_bridge_mirror_items_total', { format, destination, outcome, reason })
+    return {
+      received: items('received'),
+      get carried() {
+        return items('carried')
+      },
+      queued: cell('otlp_bridge_mirror_queue_items', { format, destination }),
+      delivered: items('delivered'),
+      get elsewhere() {
+        return items('elsewhere')
+      },
+      dropped: (reason) => items('shed', reason),
+      dead: (reason) => items('dead', reason),
+    }
+  }
+
   const createBooks = (format: string, signal: string): Books => {
     const own = { format, signal }
     const destinations = new Map<string, DestinationBooks>()
+    if (signal === 'legacy') return createLegacyBooks(format, destinations)
     return {
       format,
       signal,
@@ -209,6 +233,28 @@ export function createMetrics(): Metrics {
       at(destination) {
         let found = destinations.get(destination)
         if (found === undefined) destinations.set(destination, (found = createDestinationBooks({ ...own, destination })))
+        return found
+      },
+    }
+  }
+
+  /** What is not told apart by mirror is counted with the signal of its OTLP. */
+  const createLegacyBooks = (format: string, mirrors: Map<string, DestinationBooks>): Books => {
+    const nobodys = (): Cell => ({ labels: { format, signal: 'legacy' }, value: 0 })
+    return {
+      format,
+      signal: 'legacy',
+      destinations: mirrors,
+      received: nobodys(),
+      recovered: nobodys(),
+      translated: nobodys(),
+      refused: nobodys,
+      dropped: nobodys,
+      consumed: nobodys,
+      held: nobodys,
+      at(mirror) {
+        let found = mirrors.get(mirror)
+        if (found === undefined) mirrors.set(mirror, (found = createMirrorBooks(format, mirror)))
         return found
       },
     }
@@ -245,13 +291,51 @@ export function createMetrics(): Metrics {
     return { format, signal, destination, ...sums, balance: left - right }
   }
 
+  /** Out of the cells alone, so that it holds for those of several processes together. */
+  const mirrorSums = (): BooksSums[] => {
+    const lines = new Map<string, Map<string, number>>()
+    const gather = (name: MetricName, outcome: (labels: Cell['labels']) => string): void => {
+      for (const one of series.get(name)?.values() ?? []) {
+        if (!('value' in one)) continue
+        const key = `${one.labels['format']}\n${one.labels['destination']}`
+        const line = lines.get(key) ?? new Map<string, number>()
+        lines.set(key, line)
+        const what = outcome(one.labels)
+        line.set(what, (line.get(what) ?? 0) + one.value)
+      }
+    }
+    gather('otlp_bridge_mirror_items_total', (labels) => labels['outcome'] ?? '')
+    gather('otlp_bridge_mirror_queue_items', () => 'queued')
+    return [...lines].map(([key, line]) => {
+      const [format = '', destination = ''] = key.split('\n')
+      const of = (...outcomes: readonly string[]): number => outcomes.reduce((sum, one) => sum + (line.get(one) ?? 0), 0)
+      const sums = {
+        received: of('received'),
+        carried: of('carried'),
+        recovered: 0,
+        delivered: of('delivered', 'sent'),
+        queued: of('queued'),
+        consumed: 0,
+        dead: of('dead'),
+        dropped: of('shed'),
+        refused: 0,
+        elsewhere: of('elsewhere'),
+        held: 0,
+      }
+      const right = sums.delivered + sums.queued + sums.dead + sums.dropped + sums.elsewhere
+      return { format, signal: 'legacy', destination, ...sums, balance: sums.received + sums.carried - right }
+    })
+  }
+
+  const otlpBooks = (): Books[] => [...books.values()].filter(({ signal }) => signal !== 'legacy')
+
   const destinationsOf = (one: Books): readonly string[] => {
     const names = known ?? [...one.destinations.keys()]
     return names.length === 0 ? [''] : names
   }
 
   const begin = (destination: string, like: string): void => {
-    for (const one of books.values()) {
+    for (const one of otlpBooks()) {
       // What is on its way to the queue now is open in the books of every destination, or held, and comes to this one too.
       const before = sumsOf(one.format, one.signal, destination).balance - sumsOf(one.format, one.signal, like).balance
       if (before !== 0) one.at(destination).elsewhere.value += before
@@ -273,7 +357,7 @@ export function createMetrics(): Metrics {
       if (like !== undefined) for (const name of names) if (known?.includes(name) !== true) begin(name, like)
       known = [...names]
     },
-    sums: () => [...books.values()].flatMap((one) => destinationsOf(one).map((name) => sumsOf(one.format, one.signal, name))),
+    sums: () => [...otlpBooks().flatMap((one) => destinationsOf(one).map((name) => sumsOf(one.format, one.signal, name))), ...mirrorSums()],
     total(name) {
       let sum = 0
       for (const one of series.get(name)?.values() ?? []) if ('value' in one) sum += one.value

@@ -12,6 +12,8 @@ const notSummed: Readonly<Partial<Record<MetricName, (one: number, other: number
   otlp_bridge_queue_dead_items: Math.max,
   otlp_bridge_queue_stranded_items: Math.max,
   otlp_bridge_queue_stored_bytes: Math.max,
+  otlp_bridge_mirror_queue_oldest_age_seconds: Math.max,
+  otlp_bridge_mirror_queue_dead_items: Math.max,
   otlp_bridge_cache_full: Math.max,
   otlp_bridge_tls_certificate_end_seconds: Math.min,
 }

@@ -26,7 +26,7 @@ const batchOf = (signal: Signal, groups: readonly PlainGroup[]): EncodedBatch =>
 const byLanes = (destinations: readonly RoutedDestination[], batch: EncodedBatch): Record<string, unknown[]> => {
   const found: Record<string, unknown[]> = {}
   for (const { batch: part, lanes } of createRouter(destinations)(batch)) {
-    const names = officialItems(part.signal, part.data).map(({ item }) => item['name'] ?? item['severityText'])
+    const names = officialItems(batch.signal, part.data).map(({ item }) => item['name'] ?? item['severityText'])
     found[lanes.join()] = [...(found[lanes.join()] ?? []), ...names]
   }
   return found

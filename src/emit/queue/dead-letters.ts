@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
-import type { Signal } from '../../otlp/intake.ts'
+import type { Cargo } from './outcomes.ts'
 import { isRunning } from './owners.ts'
 import type { DeadLetter } from './queue.ts'
 import { contentOf, prepareRows } from './rows.ts'
@@ -21,7 +21,7 @@ export interface WaitingSummary {
   /** Empty for rows of before there were several destinations: the first takes them. */
   readonly destination: string
   readonly format: string
-  readonly signal: Signal
+  readonly signal: Cargo
   readonly batches: number
   readonly items: number
   readonly bytes: number
@@ -224,7 +224,7 @@ export function openStoreForInspection(path: string): StoreInspection {
         .map((row) => ({
           destination: String(row['destination']),
           format: String(row['format']),
-          signal: String(row['signal']) as Signal,
+          signal: String(row['signal']) as Cargo,
           batches: Number(row['batches']),
           items: Number(row['items']),
           bytes: Number(row['bytes']),

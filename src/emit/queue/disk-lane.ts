@@ -5,7 +5,9 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import { type Accounts, createAccounts, type Held } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
+import { arrived, giveUp } from './forwarding.ts'
 import { letGo, type Recycle, type TakeMemory } from './holders.ts'
+import type { Outcomes } from './outcomes.ts'
 import type { Fault, FoundSource } from './protocol.ts'
 import type { OpenLane } from './put.ts'
 import type { Lane, LaneOptions, QueuedBatch, TakeLimits } from './queue.ts'
@@ -28,6 +30,7 @@ export interface DiskLaneDeps {
   readonly link: WorkerLink
   readonly writer: Writer
   readonly metrics: Metrics
+  readonly outcomes: Outcomes | undefined
   readonly log: Logger
   readonly nowMs: () => number
   readonly recycle: Recycle | undefined
@@ -37,7 +40,7 @@ export interface DiskLaneDeps {
   readonly broken: () => Error
   /** Rows up to this id are about to be sent. */
   readonly raiseMark: (destination: string, id: number) => void
-  readonly isFull: (lane: Pick<DiskLane, 'accounts' | 'staged' | 'forwardedBytes'>, bytes: number) => boolean
+  readonly isFull: (lane: Pick<DiskLane, 'accounts' | 'staged' | 'forwardedBytes' | 'maxSize'>, bytes: number) => boolean
 }
 
 export interface DiskLane extends Lane, StoredLane, OpenLane {
@@ -68,8 +71,8 @@ export interface DiskLane extends Lane, StoredLane, OpenLane {
 /** Creates an empty lane. */
 export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): DiskLane {
   const { destination } = options.lane
-  const { link, writer, metrics, log, recycle } = deps
-  const accounts = createAccounts(metrics, destination)
+  const { link, writer, metrics, log, recycle, outcomes } = deps
+  const accounts = createAccounts(options.lane, { metrics, outcomes })
   const own = createSource()
   const sources: Source[] = [own]
   const forwarded = createWaiting()
@@ -94,7 +97,7 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
 
   const lose = (batch: Held & { batches?: number }): void => {
     accounts.lose(batch, batch.batches ?? 1)
-    accounts.books(batch).dropped('damaged').value += batch.items
+    accounts.lost(batch, 'dropped', 'damaged', batch.batches)
     damagedBatches.value += batch.batches ?? 1
   }
 
@@ -183,18 +186,21 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
     destination,
     options: options.lane,
     accounts,
+    get maxSize() {
+      return lane.options.maxSize ?? options.maxSize
+    },
     staged: 0,
     isFull: (bytes) => deps.isFull(lane, bytes),
     get forwardedBytes() {
       return forwarded.bytes
     },
     take,
-    settle(batches, memoryIsFree = false, rejected = 0) {
+    settle(batches, memoryIsFree = false, rejected = 0, how = '') {
       let stored = false
       let rest = rejected
       for (const entry of landed(batches)) {
         gone(entry, memoryIsFree)
-        entry.forwarded?.delivered(Math.min(rest, entry.items))
+        arrived(accounts, entry, Math.min(rest, entry.items), how)
         rest -= Math.min(rest, entry.items)
         if (!entry.stored) continue
         writer.remove(entry)
@@ -209,9 +215,9 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
         gone(entry, false)
         if (entry.stored) {
           ids.push(entry.id)
-          accounts.books(entry).dead(reason).value += entry.items
+          accounts.lost(entry, 'dead', reason)
           deadItems += entry.items
-        } else entry.forwarded?.failed(accounts, entry, new BridgeError('OB_SEND_PERMANENT', `cannot forward data: ${message}`))
+        } else giveUp(accounts, entry, reason, new BridgeError('OB_SEND_PERMANENT', `cannot forward data: ${message}`))
       }
       if (ids.length === 0) return Promise.resolve()
       writer.bury({ ids, reason, message, diedAtMs: deps.nowMs() })
@@ -223,7 +229,7 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
       batches: accounts.batches,
       items: accounts.items,
       bytes: accounts.bytes,
-      maxBytes: options.maxSize,
+      maxBytes: lane.maxSize,
       oldestMs: oldestMs(),
       deadItems,
     }),
@@ -239,7 +245,11 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
       own.cursor = entry.id
       own.waiting.add(entry)
     },
-    withdrawn: (entry) => accounts.remove(entry),
+    withdrawn: (entry) => accounts.withdraw(entry),
+    dropped(entry, reason) {
+      accounts.remove(entry)
+      accounts.lost(entry, 'dropped', reason)
+    },
     forward(entry) {
       forwarded.add(entry)
       bell.ring()
@@ -277,7 +287,7 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
     endForwarded(error) {
       for (const entry of [...forwarded.removeAll(), ...[...underWay.values()].filter((one) => !one.stored)]) {
         accounts.remove(entry)
-        entry.forwarded?.failed(accounts, entry, error)
+        giveUp(accounts, entry, 'shutdown', error)
       }
     },
     leave: () => accounts.leave(),

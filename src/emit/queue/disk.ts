@@ -11,7 +11,17 @@ import { type Cursor, createKeeping } from './keeping.ts'
 import { reportBrokenLogs } from './log-damage.ts'
 import { type MarkWriter, openMark } from './owners.ts'
 import type { AdoptAnswer, DeadItems, Replaced, RoundAnswer } from './protocol.ts'
-import { type AdmittedBatch, deal, forwardDeal, fullAtTheDoor, fullLane, reserveIn, stoppingError, storeFullError } from './put.ts'
+import {
+  type AdmittedBatch,
+  deal,
+  destinationNames,
+  forwardDeal,
+  fullAtTheDoor,
+  fullLane,
+  reserveIn,
+  stoppingError,
+  storeFullError,
+} from './put.ts'
 import type { LaneOptions, Queue, QueueDeps, QueueHolding, QueueStats, RoutedBatch, Stranded } from './queue.ts'
 import { countOf, type PendingCommit, type PendingKeep, type PendingPut, type Round } from './round.ts'
 import { createStagings } from './staging.ts'
@@ -68,6 +78,8 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   let adopting = false
   let closing = false
   let closed = false
+  /** Of the file: what all lanes may hold. */
+  let mostBytes = 0
   let writeBehindBytes = 0
   let usedBytes = 0
   let nextForwardedId = firstForwardedId
@@ -212,11 +224,11 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   // --- lanes -------------------------------------------------------------------------------------------------------
 
-  const isFileFull = (): boolean => usedBytes > maxSize * lanes.length
+  const isFileFull = (): boolean => usedBytes > mostBytes
 
-  const isFull: DiskLaneDeps['isFull'] = ({ accounts, staged, forwardedBytes }, bytes) => {
-    if (ack === 'forwarded') return forwardedBytes + staged + bytes > Math.min(maxSize, forwardedMaxBytes)
-    if (accounts.bytes + staged + bytes > maxSize) return true
+  const isFull: DiskLaneDeps['isFull'] = ({ accounts, staged, forwardedBytes, maxSize: most }, bytes) => {
+    if (ack === 'forwarded') return forwardedBytes + staged + bytes > Math.min(most, forwardedMaxBytes)
+    if (accounts.bytes + staged + bytes > most) return true
     if (!isFileFull()) return false
     // The file is full: who holds the most of it is to blame, not who passes through.
     let largest = 0
@@ -231,6 +243,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
         link,
         writer,
         metrics,
+        outcomes: deps.outcomes,
         log,
         nowMs: deps.nowMs,
         recycle: deps.recycle,
@@ -248,10 +261,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     const endMs = performance.now() + leaveWaitMs
     const mayCome = (): boolean => faults.now === undefined && performance.now() < endMs
     while (writer.holds(lane) && (writer.isSending() || mayCome())) await pause(5)
-    for (const entry of writer.withdraw(lane)) {
-      lane.withdrawn(entry)
-      lane.accounts.books(entry).dropped('destination_removed').value += entry.items
-    }
+    for (const entry of writer.withdraw(lane)) lane.dropped(entry, 'destination_removed')
     // What was settled should be removed before its owner is let go, else it is repeated.
     if (mayCome() && writer.hasRemovals()) await Promise.race([writer.removed(), pause(leaveWaitMs)])
   }
@@ -264,18 +274,25 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
       }),
     )
 
+  const setList = (list: readonly DiskLane[]): void => {
+    lanes = list
+    mostBytes = list.reduce((sum, one) => sum + one.maxSize, 0)
+  }
+
   const setLanes = async (wanted: readonly LaneOptions[]): Promise<void> => {
     if (closing) return
     const before = known()
-    lanes = wanted.map((options) => {
-      const lane = before.find((one) => one.destination === options.destination)
-      if (lane === undefined) return openLane(options)
-      lane.options = options
-      return lane
-    })
+    setList(
+      wanted.map((options) => {
+        const lane = before.find((one) => one.destination === options.destination)
+        if (lane === undefined) return openLane(options)
+        lane.options = options
+        return lane
+      }),
+    )
     const going = before.filter((lane) => !lanes.includes(lane))
     leaving = going
-    metrics.setDestinations(wanted.map((one) => one.destination))
+    metrics.setDestinations(destinationNames(wanted))
     // Before the first round with something for the new ones.
     const told = tellDestinations()
     await Promise.all([told, ...going.map(emptyHands)])
@@ -302,7 +319,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   const unstorable = (): Error | undefined => (closing ? stoppingError() : faults.now === undefined ? undefined : faults.error())
 
   /** For what no lane is to blame. */
-  const fileFull = (): Error | undefined => (isFileFull() ? storeFullError(maxSize * lanes.length) : undefined)
+  const fileFull = (): Error | undefined => (isFileFull() ? storeFullError(mostBytes) : undefined)
 
   const sizeOf = (parts: readonly (RoutedBatch | AdmittedBatch)[]): number => {
     let bytes = 0
@@ -312,7 +329,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
 
   const nextId = ack === 'forwarded' ? () => nextForwardedId++ : () => 0
 
-  const refusalOf = (parts: readonly RoutedBatch[]): Error | undefined => refusalFor(sizeOf(parts)) ?? fullLane(lanes, parts, maxSize)
+  const refusalOf = (parts: readonly RoutedBatch[]): Error | undefined => refusalFor(sizeOf(parts)) ?? fullLane(lanes, parts)
 
   const put = (parts: readonly RoutedBatch[]): Promise<void> => {
     const refused = refusalOf(parts)
@@ -320,11 +337,13 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   }
 
   const store = (parts: readonly (RoutedBatch | AdmittedBatch)[], keep: PendingKeep | undefined, commit?: PendingCommit): Promise<void> => {
-    const dealt = deal(lanes, parts, { metrics, nowMs: deps.nowMs(), stored: ack !== 'forwarded', nextId })
-    const { batches, undo } = dealt
+    const { outcomes } = deps
+    const dealt = deal(lanes, parts, { metrics, outcomes, nowMs: deps.nowMs(), stored: ack !== 'forwarded', nextId })
+    const { batches, undo, tell } = dealt
     const bytes = dealt.bytes + (keep?.data.byteLength ?? 0)
     if (batches.length === 0 && keep === undefined) {
       if (commit !== undefined) writer.discard(commit.request)
+      tell?.()
       return Promise.resolve()
     }
     if (ack === 'forwarded') {
@@ -335,9 +354,13 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     if (ack === 'memory' && commit === undefined && writeBehindBytes + bytes <= memoryTail) {
       writeBehindBytes += bytes
       writer.put({ values: batches, keep, bytes, undo, waiter: undefined })
+      tell?.()
       return Promise.resolve()
     }
-    return new Promise<void>((resolve, reject) => writer.put({ values: batches, keep, commit, bytes, undo, waiter: { resolve, reject } }))
+    const done = new Promise<void>((resolve, reject) =>
+      writer.put({ values: batches, keep, commit, bytes, undo, waiter: { resolve, reject } }),
+    )
+    return tell === undefined ? done : done.then(tell)
   }
 
   const stagings = createStagings<DiskLane>({
@@ -365,10 +388,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     (name: string, makesRoom: boolean): QueueHolding['put'] =>
     (parts, data) => {
       const refused =
-        refusalFor(sizeOf(parts) + data.byteLength) ??
-        keeping.refusal(data.byteLength, makesRoom) ??
-        fileFull() ??
-        fullLane(lanes, parts, maxSize)
+        refusalFor(sizeOf(parts) + data.byteLength) ?? keeping.refusal(data.byteLength, makesRoom) ?? fileFull() ?? fullLane(lanes, parts)
       if (refused !== undefined) return Promise.reject(refused)
       const keep = keeping.begin(name, data, deps.nowMs())
       return store(parts, keep).then(() => keep.piece.number)
@@ -416,16 +436,12 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
   }
 
   const dropAtShutdown = (put: PendingPut): void => {
-    withdraw(put)
-    for (const { places } of put.values) {
-      for (const { lane, entry } of places) {
-        metrics.books(entry.format, entry.signal).at(lane.destination).dropped('shutdown').value += entry.items
-      }
-    }
+    if (put.keep !== undefined) keeping.withdrawn(put.keep)
+    for (const { places } of put.values) for (const { lane, entry } of places) lane.dropped(entry, 'shutdown')
   }
 
-  lanes = options.lanes.map(openLane)
-  metrics.setDestinations(options.lanes.map((one) => one.destination))
+  setList(options.lanes.map(openLane))
+  metrics.setDestinations(destinationNames(options.lanes))
   exposeGauges(metrics, () => lanes)
   metrics.onCollect(() => void (storedBytes.value = usedBytes))
   await new Promise<void>((resolve) => adopt(resolve))
@@ -436,7 +452,7 @@ export async function createDiskQueue(options: DiskQueueOptions, deps: QueueDeps
     put,
     stage: stagings.begin,
     ...(ack === 'forwarded' ? {} : { holding }),
-    refusal: (which) => refusalFor(1) ?? fullAtTheDoor(lanes, which, maxSize),
+    refusal: (which) => refusalFor(1) ?? fullAtTheDoor(lanes, which),
     setLanes,
     stats,
     close,

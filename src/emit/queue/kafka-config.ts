@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { byteSize, duration } from '../../config/units.ts'
 import { kafkaConnectionKeys } from '../../net/kafka.ts'
-import type { Signal } from '../../otlp/intake.ts'
+import type { Cargo } from './outcomes.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -13,7 +13,7 @@ const topicPrefix = z
   .regex(/^[a-zA-Z0-9._-]{1,200}$/, { error: 'expected letters, digits, `.`, `_` and `-`' })
   .default('otlp_bridge')
   .describe(
-    'Topics are `<prefix>_spans`, `<prefix>_metrics` and `<prefix>_logs`; what an endpoint refuses for good goes to `<topic>_dead`. A message is an `Export…ServiceRequest`: `otlp_proto` for the OpenTelemetry Collector.',
+    'Topics are `<prefix>_spans`, `<prefix>_metrics` and `<prefix>_logs`, with mirrors also `<prefix>_legacy`; what an endpoint refuses for good goes to `<topic>_dead`. A message is an `Export…ServiceRequest`: `otlp_proto` for the OpenTelemetry Collector.',
   )
 
 export const kafkaQueueConfig = z
@@ -61,12 +61,12 @@ export const kafkaQueueConfig = z
 
 export type KafkaQueueConfig = z.infer<typeof kafkaQueueConfig>
 
-const endings: Readonly<Record<Signal, string>> = { traces: 'spans', metrics: 'metrics', logs: 'logs' }
+const endings: Readonly<Record<Cargo, string>> = { traces: 'spans', metrics: 'metrics', logs: 'logs', legacy: 'legacy' }
 
-/** Every signal. */
-export const signals: readonly Signal[] = ['traces', 'metrics', 'logs']
+/** What destinations get. */
+export const signals: readonly Cargo[] = ['traces', 'metrics', 'logs']
 
-/** The topic of a signal. */
-export function topicOf({ topicPrefix }: Pick<KafkaQueueConfig, 'topicPrefix'>, signal: Signal): string {
+/** The topic of a signal, or of envelopes. */
+export function topicOf({ topicPrefix }: Pick<KafkaQueueConfig, 'topicPrefix'>, signal: Cargo): string {
   return `${topicPrefix}_${endings[signal]}`
 }

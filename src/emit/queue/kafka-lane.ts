@@ -7,25 +7,25 @@ import type { OutgoingMessage } from '../../net/kafka-producer.ts'
 import type { KafkaReader } from '../../net/kafka-reader.ts'
 import type { KafkaMessage } from '../../net/kafka-records.ts'
 import { createInspector } from '../../otlp/decode/inspect.ts'
-import type { Signal } from '../../otlp/intake.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
 import { createHeadReader, encodeHead } from './kafka-message.ts'
+import type { Cargo } from './outcomes.ts'
 import type { Lane, LaneOptions, QueueDeps, QueuedBatch } from './queue.ts'
 import { asQueued, createWaiting, type Entry } from './waiting.ts'
 
 /** What starts reading for a lane; given in tests. */
 export type StartReader = (
-  destination: string,
+  lane: LaneOptions,
   take: {
     readonly onMessage: (place: TopicPartition, message: KafkaMessage, hold: Hold) => void
     readonly hurry: () => void
   },
 ) => KafkaReader
 
-export interface KafkaLaneDeps extends Pick<QueueDeps, 'metrics' | 'log' | 'nowMs'> {
+export interface KafkaLaneDeps extends Pick<QueueDeps, 'metrics' | 'log' | 'nowMs' | 'outcomes'> {
   readonly startReader: StartReader
-  readonly signalOf: (topic: string) => Signal
+  readonly signalOf: (topic: string) => Cargo
   /** Writes to the dead letters of a topic; rejects when it cannot now. */
   readonly writeDead: (message: Omit<OutgoingMessage, 'partition'>) => Promise<void>
 }
@@ -60,15 +60,17 @@ const inspectLimits = {
 export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaLane {
   const { metrics, log, nowMs } = deps
   const { destination } = first
-  const accounts = createAccounts(metrics, destination)
+  const accounts = createAccounts(first, { metrics, outcomes: deps.outcomes })
   const waiting = createWaiting()
   const underWay = new Map<number, Entry>()
   const places = new Map<number, Place>()
-  const headOf = createHeadReader()
+  const headOf = createHeadReader(first.mirror)
   const inspectors = {
     traces: createInspector('traces', inspectLimits),
     metrics: createInspector('metrics', inspectLimits),
     logs: createInspector('logs', inspectLimits),
+    // Whoever writes envelopes says how many items are in them.
+    legacy: () => ({ items: 0 }),
   }
   const ended = new AbortController()
   let lastId = 0
@@ -141,7 +143,7 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
     try {
       const head = headOf(message, (bytes) => inspectors[signal](bytes).items)
       const wanted = head.destinations === undefined || head.destinations.includes(destination)
-      if (!wanted || head.items === 0) {
+      if (!wanted || (head.items === 0 && signal !== 'legacy')) {
         reader.done(hold)
         return
       }
@@ -153,6 +155,7 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
         bytes: value.length,
         queuedAtMs: head.queuedAtMs,
         maybeSent: false,
+        account: head.account,
         data: new Uint8Array(value),
         holders: undefined,
         shared: false,
@@ -188,7 +191,7 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
     return oldest === undefined ? undefined : Math.max(0, nowMs() - oldest)
   }
 
-  const reader = deps.startReader(destination, { onMessage, hurry: giveBackWhatGoes })
+  const reader = deps.startReader(first, { onMessage, hurry: giveBackWhatGoes })
 
   const lane: KafkaLane = {
     destination,
@@ -201,8 +204,13 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
       for (const entry of taken) underWay.set(entry.id, entry)
       return taken.map(asQueued)
     },
-    async settle(batches) {
-      for (const { place } of takeAway(batches)) reader.done(place.hold)
+    async settle(batches, _memoryIsFree, rejected = 0, how = '') {
+      let rest = rejected
+      for (const { entry, place } of takeAway(batches)) {
+        accounts.delivered(entry, Math.min(rest, entry.items), how)
+        rest -= Math.min(rest, entry.items)
+        reader.done(place.hold)
+      }
     },
     release(batches) {
       for (const { id } of batches) {
@@ -217,16 +225,22 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
     async bury(batches, reason, message) {
       for (const { entry, place } of takeAway(batches)) {
         const headers = {
-          ...encodeHead({ format: entry.format, items: entry.items, queuedAtMs: entry.queuedAtMs, destinations: [destination] }),
+          ...encodeHead({
+            format: entry.format,
+            items: entry.items,
+            queuedAtMs: entry.queuedAtMs,
+            destinations: [destination],
+            account: entry.account,
+          }),
           reason,
           message: message.slice(0, 1000),
         }
         // Counted as queued until it is stored.
-        accounts.add(entry)
+        accounts.hold(entry)
         const stored = await buryUntilDone(place.topic, entry.data, headers)
         accounts.remove(entry)
         if (stored) {
-          accounts.books(entry).dead(reason).value += entry.items
+          accounts.lost(entry, 'dead', reason)
           deadItems += entry.items
           reader.done(place.hold)
         } else {

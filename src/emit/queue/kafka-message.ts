@@ -1,8 +1,9 @@
 /**
  * A queued batch as a message, and back.
  *
- * value: an `Export<Signal>ServiceRequest`. Headers: `format` and `items` as in the books, `queued_at` in milliseconds, `destinations`: for
- * whom it is, names joined by commas. Messages of others, without headers, are for all destinations.
+ * value: an `Export<Signal>ServiceRequest`, or in the topic of envelopes one of them. Headers: `format` and `items` as in the books, `queued_at` in
+ * milliseconds, `destinations`: for whom it is, names joined by commas; `account` where a batch has one, in Base64. Messages of others, without
+ * headers, are for all destinations.
  */
 
 import type { OutgoingMessage } from '../../net/kafka-producer.ts'
@@ -14,6 +15,7 @@ export interface MessageHead {
   readonly queuedAtMs: number
   /** Undefined: all. */
   readonly destinations: readonly string[] | undefined
+  readonly account: Uint8Array | undefined
 }
 
 /** Format label of what others have written. */
@@ -33,11 +35,12 @@ export function encodeHead(head: MessageHead): Record<string, string> {
     items: String(head.items),
     queued_at: String(head.queuedAtMs),
     ...(head.destinations === undefined ? {} : { destinations: head.destinations.map(name).join(',') }),
+    ...(head.account === undefined ? {} : { account: Buffer.from(head.account).toString('base64') }),
   }
 }
 
-/** Reads heads; the formats seen are remembered, so that they do not become too many. */
-export function createHeadReader(): (message: KafkaMessage, countItems: (value: Uint8Array) => number) => MessageHead {
+/** Reads heads; the formats seen are remembered, so that they do not become too many. @param mayBeEmpty 0 items are believed */
+export function createHeadReader(mayBeEmpty = false): (message: KafkaMessage, countItems: (value: Uint8Array) => number) => MessageHead {
   const formats = new Set<string>()
 
   const formatOf = (text: string | undefined): string => {
@@ -57,12 +60,20 @@ export function createHeadReader(): (message: KafkaMessage, countItems: (value: 
     const value = message.value ?? new Uint8Array(0)
     return {
       format: formatOf(textOf('format')),
-      // A span takes two bytes at the least, so no true number is larger.
-      items: Number.isSafeInteger(items) && items > 0 && items <= value.length ? items : countItems(value),
+      // A span takes two bytes at the least, so no true number is larger. An envelope of nothing that could be read has none.
+      items: Number.isSafeInteger(items) && items >= 0 && items <= value.length && (items > 0 || mayBeEmpty) ? items : countItems(value),
       queuedAtMs: Number.isSafeInteger(queuedAt) && queuedAt > 0 ? queuedAt : message.timestampMs,
       destinations: textOf('destinations')?.split(',').map(decoded),
+      account: accountOf(textOf('account')),
     }
   }
+}
+
+const mostAccountBytes = 1024
+
+function accountOf(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined || text.length > mostAccountBytes) return undefined
+  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 function decoded(text: string): string {

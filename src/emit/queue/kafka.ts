@@ -13,6 +13,7 @@
  * - What goes to another bridge in a rebalance is given back first; what was under way then may arrive twice.
  */
 
+import { crc32 } from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
 import { kafkaConnection, loadKafka } from '../../net/kafka.ts'
 import { codecsOf, createGroupClient } from '../../net/kafka-client.ts'
@@ -27,7 +28,7 @@ import { type KafkaQueueConfig, signals, topicOf } from './kafka-config.ts'
 import { createKafkaLane, type KafkaLane, type StartReader } from './kafka-lane.ts'
 import { encodeHead, inRequests } from './kafka-message.ts'
 import { connectCluster, createKafkaWriter, type KafkaCluster } from './kafka-writer.ts'
-import { stoppingError } from './put.ts'
+import { countUnrouted, destinationNames, stoppingError } from './put.ts'
 import type { LaneOptions, Queue, QueueDeps, RoutedBatch } from './queue.ts'
 import { createStagings } from './staging.ts'
 
@@ -66,7 +67,8 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
   const { kafka } = options
   const { metrics, log, nowMs } = deps
   const connection = await kafkaConnection(kafka, section)
-  const signalByTopic = new Map(signals.map((signal) => [topicOf(kafka, signal), signal]))
+  const signalByTopic = new Map([...signals, 'legacy' as const].map((signal) => [topicOf(kafka, signal), signal]))
+  const topics = signals.map((signal) => topicOf(kafka, signal))
   let lanes: readonly KafkaLane[] = []
   let pendingBytes = 0
   let stagedBytes = 0
@@ -87,13 +89,13 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
 
   const startLaneReader: StartReader =
     way?.startReader ??
-    ((destination, take) => {
+    (({ destination, mirror }, take) => {
       const group = `${kafka.group ?? kafka.topicPrefix}-${destination}`
       return startReader(
         {
           section,
           group,
-          topics: [...signalByTopic.keys()],
+          topics: mirror === true ? [topicOf(kafka, 'legacy')] : topics,
           needsTopics: false,
           startFrom: 'earliest',
           maxHeldBytes: kafka.prefetch,
@@ -123,6 +125,7 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
       metrics,
       log,
       nowMs,
+      ...(deps.outcomes === undefined ? {} : { outcomes: deps.outcomes }),
       startReader: startLaneReader,
       signalOf: (topic) => signalByTopic.get(topic) ?? 'traces',
       writeDead,
@@ -136,7 +139,7 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
       known.options = one
       return known
     })
-    metrics.setDestinations(wanted.map((one) => one.destination))
+    metrics.setDestinations(destinationNames(wanted))
     await Promise.all(before.filter((lane) => !lanes.includes(lane)).map((lane) => lane.end(endMs)))
   }
 
@@ -152,44 +155,68 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
   }
 
   /** One part as messages, and how many of its items no message can hold. */
-  const messagesOf = async ({ batch, lanes: wanted }: RoutedBatch): Promise<{ messages: OutgoingMessage[]; tooLarge: number }> => {
-    const { format, signal, data } = batch
+  const messagesOf = async ({
+    batch,
+    lanes: wanted,
+  }: RoutedBatch): Promise<{ messages: OutgoingMessage[]; tooLarge: number | undefined }> => {
+    const { format, signal, data, account } = batch
     const topic = topicOf(kafka, signal)
-    const { slices, tooLarge } = cutRequest(signal, data, { heaps: await writer.partitionsOf(topic), maxBytes: kafka.maxMessage })
+    const partitions = await writer.partitionsOf(topic)
     const destinations = wanted.map((at) => lanes[at]?.destination).filter((one) => one !== undefined)
     const queuedAtMs = nowMs()
+    const headersOf = (items: number) => encodeHead({ format, items, queuedAtMs, destinations, account })
+    if (signal === 'legacy') {
+      if (data.byteLength > kafka.maxMessage) return { tooLarge: batch.items, messages: [] }
+      // Each mirror has a partition: what one sender sends stays in its order.
+      const partition = crc32(batch.mirror ?? '') % partitions
+      return { tooLarge: undefined, messages: [{ topic, partition, value: data, headers: headersOf(batch.items) }] }
+    }
+    const { slices, tooLarge } = cutRequest(signal, data, { heaps: partitions, maxBytes: kafka.maxMessage })
     return {
-      tooLarge,
-      messages: slices.map(({ heap, items, data: value }) => ({
-        topic,
-        partition: heap,
-        value,
-        headers: encodeHead({ format, items, queuedAtMs, destinations }),
-      })),
+      tooLarge: tooLarge === 0 ? undefined : tooLarge,
+      messages: slices.map(({ heap, items, data: value }) => ({ topic, partition: heap, value, headers: headersOf(items) })),
     }
   }
 
-  /** Items are in the books as queued while they are on their way, then as handed on to Kafka. */
+  const ownOf = ({ batch, lanes: wanted }: RoutedBatch, own: readonly KafkaLane[]): KafkaLane[] =>
+    own.filter(({ accounts }, at) => (batch.signal === 'legacy' ? wanted.includes(at) : !accounts.isMirror))
+
+  /** Items are in the books as queued while they are on their way, then as handed on to Kafka. A mirror's are not there before. */
   const count = (parts: readonly RoutedBatch[], own: readonly KafkaLane[], sign: 1 | -1): void => {
-    for (const { batch } of parts) for (const { accounts } of own) accounts.books(batch).queued.value += sign * batch.items
+    for (const part of parts) {
+      if (part.batch.signal === 'legacy') continue
+      for (const { accounts } of ownOf(part, own)) accounts.books(part.batch).queued.value += sign * part.batch.items
+    }
   }
 
-  /** Returns for each part how many of its items no message can hold. */
-  const write = async (parts: readonly RoutedBatch[]): Promise<number[]> => {
+  /** Returns for each part how many of its items no message can hold; undefined: all fit. */
+  const write = async (parts: readonly RoutedBatch[]): Promise<(number | undefined)[]> => {
     const made = await Promise.all(parts.map(messagesOf))
     const messages = made.flatMap((one) => one.messages)
     for (const some of inRequests(messages, kafka.maxMessage)) await writer.write(some)
     return made.map(({ tooLarge }) => tooLarge)
   }
 
-  const countWritten = (parts: readonly RoutedBatch[], tooLargeOf: readonly number[]): void => {
-    parts.forEach(({ batch }, at) => {
-      const tooLarge = tooLargeOf[at] ?? 0
-      const books = metrics.books(batch.format, batch.signal)
-      books.consumed('queued_in_kafka').value += batch.items - tooLarge
-      if (tooLarge === 0) return
-      books.dropped('too_large').value += tooLarge
-      log.error({ format: batch.format, items: tooLarge }, 'items are larger than queue.kafka.maxMessage and were dropped')
+  const countWritten = (parts: readonly RoutedBatch[], own: readonly KafkaLane[], tooLargeOf: readonly (number | undefined)[]): void => {
+    parts.forEach((part, at) => {
+      const { batch } = part
+      const { format, signal, account, data } = batch
+      const tooLarge = tooLargeOf[at]
+      const items = tooLarge ?? 0
+      if (signal === 'legacy') {
+        const held = { ...batch, bytes: data.byteLength }
+        for (const { accounts } of ownOf(part, own)) {
+          if (tooLarge === undefined) accounts.handOn(held)
+          else accounts.turnAway(held, 'too_large', 1)
+        }
+      } else {
+        const books = metrics.books(format, signal)
+        books.consumed('queued_in_kafka').value += batch.items - items
+        if (items > 0) books.dropped('too_large').value += items
+      }
+      if (tooLarge === undefined) return
+      for (const lane of part.lanes) own[lane]?.accounts.tell({ format, signal, items, account }, 'dropped', 'too_large', 0)
+      log.error({ format, items }, 'items are larger than queue.kafka.maxMessage and were dropped')
     })
   }
 
@@ -203,7 +230,7 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
   /** @param groups what is on its way together; one after the other */
   const hand = async (parts: readonly RoutedBatch[], groups: readonly (readonly RoutedBatch[])[]): Promise<void> => {
     const routed = groups.flat()
-    const tooLarge: number[] = []
+    const tooLarge: (number | undefined)[] = []
     const own = lanes
     count(routed, own, 1)
     try {
@@ -219,10 +246,12 @@ export async function createKafkaQueue(options: KafkaQueueOptions, deps: QueueDe
     } finally {
       count(routed, own, -1)
     }
-    countWritten(routed, tooLarge)
+    countWritten(routed, own, tooLarge)
     for (const { batch, lanes: wanted } of parts) {
-      if (wanted.length === 0) metrics.books(batch.format, batch.signal).dropped('no_route').value += batch.items
-      else if (ownsChunk(batch.data)) deps.recycle?.(batch.data.buffer)
+      if (wanted.length === 0) {
+        countUnrouted({ ...batch, bytes: batch.data.byteLength }, metrics, 1)
+        deps.outcomes?.left(batch.mirror ?? '', batch, 'dropped', 'no_route', 0)
+      } else if (ownsChunk(batch.data)) deps.recycle?.(batch.data.buffer)
     }
   }
 

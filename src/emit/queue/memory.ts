@@ -1,11 +1,21 @@
 /** The queue that lives in memory alone: nothing survives the process, and there are no dead letters to look at later. */
 
 import { BridgeError } from '../../errors.ts'
-import type { Metrics } from '../../telemetry/metrics.ts'
 import { type Accounts, createAccounts, exposeGauges, totalsOf } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
-import { letGo, type Recycle } from './holders.ts'
-import { type AdmittedBatch, deal, forwardDeal, fullAtTheDoor, fullLane, type OpenLane, reserveIn, stoppingError } from './put.ts'
+import { arrived, giveUp } from './forwarding.ts'
+import { letGo } from './holders.ts'
+import {
+  type AdmittedBatch,
+  deal,
+  destinationNames,
+  forwardDeal,
+  fullAtTheDoor,
+  fullLane,
+  type OpenLane,
+  reserveIn,
+  stoppingError,
+} from './put.ts'
 import type { Lane, LaneOptions, Queue, QueueDeps, QueuedBatch, RoutedBatch } from './queue.ts'
 import { createStagings } from './staging.ts'
 import { asQueued, createWaiting, type Entry } from './waiting.ts'
@@ -26,17 +36,13 @@ interface MemoryLane extends Lane, OpenLane {
   end(reason: 'shutdown' | 'destination_removed'): void
 }
 
-interface LaneDeps {
-  readonly metrics: Metrics
-  readonly nowMs: () => number
-  readonly recycle: Recycle | undefined
-}
+type LaneDeps = Pick<QueueDeps, 'metrics' | 'nowMs' | 'recycle' | 'outcomes'>
 
-function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, recycle }: LaneDeps): MemoryLane {
+function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, recycle, outcomes }: LaneDeps): MemoryLane {
   const { destination } = options
   const waiting = createWaiting()
   const underWay = new Map<number, Entry>()
-  const accounts = createAccounts(metrics, destination)
+  const accounts = createAccounts(options, { metrics, outcomes })
   const bell = createDoorbell(
     () => waiting,
     () => waiting.size > 0,
@@ -55,11 +61,6 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
     return gone
   }
 
-  const drop = (entry: Entry, reason: string, error: BridgeError): void => {
-    if (entry.forwarded === undefined) accounts.books(entry).dropped(reason).value += entry.items
-    else entry.forwarded.failed(accounts, entry, error)
-  }
-
   const oldestMs = (): number | undefined => {
     let oldest = waiting.oldest()?.queuedAtMs
     for (const entry of underWay.values()) if (oldest === undefined || entry.queuedAtMs < oldest) oldest = entry.queuedAtMs
@@ -71,7 +72,10 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
     options,
     accounts,
     staged: 0,
-    isFull: (bytes) => accounts.bytes + lane.staged + bytes > maxSize,
+    get maxSize() {
+      return Math.min(lane.options.maxSize ?? maxSize, maxSize)
+    },
+    isFull: (bytes) => accounts.bytes + lane.staged + bytes > lane.maxSize,
     add(entry) {
       waiting.add(entry)
       bell.ring()
@@ -81,10 +85,10 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
       for (const entry of taken) underWay.set(entry.id, entry)
       return taken.map(asQueued)
     },
-    async settle(batches, memoryIsFree = false, rejected = 0) {
+    async settle(batches, memoryIsFree = false, rejected = 0, how = '') {
       let rest = rejected
       for (const entry of takeAway(batches, memoryIsFree)) {
-        entry.forwarded?.delivered(Math.min(rest, entry.items))
+        arrived(accounts, entry, Math.min(rest, entry.items), how)
         rest -= Math.min(rest, entry.items)
       }
     },
@@ -99,7 +103,7 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
     },
     async bury(batches, reason, message) {
       const error = new BridgeError('OB_SEND_PERMANENT', `cannot forward data: ${message}`)
-      for (const entry of takeAway(batches, false)) drop(entry, reason, error)
+      for (const entry of takeAway(batches, false)) giveUp(accounts, entry, reason, error)
     },
     ready: (atLeast) => bell.ready(atLeast),
     waiting: () => ({ items: waiting.items, bytes: waiting.bytes }),
@@ -107,7 +111,7 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
       batches: accounts.batches,
       items: accounts.items,
       bytes: accounts.bytes,
-      maxBytes: maxSize,
+      maxBytes: lane.maxSize,
       oldestMs: oldestMs(),
       deadItems: 0,
     }),
@@ -117,7 +121,7 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
       for (const entry of left) {
         accounts.remove(entry)
         letGo(entry, false, recycle)
-        drop(entry, reason, stoppingError())
+        giveUp(accounts, entry, reason, stoppingError())
       }
     },
   }
@@ -140,20 +144,21 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     const before = lanes
     lanes = wanted.map((one) => {
       const known = before.find(({ destination }) => destination === one.destination)
-      if (known === undefined) return createLane(one, maxSize, { metrics, nowMs, recycle: deps.recycle })
+      if (known === undefined) return createLane(one, maxSize, deps)
       known.options = one
       return known
     })
-    metrics.setDestinations(wanted.map((one) => one.destination))
+    metrics.setDestinations(destinationNames(wanted))
     for (const lane of before) if (!lanes.includes(lane)) lane.end('destination_removed')
   }
 
-  const refusalOf = (parts: readonly RoutedBatch[]): Error | undefined => (closed ? stoppingError() : fullLane(lanes, parts, maxSize))
+  const refusalOf = (parts: readonly RoutedBatch[]): Error | undefined => (closed ? stoppingError() : fullLane(lanes, parts))
 
   const take = (parts: readonly (RoutedBatch | AdmittedBatch)[]): Promise<void> => {
-    const dealt = deal(lanes, parts, { metrics, nowMs: nowMs(), stored: false, nextId: () => ++lastId })
-    const done = ack === 'memory' || dealt.batches.length === 0 ? Promise.resolve() : forwardDeal(dealt)
+    const dealt = deal(lanes, parts, { metrics, outcomes: deps.outcomes, nowMs: nowMs(), stored: false, nextId: () => ++lastId })
+    const done = ack === 'memory' ? Promise.resolve() : forwardDeal(dealt)
     for (const { places } of dealt.batches) for (const { lane, entry } of places) lane.add(entry)
+    if (ack === 'memory') dealt.tell?.()
     return done
   }
 
@@ -172,7 +177,7 @@ export function createMemoryQueue(options: MemoryQueueOptions, deps: QueueDeps):
     },
     put,
     stage: stagings.begin,
-    refusal: (which) => (closed ? stoppingError() : fullAtTheDoor(lanes, which, maxSize)),
+    refusal: (which) => (closed ? stoppingError() : fullAtTheDoor(lanes, which)),
     setLanes: async (wanted) => setLanes(wanted),
     stats: () => ({ ...totalsOf(lanes), fault: undefined }),
     async close() {

@@ -1,8 +1,9 @@
 /** What the two sides of the disk queue say to each other: ./disk.ts on the main thread, ./disk-worker.ts beside it. */
 
-import type { Kept, Signal } from '../../otlp/intake.ts'
+import type { Kept } from '../../otlp/intake.ts'
 import type { Held } from './accounts.ts'
 import type { BrokenLog } from './log-damage.ts'
+import type { Cargo } from './outcomes.ts'
 import type { Stranded } from './queue.ts'
 
 /** Handed to the worker at its start. */
@@ -166,13 +167,14 @@ export type Request =
 export interface Row {
   readonly id: number
   readonly format: string
-  readonly signal: Signal
+  readonly signal: Cargo
   readonly items: number
   readonly bytes: number
   readonly queuedAtMs: number
   readonly maybeSent: boolean
   /** Its value stands apart, others may have it too. */
   readonly shared: boolean
+  readonly account: Uint8Array | undefined
 }
 
 /** Rows of other runs that are ours now, found at the start or when their owner died. */

@@ -3,12 +3,20 @@
  * place: waiting here, taken (under way) or among the dead letters. See README.md beside this file for the layouts.
  */
 
-import type { EncodedBatch, Holding, HoldingOptions, Signal, Staging } from '../../otlp/intake.ts'
+import type { EncodedBatch, Holding, HoldingOptions, Staging } from '../../otlp/intake.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
+import type { Cargo, Outcomes } from './outcomes.ts'
+
+/** One thing that is put: an {@link EncodedBatch}, or an envelope. The queue owns `data` from then on. */
+export interface Parcel extends Pick<EncodedBatch, 'format' | 'items' | 'data' | 'account' | 'onRejected'> {
+  readonly signal: Cargo
+  /** Of an envelope: whose it is. */
+  readonly mirror?: string | undefined
+}
 
 /** A batch as the queue hands it out. `id` grows with age: the oldest has the smallest. */
-export interface QueuedBatch extends EncodedBatch {
+export interface QueuedBatch extends Omit<Parcel, 'mirror' | 'onRejected'> {
   readonly id: number
   readonly queuedAtMs: number
   /** True when an earlier run of this or another process may have sent it already: a repeat is possible. */
@@ -17,7 +25,7 @@ export interface QueuedBatch extends EncodedBatch {
 
 /** A part of what was received, and which destinations it is for: places in the list of destinations. */
 export interface RoutedBatch {
-  readonly batch: EncodedBatch
+  readonly batch: Parcel
   readonly lanes: readonly number[]
 }
 
@@ -26,7 +34,7 @@ export interface DeadLetter {
   /** Who refused it; empty for letters of before there were several destinations. */
   readonly destination: string
   readonly format: string
-  readonly signal: Signal
+  readonly signal: Cargo
   readonly items: number
   readonly bytes: number
   readonly reason: string
@@ -54,7 +62,7 @@ export interface Stranded {
   readonly items: number
 }
 
-/** The whole queue: sums over its lanes, the oldest of all. */
+/** The whole queue: sums over its lanes, those of mirrors included, the oldest of all. */
 export interface QueueStats extends LaneStats {
   /** Why nothing can be stored now; undefined when all is well. */
   readonly fault: string | undefined
@@ -78,13 +86,19 @@ export interface QueueDeps {
   readonly recycle?: (memory: ArrayBufferLike) => void
   /** Gives memory for what is read from the disk: `ChunkPool.take`. */
   readonly takeMemory?: (bytes: number) => ArrayBuffer
+  /** Told of every batch that leaves a lane. */
+  readonly outcomes?: Outcomes
 }
 
 /** What a queue is told of a destination. */
 export interface LaneOptions {
   readonly destination: string
-  /** At `queue.maxSize`: `refuse` tells the sender to come back, `drop` drops and counts for this destination alone. */
+  /** When it is full: `refuse` tells the sender to come back, `drop` drops and counts for this destination alone. Read at each put. */
   readonly whenFull: 'refuse' | 'drop'
+  /** Bytes that it may hold; default `queue.maxSize`, which is the most in memory. */
+  readonly maxSize?: number | undefined
+  /** True: it gets envelopes and no OTLP. Such lanes stand behind the others. */
+  readonly mirror?: boolean | undefined
 }
 
 /** How much one `take` may give. */
@@ -97,7 +111,7 @@ export interface TakeLimits {
 export interface Lane {
   readonly destination: string
   /**
-   * The oldest waiting batches of one format and signal, up to the limits but at least one; empty when nothing waits.
+   * The oldest waiting batches of one format and signal, up to the limits but at least one; empty when nothing waits. Envelopes of any format come together, oldest first.
    * They stay in the queue, marked as under way, until `settle`, `release` or `bury`. Rejects with OB_QUEUE_BROKEN
    * when they cannot be read now; nothing is under way then.
    */
@@ -106,8 +120,9 @@ export interface Lane {
    * The endpoint has them: remove. Resolves when the removal is stored; never rejects, a removal that fails is tried again.
    * @param rejected items of these that the endpoint left out
    * @param memoryIsFree nobody reads their data any more: it is used again once all lanes are done with it. Default: false
+   * @param how what `Outcomes` is told; of a mirror's lane also what is counted: `sent` where nobody confirms, the reason of what was rejected
    */
-  settle(batches: readonly QueuedBatch[], memoryIsFree?: boolean, rejected?: number): Promise<void>
+  settle(batches: readonly QueuedBatch[], memoryIsFree?: boolean, rejected?: number, how?: string): Promise<void>
   /** Not sent: they wait again, in their old place. */
   release(batches: readonly QueuedBatch[]): void
   /** Refused for good: to the dead letters, in one transaction with the removal. Never rejects. */

@@ -11,6 +11,8 @@ export interface StoredLane {
   stored(entry: Entry, again: boolean): void
   /** It is not stored, and will not be. */
   withdrawn(entry: Entry): void
+  /** It was acknowledged, and will not be stored: lost. */
+  dropped(entry: Entry, reason: string): void
 }
 
 /** One batch in one lane. */

@@ -2,8 +2,8 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import type { Signal } from '../../otlp/intake.ts'
 import type { Held } from './accounts.ts'
+import type { Cargo } from './outcomes.ts'
 import { type DeadItems, type OwnerMark, putColumn, putColumns, type RoundRequest, type Row } from './protocol.ts'
 
 /** What an owner has of one format and signal. */
@@ -42,7 +42,7 @@ export interface Rows {
 /** What a row says of its batch, in the stores' words. */
 export const contentOf = (row: Readonly<Record<string, unknown>>) => ({
   format: String(row['format']),
-  signal: String(row['signal']) as Signal,
+  signal: String(row['signal']) as Cargo,
   items: Number(row['items']),
   bytes: Number(row['bytes']),
 })
@@ -172,6 +172,7 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
         queuedAtMs: Number(row['queued_at']),
         maybeSent: Number(row['id']) <= (marks.get(Number(row['owner'])) ?? Number.POSITIVE_INFINITY),
         shared: row['shared'] === 1,
+        account: undefined,
       }))
     },
     read(id) {

@@ -4,10 +4,9 @@
  */
 
 import { BridgeError } from '../../errors.ts'
-import type { EncodedBatch } from '../../otlp/intake.ts'
 import type { StagedValue } from './protocol.ts'
 import type { AdmittedBatch } from './put.ts'
-import type { LaneOptions, QueueStaging, RoutedBatch } from './queue.ts'
+import type { LaneOptions, Parcel, QueueStaging, RoutedBatch } from './queue.ts'
 import { ownBytes } from './waiting.ts'
 
 /** A lane as a request sees it that is under way. */
@@ -56,7 +55,7 @@ export interface Stagings {
 }
 
 interface Part<L> {
-  readonly batch: Omit<EncodedBatch, 'data'>
+  readonly batch: Omit<Parcel, 'data'>
   /** Undefined: on its way to the store. */
   data: Uint8Array | StagedValue | undefined
   readonly bytes: number
@@ -196,12 +195,14 @@ export function createStagings<L extends StagingLane>(deps: StagingDeps<L>): Sta
 
     const admitted = (): AdmittedBatch[] | undefined => {
       const lanes = deps.lanes()
+      // Of an envelope in parts a mirror gets all or nothing.
+      const torn = parts.flatMap(({ full }) => full.filter(({ options }) => options.mirror === true))
       const all = parts.map(({ batch, data, lanes: chosen, full, source }): AdmittedBatch => {
         if (data === undefined) throw new Error('BUG: a part is committed before it is stored')
         return {
           batch: { ...batch, data },
           lanes: chosen.map((lane) => lanes.indexOf(lane)),
-          full: full.map((lane) => lanes.indexOf(lane)),
+          full: [...full, ...chosen.filter((lane) => torn.includes(lane))].map((lane) => lanes.indexOf(lane)),
           source,
         }
       })

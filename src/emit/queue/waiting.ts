@@ -1,20 +1,22 @@
-/** The index of what waits in memory: one line per format and signal, each in order of age. */
+/** The index of what waits in memory: one line per format and signal, and one for all envelopes, each in order of age. */
 
 import { ownsChunk } from '../../otlp/encode/chunks.ts'
-import type { Signal } from '../../otlp/intake.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Holders } from './holders.ts'
+import type { Cargo } from './outcomes.ts'
 import type { QueuedBatch, TakeLimits } from './queue.ts'
 
 /** A queued batch as its queue keeps it: `data` may be on disk only. */
 export interface Entry {
   id: number
   readonly format: string
-  readonly signal: Signal
+  readonly signal: Cargo
   readonly items: number
   readonly bytes: number
   readonly queuedAtMs: number
   readonly maybeSent: boolean
+  /** What whoever is told of its end knows it by. */
+  readonly account: Uint8Array | undefined
   data: Uint8Array | undefined
   /** Lanes with the same bytes in memory; undefined: nobody else has them. */
   holders: Holders | undefined
@@ -87,7 +89,7 @@ export function createWaiting(): Waiting {
 
   return {
     add(entry) {
-      const key = `${entry.format}\n${entry.signal}`
+      const key = entry.signal === 'legacy' ? entry.signal : `${entry.format}\n${entry.signal}`
       let line = lines.get(key)
       if (line === undefined) lines.set(key, (line = { entries: [], head: 0 }))
       const { entries } = line

@@ -87,7 +87,7 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
         createTopic: async () => {},
         close: async () => {},
       }),
-      startReader: (destination, take) =>
+      startReader: ({ destination }, take) =>
         startReader(
           {
             section: 'queue.kafka',
