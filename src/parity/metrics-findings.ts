@@ -263,7 +263,9 @@ export function createMetricFindings(job: string, circumstances: Circumstances):
     },
     extraName(name, series, known) {
       const made = name === 'target_info'
-      const near = nearest(name, [...missingNames]) ?? nearest(name, known)
+      const lost = [...missingNames]
+      // A suffix more or less is further than a misspelling, and likelier.
+      const near = lost.find((one) => one.startsWith(name) || name.startsWith(one)) ?? nearest(name, lost) ?? nearest(name, known)
       const hint = near === undefined ? {} : { old: `nearest: ${near}` }
       for (let at = 0; at < Math.min(series, mostExtra); at++) {
         const finding = { kind: 'extra_new', path: `series ${name}`, id: name, new: name, ...hint } as const
