@@ -4,6 +4,7 @@
 import './jitless.ts'
 import { z } from 'zod'
 import { adminConfig } from '../admin/config.ts'
+import { inventoryConfig } from '../clients/config.ts'
 import { verdictConfig } from '../cutover/config.ts'
 import { emitConfig, queueConfig } from '../emit/config.ts'
 import { destinationsOf } from '../emit/destinations.ts'
@@ -27,6 +28,7 @@ export const configSchema = z.strictObject({
   queue: queueConfig,
   sampling: samplingConfig,
   mirror: mirrorConfig,
+  inventory: inventoryConfig,
   parity: parityConfig,
   verdict: verdictConfig,
   admin: adminConfig,

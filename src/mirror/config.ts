@@ -1,6 +1,7 @@
 /** Section `mirror` of the configuration: the old backends, by endpoint. */
 
 import { z } from 'zod'
+import { booksConfig } from '../books/config.ts'
 import { byteSize, duration } from '../config/units.ts'
 import { clientTlsKeys } from '../net/tls-config.ts'
 
@@ -227,6 +228,7 @@ export const mirrorConfig = z
       })
       .optional()
       .describe('The old Logstash.'),
+    books: booksConfig,
     hash: z
       .enum(['off', 'sampled', 'all'])
       .default('sampled')

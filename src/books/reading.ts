@@ -1,0 +1,137 @@
+/** Reads lines of the books. */
+
+import { columnNames, type Line } from './columns.ts'
+import type { BooksFile, OpenFile, Value } from './file.ts'
+
+/** A key's line of a minute (or hour, or longer). */
+export interface KeyLine {
+  readonly at: number
+  readonly id: number
+  readonly endpoint: string
+  readonly format: string
+  readonly key: string
+  readonly line: Line
+}
+
+/** Which lines are wanted. */
+export interface LinesWanted {
+  /** First and last minute, both included. */
+  readonly from: number
+  readonly to: number
+  readonly endpoint: string | undefined
+  readonly key: string | undefined
+}
+
+/** Lines given at most: of more keys and minutes the latest are read. */
+const maxLines = 200_000
+
+const numberOf = (value: Value | undefined): number => Number(value ?? 0)
+
+/** The counts of a row. */
+export function lineOfRow(row: Readonly<Record<string, Value>>): Line {
+  const line: Record<string, number> = {}
+  for (const name of columnNames) line[name] = numberOf(row[name])
+  return line as Line
+}
+
+const sumsOf = columnNames.map((name) => `sum(${name}) AS ${name}`).join(', ')
+
+const condition = `(? IS NULL OR keys.endpoint = ?) AND (? IS NULL OR keys.key = ?)`
+
+const chosen = ({
+  endpoint = null,
+  key = null,
+}: {
+  readonly endpoint?: string | null | undefined
+  readonly key?: string | null | undefined
+}) => [endpoint, endpoint, key, key] as const
+
+const keyLine = (row: Readonly<Record<string, Value>>): KeyLine => ({
+  at: numberOf(row['at']),
+  id: numberOf(row['id']),
+  endpoint: String(row['endpoint']),
+  format: String(row['format']),
+  key: String(row['key']),
+  line: lineOfRow(row),
+})
+
+/** Lines by minute and key, oldest first. Empty when the books cannot be read. */
+export function readMinutes(file: BooksFile, { from, to, ...wanted }: LinesWanted): readonly KeyLine[] {
+  if (!file.present) return []
+  const rows = file.read((open) =>
+    open.all(
+      `SELECT minutes.*, keys.endpoint, keys.format, keys.key FROM minutes JOIN keys ON keys.id = minutes.id
+       WHERE at BETWEEN ? AND ? AND ${condition} ORDER BY at DESC LIMIT ${maxLines}`,
+      from,
+      to,
+      ...chosen(wanted),
+    ),
+  )
+  return (rows ?? []).map(keyLine).reverse()
+}
+
+/** Each key's sum over minutes; `at` is its last one with anything in it. */
+export function readKeys(file: BooksFile, { from, to, ...wanted }: LinesWanted): readonly (KeyLine & { readonly first: number })[] {
+  if (!file.present) return []
+  const rows = file.read((open) =>
+    open.all(
+      `SELECT max(at) AS at, min(at) AS first, minutes.id AS id, ${sumsOf}, keys.endpoint, keys.format, keys.key
+       FROM minutes JOIN keys ON keys.id = minutes.id WHERE at BETWEEN ? AND ? AND ${condition} GROUP BY minutes.id`,
+      from,
+      to,
+      ...chosen(wanted),
+    ),
+  )
+  return (rows ?? []).map((row) => ({ ...keyLine(row), first: numberOf(row['first']) }))
+}
+
+/** Why items of a minute and key were not delivered, most first: `new dead 413`. */
+export interface ReasonLine {
+  readonly what: string
+  readonly items: number
+}
+
+/** Reasons by `minute id`. */
+export function readReasons(file: BooksFile, from: number, to: number): ReadonlyMap<string, readonly ReasonLine[]> {
+  const found = new Map<string, ReasonLine[]>()
+  if (!file.present) return found
+  for (const { at, id, what, items } of file.read((open) =>
+    open.all('SELECT * FROM reasons WHERE at BETWEEN ? AND ? ORDER BY items DESC', from, to),
+  ) ?? []) {
+    const name = `${numberOf(at)} ${numberOf(id)}`
+    const line = { what: String(what), items: numberOf(items) }
+    const others = found.get(name)
+    if (others === undefined) found.set(name, [line])
+    else others.push(line)
+  }
+  return found
+}
+
+/** What is known of minutes themselves. */
+export interface Known {
+  /** Since when anything is; undefined: nothing is. */
+  readonly since: number | undefined
+  /** Minutes in which a bridge ran. */
+  readonly alive: ReadonlySet<number>
+  /** Minutes of which not everything is known, and why: `crash` (what came in and went out in its last second), `open` (what went out), `lost`. */
+  readonly marks: ReadonlyMap<number, ReadonlySet<string>>
+}
+
+/** Which minutes the books can speak of. */
+export function readKnown(file: BooksFile, from: number, to: number): Known {
+  const nothing: Known = { since: undefined, alive: new Set(), marks: new Map() }
+  if (!file.present) return nothing
+  const read = (open: OpenFile): Known => {
+    const since = open.get('SELECT min(at) AS at FROM alive')?.['at']
+    const marks = new Map<number, Set<string>>()
+    for (const { at, why } of open.all('SELECT at, why FROM marks WHERE at BETWEEN ? AND ?', from, to)) {
+      const minute = numberOf(at)
+      const others = marks.get(minute)
+      if (others === undefined) marks.set(minute, new Set([String(why)]))
+      else others.add(String(why))
+    }
+    const alive = open.all('SELECT at FROM alive WHERE at BETWEEN ? AND ?', from, to).map(({ at }) => numberOf(at))
+    return { since: typeof since === 'number' ? since : undefined, alive: new Set(alive), marks }
+  }
+  return file.read(read) ?? nothing
+}
