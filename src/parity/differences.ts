@@ -46,6 +46,10 @@ function happening(finding: Finding): string {
 
 const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 16)
 
+/** A sentence that has its own figures stays as it is. */
+const withCount = (text: string, count: number, total: number, rule: string, seen: string): string =>
+  /\d of \d/.test(text) ? text : `${text}: ${count} of ${total}, rule ${rule}${seen}`
+
 interface Group {
   readonly first: Finding
   count: number
@@ -83,7 +87,10 @@ export function createDifferences(subject: string): Differences {
             path: first.path,
             count,
             of: total,
-            text: first.text ?? `${naming(first.path)} ${happening(first)}: ${count} of ${total} ${subject}, rule ${rule}${seen}`,
+            text:
+              first.text !== undefined
+                ? withCount(first.text, count, total, rule, seen)
+                : `${naming(first.path)} ${happening(first)}: ${count} of ${total} ${subject}, rule ${rule}${seen}`,
             example: {
               id: first.id,
               ...(first.old === undefined ? {} : { old: shown(first.old) }),

@@ -166,8 +166,8 @@ export interface ExpectedSample {
   readonly atMs: number
   /** Legacy bytes of the item, when the bridge keeps them. */
   readonly legacy: Uint8Array | undefined
-  /** Legacy encoding of these bytes: `zipkin-json`. */
-  readonly encoding: string
+  /** The OTLP item as it was sent, in a request of its own; when the bridge keeps it. */
+  readonly otlp: Uint8Array | undefined
 }
 
 /** What a run was asked for, as far as a comparison needs it. */
