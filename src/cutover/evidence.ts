@@ -34,8 +34,8 @@ export interface Evidence {
   readonly books: { readonly balanced: boolean; readonly minutes: number; readonly unknownMinutes: number } | undefined
   /** Within `quiet`: items and requests that were refused or not translated, and the first reason in words. */
   readonly untranslated: { readonly count: number; readonly text: string } | undefined
-  /** Items a minute: the most within the windows, and within the last 7 days; how much history there is. */
-  readonly peak: { readonly window: number; readonly week: number; readonly historyMs: number } | undefined
+  /** Items a minute: the most within the windows, and within the two days that the books keep minutes for; how much history there is. */
+  readonly peak: { readonly window: number; readonly all: number; readonly historyMs: number } | undefined
   /** 0 to 1, and what has to be done by hand. */
   readonly dashboards: { readonly converted: number; readonly byHand: string; readonly atMs: number } | undefined
   readonly reads: { readonly count: number; readonly text: string } | undefined

@@ -1,4 +1,4 @@
-/** Leaves out of what goes to the new side what is not within its share, before the books and the queue. The old side's bytes are not touched. */
+/** Leaves out of what goes to the new side what is not within its share, on its way from the books to the queue. The old side's bytes are not touched. */
 
 import type { ServiceCount } from '../otlp/batch.ts'
 import { type ChunkPool, ownsChunk } from '../otlp/encode/chunks.ts'
@@ -18,6 +18,8 @@ export interface ShareDeps {
   readonly means: (endpoint: string) => ShareMeans | undefined
   /** Told of what was left out, when the queue has the rest. */
   readonly skipped: (batch: EncodedBatch, keys: readonly ServiceCount[] | undefined, items: number) => void
+  /** The account of a batch that has become smaller, where the books gave it one. */
+  readonly narrowed?: ((batch: EncodedBatch, account: Uint8Array, keys: readonly ServiceCount[]) => Uint8Array) | undefined
   readonly chunks?: ChunkPool | undefined
 }
 
@@ -39,7 +41,7 @@ export function scaleKeys(keys: readonly ServiceCount[], items: number): readonl
 const lessOf = (all: readonly ServiceCount[], some: readonly ServiceCount[]): readonly ServiceCount[] =>
   all.map(({ service, items }, at) => ({ service, items: items - (some[at]?.items ?? 0) }))
 
-/** @param inner what takes the rest: the books, then the queue */
+/** @param inner what takes the rest: the queue. The books stand before it: they count what came in, and are told what was left out. */
 export function createShareIntake(inner: Intake, deps: ShareDeps): Intake {
   const keeps = new Map<string, { readonly share: number; readonly keeps: Keeps }>()
 
@@ -64,7 +66,9 @@ export function createShareIntake(inner: Intake, deps: ShareDeps): Intake {
     if (skipped === 0) return [batch, () => {}]
     const keys = batch.keys === undefined ? undefined : scaleKeys(batch.keys, items)
     const left = batch.keys === undefined || keys === undefined ? undefined : lessOf(batch.keys, keys)
-    const rest: EncodedBatch = { ...batch, data: items === 0 ? nothing : data, items, keys }
+    const account =
+      batch.account === undefined || keys === undefined ? batch.account : (deps.narrowed?.(batch, batch.account, keys) ?? batch.account)
+    const rest: EncodedBatch = { ...batch, data: items === 0 ? nothing : data, items, keys, account }
     const told = (): void => {
       // Not before: what the queue did not take may be tried again.
       if (ownsChunk(batch.data)) deps.chunks?.give(batch.data.buffer)

@@ -55,7 +55,7 @@ const good: Evidence = {
   queue: { ageSeconds: 0.4, worstAgeSeconds: 12 },
   books: { balanced: true, minutes: 30, unknownMinutes: 0 },
   untranslated: { count: 0, text: '' },
-  peak: { window: 41_000, week: 44_000, historyMs: 7 * day },
+  peak: { window: 41_000, all: 44_000, historyMs: 7 * day },
   dashboards: { converted: 0.93, byHand: '2 panels by hand', atMs: nowMs - day },
   reads: { count: 0, text: '' },
   others: 0,
@@ -78,7 +78,7 @@ describe('verdictOf', () => {
       'V4 new side 0.4 s behind, worst today 12 s',
       'V5 books balance (30 of 30 minutes)',
       'V6 everything was translated',
-      "V7 the windows saw 41\u202f000 items/min, the week's peak is 44\u202f000",
+      'V7 the windows saw 41\u202f000 items/min, the busiest minute of two days had 44\u202f000',
       'V8 dashboards converted 93 % (2 panels by hand)',
     ])
     const primary = verdictOf({ ...good, state: stateIn('new-primary') }, config)
@@ -129,8 +129,13 @@ describe('verdictOf', () => {
     ['too few comparisons', { stored: [run(minute)] }, 'V2', 'stored: 1 of 3 windows compared'],
     ['old comparisons', { stored: [run(5 * hour), run(4 * hour), run(3 * hour)] }, 'V2', 'not compared since 2026-11-20 11:00'],
     ['incomplete minutes', { books: { balanced: true, minutes: 30, unknownMinutes: 2 } }, 'V5', 'books: 28 of 30 minutes are complete'],
-    ['a history of hours', { peak: { window: 5, week: 5, historyMs: 3 * hour } }, 'V7', '3 h of 24 h of history'],
-    ['no peak yet', { peak: { window: 10, week: 44, historyMs: 7 * day } }, 'V7', "the windows saw 10 items/min, the week's peak is 44"],
+    ['a history of hours', { peak: { window: 5, all: 5, historyMs: 3 * hour } }, 'V7', '3 h of 24 h of history'],
+    [
+      'no peak yet',
+      { peak: { window: 10, all: 44, historyMs: 7 * day } },
+      'V7',
+      'the windows saw 10 items/min, the busiest minute of two days had 44',
+    ],
     ['an old report', { dashboards: { converted: 1, byHand: '', atMs: nowMs - 8 * day } }, 'V8', 'the report is of 2026-11-12'],
   ])('has no data with %s', (_what, over, id, text) => {
     const evidence = { ...good, ...over }

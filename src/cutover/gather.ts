@@ -1,0 +1,191 @@
+/** Gathers what the verdict judges by: out of the books, the queue, the dead letters and the reports of the parity command. */
+
+import type { Books } from '../books/books.ts'
+import { type JudgedLine, judgeMinutes, type LiveDeps } from '../books/live.ts'
+import { readKeys, readKnown } from '../books/reading.ts'
+import type { ParityFormat } from '../parity/model.ts'
+import type { RunStore } from '../parity/runs.ts'
+import type { VerdictConfig } from './config.ts'
+import type { Evidence } from './evidence.ts'
+import type { Change, Cutover, EndpointState } from './model.ts'
+import { phases } from './model.ts'
+import type { EvidenceSource } from './readiness.ts'
+
+export interface GatherDeps {
+  readonly cutover: Pick<Cutover, 'of' | 'list' | 'changes'>
+  readonly books: Pick<Books, 'file' | 'flush' | 'nowMs'>
+  readonly live: Omit<LiveDeps, 'books'>
+  readonly runs: Pick<RunStore, 'ofKey'>
+  readonly config: VerdictConfig
+  /** Dead letters of the new side that are still there, by format; undefined where the queue keeps none. */
+  readonly dead: (format: string) => { readonly items: number; readonly reason: string } | undefined
+  /** Age in seconds of what has waited longest for the new side. */
+  readonly newAgeSeconds: () => number
+  /** Items that wait for the old side of an endpoint. */
+  readonly waitingForOld: (endpoint: string) => number
+  /** Whether the books of the running process balance. */
+  readonly balanced: () => boolean
+  /** Things that passed us untranslated since the start, by endpoint: the first in words, and how many. */
+  readonly untranslated: (endpoint: string) => { readonly count: number; readonly text: string }
+  /** Requests that were passed on to the old side of an endpoint within a day; undefined while the process is younger than that. */
+  readonly reads?: ((endpoint: string) => { readonly count: number; readonly text: string } | undefined) | undefined
+  readonly dashboards?: (() => { readonly converted: number; readonly byHand: string; readonly atMs: number } | undefined) | undefined
+  readonly legacyClients?: ((endpoint: string) => number) | undefined
+}
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+const dayMs = 24 * hourMs
+/** The books keep minutes for so long. */
+const keptMs = 2 * dayMs
+
+const minuteOf = (ms: number): number => Math.floor(ms / minuteMs)
+
+const formatOf = (endpoint: string): ParityFormat =>
+  endpoint.startsWith('jaeger') ? 'jaeger' : endpoint === 'prometheus' ? 'prometheus' : endpoint === 'zipkin' ? 'zipkin' : 'elasticsearch'
+
+/** The last time an endpoint went a step back and forward again, since it came to `dual`. */
+export function drillOf(endpoint: string, changes: readonly Change[]): Evidence['drill'] {
+  let backMs: number | undefined
+  let from: string | undefined
+  let drill: Evidence['drill']
+  for (const change of changes) {
+    if (change.endpoint !== endpoint || change.what !== 'phase') continue
+    const steps = phases.indexOf(change.to as (typeof phases)[number]) - phases.indexOf(change.from as (typeof phases)[number])
+    if (steps < 0) {
+      backMs = change.atMs
+      from = change.from
+    } else if (backMs !== undefined && change.to === from) {
+      drill = { atMs: change.atMs, tookMs: change.atMs - backMs }
+      backMs = undefined
+    } else if (change.to === 'dual' && change.from === 'shadow') drill = undefined
+  }
+  return drill
+}
+
+/** The latest minutes of one key that are closed: those in which nothing came in are equal, those in which nobody counted unknown. */
+function minutesOf(lines: readonly JudgedLine[], alive: ReadonlySet<number>, from: number, to: number): Evidence['minutes'] {
+  const byMinute = new Map<number, JudgedLine>()
+  for (const line of lines) byMinute.set(line.at, line)
+  const minutes: { atMs: number; verdict: Evidence['minutes'][number]['verdict']; text: string }[] = []
+  for (let at = from; at <= to; at++) {
+    const line = byMinute.get(at)
+    const atMs = at * minuteMs
+    if (line !== undefined) {
+      if (line.verdict !== 'open') minutes.push({ atMs, verdict: line.verdict, text: line.text })
+    } else minutes.push({ atMs, verdict: alive.has(at) ? 'equal' : 'unknown', text: '' })
+  }
+  return minutes
+}
+
+/** What waits settles so long after a minute ended. */
+const settleMs = 20_000
+
+/** The worst age of the queue of the new side that was seen in the last 24 hours. */
+function createAges(nowMs: () => number) {
+  const hours = new Map<number, number>()
+  return (seconds: number): number => {
+    const hour = Math.floor(nowMs() / hourMs)
+    hours.set(hour, Math.max(hours.get(hour) ?? 0, seconds))
+    for (const one of hours.keys()) if (one <= hour - 24) hours.delete(one)
+    return Math.max(...hours.values())
+  }
+}
+
+export function createEvidence(deps: GatherDeps): EvidenceSource {
+  const { books, cutover, config } = deps
+  const worst = createAges(() => books.nowMs())
+
+  const windowsOf = (nowMs: number): readonly [from: number, to: number] => {
+    const to = minuteOf(nowMs - settleMs) - 1
+    return [to + 1 - Math.round((config.windows * config.window) / minuteMs), to]
+  }
+
+  const gatherEndpoint = (state: EndpointState): readonly Evidence[] => {
+    const { endpoint } = state
+    const nowMs = books.nowMs()
+    const [from, to] = windowsOf(nowMs)
+    const known = readKnown(books.file, minuteOf(nowMs - keptMs), to)
+    const sinceMs = known.since === undefined ? undefined : known.since * minuteMs
+    const query = { endpoint, key: undefined, fromMs: from * minuteMs, toMs: (to + 1) * minuteMs }
+    const judged = Map.groupBy(judgeMinutes({ books, ...deps.live }, query), ({ id }) => id)
+    const kept = readKeys(books.file, { endpoint, key: undefined, from: minuteOf(nowMs - keptMs), to: minuteOf(nowMs) })
+    const quiet = new Map(
+      readKeys(books.file, { endpoint, key: undefined, from: minuteOf(nowMs - config.quiet), to: minuteOf(nowMs) }).map((one) => [
+        one.id,
+        one.line,
+      ]),
+    )
+    const ageSeconds = deps.newAgeSeconds()
+    const queue = { ageSeconds, worstAgeSeconds: worst(ageSeconds) }
+    const passed = deps.untranslated(endpoint)
+    const drill = drillOf(endpoint, cutover.changes())
+    return kept.map(({ id, format, key, at, first, line: total }): Evidence => {
+      const lines = judged.get(id) ?? []
+      // A key is new until it was there for as long as the windows last.
+      const begin = Math.max(from, sinceMs === undefined ? from : minuteOf(sinceMs))
+      const minutes = minutesOf(lines, known.alive, begin, to)
+      const line = quiet.get(id)
+      const refused = line?.refused ?? 0
+      const unknownMinutes = minutes.filter(({ verdict }) => verdict === 'unknown').length
+      return {
+        format,
+        endpoint,
+        key,
+        state,
+        nowMs,
+        lastSeenMs: (at + 1) * minuteMs,
+        knownSinceMs: first * minuteMs,
+        minutes,
+        stored: deps.runs.ofKey(formatOf(endpoint), key),
+        dead: deadOf(id, total.newDead, deps.dead(format)),
+        queue,
+        books: { balanced: deps.balanced(), minutes: minutes.length, unknownMinutes },
+        untranslated: {
+          count: refused + passed.count,
+          text: refused > 0 ? `${refused} items were refused, their senders were told` : passed.text,
+        },
+        peak: peakOf(id, from, to, nowMs, sinceMs),
+        dashboards: deps.dashboards?.(),
+        reads: deps.reads?.(endpoint),
+        others: undefined,
+        history: undefined,
+        legacyClients: deps.legacyClients?.(endpoint),
+        drill,
+      }
+    })
+  }
+
+  const deadOf = (
+    id: number,
+    items: number,
+    letters: { readonly items: number; readonly reason: string } | undefined,
+  ): Evidence['dead'] => {
+    if (items === 0) return { unresolved: 0, lastMs: undefined, reason: '' }
+    const row = books.file.read((open) => open.get('SELECT max(at) AS at FROM minutes WHERE id = ? AND newDead > 0', id))
+    const lastMs = (Number(row?.['at'] ?? 0) + 1) * minuteMs
+    // Letters know their format alone: of one that was retried or dropped nothing is left there.
+    return { unresolved: Math.min(items, letters?.items ?? items), lastMs, reason: letters?.reason ?? 'see the dead letters' }
+  }
+
+  /** The busiest minute of the windows and of what is kept. */
+  const peakOf = (id: number, from: number, to: number, nowMs: number, sinceMs: number | undefined): Evidence['peak'] => {
+    if (sinceMs === undefined) return undefined
+    const most = (first: number): number => {
+      const rows = books.file.read((open) =>
+        open.get('SELECT max(received) AS most FROM minutes WHERE id = ? AND at BETWEEN ? AND ?', id, first, to),
+      )
+      return Number(rows?.['most'] ?? 0)
+    }
+    return { window: most(from), all: most(minuteOf(nowMs - keptMs)), historyMs: nowMs - sinceMs }
+  }
+
+  return {
+    all(endpoint) {
+      books.flush()
+      const states = endpoint === undefined ? cutover.list() : [cutover.of(endpoint)].filter((one) => one !== undefined)
+      return states.flatMap(gatherEndpoint)
+    },
+    waitingForOld: deps.waitingForOld,
+  }
+}
