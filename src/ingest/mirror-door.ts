@@ -16,6 +16,8 @@ export interface MirrorState {
   readonly undecodable: 'mirror' | 'refuse'
   /** Requests that bring no data are passed to the old backend. */
   readonly proxy: boolean
+  /** Those that change the cluster itself, too: `proxy.admin`. */
+  readonly admin?: boolean | undefined
   /** `answer: legacy`: what the old backend refuses for good is kept for the new side all the same. */
   readonly keepRefused: boolean
   /** What clients are told who ask the bridge for data that it does not have; undefined: nothing. */
@@ -125,6 +127,8 @@ export interface MirrorDoor {
   proxy(request: IncomingMessage, response: ServerResponse, options?: ProxyOptions): void
   /** Counts what passes us untranslated (`write_not_translated`, `extra_old`), for the verdict. */
   count(reason: string, items: number): void
+  /** A connection that requests were wrapped for is gone: those from its address that begin now wait for what it left. */
+  closed?: ((connection: string) => void) | undefined
   /** Opens a connection to the old side for one of a client: Beats with `mode: tunnel` alone. */
   tunnel?: ((end: TunnelEnd) => TunnelWire) | undefined
 }

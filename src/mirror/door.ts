@@ -33,6 +33,7 @@ export interface DoorOptions {
   readonly ask: MirrorDoor['ask']
   readonly proxy: MirrorDoor['proxy']
   readonly tunnel?: MirrorDoor['tunnel']
+  readonly closed?: MirrorDoor['closed']
 }
 
 /** Headers that belong to the connection or to the request's framing, whoever sends them. @see RFC 9110, 7.6.1 */
@@ -104,11 +105,13 @@ const sides: Readonly<Record<Phase, Pick<MirrorState, 'old' | 'new'>>> = {
 export function mirrorStateOf(config: MirrorEndpointConfig, { phase, answer }: EndpointState): MirrorState {
   const { old, new: fresh } = sides[phase]
   return {
-    answer: old === 'off' ? 'bridge' : answer,
+    // Datagrams know no answer.
+    answer: old === 'off' || !('legacy' in config) ? 'bridge' : answer,
     old,
     new: fresh,
     undecodable: config.undecodable ?? (phase === 'shadow' ? 'mirror' : 'refuse'),
     proxy: old !== 'off' && 'proxy' in config && config.proxy.enabled,
+    admin: 'proxy' in config && config.proxy.admin,
     keepRefused: 'legacy' in config && config.legacy.keepRefused,
     newUi: 'newUi' in config ? config.newUi : undefined,
   }
@@ -220,6 +223,7 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     },
     count: counted,
     ...(options.tunnel === undefined ? {} : { tunnel: options.tunnel }),
+    ...(options.closed === undefined || !ordered ? {} : { closed: options.closed }),
   }
   return door
 

@@ -8,6 +8,7 @@ import type { Pages } from '../pages.ts'
 import type { DocumentBatcherOptions } from './batcher.ts'
 import type { ElasticsearchConfig } from './config.ts'
 import type { Handshake } from './handshake.ts'
+import type { PassThrough } from './pass-through.ts'
 import type { DocumentReceiver } from './receiver.ts'
 import type { DocumentTarget } from './target.ts'
 
@@ -25,6 +26,8 @@ interface Opened {
   readonly handshake: Handshake
   readonly documents: DocumentReceiver
   readonly find: (method: string, url: string) => DocumentTarget | undefined
+  /** Undefined without an old backend. */
+  readonly passing: PassThrough | undefined
   mayPass(request: IncomingMessage, response: ServerResponse): boolean
 }
 
@@ -43,8 +46,12 @@ export async function startElasticsearch(parts: ElasticsearchParts, pages: Pages
       import('./receiver.ts'),
       import('./target.ts'),
     ])
+    const handshake = createHandshake({ config, backend: pages.endpoint }, deps)
+    const old = deps.mirrors?.('elasticsearch')
     return {
-      handshake: createHandshake({ config, backend: pages.endpoint }, deps),
+      handshake,
+      passing:
+        old === undefined ? undefined : (await import('./pass-through.ts')).createPassThrough({ config, door: old, handshake }, deps),
       documents: createDocumentReceiver({ config, translate: parts.translate, fields }, deps),
       find: createTargets(config.prefix),
       mayPass: (request, response) => mayPass(guard, request, response),
@@ -54,9 +61,9 @@ export async function startElasticsearch(parts: ElasticsearchParts, pages: Pages
   const service = (door: Door): Service => {
     let loading: Promise<Opened> | undefined
 
-    const serve = ({ mayPass, find, documents, handshake }: Opened, request: IncomingMessage, response: ServerResponse): void => {
+    const serve = ({ mayPass, find, documents, handshake, passing }: Opened, request: IncomingMessage, response: ServerResponse): void => {
       if (door.state.draining) response.shouldKeepAlive = false
-      if (!mayPass(request, response)) return
+      if (!mayPass(request, response) || passing?.answer(request, response) === true) return
       const target = find(request.method ?? '', request.url ?? '')
       if (target === undefined) handshake.answer(request, response)
       else documents.take(request, response, target)

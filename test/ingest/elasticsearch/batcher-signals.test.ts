@@ -47,9 +47,31 @@ describe('createDocumentBatcher', () => {
     const { Log, Span, Points } = DocumentFate
     expect(fates).toEqual([Span, Log, Points, Log, Log])
     expect(parts.map(({ plain, ...rest }) => rest)).toEqual([
-      { signal: 'logs', items: 3, documents: 3, services: [{ service: 'cart', items: 2 }] },
-      { signal: 'traces', items: 1, documents: 1, services: [{ service: 'cart', items: 1 }] },
-      { signal: 'metrics', items: 2, documents: 1, services: [{ service: 'cart', items: 2 }] },
+      {
+        signal: 'logs',
+        items: 3,
+        documents: 3,
+        services: [{ service: 'cart', items: 2 }],
+        indices: [
+          { service: 'logs-x-default', items: 1 },
+          { service: 'traces-apm-default', items: 1 },
+          { service: 'metrics-system.cpu-default', items: 1 },
+        ],
+      },
+      {
+        signal: 'traces',
+        items: 1,
+        documents: 1,
+        services: [{ service: 'cart', items: 1 }],
+        indices: [{ service: 'traces-apm-default', items: 1 }],
+      },
+      {
+        signal: 'metrics',
+        items: 2,
+        documents: 1,
+        services: [{ service: 'cart', items: 2 }],
+        indices: [{ service: 'metrics-system.cpu-default', items: 2 }],
+      },
     ])
     expect(parts[1]?.plain).toContain('SELECT \\"carts\\"')
     expect(parts[2]?.plain).toContain('system.cpu.pct')
