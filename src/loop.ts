@@ -35,13 +35,15 @@ const resolveAll = async (host: string): Promise<string[]> => {
   }
 }
 
-/** The one of our addresses that the endpoint leads to, over TCP; undefined when it leads elsewhere. Names are looked up. */
+const isUdp = (url: string): boolean => url.startsWith('udp:')
+
+/** The one of our addresses that the endpoint leads to, over TCP or (`udp://`) UDP; undefined when it leads elsewhere. Names are looked up. */
 export async function findLoop(endpoint: string, own: readonly OwnAddress[]): Promise<OwnAddress | undefined> {
   const target = placeOf(endpoint)
   let hosts: Set<string> | undefined
   for (const one of own) {
     for (const address of one.addresses) {
-      if (address.startsWith('udp')) continue
+      if (isUdp(address) !== isUdp(endpoint)) continue
       const { host, port } = placeOf(address)
       if (port !== target.port || port === 0) continue
       hosts ??= new Set([target.host, ...(await resolveAll(target.host))])
@@ -66,9 +68,9 @@ export function plannedAddresses(config: { readonly ingest: object; readonly adm
   const found: OwnAddress[] = []
   const walk = (section: string, value: unknown): void => {
     if (typeof value !== 'object' || value === null) return
-    if (isListening(value) && !('receiveBuffer' in value) && value.enabled !== false && value.port !== 0) {
+    if (isListening(value) && value.enabled !== false && value.port !== 0) {
       const hosts = value.host === 'localhost' ? ['127.0.0.1', '[::1]'] : [value.host.includes(':') ? `[${value.host}]` : value.host]
-      const scheme = value.tls === undefined ? 'http' : 'https'
+      const scheme = 'receiveBuffer' in value ? 'udp' : value.tls === undefined ? 'http' : 'https'
       found.push({ section, addresses: hosts.map((host) => `${scheme}://${host}:${value.port}`) })
     }
     for (const [key, below] of Object.entries(value)) walk(`${section}.${key}`, below)

@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { startAdmin } from './admin/routes.ts'
 import type { DestinationStatus, ListenerStatus, StatusSource } from './admin/status.ts'
 import type { Config } from './config/compose.ts'
@@ -18,10 +19,12 @@ import { canSharePorts, claimPlace } from './ingest/claim.ts'
 import { createEndpoints, type Endpoints } from './ingest/endpoints.ts'
 import { type IngestContext, planIngest } from './ingest/index.ts'
 import { findLoop, plannedAddresses } from './loop.ts'
+import { mirrorsOf } from './mirror/config.ts'
 import { createChunkPool } from './otlp/encode/chunks.ts'
 import { requestToJson } from './otlp/json/to-json.ts'
 import { changeOf, pinPorts, type ReloadReport } from './reload.ts'
 import { createSampling } from './sampling/sampling.ts'
+import type { Sides, SidesChange } from './sides.ts'
 import type { LogLevel } from './telemetry/config.ts'
 import { createExposition } from './telemetry/exposition.ts'
 import { createBooksCheck, createHealth, type Health } from './telemetry/health.ts'
@@ -76,6 +79,13 @@ export interface Pipeline {
 const reloadDrainMs = 10_000
 
 async function refuseLoop(config: Config, addresses: Parameters<typeof findLoop>[1]): Promise<void> {
+  for (const [endpoint, { url }] of mirrorsOf(config.mirror)) {
+    const own = await findLoop(url, addresses)
+    if (own === undefined) continue
+    throw new BridgeError('OB_LOOP', `cannot mirror to ${maskUserinfo(url)}: it is our own ${own.section}`, {
+      place: `mirror.${endpoint}.url`,
+    })
+  }
   for (const { section, endpoints } of destinationsOf(config.emit)) {
     for (const url of endpoints.flatMap(({ urls }) => Object.values(urls))) {
       const own = await findLoop(url, addresses)
@@ -144,6 +154,14 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   let sampling = await createSampling(config.sampling, samplingDeps)
   const chunks = createChunkPool()
   const instanceId = deps.instanceId ?? randomUUID()
+  const settings = queueSettings(config.queue)
+  let sides: Sides | undefined
+  const openSides = async (wanted: Config): Promise<Sides> => {
+    const { createSides } = await import('./sides.ts')
+    const switches = settings.type === 'disk' ? join(settings.path, 'cutover.json') : undefined
+    return createSides(wanted, { log, metrics, nowMs, random, instanceId, chunks, switches })
+  }
+  if (mirrorsOf(config.mirror).size > 0) sides = await openSides(config)
   const emit = await createEmit({
     emit: config.emit,
     queue: config.queue,
@@ -155,13 +173,16 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     toJson: requestToJson,
     recycle: chunks.give,
     takeMemory: chunks.take,
+    extra: sides?.lanes ?? [],
+    // Here the books of the cutover are told what left the queue: `outcomes`.
   })
   health.watch('emit', () => emit.health().reasons)
   health.warn('emit', emit.warnings)
   health.warn('sampling', () => sampling.trouble())
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
+  health.watch('mirror', () => sides?.reasons() ?? [])
+  health.warn('mirror', () => sides?.warnings() ?? [])
 
-  const settings = queueSettings(config.queue)
   const sharePorts = deps.sharePorts === true && canSharePorts
   let claims = deps.claimPorts !== false
   const endpoints = createEndpoints({
@@ -181,7 +202,10 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   ]
   const expose = createExposition(metrics)
   const context = async ({ translate }: Config): Promise<IngestContext> => ({
+    // Here the share of the new side and the books of the cutover stand before the queue.
     intake: emit.intake,
+    mirrors: (endpoint) => sides?.doors(endpoint),
+    // Here the page and the samples of the parity check look at some of the requests: `observer`.
     metrics,
     log: createRateLimitedLog(log),
     nowMs,
@@ -210,15 +234,29 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   let reloading: Promise<unknown> = Promise.resolve()
   let stopped: Promise<StopReport> | undefined
 
+  const prepareSides = async (next: Config): Promise<SidesChange | undefined> => {
+    if (sides !== undefined) return sides.prepare(next)
+    if (mirrorsOf(next.mirror).size === 0) return undefined
+    // The first mirrors of this run: with none so far, all of them are a change.
+    const { zipkin, jaeger, prometheus, elasticsearch, beats, ...rest } = next.mirror
+    sides = await openSides({ ...next, mirror: rest })
+    return sides.prepare(next)
+  }
+
   const reload = async (wanted: Config): Promise<ReloadReport> => {
     const { config: next, changed, nextStart } = changeOf(running, pinPorts(wanted, listeners()))
     await refuseLoop(next, plannedAddresses(next))
     const [before, strategies] = [running, sampling]
+    const mirrors = changed.includes('mirror') || changed.includes('ingest') ? await prepareSides(next) : undefined
     if (changed.includes('sampling')) sampling = await createSampling(next.sampling, samplingDeps)
     running = next
     try {
       if (changed.includes('emit')) await emit.reconfigure(next.emit)
+      // Lanes first: what an endpoint hands in for a mirror has its place then.
+      await mirrors?.apply()
+      if (sides !== undefined) await emit.setExtra(sides.lanes)
       const changes = await change(next)
+      await mirrors?.finish()
       if (sampling !== strategies) strategies.stop()
       if (next.log.level !== before.log.level) deps.setLogLevel?.(next.log.level)
       return { changed, endpoints: changes, nextStart }
@@ -226,6 +264,8 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
       running = before
       if (sampling !== strategies) sampling.stop()
       sampling = strategies
+      await mirrors?.discard()
+      if (sides !== undefined) await emit.setExtra(sides.lanes)
       if (changed.includes('emit')) await emit.reconfigure(before.emit)
       throw error
     }
@@ -240,6 +280,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     const droppedBefore = metrics.total('otlp_bridge_dropped_items_total')
     sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
+    await sides?.close()
     await admin?.stop(0)
     return {
       left: metrics.total('otlp_bridge_queue_items'),

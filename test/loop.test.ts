@@ -19,20 +19,26 @@ describe('findLoop', () => {
     ['http://localhost:14250', 'ingest.jaeger.grpc'],
     ['https://localhost:4319', 'ingest.otlp.http'],
     ['http://[::1]:4319', 'ingest.otlp.http'],
+    ['udp://localhost:6831', 'ingest.jaeger.compact'],
+    ['tcp://127.0.0.1:9411', 'ingest.zipkin'],
   ])('finds that %s is our own %s', async (endpoint, section) => {
     expect((await findLoop(endpoint, own))?.section).toBe(section)
   })
 
-  it.each(['http://localhost:4318', 'http://192.0.2.7:9411', 'http://127.0.0.1:6831', 'http://name.invalid:9411'])(
-    'lets %s pass',
-    async (endpoint) => {
-      expect(await findLoop(endpoint, own)).toBeUndefined()
-    },
-  )
+  it.each([
+    'http://localhost:4318',
+    'http://192.0.2.7:9411',
+    'http://127.0.0.1:6831',
+    'udp://127.0.0.1:9411',
+    'udp://[::1]:6831',
+    'http://name.invalid:9411',
+  ])('lets %s pass', async (endpoint) => {
+    expect(await findLoop(endpoint, own)).toBeUndefined()
+  })
 })
 
 describe('plannedAddresses', () => {
-  it('finds every TCP section with a fixed port that is not switched off', () => {
+  it('finds every section with a fixed port that is not switched off', () => {
     const found = plannedAddresses({
       ingest: {
         zipkin: { host: 'localhost', port: 9411, tls: { cert: 'a', key: 'b' } },
@@ -47,6 +53,7 @@ describe('plannedAddresses', () => {
     expect(found).toEqual([
       { section: 'ingest.zipkin', addresses: ['https://127.0.0.1:9411', 'https://[::1]:9411'] },
       { section: 'ingest.jaeger.http', addresses: ['http://[::]:14268'] },
+      { section: 'ingest.jaeger.compact', addresses: ['udp://x:1'] },
     ])
   })
 })

@@ -126,7 +126,7 @@ export function createExchange(
     way: Way | undefined,
   ): Promise<void> => {
     try {
-      const receipt = await receiver.put(translated, way === undefined ? { client: clientOfRequest(request) } : way.along)
+      const receipt = await receiver.put(translated, way === undefined ? { endpoint, client: clientOfRequest(request) } : way.along)
       if (response.destroyed) return
       if (way?.answer !== undefined) replyLegacy(response, way.answer)
       else {
@@ -151,7 +151,7 @@ export function createExchange(
     const { address, connection } = peerOf(request.socket)
     const target = pathOf(request.url ?? '/')
     const head = { kind: 'http', method: request.method ?? 'POST', target, headers: request.rawHeaders, address, connection } as const
-    return setOut(to, head, [wire], receiver.format, translated, fault, clientOfRequest(request))
+    return setOut(to, head, [wire], receiver.format, translated, fault, endpoint, clientOfRequest(request))
   }
 
   /** A body that cannot be read. */
@@ -325,7 +325,7 @@ export function createExchange(
     if (door?.loops(request.headers.via) === true) {
       return new BridgeError('OB_LOOP', 'cannot take request: it went out here before, or through too many bridges (see its Via)')
     }
-    const refusal = deps.intake.refusal()
+    const refusal = deps.intake.refusal(door?.name)
     if (refusal === undefined) return undefined
     const known = asBridgeError(refusal)
     // Where the new side need not have it, the old one may get it still.

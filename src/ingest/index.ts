@@ -160,7 +160,7 @@ function settingsOf(
   name: Name | keyof Carriers,
   start: EndpointStart,
   section: unknown,
-  { translate, mappingRevisions }: IngestContext,
+  { translate, mappingRevisions, mirrors }: IngestContext,
 ): unknown {
   const formatsTaken: readonly string[] = start.carries === undefined ? entries.map(([one]) => one) : [name, ...start.carries]
   const own = start.section === undefined ? section : { ...start.section, port: undefined }
@@ -169,6 +169,8 @@ function settingsOf(
     semconv: translate.semconv,
     translate: entries.filter(([one]) => formatsTaken.includes(one)).map(([one]) => translate[one]),
     mappings: formatsTaken.map((one) => mappingRevisions?.get(one)),
+    // What a mirror is like may change behind its door; whether there is one is asked when an endpoint starts.
+    mirrored: mirrors?.(start.name) !== undefined,
   }
 }
 

@@ -1,18 +1,34 @@
 /** One request on its way to both sides: what goes to the old one, and whose answer the client gets. Table 1.7 of the cutover's mapping. */
 
 import { BridgeError, type ErrorCode } from '../errors.ts'
-import type { Client, Envelope } from '../otlp/intake.ts'
+import type { Client, EncodedBatch, Envelope, Signal } from '../otlp/intake.ts'
 import type { TranslatedBody } from './adapter.ts'
 import type { Asked, LegacyAnswer, MirrorDoor, MirrorState, RequestHead } from './mirror-door.ts'
 
 /** What goes to the intake with a body. */
 export interface Along {
+  /** As in `interface.md`: `zipkin`, `jaeger.http`. */
+  readonly endpoint?: string | undefined
   readonly client?: Client | undefined
   readonly envelope?: Envelope | undefined
   /** The new side need not have it: what its queue cannot take is left out. */
   readonly optional?: boolean | undefined
   /** Nothing of it can be used here, and its sender hears of success all the same: the old side is the truth. */
   readonly lenient?: boolean | undefined
+  /** The old backend has taken it already. */
+  readonly answered?: boolean | undefined
+}
+
+/** A batch for the intake with what goes along. */
+export function batchAlong(
+  format: string,
+  signal: Signal,
+  items: number,
+  data: Uint8Array,
+  keys: EncodedBatch['keys'],
+  { envelope, endpoint, client, answered }: Along,
+): EncodedBatch {
+  return { format, signal, items, data, envelope, endpoint, keys, client, answered: answered === true ? items : undefined }
 }
 
 /** The old backend did not take a request, and that is the answer. */
@@ -76,6 +92,7 @@ export function setOut(
   format: string,
   translated: TranslatedBody | undefined,
   fault: BridgeError | undefined,
+  endpoint: string,
   client: Client,
 ): Way | undefined {
   const state = door.state()
@@ -87,9 +104,11 @@ export function setOut(
   if (envelope === undefined) return undefined
   if (lenient) door.count('undecodable', 1)
   const optional = state.new === 'optional'
-  if (state.answer === 'bridge') return { along: { client, envelope, optional, lenient }, answer: undefined, fellBack: false }
+  if (state.answer === 'bridge') return { along: { endpoint, client, envelope, optional, lenient }, answer: undefined, fellBack: false }
   const way: { -readonly [K in keyof Way]: Way[K] } = { along: {}, answer: undefined, fellBack: false }
-  way.along = door.ask(envelope).then((asked) => follow(door, state, head.kind, asked, way, { client, envelope, optional, lenient }))
+  way.along = door
+    .ask(envelope)
+    .then((asked) => follow(door, state, head.kind, asked, way, { endpoint, client, envelope, optional, lenient }))
   return way
 }
 
@@ -110,9 +129,9 @@ function follow(
   }
   const { answer } = asked
   way.answer = answer
-  const keeps = isTaken(kind, answer.status) || (keepRefused && isFinal(kind, answer.status))
-  if (!keeps) throw new LegacyRefusal(answer)
-  return { ...along, envelope: undefined }
+  const answered = isTaken(kind, answer.status)
+  if (!answered && !(keepRefused && isFinal(kind, answer.status))) throw new LegacyRefusal(answer)
+  return { ...along, envelope: undefined, answered }
 }
 
 function silence({ why, slow = false }: Extract<Asked, { how: 'none' }>): BridgeError {

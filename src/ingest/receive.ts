@@ -3,11 +3,11 @@
 import { performance } from 'node:perf_hooks'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import type { ServiceCount } from '../otlp/batch.ts'
-import type { EncodedBatch, Envelope, Signal } from '../otlp/intake.ts'
+import type { EncodedBatch, Signal } from '../otlp/intake.ts'
 import { type Cell, cappedValues, type FormatBooks } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
 import type { AdapterDeps, BodyTranslator, TranslatedBody } from './adapter.ts'
-import { type Along, isShedding, lossOf, reasonOf } from './legacy.ts'
+import { type Along, batchAlong, isShedding, lossOf, reasonOf } from './legacy.ts'
 
 export interface ReceiverOptions {
   /** Format label, as in `interface.md`. */
@@ -210,9 +210,10 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
     }
   }
 
-  const putAlone = async (envelope: Envelope, { client }: Along): Promise<void> => {
+  /** The envelope, without items. */
+  const putAlone = async (along: Along): Promise<void> => {
     try {
-      await deps.intake.put({ format, signal, items: 0, data: noBytes, envelope, keys: undefined, client })
+      await deps.intake.put(batchAlong(format, signal, 0, noBytes, undefined, along))
     } catch (error) {
       totals.refusedRequests++
       throw asBridgeError(error)
@@ -225,13 +226,12 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
       totals.refusedRequests++
       throw allRejected(body.drops)
     }
-    if (along.envelope !== undefined) await putAlone(along.envelope, along)
+    if (along.envelope !== undefined) await putAlone(along)
     return { items: 0, rejected }
   }
 
   /** What the queue did not take. */
   const notTaken = async (body: TranslatedBody, along: Along, rejected: number, error: BridgeError): Promise<Receipt> => {
-    const { envelope } = along
     totals.lostItems += body.items
     if (along.optional !== true || !isShedding(error)) {
       items.lost(reasonOf(error.code)).value += body.items
@@ -239,7 +239,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
       throw error
     }
     items.books.dropped('shed_full').value += body.items
-    if (envelope !== undefined) await putAlone(envelope, along)
+    if (along.envelope !== undefined) await putAlone(along)
     return { items: 0, rejected }
   }
 
@@ -269,9 +269,8 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
       const startedAt = performance.now()
       // Counted now, because the queue counts its side as soon as it is called.
       items.books.received.value += body.items
-      const { envelope, client } = along
       try {
-        await deps.intake.put({ format, signal, items: body.items, data: body.data, envelope, keys: body.services, client })
+        await deps.intake.put(batchAlong(format, signal, body.items, body.data, body.services, along))
       } catch (error) {
         return notTaken(body, along, rejected, asBridgeError(error))
       }

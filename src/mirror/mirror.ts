@@ -1,5 +1,6 @@
 /** One mirror: an old backend, the lane of the queue that is emptied into it, and what is to be said of both. */
 
+import type { SecureContext } from 'node:tls'
 import type { EndpointState } from '../cutover/model.ts'
 import type { ExtraLane } from '../emit/extra-lane.ts'
 import type { EmitHealth } from '../emit/health.ts'
@@ -10,11 +11,13 @@ import type { Envelope } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { MirrorEndpointConfig } from './config.ts'
+import type { Errand } from './errand.ts'
 import { createLive } from './live.ts'
 import { createOldSide } from './old-side.ts'
 import { createOrder } from './order.ts'
+import type { DeadItem } from './outcome.ts'
 import { createRunner, type Flight } from './runner.ts'
-import type { MirrorStatus, StalledLane } from './status.ts'
+import type { MirrorStatus, RefusedItem, StalledLane } from './status.ts'
 import { createWatch } from './watch.ts'
 
 export interface MirrorDeps {
@@ -51,6 +54,8 @@ export interface Mirror {
   /** What somebody should look at although everything works. */
   warnings(): readonly string[]
   status(): MirrorStatus
+  /** That of the newest certificate files; undefined: those that Node.js knows are trusted. */
+  secureContext(): SecureContext | undefined
   /** Looks at the certificate files now, as it does by itself every few seconds. */
   look(): Promise<void>
   /** Cuts what is under way. To be called after the lane's runner was stopped. */
@@ -65,6 +70,9 @@ const slowQueueMs = 30_000
 
 /** A lane of the queue this full is about to refuse. */
 const fullShare = 0.9
+
+/** Items named that were refused. */
+const maxRefused = 50
 
 /** Senders named as stalled. */
 const maxStalled = 10
@@ -123,9 +131,18 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
       onEnd: () => runner.wake(),
     },
   )
+  let lastDead: readonly RefusedItem[] = []
+  const onDeadItems = (errand: Errand, dead: readonly DeadItem[]): void => {
+    const at = nowMs()
+    const named = dead.slice(0, maxRefused).map((one) => ({ ...one, at, envelope: errand.head.id }))
+    lastDead = [...lastDead.slice(-(maxRefused - named.length)), ...named].slice(-maxRefused)
+    const { index, id, error, from, to } = dead[0] as DeadItem
+    const fields = { ...own, items: dead.length, index, id, envelope: errand.head.id, from, to }
+    log.error(fields, `the old side refused items of a request that it took otherwise: ${error}`)
+  }
   const runner = createRunner(
     { name, concurrency: config.concurrency, retry, queueSurvives: deps.queueSurvives },
-    { side, order, watch, metrics, log, random: deps.random, monotonicMs, timer, paused, firstTry: live.take },
+    { side, order, watch, metrics, log, random: deps.random, monotonicMs, timer, paused, firstTry: live.take, onDeadItems },
   )
 
   const stalled = (): StalledLane[] => {
@@ -176,6 +193,7 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
       waiting,
       answerMs: watch.answerMs,
       halted: watch.halted,
+      refused: lastDead,
       stalled: stalled(),
     }
   }
@@ -221,6 +239,7 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
       ),
     ],
     status,
+    secureContext: () => tls?.secureContext,
     look: async () => tls?.look(),
     async close() {
       tls?.close()

@@ -26,7 +26,7 @@ export interface ProxySettings {
   readonly secureContext?: (() => SecureContext | undefined) | undefined
 }
 
-export interface Proxy {
+export interface MirrorProxy {
   readonly pass: MirrorDoor['proxy']
   close(): void
 }
@@ -44,7 +44,7 @@ const targetOf = (url: string): string => {
 }
 
 /** Creates the way of one mirror. Opens no connection before the first request. */
-export function createProxy(settings: ProxySettings): Proxy {
+export function createProxy(settings: ProxySettings): MirrorProxy {
   const { endpoint, timeoutMs, maxConcurrent } = settings
   const section = `mirror.${endpoint}.proxy`
   const old = new URL(settings.url)

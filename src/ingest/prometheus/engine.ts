@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { BridgeError } from '../../errors.ts'
 import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { createSizeGuess, ReverseWriter } from '../../otlp/encode/writer.ts'
-import type { EncodedBatch, Envelope, Kept } from '../../otlp/intake.ts'
+import type { EncodedBatch, Kept } from '../../otlp/intake.ts'
 import { MetricPoints } from '../../otlp/metrics.ts'
 import type { Note } from '../../translate/outcome.ts'
 import type { Emission, KeepToken } from '../../translate/prometheus/assembler.ts'
@@ -17,7 +17,7 @@ import { createWriteTranslator } from '../../translate/prometheus/to-otlp.ts'
 import type { WaitsFor } from '../../translate/prometheus/waits.ts'
 import type { WriteOutcome } from '../../translate/prometheus/write-outcome.ts'
 import type { AdapterDeps } from '../adapter.ts'
-import { type Along, isShedding, LegacyRefusal, lossOf, reasonOf } from '../legacy.ts'
+import { type Along, batchAlong, isShedding, LegacyRefusal, lossOf, reasonOf } from '../legacy.ts'
 import { asBridgeError } from '../receive.ts'
 import { createWriteCounters } from './counters.ts'
 import { decodeWrite } from './decode.ts'
@@ -110,9 +110,8 @@ export function createEngine(deps: EngineDeps): Engine {
 
   /** Undefined for no points, unless the request goes to the old side: the queue takes no empty batch. */
   const batchFor = (points: number, data: Uint8Array, keys?: WriteBody['services'], along: Along = alone): EncodedBatch | undefined => {
-    const { envelope, client } = along
-    if (points === 0 && envelope === undefined) return undefined
-    return { format: formatName, signal: 'metrics', items: points, data, envelope, keys, client }
+    if (points === 0 && along.envelope === undefined) return undefined
+    return batchAlong(formatName, 'metrics', points, data, keys, along)
   }
 
   const receiptOf = (outcome: WriteOutcome): WriteReceipt => {
@@ -197,7 +196,7 @@ export function createEngine(deps: EngineDeps): Engine {
       books.refused(reason, body.items - (emission?.points ?? 0) + body.full)
       if (!isShed) throw known
       // The old side has it, or gets it alone.
-      if (along.envelope !== undefined) await putAlone(along.envelope, along)
+      if (along.envelope !== undefined) await intake.put(batchAlong(formatName, 'metrics', 0, noBody, undefined, along))
     }
     for (const other of body.after) await other
     if (rejected === 0) return receipt
@@ -215,9 +214,6 @@ export function createEngine(deps: EngineDeps): Engine {
       ],
     }
   }
-
-  const putAlone = (envelope: Envelope, { client }: Along): Promise<void> =>
-    intake.put({ format: formatName, signal: 'metrics', items: 0, data: noBody, envelope, keys: undefined, client })
 
   const put = async (body: WriteBody, along?: Along | Promise<Along>): Promise<WriteReceipt> => {
     const stored = store(body, undefined, along)

@@ -7,7 +7,7 @@ import { cappedValues } from '../../telemetry/metrics.ts'
 import type { Seed } from '../../translate/prometheus/hash.ts'
 import { createState } from '../../translate/prometheus/state.ts'
 import type { TranslatedBody } from '../adapter.ts'
-import type { Along } from '../legacy.ts'
+import { type Along, batchAlong } from '../legacy.ts'
 import { asBridgeError, createRequestBooks, createTranslating } from '../receive.ts'
 import { writeLimitsOf } from './config.ts'
 import { createEngine, type Engine } from './engine.ts'
@@ -161,9 +161,8 @@ function createReceivers(engine: Engine, context: Parameters<CreateRemoteWrite>[
   const queueSeconds = metrics.histogram('otlp_bridge_stage_seconds', { stage: 'queue', format: formatName })
 
   /** A body that could not be read: the old side gets it all the same. */
-  const putUnread = async ({ envelope, client }: Along = {}): Promise<WriteReceipt> => {
-    if (envelope !== undefined)
-      await context.intake.put({ format: formatName, signal: 'metrics', items: 0, data: noBytes, envelope, client })
+  const putUnread = async (along: Along = {}): Promise<WriteReceipt> => {
+    if (along.envelope !== undefined) await context.intake.put(batchAlong(formatName, 'metrics', 0, noBytes, undefined, along))
     return { items: 0, rejected: 0, samples: 0, histograms: 0, exemplars: 0, reasons: [] }
   }
 
