@@ -90,6 +90,8 @@ const collectYoung = (): void => void globalThis.gc?.({ type: 'minor', execution
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 const sparesKept = 4
+/** Encoded bytes of a body that are kept while the old side is asked about it; of one that is more the bridge gives the answer. */
+const mostHeld = 16 * 1024 * 1024
 
 const answered: Outcome = { how: 'answered' }
 
@@ -181,6 +183,10 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
       return made
     }
 
+    const held: DocumentPart[] = []
+    let heldBytes = 0
+    const mayAsk = old?.asks === true
+
     /** Reads all pieces. Undefined when they are read, and all but the last handed on; else how it ended. */
     const readPieces = async (): Promise<readonly DocumentPart[] | Outcome> => {
       for (;;) {
@@ -191,7 +197,13 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
         if (body.last && !isMore) {
           isRead = true
           letGoOfReader()
-          return parts
+          return held.length === 0 ? parts : [...held.splice(0), ...parts]
+        }
+        // What the old side is asked about is kept until it has said what it took.
+        if (mayAsk && body.last && large === undefined && !own.rejectsAll && heldBytes < mostHeld) {
+          held.push(...parts)
+          for (const { data } of parts) heldBytes += data.byteLength
+          continue
         }
         if (large === undefined && !own.rejectsAll) {
           // The first piece may be held as it came, and not have gone by the tap.
@@ -204,7 +216,7 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
           old?.tap.clear()
           continue
         }
-        const error = await large?.add(parts, client, envelopes(false))
+        const error = await large?.add([...held.splice(0), ...parts], client, envelopes(false))
         if (error !== undefined) return failed(error)
       }
     }
