@@ -12,8 +12,8 @@ import { BridgeError } from '../../errors.ts'
 import type { Cargo } from './outcomes.ts'
 import { isRunning } from './owners.ts'
 import type { DeadLetter } from './queue.ts'
-import { contentOf, prepareRows } from './rows.ts'
-import { hasKeptTables, openStore, storeFile } from './store.ts'
+import { contentOf, copyAccount, prepareRows } from './rows.ts'
+import { firstDeadAccount, hasAccountTable, hasKeptTables, openStore, storeFile } from './store.ts'
 import { closeEndedRuns, ownerlessText } from './tenure.ts'
 
 /** What waits in the store, of all processes, by destination, format and signal. */
@@ -195,9 +195,11 @@ export function openStoreForInspection(path: string): StoreInspection {
            SELECT ?, format, signal, items, bytes, queued_at, crc, data FROM dead WHERE id = ?`,
         )
         const remove = removeOne()
+        const hasAccounts = hasAccountTable(db)
         let moved = 0
         for (const id of ids) {
-          move.run(ownerOf(id), id)
+          const { changes, lastInsertRowid } = move.run(ownerOf(id), id)
+          if (changes === 1 && hasAccounts) copyAccount(db, firstDeadAccount + id, Number(lastInsertRowid))
           moved += remove(id)
         }
         return moved

@@ -192,10 +192,11 @@ const createSession = (options: WorkerOptions) => {
 
   const writeRound = (round: RoundRequest): RoundAnswer => {
     const at = ensureOpen()
-    const { names, keeps, releases, stages, commits, discards } = round
+    const { names, keeps, releases, accounts, stages, commits, discards } = round
     const values = new Uint8Array(round.large ?? slab)
     if (keeps !== undefined) at.kept.begin(keptNames(keeps, names))
     at.staged.begin(stages !== undefined)
+    if (accounts !== undefined) at.rows.beginAccounts()
     const written = transaction(at.db, () => {
       if (releases !== undefined) at.kept.release(releases)
       if (discards !== undefined) at.staged.discard(discards)

@@ -61,6 +61,10 @@ export interface StagedValue {
 export const keepColumns = 4
 export const keepColumn = { name: 0, queuedAtMs: 1, offset: 2, length: 3 } as const
 
+/** Columns of {@link RoundRequest.accounts}: place of the row in `puts`, and where its account is. In the order of the rows. */
+export const accountColumns = 3
+export const accountColumn = { row: 0, offset: 1, length: 2 } as const
+
 /** What is kept under a name is let go of, up to an id. */
 export interface Release {
   readonly name: string
@@ -82,6 +86,8 @@ export interface RoundRequest {
   /** Values beside the batches; `name` is a place in `names`. */
   readonly keeps: Float64Array | undefined
   readonly releases: readonly Release[] | undefined
+  /** What batches are known by when they leave. */
+  readonly accounts: Float64Array | undefined
   /** Parts of requests that are not the queue's yet. */
   readonly stages: Float64Array | undefined
   /** Requests all of whose parts become the queue's. */

@@ -1,7 +1,7 @@
 /** What goes into one transaction: gathered while the one before is under way. */
 
 import type { Burial, Release, RoundRequest, StagedValue } from './protocol.ts'
-import { commitColumns, keepColumns, putColumns, stageColumns } from './protocol.ts'
+import { accountColumns, commitColumns, keepColumns, putColumns, stageColumns } from './protocol.ts'
 import type { Entry } from './waiting.ts'
 
 /** Where a batch goes once it is stored. */
@@ -129,7 +129,7 @@ export function gatherRound(
   if (pending.puts.some(isSettled)) pending.puts.splice(0, pending.puts.length, ...pending.puts.filter((put) => !isSettled(put)))
   let large: SharedArrayBuffer | undefined
   let size = 0
-  const counts: Counts = { rows: 0, keeps: 0, stages: 0, commits: 0 }
+  const counts: Counts = { rows: 0, accounts: 0, keeps: 0, stages: 0, commits: 0 }
   let count = 0
   if (withPuts) {
     for (const put of pending.puts) {
@@ -137,7 +137,10 @@ export function gatherRound(
       if (count > 0 && size + room > limit) break
       if (room > slab.byteLength) large = new SharedArrayBuffer(room)
       size += room
-      for (const { places } of put.values) counts.rows += places.length
+      for (const { places } of put.values) {
+        counts.rows += places.length
+        if (accountOf(places) !== undefined) counts.accounts += places.length
+      }
       if (put.keep !== undefined) counts.keeps++
       if (put.stage !== undefined) counts.stages++
       if (put.commit !== undefined) counts.commits++
@@ -165,12 +168,19 @@ const roomFor = (bytes: number): number => Math.ceil(bytes / align) * align
 
 const roomOf = ({ values, keep, stage }: PendingPut): number => {
   let room = roomFor(keep?.data.byteLength ?? 0) + roomFor(stage?.data.byteLength ?? 0)
-  for (const { data } of values) if (data instanceof Uint8Array) room += roomFor(data.byteLength)
+  for (const { data, places } of values) {
+    if (data instanceof Uint8Array) room += roomFor(data.byteLength)
+    room += roomFor(accountOf(places)?.byteLength ?? 0)
+  }
   return room
 }
 
+/** That of the batch, the same in all of its places. */
+const accountOf = (places: readonly Place[]): Uint8Array | undefined => places[0]?.entry.account
+
 interface Counts {
   rows: number
+  accounts: number
   keeps: number
   stages: number
   commits: number
@@ -180,6 +190,7 @@ const columnsFor = (rows: number, columns: number): Float64Array | undefined => 
 
 const layOut = (round: readonly PendingPut[], counts: Readonly<Counts>, into: Uint8Array) => {
   const puts = new Float64Array(counts.rows * putColumns)
+  const accounts = columnsFor(counts.accounts, accountColumns)
   const keeps = columnsFor(counts.keeps, keepColumns)
   const stages = columnsFor(counts.stages, stageColumns)
   const commits = columnsFor(counts.commits, commitColumns)
@@ -190,6 +201,7 @@ const layOut = (round: readonly PendingPut[], counts: Readonly<Counts>, into: Ui
   }
   let offset = 0
   let at = 0
+  let accountAt = 0
   let keptAt = 0
   let stagedAt = 0
   let committedAt = 0
@@ -204,6 +216,15 @@ const layOut = (round: readonly PendingPut[], counts: Readonly<Counts>, into: Ui
     for (const { data, places } of values) {
       const isHere = data instanceof Uint8Array
       const where = isHere ? lay(data) : data.part
+      const account = accountOf(places)
+      if (account !== undefined && accounts !== undefined) {
+        const from = lay(account)
+        for (let row = 0; row < places.length; row++) {
+          accounts[accountAt++] = at / putColumns + row
+          accounts[accountAt++] = from
+          accounts[accountAt++] = account.byteLength
+        }
+      }
       for (const { lane, entry } of places) {
         puts[at++] = entry.id
         puts[at++] = place(entry.format)
@@ -236,5 +257,5 @@ const layOut = (round: readonly PendingPut[], counts: Readonly<Counts>, into: Ui
       commits[committedAt++] = commit.parts
     }
   }
-  return { puts, keeps, stages, commits, names }
+  return { puts, accounts, keeps, stages, commits, names }
 }

@@ -4,7 +4,18 @@ import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { Held } from './accounts.ts'
 import type { Cargo } from './outcomes.ts'
-import { type DeadItems, type OwnerMark, putColumn, putColumns, type RoundRequest, type Row } from './protocol.ts'
+import {
+  accountColumn,
+  accountColumns,
+  type DeadItems,
+  type OwnerMark,
+  putColumn,
+  putColumns,
+  type RoundRequest,
+  type Row,
+} from './protocol.ts'
+import { createStatements } from './statements.ts'
+import { addAccountTable, firstDeadAccount, hasAccountTable } from './store.ts'
 
 /** What an owner has of one format and signal. */
 export interface OwnerSums extends Held {
@@ -14,6 +25,8 @@ export interface OwnerSums extends Held {
 }
 
 export interface Rows {
+  /** Before a transaction that stores accounts: their table is made, in a transaction of its own, where it is not there. */
+  beginAccounts(): void
   /**
    * Carries out a round within the open transaction; with `removalsOnly` without its puts. Returns the first id given.
    * @param bases see `StagedRows.bases`; undefined: nothing was staged
@@ -59,7 +72,14 @@ const valueText = "(CASE typeof(data) WHEN 'integer' THEN (SELECT shared.data FR
 
 const noBytes = new Uint8Array()
 
+const noAccounts = new Float64Array()
+
 const rowColumns = 'format, signal, items, bytes, queued_at, crc'
+
+/** Within a transaction: what has one id gets the account of another; nothing where that has none. See {@link firstDeadAccount}. */
+export function copyAccount(db: DatabaseSync, from: number, to: number): void {
+  db.prepare('INSERT OR REPLACE INTO accounts (id, account) SELECT ?, account FROM accounts WHERE id = ?').run(to, from)
+}
 
 export interface RowsOptions {
   /** Every owner of this process: no other rows are ever removed. */
@@ -71,6 +91,8 @@ export interface RowsOptions {
 /** Prepares the statements; to be done again when `mine` changes. */
 export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): Rows {
   const own = [...mine].join(',')
+  const { sql, inTransaction } = createStatements(db)
+  let hasAccounts = hasAccountTable(db)
   // A row put back under its old id yields to another process's row of that id; it is still in the memory of its owner.
   const insert = db.prepare(
     'INSERT OR IGNORE INTO batches (id, owner, format, signal, items, bytes, queued_at, crc, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -104,8 +126,9 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
     floorId: number,
     bases: Float64Array | undefined,
   ): { firstId: number; lastId: number } => {
-    const { puts, names } = round
+    const { puts, names, accounts = noAccounts } = round
     const values = new Uint8Array(round.large ?? slab)
+    let accountAt = 0
     const firstId = Math.max(Number(highest.get()?.['id'] ?? 0), floorId) + 1
     let nextId = firstId
     for (let at = 0; at < puts.length; ) {
@@ -130,11 +153,23 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
         const owner = ownerOf(names[column('destination')] as string)
         const format = names[column('format')] as string
         const signal = names[column('signal')] as string
-        insert.run(id, owner, format, signal, column('items'), length, column('queuedAtMs'), crc, value)
+        const { changes } = insert.run(id, owner, format, signal, column('items'), length, column('queuedAtMs'), crc, value)
+        if (accountAt === accounts.length) continue
+        const row = at / putColumns
+        const account = (name: keyof typeof accountColumn): number => accounts[accountAt + accountColumn[name]] as number
+        // Those of rows that are not put are passed over.
+        while (account('row') < row) accountAt += accountColumns
+        if (account('row') !== row) continue
+        const from = account('offset')
+        if (changes === 1) keepAccount(id, values.subarray(from, from + account('length')))
+        accountAt += accountColumns
       }
     }
     return { firstId, lastId: nextId - 1 }
   }
+
+  const keepAccount = (id: number, account: Uint8Array): void =>
+    void sql('INSERT OR REPLACE INTO accounts (id, account) VALUES (?, ?)').run(id, account)
 
   /** Removes rows, and the values that then nobody has any more. */
   const removeAllSharing = (ids: Iterable<number>): void => {
@@ -147,11 +182,19 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
   }
 
   return {
+    beginAccounts() {
+      if (hasAccounts) return
+      inTransaction(() => addAccountTable(db))
+      hasAccounts = true
+    },
     write(round, slab, floorId, removalsOnly, bases) {
       for (const id of round.deletes) remove.run(id)
       if (round.sharedDeletes.length > 0) removeAllSharing(round.sharedDeletes)
       for (const burial of round.buries) {
-        for (const id of burial.ids) bury.run(burial.diedAtMs, burial.reason, burial.message, id)
+        for (const id of burial.ids) {
+          const { changes, lastInsertRowid } = bury.run(burial.diedAtMs, burial.reason, burial.message, id)
+          if (changes === 1 && hasAccounts) copyAccount(db, id, firstDeadAccount + Number(lastInsertRowid))
+        }
         removeAllSharing(burial.ids)
       }
       return removalsOnly || round.puts.length === 0 ? { firstId: floorId + 1, lastId: floorId } : put(round, slab, floorId, bases)
@@ -162,7 +205,8 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
       const marks = new Map(owners.map(({ id, mark }) => [id, mark]))
       const found = db
         .prepare(
-          `SELECT id, owner, format, signal, ${saneItems} AS items, ${sizeOf} AS bytes, queued_at, typeof(data) = 'integer' AS shared
+          `SELECT id, owner, format, signal, ${saneItems} AS items, ${sizeOf} AS bytes, queued_at, typeof(data) = 'integer' AS shared,
+             ${hasAccounts ? '(SELECT account FROM accounts WHERE accounts.id = batches.id)' : 'NULL'} AS account
            FROM batches WHERE id > ? AND owner IN (${[...marks.keys()].join(',')}) ORDER BY id LIMIT ?`,
         )
         .all(afterId, limit)
@@ -172,7 +216,7 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
         queuedAtMs: Number(row['queued_at']),
         maybeSent: Number(row['id']) <= (marks.get(Number(row['owner'])) ?? Number.POSITIVE_INFINITY),
         shared: row['shared'] === 1,
-        account: undefined,
+        account: row['account'] instanceof Uint8Array ? row['account'] : undefined,
       }))
     },
     read(id) {

@@ -50,6 +50,7 @@ const columnsOf = {
   keepers: 'id, born, run, name',
   kept: 'id, keeper, name, queued_at, crc, data',
   stagings: 'id, run',
+  accounts: 'id, account',
 } as const
 
 /** Made by the first who keeps something: a file may have them or not, in version 2. */
@@ -64,8 +65,21 @@ const staging = `
 CREATE TABLE IF NOT EXISTS stagings (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL);
 `
 
+/** Accounts of dead letters stand at their ids above it. */
+export const firstDeadAccount = 2 ** 52
+
+/**
+ * Made by the first batch with an account: a file may have it or not, in version 2. An account goes with its row, whatever program removes that,
+ * also one that does not know of accounts.
+ */
+const accounting = `
+CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, account BLOB NOT NULL);
+CREATE TRIGGER IF NOT EXISTS accounts_of_batches AFTER DELETE ON batches BEGIN DELETE FROM accounts WHERE id = OLD.id; END;
+CREATE TRIGGER IF NOT EXISTS accounts_of_dead AFTER DELETE ON dead BEGIN DELETE FROM accounts WHERE id = ${firstDeadAccount} + OLD.id; END;
+`
+
 /** Not in every file. */
-const laterTables: readonly string[] = ['keepers', 'kept', 'stagings']
+const laterTables: readonly string[] = ['keepers', 'kept', 'stagings', 'accounts']
 
 type Table = keyof typeof columnsOf
 
@@ -140,6 +154,16 @@ const hasTable = (db: DatabaseSync, name: string): boolean =>
 /** True when something was kept in this store once. */
 export function hasKeptTables(db: DatabaseSync): boolean {
   return hasTable(db, 'kept')
+}
+
+/** True when a batch with an account was stored once. */
+export function hasAccountTable(db: DatabaseSync): boolean {
+  return hasTable(db, 'accounts')
+}
+
+/** Makes the table of accounts, where it is not there. */
+export function addAccountTable(db: DatabaseSync): void {
+  db.exec(accounting)
 }
 
 /** True when a request was stored in parts once. */
@@ -234,7 +258,7 @@ export function salvageStore(from: string, to: DatabaseSync): Salvage {
     }
     if (counts.faults > 0) salvageReferred(old, to)
     removeOrphans(to)
-    counts.faults += salvageKept(old, to)
+    counts.faults += salvageKept(old, to) + salvageAccounts(old, to)
   } finally {
     old.close()
   }
@@ -254,6 +278,20 @@ const salvageKept = (old: DatabaseSync, to: DatabaseSync): number => {
     faults++
   }
   return faults
+}
+
+/** What batches and dead letters are known by; how often reading failed. */
+const salvageAccounts = (old: DatabaseSync, to: DatabaseSync): number => {
+  try {
+    if (!hasAccountTable(old)) return 0
+    addAccountTable(to)
+    const { faults } = salvageTable(old, to, 'accounts')
+    to.exec(`DELETE FROM accounts WHERE id NOT IN (SELECT id FROM batches) AND id - ${firstDeadAccount} NOT IN (SELECT id FROM dead)`)
+    return faults
+  } catch {
+    // A schema that cannot be read, or a full disk: their batches are there all the same.
+    return 1
+  }
 }
 
 /** Values that were not come by in the order of their ids, but that a row names: those of large requests are far apart. */
