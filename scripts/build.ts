@@ -1,8 +1,9 @@
 /** `npm run build`: src → dist, as JavaScript, with the files of the live page. Skipped, and said so, where TypeScript is not installed. */
 
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { bundlePage } from '../src/admin/page-bundle.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const compiler = `${root}node_modules/typescript/bin/tsc`
@@ -15,9 +16,15 @@ if (!existsSync(compiler)) {
   console.error('build: TypeScript is not installed (npm install --omit=dev?), dist is left as it is')
 } else {
   remove(next)
-  const { status } = spawnSync(process.execPath, [compiler, '-p', `${root}tsconfig.build.json`, '--outDir', next], { stdio: 'inherit' })
+  const compile = (...options: readonly string[]): number | null =>
+    spawnSync(process.execPath, [compiler, ...options], { stdio: 'inherit' }).status
+  // The page knows a browser and no Node: a project of its own, checked here and bundled below.
+  const status = compile('-p', `${root}src/admin/page`) || compile('-p', `${root}tsconfig.build.json`, '--outDir', next)
   if (status === 0) {
-    cpSync(`${root}src/admin/page`, `${next}/admin/page`, { recursive: true })
+    const files = await bundlePage(`${root}src/admin/page/`)
+    remove(`${next}/admin/page`)
+    mkdirSync(`${next}/admin/page`, { recursive: true })
+    for (const { name, data } of files) writeFileSync(`${next}/admin/page/${name}`, data)
     remove(`${root}dist`)
     renameSync(next, `${root}dist`)
   } else remove(next)

@@ -222,6 +222,23 @@ export const errorTable = {
     'A backend that was asked for its data did not answer as expected.',
     'See the message and the log of the backend.',
   ),
+  OB_ADMIN_NONE: row('never', 404, 5, 'The admin port has nothing of this name.', 'The answer says which option brings it, if one does.'),
+  OB_ADMIN_REQUEST: row('never', 400, 3, 'A request to the admin port is not as it should be.', 'The message names the fault.'),
+  OB_ADMIN_FORBIDDEN: row(
+    'never',
+    403,
+    7,
+    'The one who asks may not do this on the admin port.',
+    'Set admin.auth, and admin.operate if not everybody may; changes need the token of /api/v1/session and must come from the page itself.',
+  ),
+  OB_ADMIN_HOST: row(
+    'never',
+    421,
+    9,
+    'The admin port was asked under a host name that it does not know.',
+    'Use an address or localhost, or add the name to admin.names.',
+  ),
+  OB_ADMIN_BUSY: row('later', 503, 8, 'Too many pages are open on the admin port.', 'Close some of them.'),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

@@ -1,8 +1,8 @@
-/** The admin port: live page, metrics, health, status. Read-only. */
+/** The admin port: live page, metrics, health, status, and `/api/v1` behind the page. */
 
-import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import { hostname } from 'node:os'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
 import type { Guard } from '../ingest/guard.ts'
@@ -14,7 +14,15 @@ import type { Exposition } from '../telemetry/exposition.ts'
 import type { Health } from '../telemetry/health.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { type Access, createAccess } from './access.ts'
+import { addApi } from './api-routes.ts'
 import type { AdminConfig } from './config.ts'
+import { createEvents } from './events.ts'
+import { createFlow } from './flow.ts'
+import { safeHeaders } from './headers.ts'
+import { createOverview } from './overview.ts'
+import { createPageFiles } from './page-files.ts'
+import type { ApiSources } from './sources.ts'
 import { readStatus, type StatusSource } from './status.ts'
 
 export interface AdminDeps {
@@ -27,20 +35,10 @@ export interface AdminDeps {
   readonly expose: () => Promise<Exposition>
   /** Awaited before an answer with figures: gathers what other processes know. Never rejects, and takes no longer than a reader waits. */
   readonly refresh?: () => Promise<void>
-}
-
-const pages: Readonly<Record<string, readonly [file: string, type: string]>> = {
-  '/': ['index.html', 'text/html; charset=utf-8'],
-  '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
-  '/page.css': ['page.css', 'text/css; charset=utf-8'],
-}
-
-/** The page loads nothing from elsewhere and stands in no frame; what it shows of senders (names) is never run. */
-const pageHeaders = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'cache-control': 'no-cache',
+  /** What stands behind `/api/v1`; looked at with every request, so that parts may come and go. */
+  readonly sources?: ApiSources
+  /** Name of this bridge, for the title of the page; default: that of the host. */
+  readonly instance?: string
 }
 
 /** Pages that only some endpoints have. */
@@ -52,8 +50,9 @@ function queryOf(query: unknown): Record<string, string> {
   return Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'string' ? value : (value.at(-1) ?? '')]))
 }
 
-function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
+function addRoutes(app: FastifyInstance, deps: AdminDeps, access: Access): void {
   const refresh = deps.refresh ?? (async () => {})
+  const files = createPageFiles()
   app.get('/metrics', async (_request, reply) => {
     await refresh()
     const { contentType, text } = await deps.expose()
@@ -84,11 +83,23 @@ function addRoutes(app: FastifyInstance, deps: AdminDeps): void {
     const why = owner === undefined ? 'there is no such page' : `it comes with ${owner}, and no such endpoint is running`
     return reply.code(404).send({ error: `cannot show /api/${path}: ${why}` })
   })
-  for (const [path, [file, type]] of Object.entries(pages)) {
-    app.get(path, async (_request, reply): Promise<FastifyReply> => {
-      const text = await readFile(new URL(`./page/${file}`, import.meta.url))
-      return reply.headers({ ...pageHeaders, 'content-type': type }).send(text)
-    })
+  app.get('/', (request, reply) => sendPage(request, reply, '/'))
+  app.get('/page.:rest', (request, reply) => sendPage(request, reply, request.url.split('?', 1)[0] ?? ''))
+
+  async function sendPage(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
+    reply.headers(safeHeaders)
+    try {
+      access.checkHost(request.headers)
+    } catch (error) {
+      return reply
+        .code(421)
+        .type('text/plain; charset=utf-8')
+        .send(`${(error as Error).message}\n`)
+    }
+    const file = (await files()).get(path)
+    if (file === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('there is no such file\n')
+    const kept = file.immutable ? 'public, max-age=31536000, immutable' : 'no-cache'
+    return reply.header('cache-control', kept).type(file.type).send(file.data)
   }
 }
 
@@ -137,6 +148,37 @@ function guarded(guard: Guard | undefined, pass: RequestListener): RequestListen
 export const startAdmin = (config: AdminConfig, deps: AdminDeps): Promise<Listener> =>
   startBehind('admin', config, healthPaths, deps, (security) => startSecured(config, deps, security))
 
+/** How often the charts of a bridge that nobody looks at are fed. */
+const noteEveryMs = 10_000
+
+/** Adds `/api/v1` and what feeds it. */
+function startApi(app: FastifyInstance, deps: AdminDeps, access: Access): { stop(): void } {
+  const { nowMs, metrics, health, status, sources = {}, instance = hostname() } = deps
+  const refresh = deps.refresh ?? (async () => {})
+  const flow = createFlow(nowMs)
+  const reader = createOverview({ metrics, health, status, sources, flow, nowMs, instance })
+  const overview = async () => {
+    await refresh()
+    return reader.read()
+  }
+  const events = createEvents({ overview, nowMs })
+  addApi(app, { access, sources, overview, flow, events, nowMs })
+  const ends = [
+    sources.mirror?.cutover.subscribe((state) => events.publish('change', { endpoint: state.endpoint, revision: state.revision })),
+    sources.books?.subscribe?.((minute) => events.publish('minute', { ...minute, at: new Date(minute.atMs).toISOString() })),
+  ]
+  const noteFailed = (error: Error): void => deps.log.error({ fault: error.message }, 'cannot note how things stand for the page')
+  reader.note()
+  const timer = setInterval(() => void refresh().then(reader.note).catch(noteFailed), noteEveryMs).unref()
+  return {
+    stop() {
+      clearInterval(timer)
+      for (const end of ends) end?.()
+      events.close()
+    },
+  }
+}
+
 async function startSecured(config: AdminConfig, deps: AdminDeps, security: Security): Promise<Listener> {
   // Fastify wants to make its server; ours are one an address, and share its router.
   let routed: RequestListener = () => {}
@@ -151,15 +193,23 @@ async function startSecured(config: AdminConfig, deps: AdminDeps, security: Secu
       return createServer()
     },
   })
-  addRoutes(app, deps)
+  const access = createAccess(config, security.guard, schemeOf(security.tls))
+  addRoutes(app, deps, access)
+  const api = startApi(app, deps, access)
   await app.ready()
   const onRequest = guarded(security.guard, routed)
-  const bound = await bindAll('admin', config.host, config.port, (address, port) => listen(deps, security, onRequest, address, port))
+  const bound = await bindAll('admin', config.host, config.port, (address, port) => listen(deps, security, onRequest, address, port)).catch(
+    (error: unknown) => {
+      api.stop()
+      throw error
+    },
+  )
   return {
     addresses: bound.map((one) => `${schemeOf(security.tls)}://${urlHost(one.address)}:${one.port}`),
     trouble: security.trouble,
     async stop() {
       // Nothing here is worth waiting for: readers ask again.
+      api.stop()
       const closing = bound.map((one) => one.close())
       for (const one of bound) {
         one.server.closeAllConnections()

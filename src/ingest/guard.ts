@@ -15,6 +15,8 @@ export interface Guard {
    * @param header the value of a header or of gRPC metadata by its lower-case name; undefined when absent
    */
   refusal(header: (name: string) => string | undefined): BridgeError | undefined
+  /** Who a request is from whose credentials are known: the user, `bearer` or `apiKey`; undefined for others. Counts nothing. */
+  who(header: (name: string) => string | undefined): string | undefined
   /** True for a path (without its query), or a gRPC method such as `/grpc.health.v1.Health/Check`, that needs no credentials. */
   isOpen(path: string): boolean
   /** What a 401 names in `WWW-Authenticate`. */
@@ -144,15 +146,25 @@ export async function createGuard(auth: ListenerAuth, section: string, healthPat
     return found
   }
 
+  const who = (header: (name: string) => string | undefined): string | undefined => {
+    const authorization = header('authorization')
+    const key = keyHeader === '' ? undefined : header(keyHeader)
+    if (key !== undefined && isKnown('key', key)) return 'apiKey'
+    const match = authorization === undefined ? null : scheme.exec(authorization)
+    const [kind, value] = [match?.[1]?.toLowerCase(), match?.[2]]
+    if (kind === undefined || value === undefined || !isKnown(kind, value)) return undefined
+    if (kind !== 'basic') return kind === 'bearer' ? 'bearer' : 'apiKey'
+    return Buffer.from(value, 'base64').toString().split(':', 1)[0] ?? ''
+  }
+
   return {
     challenge: challengeOf(auth),
     isOpen: (path) => open.has(path),
+    who,
     refusal(header) {
+      if (who(header) !== undefined) return undefined
       const authorization = header('authorization')
       const key = keyHeader === '' ? undefined : header(keyHeader)
-      if (key !== undefined && isKnown('key', key)) return undefined
-      const match = authorization === undefined ? null : scheme.exec(authorization)
-      if (match?.[1] !== undefined && match[2] !== undefined && isKnown(match[1].toLowerCase(), match[2])) return undefined
       if (authorization === undefined && key === undefined) {
         missing.value++
         return new BridgeError('OB_AUTH', 'cannot take the request: it brings no credentials')

@@ -38,7 +38,13 @@ describe('startAdmin', () => {
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
     const text = await page.text()
     expect(text).not.toMatch(/(src|href)="https?:/)
-    for (const [, path] of text.matchAll(/(?:src|href)="(page\.[a-z]+)"/g)) expect((await get(`/${path}`)).status, path).toBe(200)
+    const files = [...text.matchAll(/(?:src|href)="(page\.[A-Z0-9]+\.[a-z]+)"/g)].map(([, path]) => path)
+    expect(files).toHaveLength(2)
+    for (const path of files) {
+      const file = await get(`/${path}`)
+      expect([path, file.status, file.headers.get('cache-control')]).toEqual([path, 200, 'public, max-age=31536000, immutable'])
+    }
+    expect((await get('/page.absent.js')).status).toBe(404)
   })
 
   it('is live whatever else', async () => {
