@@ -1,6 +1,6 @@
 /** What a phase means, and which steps there are between phases. @see docs/cutover.md */
 
-import type { EndpointState, Phase } from './model.ts'
+import type { EndpointState, Phase, Share } from './model.ts'
 import { phases } from './model.ts'
 
 /** Which side must have the data before a client hears of success, and what the other one is then. */
@@ -28,4 +28,18 @@ export function phaseBefore(phase: Phase): Phase | undefined {
 /** How many steps a change goes forward; 0 or fewer: back, which is always allowed. */
 export function stepsForward(from: Phase, to: Phase): number {
   return phases.indexOf(to) - phases.indexOf(from)
+}
+
+/** What part each side gets in a phase: the new side grows in `shadow`, the old one shrinks in `new-primary`. @param wanted what was set */
+export function shareIn(phase: Phase, wanted: Share): Share {
+  return { new: phase === 'shadow' ? wanted.new : 1, old: phase === 'new-primary' ? wanted.old : phase === 'new-only' ? 0 : 1 }
+}
+
+/** Why a share cannot be set now; undefined when it can. */
+export function shareFault(phase: Phase, share: Partial<Share>): string | undefined {
+  if (share.new !== undefined && share.new !== 1 && phase !== 'shadow') return `the new side gets all in ${phase}: its share is for shadow`
+  if (share.old !== undefined && share.old !== 1 && phase !== 'new-primary' && phase !== 'new-only') {
+    return `the old side must have all in ${phase}: its share is for new-primary`
+  }
+  return undefined
 }

@@ -10,7 +10,7 @@ import { BridgeError } from '../errors.ts'
 import { type FileWatch, watchFiles } from '../net/watch-files.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { type Change, type ChangeRequest, type Cutover, type EndpointState, type Phase, phases, type Share } from './model.ts'
-import { ruleOfPhase, stepsForward } from './phase-rules.ts'
+import { ruleOfPhase, shareFault, shareIn, stepsForward } from './phase-rules.ts'
 
 /** What the configuration says of an endpoint. */
 export interface ConfiguredEndpoint {
@@ -116,7 +116,7 @@ export async function createCutover(options: CutoverOptions, deps: CutoverDeps):
     endpoint,
     phase: one.phase,
     answer: one.answer ?? ruleOfPhase(one.phase).answer,
-    share: one.share,
+    share: shareIn(one.phase, one.share),
     paused: one.paused,
     until: configured.get(endpoint)?.until,
     revision: one.revision,
@@ -213,6 +213,8 @@ export async function createCutover(options: CutoverOptions, deps: CutoverDeps):
     if (!isShare(share?.new ?? 0) || !isShare(share?.old ?? 0)) {
       throw new BridgeError('OB_CUTOVER_REFUSED', `cannot switch ${endpoint}: a share is a number from 0 to 1`)
     }
+    const fault = shareFault(phase, share ?? {})
+    if (fault !== undefined) throw new BridgeError('OB_CUTOVER_REFUSED', `cannot switch ${endpoint}: ${fault}`)
     const unmet: string[] = []
     const steps = stepsForward(from.phase, phase)
     if (steps > 1) unmet.push(`${from.phase} to ${phase} is ${steps} steps: take one after the other`)
@@ -228,7 +230,7 @@ export async function createCutover(options: CutoverOptions, deps: CutoverDeps):
       phase,
       // A new phase brings its own answer, unless one is asked for with it or the configuration names one.
       answer: request.answer ?? (phase === from.phase ? known.answer : configured.get(endpoint)?.answer),
-      share: { new: share?.new ?? from.share.new, old: share?.old ?? from.share.old },
+      share: { new: share?.new ?? known.share.new, old: share?.old ?? known.share.old },
       paused,
       revision: known.revision + 1,
       sinceMs: phase === from.phase ? known.sinceMs : nowMs(),

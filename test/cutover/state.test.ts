@@ -43,24 +43,24 @@ describe('createCutover', () => {
   it('begins as the configuration says, with the answer of the phase', async () => {
     const cutover = await start({
       zipkin: endpoint({ phase: 'shadow' }),
-      prometheus: endpoint({ answer: 'legacy', share: { new: 0.1, old: 1 } }),
+      prometheus: endpoint({ phase: 'shadow', answer: 'bridge', share: { new: 0.1, old: 0.5 } }),
     })
     expect(cutover.of('zipkin')).toMatchObject({ phase: 'shadow', answer: 'legacy', share: { new: 1, old: 1 }, revision: 1, paused: false })
-    expect(cutover.of('prometheus')).toMatchObject({ phase: 'dual', answer: 'legacy', share: { new: 0.1, old: 1 } })
+    expect(cutover.of('prometheus')).toMatchObject({ phase: 'shadow', answer: 'bridge', share: { new: 0.1, old: 1 } })
     expect(cutover.of('elasticsearch')).toBeUndefined()
   })
 
   it('keeps what was switched over a restart, with who and why', async () => {
     const first = await start({ zipkin: endpoint() })
     nowMs += 5000
-    await first.change('zipkin', { share: { old: 0.25 }, reason: 'less load' }, 'ana')
     await first.change('zipkin', { phase: 'new-primary', reason: 'all is well' }, 'ana')
+    await first.change('zipkin', { share: { old: 0.25 }, reason: 'less load' }, 'ana')
     first.close()
     const second = await start({ zipkin: endpoint() })
     expect(second.of('zipkin')).toMatchObject({ phase: 'new-primary', share: { new: 1, old: 0.25 }, sinceMs: nowMs, revision: 3 })
     expect(second.changes()).toEqual([
-      { atMs: nowMs, who: 'ana', endpoint: 'zipkin', what: 'share.old', from: '100%', to: '25%', reason: 'less load', forced: false },
       { atMs: nowMs, who: 'ana', endpoint: 'zipkin', what: 'phase', from: 'dual', to: 'new-primary', reason: 'all is well', forced: false },
+      { atMs: nowMs, who: 'ana', endpoint: 'zipkin', what: 'share.old', from: '100%', to: '25%', reason: 'less load', forced: false },
     ])
   })
 
@@ -78,7 +78,7 @@ describe('createCutover', () => {
     const cutover = await start({ zipkin: endpoint({ phase: 'shadow' }), prometheus: endpoint({ phase: 'shadow', answer: 'legacy' }) })
     expect(await cutover.change('zipkin', { phase: 'dual', reason: '' }, 'ana')).toMatchObject({ answer: 'bridge' })
     expect(await cutover.change('zipkin', { answer: 'legacy', reason: '' }, 'ana')).toMatchObject({ answer: 'legacy' })
-    expect(await cutover.change('zipkin', { share: { new: 0.5 }, reason: '' }, 'ana')).toMatchObject({ answer: 'legacy' })
+    expect(await cutover.change('zipkin', { paused: true, reason: '' }, 'ana')).toMatchObject({ answer: 'legacy' })
     expect(await cutover.change('prometheus', { phase: 'dual', reason: '' }, 'ana')).toMatchObject({ answer: 'legacy' })
   })
 
@@ -104,6 +104,21 @@ describe('createCutover', () => {
     expect(await cutover.change('zipkin', { phase: 'shadow', reason: '' }, 'ana')).toMatchObject({ phase: 'shadow' })
   })
 
+  it('lets the new side grow in shadow and the old one shrink in new-primary, and nowhere else', async () => {
+    const cutover = await start({ zipkin: endpoint({ phase: 'shadow' }) })
+    await cutover.change('zipkin', { share: { new: 0.1 }, reason: '' }, 'ana')
+    await expect(cutover.change('zipkin', { share: { old: 0.1 }, reason: '' }, 'ana')).rejects.toThrow(
+      'the old side must have all in shadow',
+    )
+    expect(await cutover.change('zipkin', { phase: 'dual', reason: '' }, 'ana')).toMatchObject({ share: { new: 1, old: 1 } })
+    await expect(cutover.change('zipkin', { share: { new: 0.1 }, reason: '' }, 'ana')).rejects.toThrow('the new side gets all in dual')
+    await cutover.change('zipkin', { phase: 'new-primary', reason: '' }, 'ana')
+    expect(await cutover.change('zipkin', { share: { old: 0.1 }, reason: '' }, 'ana')).toMatchObject({ share: { new: 1, old: 0.1 } })
+    expect(await cutover.change('zipkin', { phase: 'new-only', reason: '' }, 'ana')).toMatchObject({ share: { new: 1, old: 0 } })
+    // Back, it is what it was.
+    expect(await cutover.change('zipkin', { phase: 'new-primary', reason: '' }, 'ana')).toMatchObject({ share: { new: 1, old: 0.1 } })
+  })
+
   it('takes one step forward at a time', async () => {
     const cutover = await start({ zipkin: endpoint({ phase: 'shadow' }) })
     await expect(cutover.change('zipkin', { phase: 'new-only', reason: '' }, 'ana')).rejects.toThrow('is 3 steps: take one after the other')
@@ -118,7 +133,7 @@ describe('createCutover', () => {
   })
 
   it('tells other processes of the same bridge, and who listens in them', async () => {
-    const [one, other] = [await start({ zipkin: endpoint() }), await start({ zipkin: endpoint() })]
+    const [one, other] = [await start({ zipkin: endpoint({ phase: 'shadow' }) }), await start({ zipkin: endpoint({ phase: 'shadow' }) })]
     const seen = new Promise<EndpointState>((resolve) => other.subscribe(resolve))
     await one.change('zipkin', { share: { new: 0.5 }, reason: '' }, 'ana')
     expect((await seen).share.new).toBe(0.5)
