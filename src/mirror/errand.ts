@@ -13,8 +13,6 @@ export interface History {
   ambiguous: boolean
   /** When the first try began, monotonic ms; undefined before. */
   firstTryMs: number | undefined
-  /** Not to be tried before, monotonic ms. */
-  dueMs: number
   /** Why the last try failed. */
   lastError: string | undefined
 }
@@ -35,7 +33,7 @@ export interface Errand {
 }
 
 export function newHistory(ambiguous: boolean): History {
-  return { tries: 0, suspects: 0, ambiguous, firstTryMs: undefined, dueMs: 0, lastError: undefined }
+  return { tries: 0, suspects: 0, ambiguous, firstTryMs: undefined, lastError: undefined }
 }
 
 /** Items of all parts that are under way. */

@@ -32,6 +32,10 @@ export async function createOldSide(endpoint: string, config: MirrorEndpointConf
   }
   const timeoutMs = 'timeout' in config ? config.timeout : 60_000
   const http = { endpoint, url: config.url, rules, timeoutMs, connections: config.concurrency, secureContext, nowMs }
+  if ('assignIds' in config) {
+    const { createBulkOldSide } = await import('./send-bulk.ts')
+    return createBulkOldSide({ ...http, assignIds: config.assignIds })
+  }
   const { createHttpOldSide } = await import('./send-http.ts')
   return createHttpOldSide(http)
 }

@@ -142,7 +142,10 @@ function createLanes(): Order {
       other.waitsFor.delete(line)
       look(other)
     }
-    if (first !== undefined) return look(line)
+    if (first !== undefined) {
+      look(line)
+      return
+    }
     lines.delete(line.key)
     const others = byAddress.get(line.from)
     others?.delete(line)

@@ -3,14 +3,14 @@
  * A request stays in the queue until the old side has it or has refused it for good, so that nothing is lost by any end of the process.
  */
 
-import type { Lane, QueuedBatch } from '../emit/queue/queue.ts'
+import type { Lane } from '../emit/queue/queue.ts'
 import { backoffMs } from '../emit/retry.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Errand, itemsOf, newHistory, type OldSide } from './errand.ts'
+import { type Errand, itemsOf, type OldSide } from './errand.ts'
 import type { FirstTry } from './live.ts'
 import type { Order } from './order.ts'
-import type { Outcome } from './outcome.ts'
+import type { DeadItem, Outcome } from './outcome.ts'
 import { createTaking, type Taking } from './taking.ts'
 import type { Watch } from './watch.ts'
 
@@ -36,6 +36,8 @@ export interface RunnerDeps {
   readonly timer: (ms: number, call: () => void) => () => void
   /** The switch of the cutover: what is queued waits. */
   readonly paused: () => boolean
+  /** Items that the old side refused for good of a request that it took otherwise: they are counted as rejected, and are to be named. */
+  readonly onDeadItems: (errand: Errand, dead: readonly DeadItem[]) => void
   /** The first try of a request that is under way on behalf of its client, or was. */
   readonly firstTry: (id: string) => Promise<FirstTry> | undefined
 }
@@ -116,13 +118,17 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
   }
 
   /** They have left the queue, or are to leave it: nothing of the errand is under way. */
-  const leave = async (errand: Errand, how: 'settle' | { readonly reason: string; readonly message: string }, rejected = 0) => {
+  const leave = async (
+    errand: Errand,
+    end: { readonly how: string | undefined } | { readonly reason: string; readonly message: string },
+    rejected = 0,
+  ) => {
     if (lane === undefined) return
     // Of a body that was answered before it was sent whole, the rest goes the same way.
     if (errand.more !== undefined) await taking?.finish(errand)
     taking?.gone(errand)
-    if (how === 'settle') void lane.settle(errand.parts, errand.history.tries === 1 && errand.parts.length === 1, rejected)
-    else await lane.bury(errand.parts, how.reason, how.message)
+    if ('how' in end) void lane.settle(errand.parts, false, rejected, end.how)
+    else await lane.bury(errand.parts, end.reason, end.message)
   }
 
   const bury = (errand: Errand, reason: string, message: string): void => {
@@ -135,7 +141,6 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
   }
 
   const sleep = (errand: Errand, ms: number, early: boolean): void => {
-    errand.history.dueMs = monotonicMs() + ms
     order.again(errand)
     const end = (): void => {
       sleeps.delete(errand)
@@ -160,26 +165,25 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     const { elapsed, suspectTries } = options.retry
     history.lastError = outcome.message
     if (outcome.ambiguous) history.ambiguous = true
-    if (outcome.class === 'suspect' && ++history.suspects >= suspectTries) return bury(errand, outcome.reason, outcome.message)
+    if (outcome.class === 'suspect' && ++history.suspects >= suspectTries) {
+      bury(errand, outcome.reason, outcome.message)
+      return
+    }
     const waitMs = backoffMs(policy, Math.max(0, history.tries - 1), outcome.waitMs / 1000, deps.random())
     if (elapsed !== undefined && monotonicMs() - (history.firstTryMs ?? 0) + waitMs > elapsed) {
-      return bury(errand, 'retry_exhausted', `not within ${elapsed} ms (${options.name}.retry.elapsed): ${outcome.message}`)
+      bury(errand, 'retry_exhausted', `not within ${elapsed} ms (${options.name}.retry.elapsed): ${outcome.message}`)
+      return
     }
     metrics.counter('otlp_bridge_mirror_retries_total', { ...own, reason: outcome.reason }).value++
     rarely(`retry ${outcome.reason}`, () => log.warn({ ...own, reason: outcome.reason, waitMs }, `${outcome.message}; it is tried again`))
-    if (errand.more === undefined) sleep(errand, waitMs, outcome.class === 'transient' && outcome.waitMs === 0)
-    else {
-      history.dueMs = monotonicMs() + waitMs
-      order.done(errand)
-      taking?.giveBack(errand)
-    }
+    sleep(errand, waitMs, outcome.class === 'transient' && outcome.waitMs === 0)
   }
 
-  const landed = (flight: Flight, outcome: Outcome): void => {
+  const landed = (flight: Flight, outcome: Outcome, heard: boolean): void => {
     const { errand } = flight
     flights.delete(flight)
     const wasFailing = watch.failingSinceMs !== undefined
-    watch.heard(outcome, monotonicMs() - flight.startedMs)
+    if (!heard) watch.heard(outcome, monotonicMs() - flight.startedMs)
     metrics.counter('otlp_bridge_mirror_tries_total', { ...own, outcome: outcome.class }).value++
     if (wasFailing && watch.failingSinceMs === undefined) {
       log.info(own, 'the old side takes requests again')
@@ -190,12 +194,18 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
         repeated('already_there', outcome.repeats?.alreadyThere ?? 0)
         repeated('repeat_absorbed', outcome.repeats?.absorbed ?? 0)
         const dead = outcome.dead?.length ?? 0
+        const how = outcome.sent === true ? 'sent' : dead > 0 ? `old_${outcome.dead?.[0]?.status}` : undefined
+        if (outcome.dead !== undefined) deps.onDeadItems(errand, outcome.dead)
         if (errand.more === undefined) {
           // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
-          void lane?.settle(errand.parts, errand.history.tries === 1, dead)
+          void lane?.settle(errand.parts, errand.history.tries === 1, dead, how)
           taking?.gone(errand)
           order.done(errand)
-        } else void leave(errand, 'settle', dead).finally(() => (order.done(errand), pump()))
+        } else
+          void leave(errand, { how }, dead).finally(() => {
+            order.done(errand)
+            pump()
+          })
         break
       }
       case 'transient':
@@ -220,10 +230,10 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     const { history } = errand
     const flight: Flight = { errand, startedMs: monotonicMs() }
     flights.add(flight)
-    watch.breaker.begin()
     history.tries++
     history.firstTryMs ??= flight.startedMs
     const first = history.tries === 1 ? deps.firstTry(errand.head.id) : undefined
+    if (first === undefined) watch.breaker.begin()
     if (first === undefined && history.ambiguous) repeated('repeat_possible', side.doubles?.(errand) ?? itemsOf(errand))
     const ofClient = first?.then(({ outcome, memo }) => {
       errand.memo = memo
@@ -231,17 +241,21 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     })
     const outcome = ofClient ?? side.exchange(errand, false).then((tried) => side.judge(errand, tried))
     outcome.then(
-      (one) => landed(flight, one),
+      (one) => landed(flight, one, first !== undefined),
       (error: unknown) => {
         // Only a fault of ours comes here; nothing may be lost by it, and nothing else held up.
         const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
         log.error(own, `BUG: cannot mirror: ${message}`)
-        landed(flight, {
-          class: 'poison',
-          reason: 'internal',
-          message: `cannot mirror request: ${message.split('\n')[0] ?? ''}`,
-          status: 0,
-        })
+        landed(
+          flight,
+          {
+            class: 'poison',
+            reason: 'internal',
+            message: `cannot mirror request: ${message.split('\n')[0] ?? ''}`,
+            status: 0,
+          },
+          false,
+        )
       },
     )
   }
@@ -266,7 +280,7 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     for (const one of sleeps.values()) one.cancel()
     sleeps.clear()
     await taking?.end()
-    const left: QueuedBatch[] = order.removeAll().flatMap(({ parts }) => parts)
+    const left = order.removeAll().flatMap(({ parts }) => parts)
     if (left.length > 0) lane?.release(left)
     lane = undefined
     taking = undefined
@@ -281,7 +295,6 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
         lane: wanted,
         mirror: options.name,
         log,
-        monotonicMs,
         timer,
         add: order.add,
         pump: () => pump(),

@@ -1,6 +1,15 @@
 /** What a mirror says of itself. */
 
 import type { BreakerState } from '../emit/breaker.ts'
+import type { DeadItem } from './outcome.ts'
+
+/** An item that the old side refused for good while it took others of the request. */
+export interface RefusedItem extends DeadItem {
+  /** ms */
+  readonly at: number
+  /** Id of the request's envelope; `from` and `to` are places in its uncompressed body. */
+  readonly envelope: string
+}
 
 /** A sender whose oldest request has been tried for longer than `laneStall`. */
 export interface StalledLane {
@@ -28,6 +37,8 @@ export interface MirrorStatus {
   readonly answerMs: number | undefined
   /** Nothing goes until somebody mends this. */
   readonly halted: string | undefined
+  /** The last of them, oldest first. */
+  readonly refused: readonly RefusedItem[]
   /** Oldest first, ten at most. */
   readonly stalled: readonly StalledLane[]
 }

@@ -3,13 +3,12 @@
 import type { Lane, QueuedBatch } from '../emit/queue/queue.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { decodeEnvelope, type OpenedEnvelope } from './envelope.ts'
-import { type Errand, type History, newHistory } from './errand.ts'
+import { type Errand, newHistory } from './errand.ts'
 
 export interface TakingDeps {
   readonly lane: Lane
   readonly mirror: string
   readonly log: Logger
-  readonly monotonicMs: () => number
   readonly timer: (ms: number, call: () => void) => () => void
   /** An errand that may be sent. */
   readonly add: (errand: Errand) => void
@@ -22,15 +21,13 @@ export interface Taking {
   more(): void
   /** Takes what is left of a request in parts, so that all of it can be settled. */
   finish(errand: Errand): Promise<void>
-  /** All parts of it wait in the queue again; its history is kept for when it comes back. */
-  giveBack(errand: Errand): void
   /** It has left: its room is free. */
   gone(errand: Errand): void
   /** Takes nothing more; what was taken and not added is released. */
   end(): Promise<void>
 }
 
-/** So much may be in memory beside what is under way: what waits behind requests that are tried again. */
+/** Beyond so much in memory nothing is taken: what is under way, and what waits behind requests that are tried again. One large request may be more. */
 const heldBytes = 16 * 2 ** 20
 const heldErrands = 4096
 
@@ -44,15 +41,15 @@ interface Large {
   readonly errand: Errand
   taken: number
   last: boolean
-  /** Bytes of the parts, for tries after the first. */
+  /** All parts taken so far: they stay in memory until the request has left, since a try may fail at any of them. */
   readonly bodies: Uint8Array[]
+  bytes: number
   taking: Promise<void>
 }
 
 /** Creates it; nothing is taken yet. */
 export function createTaking(deps: TakingDeps): Taking {
   const { lane, log } = deps
-  const histories = new Map<string, History>()
   let large: Large | undefined
   let surplus: QueuedBatch[] = []
   let held = 0
@@ -60,7 +57,6 @@ export function createTaking(deps: TakingDeps): Taking {
   let busy = false
   let ended = false
   let underWay: Promise<unknown> = Promise.resolve()
-  let cancel: (() => void) | undefined
 
   const open = (batch: QueuedBatch): OpenedEnvelope | undefined => {
     try {
@@ -93,6 +89,8 @@ export function createTaking(deps: TakingDeps): Taking {
     if (batch !== undefined && opened?.head.id === one.errand.head.id && opened.head.part === one.taken) {
       one.errand.parts.push(batch)
       one.bodies.push(opened.body)
+      one.bytes += opened.body.length
+      bytes += opened.body.length
       one.taken++
       if (opened.head.last === true) complete(one)
       return
@@ -130,8 +128,7 @@ export function createTaking(deps: TakingDeps): Taking {
       void lane.bury([batch], 'parts_missing', 'cannot send part of a request without the parts before it')
       return
     }
-    const history = histories.get(head.id) ?? newHistory(batch.maybeSent || head.live === true)
-    histories.delete(head.id)
+    const history = newHistory(batch.maybeSent || head.live === true)
     const parts = [batch]
     held++
     bytes += body.length
@@ -140,19 +137,11 @@ export function createTaking(deps: TakingDeps): Taking {
       return
     }
     const errand: { -readonly [K in keyof Errand]: Errand[K] } = { batch, head, body, parts, more: undefined, history, memo: undefined }
-    const one: Large = { errand, taken: 1, last: false, bodies: [body], taking: Promise.resolve() }
+    const one: Large = { errand, taken: 1, last: false, bodies: [body], bytes: body.length, taking: Promise.resolve() }
     errand.more = more(one)
     large = one
     larges.set(errand, one)
-    const wait = history.dueMs - deps.monotonicMs()
-    if (wait <= 0) deps.add(errand)
-    else {
-      cancel = deps.timer(wait, () => {
-        cancel = undefined
-        deps.add(errand)
-        deps.pump()
-      })
-    }
+    deps.add(errand)
   }
 
   const round = async (): Promise<void> => {
@@ -198,27 +187,17 @@ export function createTaking(deps: TakingDeps): Taking {
         log.error({ mirror: deps.mirror }, error instanceof Error ? error.message : String(error))
       }
     },
-    giveBack(errand) {
-      const one = larges.get(errand)
-      histories.set(errand.head.id, errand.history)
-      this.gone(errand)
-      if (one !== undefined && large === one) large = undefined
-      // What was taken beyond it goes back as well, so that it is the next.
-      lane.release([...errand.parts, ...surplus])
-      surplus = []
-    },
     gone(errand) {
+      const one = larges.get(errand)
       larges.delete(errand)
       held--
-      bytes -= errand.body.length
+      bytes -= one?.bytes ?? errand.body.length
     },
     async end() {
       ended = true
-      cancel?.()
       await underWay
-      const left = [...surplus, ...(large !== undefined && cancel !== undefined ? large.errand.parts : [])]
+      if (surplus.length > 0) lane.release(surplus)
       surplus = []
-      if (left.length > 0) lane.release(left)
     },
   }
 }

@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { laneName } from '../../src/mirror/order.ts'
+import type { Envelope } from '../../src/otlp/intake.ts'
+import { type MirrorBench, startMirror } from './bench-lane.ts'
+import { type ScriptedServer, startScriptedServer } from './scripted-server.ts'
+
+let old: ScriptedServer
+let bench: MirrorBench | undefined
+
+beforeEach(async () => {
+  old = await startScriptedServer()
+})
+afterEach(async () => {
+  await bench?.close()
+  bench = undefined
+  await old.close()
+})
+
+const quick = { retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 2, open: '10m' } }
+
+const start = async (legacy: Record<string, unknown> = {}, more: Record<string, unknown> = {}): Promise<MirrorBench> => {
+  bench = await startMirror('prometheus', { prometheus: { url: old.url, ...quick, legacy, ...more } })
+  return bench
+}
+
+const envelopeOf = (data: Uint8Array): Envelope => ({ mirror: 'mirror.prometheus', format: 'prometheus-remote-write-1', items: 1, data })
+
+const gate = (): { readonly closed: Promise<void>; open(): void } => {
+  let open = (): void => {}
+  const closed = new Promise<void>((resolve) => (open = resolve))
+  return { closed, open: () => open() }
+}
+
+describe('ask', () => {
+  it('gives the answer as it came, without what belongs to the connection', async () => {
+    const headers = { 'X-One': 'a', 'Content-Type': 'text/plain', Connection: 'keep-alive, X-Gone', 'X-Gone': '1', Date: 'now' }
+    old.script({ status: 418, headers, body: 'teapot' })
+    const { mirror, envelope } = await start()
+    const asked = await mirror.ask(envelopeOf(envelope('a', { headers: ['Accept-Encoding', 'gzip'] })))
+    if (asked.how !== 'answered') throw new Error(asked.why)
+    expect(asked.answer.status).toBe(418)
+    expect(Buffer.from(asked.answer.body).toString()).toBe('teapot')
+    expect(asked.answer.headers.slice(0, 6)).toEqual(['X-One', 'a', 'Content-Type', 'text/plain', 'Date', 'now'])
+    expect(asked.answer.headers.join()).not.toMatch(/connection|x-gone|transfer-encoding/i)
+    expect(old.seen[0]?.rawHeaders).toContain('Accept-Encoding')
+  })
+
+  it('lets a request that takes too long go on, as the first try of what is queued then', async () => {
+    const { closed, open } = gate()
+    old.script({ gate: closed, status: 204 })
+    const { mirror, put, envelope, gone, left } = await start({ timeout: '20ms' })
+    const asked = await mirror.ask(envelopeOf(envelope('a', { id: 'same' })))
+    expect(asked).toEqual({ how: 'none', slow: true, fallback: 'bridge', why: 'no answer within 20 ms (legacy.timeout)' })
+    await put('a', { id: 'same' })
+    await put('b', { id: 'other' })
+    await gone(0)
+    open()
+    await gone(2)
+    expect(old.seen.map(({ body }) => body.toString())).toEqual(['a', 'b'])
+    expect(left.map(({ what }) => what)).toEqual(['settled', 'settled'])
+  })
+
+  it('sends a second time only when that fails', async () => {
+    old.script('reset', { status: 204 })
+    const { mirror, put, envelope, gone, metrics } = await start({})
+    const asked = await mirror.ask(envelopeOf(envelope('a', { id: 'same' })))
+    expect(asked).toMatchObject({ how: 'none', slow: false, fallback: 'bridge' })
+    await put('a', { id: 'same' })
+    await gone(1)
+    expect(old.seen).toHaveLength(2)
+    const kind = { destination: 'mirror.prometheus', kind: 'repeat_possible' }
+    expect(metrics.counter('otlp_bridge_mirror_repeats_total', kind).value).toBe(1)
+  })
+
+  it('asks nobody while the old side is left alone, or paused', async () => {
+    const b = await start({ fallback: 'fail' })
+    b.state = { ...b.state, paused: true }
+    expect(await b.mirror.ask(envelopeOf(b.envelope('a')))).toMatchObject({ how: 'none', why: 'the mirror is paused', fallback: 'fail' })
+    b.state = { ...b.state, paused: false }
+    old.script('reset')
+    await b.mirror.ask(envelopeOf(b.envelope('a')))
+    await b.mirror.ask(envelopeOf(b.envelope('a')))
+    expect(old.seen).toHaveLength(2)
+    expect(await b.mirror.ask(envelopeOf(b.envelope('a')))).toMatchObject({ how: 'none', why: expect.stringMatching(/left alone/) })
+    expect(old.seen).toHaveLength(2)
+  })
+
+  it('does not overtake what waits of the same connection', async () => {
+    const { closed, open } = gate()
+    old.script({ gate: closed, status: 204 })
+    const { mirror, put, envelope, gone } = await start()
+    await put('a', { lane: laneName('1') })
+    await expect.poll(() => old.seen.length).toBe(1)
+    const behind = await mirror.ask(envelopeOf(envelope('b', { lane: laneName('1') })))
+    expect(behind).toMatchObject({ how: 'none', why: 'earlier requests of this connection wait for the old side' })
+    const beside = mirror.ask(envelopeOf(envelope('c', { lane: laneName('2') })))
+    open()
+    expect(await beside).toMatchObject({ how: 'answered' })
+    await gone(1)
+  })
+
+  it('does not show a client that our own credentials are refused', async () => {
+    old.script({ status: 401 })
+    const { mirror, envelope } = await start({}, { auth: 'own', credentials: { bearer: 'x' } })
+    expect(await mirror.ask(envelopeOf(envelope('a')))).toMatchObject({
+      how: 'none',
+      why: expect.stringMatching(/refuses our credentials/),
+    })
+  })
+})

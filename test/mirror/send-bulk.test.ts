@@ -1,0 +1,209 @@
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { assignedId, bulkActions, joinActions, withAssignedIds } from '../../src/mirror/bulk-lines.ts'
+import { laneName } from '../../src/mirror/order.ts'
+import { withFilterPath } from '../../src/mirror/send-bulk.ts'
+import { type MirrorBench, startMirror } from './bench-lane.ts'
+import { type ScriptedServer, type SeenRequest, type Step, startScriptedServer } from './scripted-server.ts'
+
+let old: ScriptedServer
+let bench: MirrorBench | undefined
+
+beforeEach(async () => {
+  old = await startScriptedServer()
+})
+afterEach(async () => {
+  await bench?.close()
+  bench = undefined
+  await old.close()
+})
+
+const quick = { retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 1000, open: '1ms' } }
+
+const start = async (more: Record<string, unknown> = {}): Promise<MirrorBench> => {
+  bench = await startMirror('elasticsearch', { elasticsearch: { url: old.url, ...quick, ...more } })
+  return bench
+}
+
+const head = {
+  target: '/logs/_bulk?refresh=false&filter_path=took',
+  headers: ['Content-Type', 'application/x-ndjson'],
+  lane: laneName('1'),
+}
+
+const doc = (at: number, op = 'create', id = true): string =>
+  `{ "${op}" : {${id ? `"_id":"${at}"` : ''}} }\n{"message" :  "line ${at}", "n":1.0}\n`
+
+const result = (op: string, status: number, more: object = {}) => ({ [op]: { _index: 'logs', _id: 'x', status, ...more } })
+
+const answer = (...items: object[]): Step => ({
+  status: 200,
+  body: JSON.stringify({ errors: items.some((one) => JSON.stringify(one).includes('error')), took: 1, items }),
+})
+
+/** As Elasticsearch does: `errors` before the items. */
+const good = (count: number): Step => answer(...Array.from({ length: count }, () => result('create', 201)))
+
+const bodies = (seen: readonly SeenRequest[]): string[] => seen.map(({ body }) => body.toString())
+
+const repeats = (b: MirrorBench, kind: string): number =>
+  b.metrics.counter('otlp_bridge_mirror_repeats_total', { destination: 'mirror.elasticsearch', kind }).value
+
+describe('createBulkOldSide', () => {
+  it('asks for what it has to know of each item, and leaves the rest of the query', async () => {
+    old.script(good(2))
+    const { put, gone, left } = await start()
+    await put(doc(1) + doc(2), head, 2)
+    await gone(1)
+    const items = 'items.*.status,items.*.error,items.*._index,items.*._id'
+    expect(old.seen[0]?.url).toBe(`/logs/_bulk?refresh=false&filter_path=took,errors,${items}`)
+    expect(left).toMatchObject([{ what: 'settled', rejected: 0 }])
+  })
+
+  it.each([
+    ['plain', (body: string) => Buffer.from(body), []],
+    ['gzip', (body: string) => gzipSync(body), ['Content-Encoding', 'gzip']],
+  ] as const)('sends again what may be taken later, in the same bytes (%s)', async (_name, encode, headers) => {
+    const error = { error: { type: 'es_rejected_execution_exception', reason: 'full' } }
+    old.script(
+      answer(result('create', 201), result('create', 429, error), result('create', 201), result('create', 503, error)),
+      answer(
+        result('create', 429, error),
+        result('create', 409, { error: { type: 'version_conflict_engine_exception', reason: 'there' } }),
+      ),
+      good(1),
+    )
+    const b = await start()
+    await b.put(encode(doc(1) + doc(2) + doc(3) + doc(4)), { ...head, headers: [...head.headers, ...headers] }, 4)
+    await b.gone(1)
+    expect(bodies(old.seen).slice(1)).toEqual([doc(2) + doc(4), doc(2)])
+    expect(old.seen[1]?.rawHeaders.join()).not.toContain('ncoding')
+    expect(b.left).toMatchObject([{ what: 'settled', rejected: 0 }])
+    expect(repeats(b, 'repeat_absorbed')).toBe(1)
+    expect(repeats(b, 'repeat_possible')).toBe(0)
+  })
+
+  it('names items that are refused for good, with their place, and counts them as rejected', async () => {
+    const error = { error: { type: 'mapper_parsing_exception', reason: 'failed to parse' } }
+    old.script(answer(result('create', 201), result('create', 400, error), result('delete', 404), result('update', 404)))
+    const { put, gone, left, mirror } = await start()
+    const [first, second] = [doc(1), doc(2)]
+    await put(`${first}${second}{"delete":{"_id":"9"}}\n{"update":{"_id":"8"}}\n{"doc":{}}\n`, head, 2)
+    await gone(1)
+    expect(left).toMatchObject([{ what: 'settled', rejected: 1, reason: 'old_400' }])
+    expect(mirror.status().refused).toMatchObject([
+      {
+        index: 'logs',
+        id: 'x',
+        status: 400,
+        error: 'mapper_parsing_exception: failed to parse',
+        from: first.length,
+        to: first.length + second.length,
+      },
+    ])
+  })
+
+  it('takes 409 of create for delivered: there before the first try, or brought by an earlier one', async () => {
+    const there = result('create', 409, { error: { type: 'version_conflict_engine_exception', reason: 'there' } })
+    old.script(answer(there, there), 'reset', answer(there, result('create', 201)))
+    const b = await start()
+    await b.put(doc(1) + doc(2), head, 2)
+    await b.gone(1)
+    await b.put(doc(3) + doc(4, 'index', false), head, 2)
+    await b.gone(2)
+    expect(b.left.map(({ what }) => what)).toEqual(['settled', 'settled'])
+    expect([repeats(b, 'already_there'), repeats(b, 'repeat_absorbed'), repeats(b, 'repeat_possible')]).toEqual([2, 1, 1])
+  })
+
+  it.each<[string, Step]>([
+    ['no items', { status: 200, body: '{"took":1,"errors":false}' }],
+    ['fewer items than actions', good(1)],
+    ['a page of HTML', { status: 200, body: '<html>it works</html>' }],
+    ['nothing', { status: 200, body: '' }],
+  ])('never takes a 200 with %s for success', async (_name, step) => {
+    old.script(step)
+    const { put, gone, left } = await start()
+    await put(doc(1) + doc(2), head, 2)
+    await gone(1)
+    expect(old.seen).toHaveLength(8)
+    expect(left).toMatchObject([{ what: 'buried', reason: 'old_not_understood' }])
+  })
+
+  it('counts actions itself where some of them are not items', async () => {
+    old.script(answer(result('create', 201), result('delete', 200)))
+    const { put, gone, left } = await start()
+    await put(`${doc(1)}{"delete":{"_id":"9"}}\n`, head, 1)
+    await gone(1)
+    expect(left).toMatchObject([{ what: 'settled' }])
+    expect(old.seen).toHaveLength(1)
+  })
+
+  it('assigns ids that are the same at each try, where it is told to', async () => {
+    old.script({ status: 503 }, good(2))
+    const { put, gone } = await start({ assignIds: true })
+    await put(gzipSync(doc(1) + doc(2, 'create', false)), { ...head, id: 'envelope', headers: ['Content-Encoding', 'gzip'] }, 2)
+    await gone(1)
+    const expected = doc(1) + doc(2, 'create', false).replace('{}', `{"_id":"${assignedId('envelope', 1)}"}`)
+    expect(bodies(old.seen)).toEqual([expected, expected])
+  })
+
+  it.each([
+    ['with its length', true],
+    ['in chunks', false],
+  ])(
+    'streams a body that stands in several envelopes, %s, and sends it or parts of it again before the next of its connection',
+    async (_name, isKnown) => {
+      const parts = [doc(1).slice(0, 20), doc(1).slice(20) + doc(2), doc(3)]
+      const bytes = parts.join('').length
+      const error = { error: { type: 'x', reason: 'y' } }
+      old.script({ status: 503 }, answer(result('create', 201), result('create', 429, error), result('create', 201)), good(1), good(1))
+      const { put, gone, left } = await start()
+      const whole = isKnown ? { length: bytes } : {}
+      for (const [part, body] of parts.entries()) await put(body, { ...head, id: 'large', part, last: part === 2, ...whole }, 1)
+      await put(doc(4), { ...head, id: 'next' }, 1)
+      await gone(4)
+      expect(bodies(old.seen)).toEqual([parts.join(''), parts.join(''), doc(2), doc(4)])
+      const raw = old.seen[0]?.rawHeaders ?? []
+      expect(raw.includes('content-length')).toBe(isKnown)
+      expect(left.map(({ id }) => id)).toEqual(['large', 'large', 'large', 'next'])
+      expect(left.every(({ what }) => what === 'settled')).toBe(true)
+    },
+  )
+
+  it('judges single documents by their status', async () => {
+    old.script({ status: 201, body: '{}' }, { status: 409, body: '{}' }, { status: 400, body: 'bad' })
+    const b = await start()
+    for (const target of ['/logs/_doc', '/logs/_create/1', '/logs/_doc/2']) await b.put('{}', { ...head, target })
+    await b.gone(3)
+    expect(b.left.map(({ what, reason }) => `${what} ${reason}`)).toEqual(['settled ', 'settled ', 'buried old_400'])
+    expect(repeats(b, 'already_there')).toBe(1)
+  })
+})
+
+describe('bulkActions', () => {
+  it('finds every action and its lines, whatever the line ends', () => {
+    const body = Buffer.from('{"index":{}}\r\n{"a":1}\r\n\n{"delete":{"_id":"1"}}\n{"update":{"_id":"2"}}\n{"doc":{}}')
+    const actions = bulkActions(body)
+    expect(actions.map(({ op, hasId }) => `${op} ${hasId}`)).toEqual(['index false', 'delete true', 'update true'])
+    expect(joinActions(body, actions).toString()).toBe(`${body.toString().replace('\r\n\n', '\r\n')}\n`)
+  })
+})
+
+describe('withAssignedIds', () => {
+  it('changes nothing but actions without an id', () => {
+    const body = Buffer.from(
+      '{"index":{"_index":"é","_id":null}}\n{"é":1}\n{ "create" : { } }\n{}\n{"delete":{}}\n{"index":{"_id":"1"}}\n{}\n',
+    )
+    const lines = Buffer.from(withAssignedIds(body, 'e')).toString().split('\n')
+    expect(lines[0]).toBe(`{"index":{"_id":"${assignedId('e', 0)}","_index":"é","_id":null}}`)
+    expect(lines[2]).toBe(`{ "create" : { "_id":"${assignedId('e', 1)}"} }`)
+    expect(lines.slice(3)).toEqual(['{}', '{"delete":{}}', '{"index":{"_id":"1"}}', '{}', ''])
+  })
+})
+
+describe('withFilterPath', () => {
+  it('replaces it and leaves the rest', () => {
+    expect(withFilterPath('/_bulk')).toMatch(/^\/_bulk\?filter_path=took,/)
+    expect(withFilterPath('/_bulk?filter_path=a&x=%2F&filter_path')).toMatch(/^\/_bulk\?x=%2F&filter_path=took,errors,/)
+  })
+})
