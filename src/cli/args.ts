@@ -88,6 +88,41 @@ function addQueue(program: Command, io: Io, finish: Finish): void {
     .action(async (file, ids, given) => finish(await (await load()).queueExport(file, ids, given, io)))
 }
 
+function addParity(program: Command, io: Io, finish: Finish): void {
+  const many = (flags: string, text: string): Option => new Option(flags, text).argParser(collect).default([], 'none')
+  program
+    .command('parity')
+    .description('reads the old and the new backend and compares what they hold, item by item; writes nothing anywhere')
+    .addOption(fileOption())
+    .addOption(setOption())
+    .option('--format <format>', 'zipkin, jaeger, prometheus, elasticsearch or all', 'all')
+    .option('--old <url>', 'query URL of the old backend; default: parity.old, or the URL of the mirror')
+    .option('--new <url>', 'query URL of the new backend; default: parity.new')
+    .option('--new-kind <kind>', 'jaeger, tempo, prometheus, loki or elasticsearch')
+    .option('--since <time>', 'compares from then on: 2h, or a time such as 2026-11-22T10:00:00Z')
+    .option('--until <time>', 'up to then; never later than both sides have settled')
+    .option('--windows <count>', 'instead of --since: the last so many windows (1)')
+    .option('--window <duration>', 'length of a window (10m)')
+    .addOption(many('--key <globs>', "services, jobs or indices, as in 'checkout,cart*'; may be repeated"))
+    .option('--samples <count>', 'items compared field by field in a window')
+    .option('--ids <file>', 'ids to look at besides, one a line')
+    .option('--queries <file>', 'metrics: PromQL queries to ask both sides, one a line')
+    .option('--match <selector>', 'metrics: series to compare')
+    .addOption(many('--tolerance <name=value>', 'what may differ by how much; may be repeated'))
+    .addOption(many('--accept <class>', 'a class, kind or rule of differences that is no fault; may be repeated'))
+    .addOption(many('--deny <class>', 'a class or rule of explanations that is a fault all the same; may be repeated'))
+    .option('--require <part>', 'below this the exit code is 1', '100%')
+    .option('--budget <limits>', "what the run may cost, as in '60s|2000req|1GiB'")
+    .option('--rate <count>', 'requests a second to each backend')
+    .option('--admin <url>', 'admin port of a running bridge, whose books are the reference; default: that of the configuration')
+    .option('--refresh', 'lets Elasticsearch refresh the index first')
+    .option('--html <file>', 'writes a report that opens in a browser')
+    .option('--redact', 'puts types and hashes in the place of values')
+    .option('--watch', 'goes on: one window every 10 minutes')
+    .addOption(jsonOption())
+    .action(async (given) => finish(await (await import('./parity.ts')).parity(given, io)))
+}
+
 /** The whole command line. Nothing runs until it parses; `finish` is handed the exit code of the command that ran. */
 export function createProgram(io: Io, finish: Finish): Command {
   const program = new Command('otlp-bridge')
@@ -167,6 +202,8 @@ export function createProgram(io: Io, finish: Finish): Command {
     .option('--no-send', 'sends no probes: nothing is written anywhere')
     .addOption(jsonOption())
     .action(async (given) => finish(await (await import('./preflight.ts')).preflight(given, io)))
+
+  addParity(program, io, finish)
 
   program
     .command('import-config [words...]')

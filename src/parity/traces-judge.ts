@@ -143,7 +143,7 @@ export function judgeKeys(input: JudgeInput): readonly KeyResult[] {
           explained: count.explained,
           unexplained: count.unexplained,
         },
-        differences: count.differences.rows(({ path }) => (path === wholeItem ? total : count.sampled)),
+        differences: count.differences.rows(({ path }) => (path.startsWith('(') || path === 'traceId' ? total : count.sampled)),
         unjudged: '',
       }
     })

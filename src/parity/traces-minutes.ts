@@ -34,11 +34,7 @@ function booksSay(minute: Minute, keys: ReadonlySet<string>, expected: readonly 
   if (expected === undefined) return ''
   const rows = expected.filter((one) => one.minuteMs === minute.minuteMs && keys.has(one.key.toLowerCase()))
   const reasons = rows.flatMap((one) => one.reasons).filter((one) => one.side === minute.on)
-  if (reasons.length > 0) {
-    const byReason = new Map<string, number>()
-    for (const { reason, count } of reasons) byReason.set(reason, (byReason.get(reason) ?? 0) + count)
-    return `; books say ${[...byReason].map(([reason, count]) => `${counted(count)} ${reason}`).join(', ')}`
-  }
+  if (reasons.length > 0) return `; books say ${[...new Set(reasons.map(({ reason }) => reason))].join(', ')}`
   return rows.length === 0
     ? '; the books know nothing of it'
     : `; books say delivered: the ${minute.on} endpoint lost them or does not show them yet`
@@ -57,7 +53,7 @@ function explainer(expected: readonly ExpectedMinute[] | undefined) {
     const reason = left.get(`${on} ${minuteOf(atMs)} ${key.toLowerCase()}`)?.find(({ count }) => count > 0)
     if (reason === undefined) return { class: 'unexplained', rule: '' }
     reason.count--
-    return { class: reason.class, rule: reason.rule }
+    return { class: reason.class, rule: reason.class === 'unexplained' ? '' : reason.rule }
   }
 }
 
