@@ -15,6 +15,7 @@ import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Cell } from '../telemetry/metrics.ts'
 import type { AdapterDeps, Listener } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
+import { type Aside, createAside } from './aside.ts'
 import { waitsForContinue } from './body.ts'
 import { type BodyRoute, createExchange, createFinder, discard, type ExchangeOptions, headerOf, pathOf } from './exchange.ts'
 import type { Guard } from './guard.ts'
@@ -61,6 +62,8 @@ export interface HttpOptions extends ExchangeOptions, ServerOptions {
   readonly bodies: readonly BodyRoute[]
   /** Everything else: pages, health, answers to what is not served. */
   routes(app: FastifyInstance): void
+  /** What of everything else is the old backend's, while there is one. */
+  readonly aside?: Aside | undefined
   /** Answers what no route matches; also what has a path that cannot be read. */
   notFound(request: FastifyRequest, reply: FastifyReply): void
 }
@@ -134,11 +137,13 @@ async function openRoutes(options: HttpOptions, deps: AdapterDeps, { guard, stat
   options.routes(app)
   await app.ready()
 
+  const door = deps.mirrors?.(options.section.replace(/^ingest\./, ''))
+  const others = options.aside === undefined ? routed : createAside(options.aside, door, routed)
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (state.draining) response.shouldKeepAlive = false
     const route = request.method === 'POST' ? findBody(request.url ?? '') : undefined
     if (route !== undefined) take(request, response, route)
-    else if (guard === undefined || mayPass(guard, request, response)) routed(request, response)
+    else if (guard === undefined || mayPass(guard, request, response)) others(request, response)
   }
   return { onRequest, close: () => app.close() }
 }

@@ -8,7 +8,7 @@ import type { SamplingLookup } from '../format.ts'
 import { replyText, retryAfter, startHttp } from '../http.ts'
 import { createReceiver } from '../receive.ts'
 import type { JaegerHttpConfig } from './config.ts'
-import { goHeaders, samplingRoutes } from './sampling.ts'
+import { goHeaders, samplingAside, samplingRoutes } from './sampling.ts'
 
 const thriftTypes = new Set(['application/x-thrift', 'application/vnd.apache.thrift.binary'])
 
@@ -104,6 +104,7 @@ export function startJaegerHttp(
       tls: config.tls,
       auth: config.auth,
       bodies: [traces],
+      aside: samplingAside('/api'),
       routes(app) {
         samplingRoutes(app, '/api', lookup)
       },

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BridgeError } from '../../errors.ts'
 import { textField } from '../../otlp/decode/reader.ts'
 import type { AdapterDeps, Listener } from '../adapter.ts'
+import type { Aside } from '../aside.ts'
 import type { SamplingAnswer, SamplingLookup } from '../format.ts'
 import { startGrpc } from '../grpc.ts'
 import type { GrpcMethod } from '../grpc-method.ts'
@@ -38,6 +39,12 @@ export function samplingRoutes(app: FastifyInstance, base: string, lookup: Sampl
   app.get(`${base}/baggageRestrictions`, (request, reply) => (serviceOf(request) === undefined ? reply400(reply) : sendJson(reply, '[]')))
 }
 
+/** Whoever knows the strategies of the old collector is asked there, while it answers; else ours hold. @param base as in {@link samplingRoutes} */
+export const samplingAside = (base: string): Aside => ({
+  isTheirs: (method, path) => method === 'GET' && (path === `${base}/sampling` || path === `${base}/baggageRestrictions`),
+  absent: () => false,
+})
+
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -61,6 +68,8 @@ export function startJaegerSampling(config: JaegerSamplingConfig, lookup: Sampli
       ...config,
       section: 'ingest.jaeger.sampling',
       bodies: [],
+      // The old collector has them below /api, and the old agent asked it.
+      aside: { ...samplingAside(''), targetOf: (url) => `/api${url}`, door: () => deps.mirrors?.('jaeger.http') },
       routes(app) {
         samplingRoutes(app, '', lookup)
         app.get('/', (request, reply) => answer(request, reply, lookup, (found) => found.legacyJson))

@@ -94,6 +94,16 @@ export async function startPrometheus(
       auth,
       healthPaths,
       bodies: [...new Set(config.paths)].map(bodyRoute),
+      aside: {
+        isTheirs: (_method, path) => !healthPaths.includes(path) && !writes.some((one) => one.test(path)),
+        absent(_request, response, newUi) {
+          if (newUi === undefined) return false
+          replyText(response, 503, `the old backend does not answer: samples are forwarded, query them at ${newUi}\n`, {
+            'retry-after': '60',
+          })
+          return true
+        },
+      },
       routes: (app) => addHealth(app, pages),
       notFound(request, reply) {
         const [path = '/'] = pathOf(request.raw.url ?? '/').split('?', 1)

@@ -91,6 +91,14 @@ export function startZipkin(
         bodyRoute('/api/v2/spans', (request) => (protoTypes.has(mediaTypeOf(request.headers['content-type'])) ? 'PROTO3' : 'JSON_V2')),
         bodyRoute('/api/v1/spans', (request) => (thriftTypes.has(mediaTypeOf(request.headers['content-type'])) ? 'THRIFT' : 'JSON_V1')),
       ],
+      aside: {
+        isTheirs: (method, path) => (method === 'GET' || method === 'HEAD') && oldPath.test(path),
+        absent(request, response, newUi) {
+          const line = `the old backend does not answer: spans are forwarded to ${newUi ?? config.newBackend ?? pages.endpoint}, look for them there\n`
+          replyText(response, 503, line, { ...cors.headers(request.headers.origin), 'retry-after': '60' })
+          return true
+        },
+      },
       routes(app) {
         addCors(app, cors)
         addReadRoutes(app, config.newBackend ?? pages.endpoint)
@@ -148,6 +156,9 @@ const readPaths = [
   '/zipkin/*',
   '/config.json',
 ]
+
+/** What the old backend answers while it is there: queries, and its user interface. */
+const oldPath = /^\/(?:$|api\/v[12]\/|zipkin(?:$|\/)|config\.json$)/
 
 function addReadRoutes(app: FastifyInstance, backend: string): void {
   const line = `otlp-bridge stores nothing: spans are forwarded to ${backend}, look for them there\n`
