@@ -179,13 +179,13 @@ describe('what left the queue', () => {
   })
 
   it('is nothing that was not taken', async () => {
-    const { queue, lines } = await open(stateFolder(), { maxSize: 1000, lanes: lanesNamed('a', 'b?') })
-    await put(queue, 1, [0, 1], 900)
+    const { queue, lines } = await open(stateFolder(), { maxSize: 2 ** 20, lanes: lanesNamed('a', 'b?') })
+    await put(queue, 1, [0, 1], 900_000)
     lines.length = 0
     // The one that drops is full, too, but the whole is refused.
-    await expect(put(queue, 2, [0, 1], 900)).rejects.toMatchObject({ code: 'OB_QUEUE_FULL' })
+    await expect(put(queue, 2, [0, 1], 900_000)).rejects.toMatchObject({ code: 'OB_QUEUE_FULL' })
     expect(lines).toEqual([])
-    await put(queue, 3, [1], 900)
+    await put(queue, 3, [1], 900_000)
     expect(lines).toEqual(['b traces dropped 1 destination_full a3'])
   })
 })

@@ -7,6 +7,7 @@ import { startReader } from '../../../src/net/kafka-reader.ts'
 import type { Logger } from '../../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts'
 import { createFakeCluster, type FakeCluster } from '../../net/support/fake-kafka.ts'
+import { recordOutcomes } from '../support/mirrored.ts'
 
 const quiet = (): void => {}
 const log: Logger = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet }
@@ -25,13 +26,15 @@ const batch = (...traces: number[]) => ({
   data: request(...traces),
 })
 
-const lane = (destination: string): LaneOptions => ({ destination, whenFull: 'refuse' })
+const lane = (destination: string): LaneOptions => ({ destination, whenFull: 'refuse', mirror: destination.startsWith('mirror.') })
 
 interface Lab {
   readonly cluster: FakeCluster
   readonly queue: Queue
   readonly metrics: Metrics
   readonly written: OutgoingMessage[]
+  /** What left. */
+  readonly lines: string[]
   /** While set, writing fails. */
   fault: Error | undefined
   /** After so many more writes there is a fault. */
@@ -45,7 +48,11 @@ afterEach(async () => {
   await Promise.all(queues.splice(0).map((queue) => queue.close()))
 })
 
-const places = [0, 1].map((partition) => ({ topic: 'otlp_bridge_spans', partition }))
+const placesOf = (topic: string) => [0, 1].map((partition) => ({ topic, partition }))
+
+const places = placesOf('otlp_bridge_spans')
+
+const topicsOf = (destination: string): string[] => [destination.startsWith('mirror.') ? 'otlp_bridge_legacy' : 'otlp_bridge_spans']
 
 async function start(destinations: readonly string[] = ['default'], fault?: Error): Promise<Lab> {
   const clusters = new Map<string, FakeCluster>()
@@ -53,7 +60,7 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
   const written: OutgoingMessage[] = []
   const clusterOf = (destination: string): FakeCluster => {
     let found = clusters.get(destination)
-    if (found === undefined) clusters.set(destination, (found = createFakeCluster(places)))
+    if (found === undefined) clusters.set(destination, (found = createFakeCluster(topicsOf(destination).flatMap(placesOf))))
     return found
   }
   // All lanes read the same topics: what is written goes to each.
@@ -64,9 +71,10 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
     }
   }
   const state = { fault, failAfter: -1 }
+  const record = recordOutcomes()
   const queue = await createKafkaQueue(
     { lanes: destinations.map(lane), kafka: kafkaQueueConfig.parse({ commitInterval: 100 }) },
-    { metrics, log, nowMs: () => 5000 },
+    { metrics, log, nowMs: () => 5000, outcomes: record.outcomes },
     {
       connect: async () => ({
         producer: {
@@ -92,7 +100,7 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
           {
             section: 'queue.kafka',
             group: destination,
-            topics: ['otlp_bridge_spans'],
+            topics: topicsOf(destination),
             startFrom: 'earliest',
             maxHeldBytes: 1e6,
             commitIntervalMs: 20,
@@ -107,6 +115,7 @@ async function start(destinations: readonly string[] = ['default'], fault?: Erro
     queue,
     metrics,
     written,
+    lines: record.lines,
     get fault() {
       return state.fault
     },
@@ -312,5 +321,75 @@ describe('createKafkaQueue', () => {
     await put(lab, [], 1)
     expect(lab.written).toEqual([])
     expect(lab.metrics.books('zipkin-json', 'traces').dropped('no_route').value).toBe(1)
+  })
+})
+
+describe('mirrors of a Kafka queue', () => {
+  const envelope = (number: number, bytes = 40) => ({
+    batch: {
+      format: 'zipkin-json',
+      signal: 'legacy' as const,
+      mirror: 'mirror.zipkin',
+      items: number,
+      data: new Uint8Array(bytes).fill(number),
+      account: new TextEncoder().encode(`a${number}`),
+    },
+    lanes: [1],
+  })
+
+  it('have a topic of their own, in one partition, uncut, with their accounts', async () => {
+    const lab = await start(['default', 'mirror.zipkin'])
+    lab.metrics.books('zipkin-json', 'traces').received.value += 3
+    await lab.queue.put([{ batch: { ...batch(0, 1, 2), account: new TextEncoder().encode('b') }, lanes: [0] }, envelope(3)])
+    // Nothing that could be decoded in it.
+    for (const number of [0, 5]) await lab.queue.put([envelope(number)])
+    const legacy = lab.written.filter(({ topic }) => topic === 'otlp_bridge_legacy')
+    expect(new Set(legacy.map(({ partition }) => partition)).size).toBe(1)
+    expect(legacy.map(({ headers }) => [headers['items'], headers['destinations'], headers['account']])).toEqual(
+      [3, 0, 5].map((number) => [String(number), 'mirror.zipkin', Buffer.from(`a${number}`).toString('base64')]),
+    )
+    const [destination, mirror] = [laneAt(lab.queue), laneAt(lab.queue, 1)]
+    await eventually(() => mirror.stats().batches === 3 && destination.waiting().items === 3)
+    const taken = await mirror.take(limits)
+    expect(taken.map(({ items, signal, data }) => [items, signal, data.byteLength])).toEqual(
+      [3, 0, 5].map((items) => [items, 'legacy', 40]),
+    )
+    await mirror.settle(taken.slice(0, 2))
+    await mirror.bury(taken.slice(2), 'old_400', 'no')
+    await destination.settle(await destination.take(limits))
+    expect(lab.lines).toEqual([
+      'mirror.zipkin legacy delivered 3 a3',
+      'mirror.zipkin legacy delivered 0 a0',
+      'mirror.zipkin legacy dead 5 old_400 a5',
+      'default traces delivered 2 b',
+      'default traces delivered 1 b',
+    ])
+    expect(lab.written.at(-1)).toMatchObject({
+      topic: 'otlp_bridge_legacy_dead',
+      headers: { account: Buffer.from('a5').toString('base64') },
+    })
+    lab.metrics.books('zipkin-json', 'traces').at('default').delivered.value += 3
+    expect(lab.metrics.sums()).toMatchObject([
+      { signal: 'traces', destination: 'default', received: 3, consumed: 3, carried: 3, balance: 0 },
+      {
+        signal: 'legacy',
+        destination: 'mirror.zipkin',
+        received: 8,
+        elsewhere: 8,
+        carried: 8,
+        delivered: 3,
+        dead: 5,
+        queued: 0,
+        balance: 0,
+      },
+    ])
+  })
+
+  it('lose what no message can hold, counted, and what nobody is there for', async () => {
+    const lab = await start(['default', 'mirror.zipkin'])
+    await lab.queue.put([envelope(2, 2 ** 20)])
+    await lab.queue.put([{ ...envelope(1), lanes: [] }])
+    expect(lab.lines).toEqual(['mirror.zipkin legacy dropped 2 too_large a2', 'mirror.zipkin legacy dropped 1 no_route a1'])
+    expect(lab.metrics.sums()).toMatchObject([{ signal: 'legacy', received: 3, dropped: 3, balance: 0 }])
   })
 })
