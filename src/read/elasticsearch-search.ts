@@ -54,16 +54,18 @@ export interface ElasticsearchSearch {
   /** Of which type the time field is, and in which indices. */
   timeField(index: string): Promise<TimeField>
   /** Documents by minute of the time field. Only what a search sees: after a refresh. */
-  counts(index: string, range: MinuteRange): Promise<DocumentCounts>
+  counts(index: string, range: MinuteRange, filter?: object): Promise<DocumentCounts>
   /**
    * All documents of a range, ascending in time, page by page; each once, as they were when the first page was asked. By point in time and
    * `search_after`; by scroll where the server has no point in time.
    */
   documents(index: string, range: MinuteRange, pageSize?: number): AsyncGenerator<readonly Hit[], void, undefined>
-  /** Documents of a range that a filter of the query language takes, in no order. @param size at most 10,000 */
+  /** Documents of a range that a filter of the query language takes, ascending in time. @param size at most 10,000 */
   find(index: string, range: MinuteRange | undefined, filter: object | undefined, size: number): Promise<readonly Hit[]>
   /** Documents with these ids, in an index or behind a pattern. */
   byIds(index: string, ids: readonly string[]): Promise<readonly Hit[]>
+  /** Ingest pipelines that an index has of its own: what it stores may not be what was sent. Empty where that is not told. */
+  pipelines(index: string): Promise<readonly string[]>
   /** Makes what was written visible. It is a write of sorts: only when the user asked for it. */
   refresh(index: string): Promise<void>
 }
@@ -255,12 +257,12 @@ export function createElasticsearchSearch(http: HttpClient, { timeField = '@time
       const known = types.length === 1 && (type === 'date' || type === 'date_nanos')
       return { type: known ? type : types.length === 0 ? 'none' : 'other', indices: [...(answer.indices ?? [])].sort() }
     },
-    async counts(index, range) {
+    async counts(index, range, filter) {
       const path = `/${pathOf(index)}/_search`
       const body = {
         size: 0,
         track_total_hits: true,
-        query: within(range),
+        query: { bool: { filter: [within(range), ...(filter === undefined ? [] : [filter])] } },
         aggs: { minutes: { date_histogram: { field: timeField, fixed_interval: '1m', min_doc_count: 1 } } },
       }
       const response = await search(path, body, whole)
@@ -284,7 +286,8 @@ export function createElasticsearchSearch(http: HttpClient, { timeField = '@time
     async find(index, range, filter, size) {
       const path = `/${pathOf(index)}/_search`
       const filters = [...(range === undefined ? [] : [within(range)]), ...(filter === undefined ? [] : [filter])]
-      const response = await search(path, { size: Math.min(size, maxPage), query: { bool: { filter: filters } } }, whole)
+      const body = { size: Math.min(size, maxPage), query: { bool: { filter: filters } }, sort: [{ [timeField]: 'asc' }] }
+      const response = await search(path, body, whole)
       if (isMissing(response)) return []
       return sorted(path, response).hits
     },
@@ -299,6 +302,14 @@ export function createElasticsearchSearch(http: HttpClient, { timeField = '@time
         found.push(...sorted(path, response).hits)
       }
       return found
+    },
+    async pipelines(index) {
+      const path = `/${pathOf(index)}/_settings/index.default_pipeline,index.final_pipeline`
+      const response = await http.send({ path, query: [['flat_settings', 'true']], accept: [...told, 401] })
+      if (response.status !== 200) return []
+      const answer = parsed(path, response) as Record<string, { settings?: Record<string, unknown> }>
+      const names = Object.values(answer).flatMap(({ settings = {} }) => Object.values(settings).map(String))
+      return [...new Set(names)].filter((name) => name !== '_none')
     },
     async refresh(index) {
       await http.send({ method: 'POST', path: `/${pathOf(index)}/_refresh`, accept: [404] })

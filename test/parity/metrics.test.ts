@@ -85,6 +85,7 @@ async function compare(
     },
     config: { translate: { prometheus: prometheusTranslateConfig.parse(translate) }, parity: {} },
     nowMs: () => window.toMs + 600_000,
+    sleep: async () => {},
     progress: () => {},
     signal: new AbortController().signal,
   }
