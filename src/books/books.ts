@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Outcomes } from '../emit/extra-lane.ts'
 import { isBridgeError } from '../errors.ts'
-import type { EncodedBatch, Intake, Staging } from '../otlp/intake.ts'
+import type { EncodedBatch, Holding, Intake, Staging } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { decodeAccount, encodeAccount, encodeOne } from './account.ts'
@@ -39,12 +39,22 @@ export interface BooksDeps {
   readonly every?: (ms: number, call: () => void) => () => void
 }
 
+/** Sees batches pass; must not throw, and keeps nothing of their bytes. */
+export interface Watcher {
+  received(batch: EncodedBatch): void
+  refused(batch: EncodedBatch): void
+  /** Once a second. */
+  tick(): void
+}
+
 export interface Books {
   /** The file, for those who keep tables of their own in it. */
   readonly file: BooksFile
   /** Counts what is put through it, and what is refused then; gives each batch its account. */
   intake(inner: Intake): Intake
   readonly outcomes: Outcomes
+  /** Tells somebody of every batch that comes in and of every one that was not taken. */
+  watch(watcher: Watcher): void
   /**
    * Items that are not for a side on purpose: `share`, `phase`. To be called once they are certain not to come again: after the put that left them
    * out. @param endpoint as that of the batch; undefined: the usual one of the format
@@ -129,6 +139,7 @@ export function createBooks(deps: BooksDeps): Books {
   const unaccounted = metrics.counter('otlp_bridge_books_unaccounted_items_total', {})
   const lostLines = metrics.counter('otlp_bridge_books_lost_lines_total', {})
   const counts = deps.counts ?? (() => true)
+  const watchers: Watcher[] = []
   let lastForgotten = 0
 
   const groupOf = (batch: Pick<EncodedBatch, 'endpoint' | 'envelope' | 'format'>): Group =>
@@ -186,6 +197,7 @@ export function createBooks(deps: BooksDeps): Books {
 
   /** Counts a batch as received and returns its account. @param legacy items of the legacy format in it */
   const receive = (batch: EncodedBatch, minute: number, legacy: number, requests: number, bytes: number): Uint8Array => {
+    for (const watcher of watchers) watcher.received(batch)
     const group = groupOf(batch)
     const { items, keys } = batch
     const empty = items === 0 && legacy === 0
@@ -206,6 +218,7 @@ export function createBooks(deps: BooksDeps): Books {
 
   /** What was received was not taken: the client knows. */
   const refuse = (batch: EncodedBatch, account: Uint8Array, error: unknown): void => {
+    for (const watcher of watchers) watcher.refused(batch)
     const opened = decodeAccount(account)
     if (opened === undefined) return
     const reason = isBridgeError(error) ? error.code : 'error'
@@ -229,7 +242,7 @@ export function createBooks(deps: BooksDeps): Books {
         parts.push({
           // Without the bytes, which are not ours to keep.
           batch: { ...batch, data: noBytes, envelope: envelope && { ...envelope, data: noBytes } },
-          bytes: envelope?.data.length ?? batch.data.length,
+          bytes: bytesOf(batch),
         })
         return staging.add({ ...batch, account: accountOf(batch, minute) })
       },
@@ -249,6 +262,19 @@ export function createBooks(deps: BooksDeps): Books {
       discard: () => staging.discard(),
     }
   }
+
+  const holdingOf = (holding: Holding): Holding => ({
+    put(batch, keep) {
+      if (batch === undefined) return holding.put(batch, keep)
+      const account = receive(batch, clock.minute(), legacyOf(batch), 1, bytesOf(batch))
+      return holding.put({ ...batch, account }, keep).catch((error: unknown) => {
+        refuse(batch, account, error)
+        throw error
+      })
+    },
+    release: (id) => holding.release(id),
+    recover: () => holding.recover(),
+  })
 
   /** As `receive` makes it of a part, and counts nothing. */
   const accountOf = (batch: EncodedBatch, minute: number): Uint8Array => {
@@ -300,6 +326,7 @@ export function createBooks(deps: BooksDeps): Books {
 
   const tick = (): void => {
     clock.check()
+    for (const watcher of watchers) watcher.tick()
     flush()
     store.tidy(clock.nowMs())
     const minute = clock.minute()
@@ -313,7 +340,7 @@ export function createBooks(deps: BooksDeps): Books {
     file,
     intake: (inner) => ({
       put(batch) {
-        const account = receive(batch, clock.minute(), legacyOf(batch), 1, batch.envelope?.data.length ?? batch.data.length)
+        const account = receive(batch, clock.minute(), legacyOf(batch), 1, bytesOf(batch))
         // Written out: a spread of so many keys costs more than all of the counting.
         return inner
           .put({
@@ -336,9 +363,17 @@ export function createBooks(deps: BooksDeps): Books {
       },
       stage: () => stageOf(inner),
       refusal: (mirror) => inner.refusal(mirror),
-      ...(inner.holding === undefined ? {} : { holding: (name, options) => inner.holding?.(name, options) }),
+      ...(inner.holding === undefined
+        ? {}
+        : {
+            holding(name, options) {
+              const holding = inner.holding?.(name, options)
+              return holding && holdingOf(holding)
+            },
+          }),
     }),
     outcomes,
+    watch: (watcher) => void watchers.push(watcher),
     skipped(format, key, side, reason, items, endpoint) {
       const minute = clock.minute()
       const cell = cells.cell(cells.group(endpoint ?? endpointOf(format), format), key, minute)
@@ -382,6 +417,8 @@ export function createBooks(deps: BooksDeps): Books {
 }
 
 const noBytes = new Uint8Array()
+
+const bytesOf = (batch: EncodedBatch): number => batch.envelope?.data.length ?? batch.data.length
 
 const legacyOf = (batch: EncodedBatch): number => batch.envelope?.items ?? batch.answered ?? batch.items
 
