@@ -159,8 +159,20 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const openSides = async (wanted: Config): Promise<Sides> => {
     const { createSides } = await import('./sides.ts')
     const switches = settings.type === 'disk' ? join(settings.path, 'cutover.json') : undefined
-    return createSides(wanted, { log, metrics, nowMs, random, instanceId, chunks, switches })
+    return createSides(wanted, { log, metrics, nowMs, random, instanceId, chunks, switches, unmet: oversight?.unmet })
   }
+  let queued: Emit | undefined
+  const watched = config.admin.enabled || mirrorsOf(config.mirror).size > 0
+  const oversight = watched
+    ? (await import('./oversight/oversight.ts')).createOversight({
+        ...{ log, metrics, nowMs, chunks },
+        monotonicMs: () => performance.now(),
+        dataPath: settings.type === 'disk' ? settings.path : undefined,
+        config: () => running,
+        sides: () => sides,
+        queue: () => queued?.queue,
+      })
+    : undefined
   if (mirrorsOf(config.mirror).size > 0) sides = await openSides(config)
   const emit = await createEmit({
     emit: config.emit,
@@ -174,14 +186,17 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     recycle: chunks.give,
     takeMemory: chunks.take,
     extra: sides?.lanes ?? [],
-    // Here the books of the cutover are told what left the queue: `outcomes`.
+    ...(oversight === undefined ? {} : { outcomes: oversight.outcomes }),
   })
+  queued = emit
   health.watch('emit', () => emit.health().reasons)
   health.warn('emit', emit.warnings)
   health.warn('sampling', () => sampling.trouble())
   health.watch('books', createBooksCheck(metrics.sums, nowMs))
   health.watch('mirror', () => sides?.reasons() ?? [])
   health.warn('mirror', () => sides?.warnings() ?? [])
+  health.watch('cutover', () => oversight?.reasons() ?? [])
+  health.warn('cutover', () => oversight?.warnings() ?? [])
 
   const sharePorts = deps.sharePorts === true && canSharePorts
   let claims = deps.claimPorts !== false
@@ -201,9 +216,9 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     ...(admin === undefined ? [] : [{ section: 'admin', addresses: admin.addresses }]),
   ]
   const expose = createExposition(metrics)
+  const intake = oversight?.intake(emit.intake) ?? emit.intake
   const context = async ({ translate }: Config): Promise<IngestContext> => ({
-    // Here the share of the new side and the books of the cutover stand before the queue.
-    intake: emit.intake,
+    intake,
     mirrors: (endpoint) => sides?.doors(endpoint),
     // Here the page and the samples of the parity check look at some of the requests: `observer`.
     metrics,
@@ -281,6 +296,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
     await sides?.close()
+    oversight?.stop()
     await admin?.stop(0)
     return {
       left: metrics.total('otlp_bridge_queue_items'),
@@ -290,7 +306,16 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
 
   try {
     await change(config)
-    if (config.admin.enabled) admin = await startAdmin(config.admin, { metrics, health, status, nowMs, expose, log })
+    if (config.admin.enabled)
+      admin = await startAdmin(config.admin, {
+        metrics,
+        health,
+        status,
+        nowMs,
+        expose,
+        log,
+        ...(oversight === undefined ? {} : { sources: oversight.sources }),
+      })
     // Ports that were 0 until now could be the endpoint's only by accident, but accidents are what this guards against.
     await refuseLoop(config, listeners())
     // From here on an endpoint that is started again takes the port that it has got.

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from './config/compose.ts'
 import type { EndpointState } from './cutover/model.ts'
-import { type ConfiguredEndpoint, createCutover, type RunningCutover } from './cutover/state.ts'
+import { type ConfiguredEndpoint, type CutoverDeps, createCutover, type RunningCutover } from './cutover/state.ts'
 import { queueSettings } from './emit/config.ts'
 import type { ExtraLane } from './emit/extra-lane.ts'
 import { BridgeError } from './errors.ts'
@@ -18,6 +18,7 @@ import { createDoor } from './mirror/door.ts'
 import { createMirror, type Mirror } from './mirror/mirror.ts'
 import { laneName } from './mirror/order.ts'
 import { createProxy, type MirrorProxy } from './mirror/proxy.ts'
+import { isQuery } from './mirror/queries.ts'
 import type { ChunkPool } from './otlp/encode/chunks.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -33,6 +34,8 @@ export interface SidesDeps {
   readonly chunks: ChunkPool
   /** Where the switches are kept; undefined: in memory. */
   readonly switches: string | undefined
+  /** What stands against going to a phase. */
+  readonly unmet?: CutoverDeps['unmet']
 }
 
 export interface Sides {
@@ -126,7 +129,10 @@ function lastingDoor(now: () => MirrorDoor): MirrorDoor {
 export async function createSides(config: Config, deps: SidesDeps): Promise<Sides> {
   const { log, metrics, nowMs } = deps
   const queueSurvives = queueSettings(config.queue).type !== 'memory'
-  const cutover = await createCutover({ file: deps.switches, endpoints: allConfigured(config) }, { nowMs, log })
+  const cutover = await createCutover(
+    { file: deps.switches, endpoints: allConfigured(config) },
+    { nowMs, log, ...(deps.unmet === undefined ? {} : { unmet: deps.unmet }) },
+  )
   let sides = new Map<string, Side>()
   const doors = new Map<string, MirrorDoor>()
   /** The last one of an endpoint, also when it has none any more: requests under way end somewhere. */
@@ -160,7 +166,10 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
       state,
       takeMemory: deps.chunks.take,
       ask: mirror.ask,
-      proxy: proxy.pass,
+      proxy(request, response, hooks) {
+        if (isQuery(request.url ?? '')) metrics.counter('otlp_bridge_mirror_notes_total', { endpoint, reason: 'query' }).value++
+        proxy.pass(request, response, hooks)
+      },
       // The way of Beats with `mode: tunnel`, once the sender has one.
       ...('tunnel' in mirror ? { tunnel: mirror.tunnel as MirrorDoor['tunnel'] } : {}),
       closed: (connection) => mirror.closed(laneName(connection)),

@@ -231,7 +231,10 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
       .slice(0, 1000)
       .map(({ atMs, ...one }) => ({ at: new Date(atMs).toISOString(), ...one })),
   }))
-  get('/readiness', () => have(sources.readiness, 'readiness').readiness())
+  get('/readiness', (request) => {
+    const { question } = request.query as { readonly question?: unknown }
+    return have(sources.readiness, 'readiness').readiness(question === 'A' || question === 'B' ? question : undefined)
+  })
 
   const clientsOf = (query: (name: string) => string | undefined) => {
     const sort = parse(z.enum(['items', 'key', 'library', 'lastSeen', 'firstSeen']), query('sort') ?? 'items')

@@ -77,7 +77,8 @@ export interface MirrorSource {
 
 /** The verdict. On: section `mirror`. */
 export interface ReadinessSource {
-  readiness(): Readiness | Promise<Readiness>
+  /** @param question undefined: each key's own, by its phase */
+  readiness(question?: 'A' | 'B'): Readiness | Promise<Readiness>
 }
 
 /** Dead letters of the queue. On: `queue.type: disk`. */

@@ -1,0 +1,29 @@
+/** What counters grew by within the last 24 hours, hour by hour. */
+
+const hourMs = 3_600_000
+const hoursKept = 24
+
+export interface DayCounts {
+  /** @param total the counter as it is now; it begins at 0 with the process. Returns its growth within the last 24 to 25 hours. */
+  growth(key: string, total: number): number
+}
+
+export function createDayCounts(nowMs: () => number): DayCounts {
+  /** Totals as they were when an hour was first looked at. */
+  const notes = new Map<string, Map<number, number>>()
+  const firstHour = Math.floor(nowMs() / hourMs)
+  return {
+    growth(key, total) {
+      const hour = Math.floor(nowMs() / hourMs)
+      let known = notes.get(key)
+      if (known === undefined) notes.set(key, (known = new Map([[firstHour, 0]])))
+      if (!known.has(hour)) known.set(hour, total)
+      let oldest = hour
+      for (const one of known.keys()) {
+        if (one < hour - hoursKept) known.delete(one)
+        else oldest = Math.min(oldest, one)
+      }
+      return total - (known.get(oldest) ?? 0)
+    },
+  }
+}

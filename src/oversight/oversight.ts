@@ -1,0 +1,292 @@
+/**
+ * What watches over a bridge: the books of both sides, the share of the new one, the verdict, and what the page shows of all that. Stands between the
+ * endpoints and the queue; made by the pipeline before the queue, which tells it what became of batches.
+ */
+
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { createDeadSource } from '../admin/dead.ts'
+import type { ApiSources } from '../admin/sources.ts'
+import { type Books, createBooks } from '../books/books.ts'
+import { endpointOf } from '../books/endpoint.ts'
+import type { LiveDeps } from '../books/live.ts'
+import { readSeries } from '../books/series.ts'
+import type { Config } from '../config/compose.ts'
+import { createEvidence } from '../cutover/gather.ts'
+import type { EndpointState, Phase } from '../cutover/model.ts'
+import { createReadiness, type Readiness } from '../cutover/readiness.ts'
+import { createShareIntake } from '../cutover/share-intake.ts'
+import type { RunningCutover } from '../cutover/state.ts'
+import type { Outcomes } from '../emit/extra-lane.ts'
+import type { LaneStats, Queue } from '../emit/queue/queue.ts'
+import { mirrorsOf } from '../mirror/config.ts'
+import type { Mirror } from '../mirror/mirror.ts'
+import type { ChunkPool } from '../otlp/encode/chunks.ts'
+import type { Intake } from '../otlp/intake.ts'
+import { createRunStore, type RunStore } from '../parity/runs.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { createDayCounts } from './day-counts.ts'
+import { createMirrorSource } from './mirror-source.ts'
+import { createParitySource } from './parity-source.ts'
+import { createReadinessSource } from './readiness-source.ts'
+
+/** The mirrors of a bridge: {@link Sides} of sides.ts. */
+export interface OldSides {
+  readonly cutover: RunningCutover
+  readonly mirrors: readonly Mirror[]
+}
+
+export interface OversightDeps {
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** Wall clock in milliseconds. */
+  readonly nowMs: () => number
+  readonly monotonicMs: () => number
+  /** Folder of the disk queue; undefined with another queue. */
+  readonly dataPath: string | undefined
+  readonly chunks: ChunkPool
+  /** As it is now. */
+  readonly config: () => Config
+  readonly sides: () => OldSides | undefined
+  /** Undefined until it is there. */
+  readonly queue: () => Pick<Queue, 'lanes'> | undefined
+}
+
+export interface Oversight {
+  /** What stands before the queue: books, then the share of the new side. */
+  intake(inner: Intake): Intake
+  readonly outcomes: Outcomes
+  /** What is behind `/api/v1`; parts come and go with the configuration. */
+  readonly sources: ApiSources
+  /** What stands against a phase. */
+  unmet(state: EndpointState, to: Phase): Promise<readonly string[]>
+  reasons(): readonly string[]
+  warnings(): readonly string[]
+  stop(): void
+}
+
+/** Folder of reports of the parity command, beside the queue. */
+export const runsFolder = (dataPath: string): string => join(dataPath, 'parity')
+
+/** What tells one mapping from another: a report of another one says nothing about this one. */
+export function mappingHashOf({ translate }: Pick<Config, 'translate'>): string {
+  return createHash('sha256').update(JSON.stringify(translate)).digest('hex').slice(0, 16)
+}
+
+const dayMs = 24 * 3_600_000
+
+/** Days before the end of a phase's time on which somebody is told. */
+const warnDays = 7
+
+const dayOf = (text: string): number => Date.parse(`${text}T00:00:00Z`) + dayMs
+
+export function createOversight(deps: OversightDeps): Oversight {
+  const { log, metrics, nowMs, config } = deps
+  const startedMs = nowMs()
+
+  const lanes = (): readonly { readonly destination: string; stats(): LaneStats }[] => deps.queue()?.lanes ?? []
+  const laneOf = (name: string): LaneStats | undefined =>
+    lanes()
+      .find((one) => one.destination === name)
+      ?.stats()
+  const newLanes = (): readonly LaneStats[] =>
+    lanes()
+      .filter((one) => !one.destination.startsWith('mirror.'))
+      .map((one) => one.stats())
+  const newAgeMs = (): number => Math.max(0, ...newLanes().map(({ oldestMs }) => oldestMs ?? 0))
+
+  /** What waits for either side, by the endpoint that it came in through. */
+  const waiting = () => {
+    const items = new Map<string, number>()
+    for (const one of metrics.sums()) {
+      if (one.queued > 0) {
+        const endpoint = one.destination.startsWith('mirror.') ? one.destination.slice('mirror.'.length) : endpointOf(one.format)
+        items.set(endpoint, (items.get(endpoint) ?? 0) + one.queued)
+      }
+    }
+    const age = newAgeMs()
+    return [...items].map(([endpoint, count]) => ({
+      endpoint,
+      items: count,
+      ageMs: Math.max(age, laneOf(`mirror.${endpoint}`)?.oldestMs ?? 0),
+    }))
+  }
+
+  const books: Books = createBooks({
+    config: config().mirror.books,
+    dataPath: deps.dataPath,
+    log,
+    metrics,
+    nowMs,
+    monotonicMs: deps.monotonicMs,
+    waiting,
+  })
+
+  const cutover = {
+    of: (endpoint: string) => deps.sides()?.cutover.of(endpoint),
+    list: () => deps.sides()?.cutover.list() ?? [],
+    changes: () => deps.sides()?.cutover.changes() ?? [],
+  }
+
+  const live: LiveDeps = {
+    books,
+    oldestMs: (endpoint, side) => (side === 'new' ? newAgeMs() : laneOf(`mirror.${endpoint}`)?.oldestMs),
+    mirrored: (endpoint) => cutover.of(endpoint) !== undefined,
+  }
+
+  const { dataPath } = deps
+  const noRuns: RunStore = { add: async () => '', list: async () => [], read: async () => undefined, ofKey: () => [] }
+  const runs = dataPath === undefined ? noRuns : createRunStore(runsFolder(dataPath))
+
+  /** Dead letters of the new side, by format; looked up now and then, since the store is opened for it. */
+  const letters = new Map<string, { items: number; reason: string }>()
+  let lettersMs = Number.NEGATIVE_INFINITY
+  const dead = dataPath === undefined ? undefined : createDeadSource({ path: dataPath, log })
+  const deadOf = async (): Promise<void> => {
+    if (dead === undefined || nowMs() - lettersMs < 5000) return
+    lettersMs = nowMs()
+    letters.clear()
+    if (metrics.total('otlp_bridge_dead_items_total') === 0 && newLanes().every(({ deadItems }) => deadItems === 0)) return
+    const { items } = await dead.list({ side: 'new' }, undefined, 10_000)
+    for (const one of items) {
+      const known = letters.get(one.format)
+      if (known === undefined) letters.set(one.format, { items: one.items, reason: `${one.reason}: ${one.text.slice(0, 80)}` })
+      else known.items += one.items
+    }
+  }
+
+  const days = createDayCounts(nowMs)
+
+  /** Things noticed at an endpoint within a day. */
+  const noticed = (endpoint: string, reason: string): number => {
+    const total = metrics.counter('otlp_bridge_mirror_notes_total', { endpoint, reason }).value
+    return days.growth(`${endpoint} ${reason}`, total)
+  }
+
+  const readinessOf = (): Readiness => {
+    const source = createEvidence({
+      cutover,
+      books,
+      live,
+      runs,
+      config: config().verdict,
+      dead: (format) => letters.get(format),
+      newAgeSeconds: () => newAgeMs() / 1000,
+      waitingForOld: (endpoint) => laneOf(`mirror.${endpoint}`)?.items ?? 0,
+      balanced: () => metrics.sums().every(({ balance }) => balance === 0),
+      untranslated(endpoint) {
+        const [undecodable, written] = [noticed(endpoint, 'undecodable'), noticed(endpoint, 'write_not_translated')]
+        const said = [
+          ...(undecodable === 0 ? [] : [`${undecodable} requests could not be decoded`]),
+          ...(written === 0 ? [] : [`${written} writes (updates, deletes) went to the old side alone`]),
+        ]
+        return { count: undecodable + written, text: said.join(', ') }
+      },
+      reads: (endpoint) => {
+        const count = noticed(endpoint, 'query')
+        if (count === 0 && nowMs() - startedMs < dayMs) return undefined
+        return { count, text: `the old side was asked for data ${count} times in a day` }
+      },
+    })
+    return createReadiness({ source, config: config().verdict, nowMs })
+  }
+  let readinessConfig = config().verdict
+  let readiness = readinessOf()
+  const currentReadiness = (): Readiness => {
+    if (readinessConfig !== config().verdict) {
+      readinessConfig = config().verdict
+      readiness = readinessOf()
+    }
+    return readiness
+  }
+
+  const refresh = async (): Promise<void> => {
+    await runs.list()
+    await deadOf()
+  }
+
+  const mirrorSource = (sides: OldSides): NonNullable<ApiSources['mirror']> =>
+    createMirrorSource({
+      cutover: sides.cutover,
+      mirrors: () => deps.sides()?.mirrors ?? [],
+      config: () => config().mirror,
+      lane: laneOf,
+      metrics,
+      nowMs,
+    })
+  let mirror: ApiSources['mirror']
+  const readinessSource = createReadinessSource({
+    readiness: { verdicts: (...given) => currentReadiness().verdicts(...given), unmet: (...given) => currentReadiness().unmet(...given) },
+    mappingHash: () => mappingHashOf(config()),
+    nowMs,
+    refresh,
+  })
+
+  const sources: ApiSources = {
+    books: { series: (endpoint, metric, range) => readSeries(books, endpoint, metric, range) },
+    parity: createParitySource({
+      live,
+      runs,
+      samples: ({ fromMs, toMs }) => ({
+        from: new Date(fromMs).toISOString(),
+        to: new Date(toMs).toISOString(),
+        mappingHash: mappingHashOf(config()),
+        expected: [],
+        items: [],
+      }),
+    }),
+    ...(dead === undefined ? {} : { dead }),
+    get mirror() {
+      const sides = deps.sides()
+      if (sides === undefined || mirrorsOf(config().mirror).size === 0) return undefined
+      return (mirror ??= mirrorSource(sides))
+    },
+    get readiness() {
+      return deps.sides() === undefined ? undefined : readinessSource
+    },
+  }
+
+  /** Phases whose time is over, or soon will be. */
+  const timeBoxes = (isOver: boolean): readonly string[] => {
+    const now = nowMs()
+    return cutover.list().flatMap(({ endpoint, phase, until }) => {
+      if (until === undefined) return []
+      const leftMs = dayOf(until) - now
+      if (isOver) return leftMs < 0 ? [`${endpoint} should have left phase ${phase} by ${until} (mirror.${endpoint}.phaseUntil)`] : []
+      const days = Math.ceil(leftMs / dayMs)
+      return leftMs >= 0 && days <= warnDays ? [`${endpoint}: phase ${phase} ends on ${until}, in ${days} days`] : []
+    })
+  }
+
+  return {
+    intake: (inner) =>
+      books.intake(
+        createShareIntake(inner, {
+          cutover,
+          chunks: deps.chunks,
+          means(endpoint) {
+            const own = mirrorsOf(config().mirror).get(endpoint)
+            return own === undefined ? undefined : own.share
+          },
+          skipped(batch, keys, items) {
+            for (const key of keys ?? [{ service: '', items }])
+              if (key.items > 0) books.skipped(batch.format, key.service, 'new', 'share', key.items, batch.endpoint)
+          },
+          narrowed: (batch, account, keys) => books.narrowed(account, batch, keys),
+        }),
+      ),
+    outcomes: books.outcomes,
+    sources,
+    async unmet(state, to) {
+      await refresh()
+      return currentReadiness().unmet(state, to)
+    },
+    reasons: () => {
+      const trouble = books.trouble()
+      return [...(trouble === undefined ? [] : [trouble]), ...timeBoxes(true)]
+    },
+    warnings: () => [...books.warnings(), ...timeBoxes(false)],
+    stop: () => books.stop(),
+  }
+}
