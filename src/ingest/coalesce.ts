@@ -1,11 +1,16 @@
 /** Gathers the spans of several datagrams into one batch, and keeps some while the queue is full: no sender waits here, and none can repeat. */
 
+import type { ServiceCount } from '../otlp/batch.ts'
 import { type ChunkPool, ownsChunk } from '../otlp/encode/chunks.ts'
+import type { EncodedBatch, Envelope } from '../otlp/intake.ts'
 import type { AdapterDeps } from './adapter.ts'
-import { asBridgeError, batchOf, type createItemBooks, reasonOf } from './receive.ts'
+import { batchAlong, isShedding, reasonOf } from './legacy.ts'
+import { asBridgeError, type createItemBooks } from './receive.ts'
 
 export interface CoalescerOptions {
   readonly format: string
+  /** Name of the endpoint, as in `interface.md`. */
+  readonly endpoint?: string | undefined
   /** Items, bytes and milliseconds after which a batch is put, whichever comes first. */
   readonly items: number
   readonly bytes: number
@@ -14,9 +19,22 @@ export interface CoalescerOptions {
   readonly hold: number
 }
 
+/** The old side of the port. */
+export interface DatagramMirror {
+  /** `mirror.jaeger.compact` */
+  readonly name: string
+  /** One envelope of all datagrams that make up a batch, as they came. */
+  wrap(datagrams: readonly Uint8Array[], items: number, key: string | undefined): Envelope | undefined
+  /** The new side need not have the data: what its queue cannot take is left out. */
+  isOptional(): boolean
+}
+
 export interface Coalescer {
-  /** Takes over `data`, a whole encoded request. */
-  add(items: number, data: Uint8Array): void
+  /**
+   * Takes over `data`, a whole encoded request; empty for a datagram of which only the old side has a use.
+   * @param services whose the items are @param datagram as it came, for the old side
+   */
+  add(items: number, data: Uint8Array, services?: readonly ServiceCount[], datagram?: Uint8Array): void
   /** Puts what is left; what the queue does not take within the time given is dropped and counted. */
   stop(deadlineMs: number): Promise<void>
 }
@@ -24,7 +42,31 @@ export interface Coalescer {
 interface Pending {
   readonly items: number
   readonly data: Uint8Array
+  readonly keys: readonly ServiceCount[]
+  readonly envelope: Envelope | undefined
+  /** What it takes of `hold`. */
+  readonly bytes: number
 }
+
+/** Services that a batch tells apart. */
+const mostKeys = 200
+
+/** Counts by service, each once. */
+function joinKeys(lists: readonly (readonly ServiceCount[])[]): readonly ServiceCount[] {
+  const [first] = lists
+  if (lists.length === 1 && first !== undefined) return first
+  const sums = new Map<string, number>()
+  for (const list of lists) {
+    for (const { service, items } of list) {
+      const known = sums.get(service)
+      if (known !== undefined || sums.size < mostKeys) sums.set(service, (known ?? 0) + items)
+    }
+  }
+  return [...sums].map(([service, items]) => ({ service, items }))
+}
+
+/** Datagrams of one envelope. */
+const mostDatagrams = 4096
 
 /** How long the queue is left alone after it refused a batch. */
 const pauseMs = 100
@@ -46,11 +88,27 @@ export function joinParts(parts: readonly Uint8Array[], bytes: number, chunks: C
   return whole
 }
 
-/** Creates the gatherer of one port. Drops are counted in `books` as `queue_full`, `queue_broken` or `stopping`. */
-export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, books: ReturnType<typeof createItemBooks>): Coalescer {
+const noBytes = new Uint8Array(0)
+const noKeys: readonly ServiceCount[] = []
+
+/**
+ * Creates the gatherer of one port. Drops are counted in `books` as `queue_full`, `queue_broken`, `stopping`, or `shed_full` where the new side need
+ * not have the data.
+ */
+export function createCoalescer(
+  options: CoalescerOptions,
+  deps: AdapterDeps,
+  books: ReturnType<typeof createItemBooks>,
+  mirror?: DatagramMirror,
+): Coalescer {
+  const { format, endpoint } = options
   let parts: Uint8Array[] = []
+  let lists: (readonly ServiceCount[])[] = []
+  let datagrams: Uint8Array[] = []
   let partItems = 0
   let partBytes = 0
+  /** Bytes of `hold` that what is being gathered takes. */
+  let taken = 0
   let heldBytes = 0
   let underWay = 0
   let timer: NodeJS.Timeout | undefined
@@ -62,11 +120,18 @@ export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, bo
   const close = (): void => {
     if (timer !== undefined) clearTimeout(timer)
     timer = undefined
-    if (partItems === 0) return
-    held.push({ items: partItems, data: joinParts(parts, partBytes, deps.chunks) })
+    if (partItems === 0 && datagrams.length === 0) return
+    const keys = joinKeys(lists)
+    const envelope = datagrams.length === 0 ? undefined : mirror?.wrap(datagrams, partItems, keys[0]?.service)
+    const data = partItems === 0 ? noBytes : joinParts(parts, partBytes, deps.chunks)
+    if (partItems === 0 && envelope === undefined) heldBytes -= taken
+    else held.push({ items: partItems, data, keys, envelope, bytes: taken })
     parts = []
+    lists = []
+    datagrams = []
     partItems = 0
     partBytes = 0
+    taken = 0
     drain()
   }
 
@@ -75,22 +140,29 @@ export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, bo
     books.lost(reason).value += items
   }
 
+  const batchFor = ({ items, data, keys, envelope }: Pending): EncodedBatch =>
+    batchAlong(format, 'traces', items, data, keys, { endpoint, envelope })
+
   const put = async (pending: Pending): Promise<void> => {
     underWay++
     // Counted now, because the queue counts its side as soon as it is called; taken back when it takes nothing.
     books.books.received.value += pending.items
     try {
-      await deps.intake.put(batchOf(options.format, pending.items, pending.data))
+      await deps.intake.put(batchFor(pending))
       books.books.translated.value += pending.items
-      heldBytes -= pending.data.length
+      heldBytes -= pending.bytes
     } catch (error) {
       books.books.received.value -= pending.items
       const known = asBridgeError(error)
-      if (known.retry === 'later') {
+      if (pending.items > 0 && isShedding(known) && mirror?.isOptional() === true) {
+        drop(pending.items, 'shed_full')
+        if (pending.envelope === undefined) heldBytes -= pending.bytes
+        else held.unshift({ ...pending, items: 0, data: noBytes, keys: noKeys })
+      } else if (known.retry === 'later') {
         held.unshift(pending)
         pause ??= setTimeout(resume, pauseMs)
       } else {
-        heldBytes -= pending.data.length
+        heldBytes -= pending.bytes
         drop(pending.items, reasonOf(known.code))
       }
     } finally {
@@ -106,7 +178,7 @@ export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, bo
 
   const drain = (): void => {
     while (held.length > 0 && underWay < putsAtOnce && pause === undefined) {
-      if (deps.intake.refusal() !== undefined) {
+      if (mirror?.isOptional() !== true && deps.intake.refusal(mirror?.name) !== undefined) {
         pause = setTimeout(resume, pauseMs)
         break
       }
@@ -116,17 +188,23 @@ export function createCoalescer(options: CoalescerOptions, deps: AdapterDeps, bo
   }
 
   return {
-    add(items, data) {
-      if (heldBytes + data.length > options.hold) {
+    add(items, data, services = noKeys, datagram = noBytes) {
+      const bytes = data.length + datagram.length
+      if (heldBytes + bytes > options.hold) {
         const refusal = deps.intake.refusal()
         drop(items, refusal === undefined ? 'queue_full' : reasonOf(asBridgeError(refusal).code))
         return
       }
-      heldBytes += data.length
-      parts.push(data)
+      heldBytes += bytes
+      taken += bytes
+      if (items > 0) {
+        parts.push(data)
+        lists.push(services)
+      }
+      if (datagram !== noBytes) datagrams.push(datagram)
       partItems += items
       partBytes += data.length
-      if (partItems >= options.items || partBytes >= options.bytes) close()
+      if (partItems >= options.items || taken >= options.bytes || datagrams.length >= mostDatagrams) close()
       else if (!stopping) timer ??= setTimeout(close, options.delay)
     },
     async stop(deadlineMs) {

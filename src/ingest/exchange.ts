@@ -6,7 +6,7 @@ import type { AdapterDeps, TranslatedBody } from './adapter.ts'
 import { createBodyReader, isWaiting } from './body.ts'
 import { createDecompressor, type Encoding, encodingOf } from './decompress.ts'
 import type { Guard } from './guard.ts'
-import { LegacyRefusal, setOut, type Way } from './legacy.ts'
+import { LegacyRefusal, nothingOf, setOut, type Way } from './legacy.ts'
 import type { LegacyAnswer, MirrorDoor } from './mirror-door.ts'
 import { clientOfRequest, peerOf } from './peer.ts'
 import { asBridgeError, type Receipt, type Receiver } from './receive.ts'
@@ -148,7 +148,7 @@ export function createExchange(
     fault: BridgeError | undefined,
     to: MirrorDoor,
   ): Way | undefined => {
-    const { address, connection } = peerOf(request.socket)
+    const { address, connection } = peerOf(request.socket, to)
     const target = pathOf(request.url ?? '/')
     const head = { kind: 'http', method: request.method ?? 'POST', target, headers: request.rawHeaders, address, connection } as const
     return setOut(to, head, [wire], receiver.format, translated, fault, endpoint, clientOfRequest(request))
@@ -167,7 +167,7 @@ export function createExchange(
     if (observer?.wants(endpoint) === true) show(request, receiver, plain ?? wire, undefined, error)
     const way = door === undefined ? undefined : setOutFrom(request, receiver, wire, undefined, error, door)
     if (way === undefined) refuse(request, response, route, error, plain)
-    else void put(request, response, route, receiver, nothing, way)
+    else void put(request, response, route, receiver, nothingOf, way)
   }
 
   const show = (
@@ -186,7 +186,7 @@ export function createExchange(
       request: `${request.method} ${pathOf(request.url ?? '/')}`,
       headers: request.rawHeaders,
       body,
-      otlp: translated?.data ?? nothing.data,
+      otlp: translated?.data ?? nothingOf.data,
       items: translated?.items ?? 0,
       refused: fault?.message ?? translated?.drops[0]?.example,
     })
@@ -332,8 +332,6 @@ export function createExchange(
     return door === undefined || door.state().new === 'required' || known.code === 'OB_STOPPING' ? known : undefined
   }
 }
-
-const nothing: TranslatedBody = { received: 0, items: 0, data: new Uint8Array(0), drops: [], notes: [] }
 
 /** Passes the old backend's answer on as it is; what belongs to its connection has been left out. */
 export function replyLegacy(response: ServerResponse, { status, headers, body }: LegacyAnswer): void {

@@ -1,18 +1,22 @@
 /** The road of a call: its door, its message, what it is handed to, its answer. */
 
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { BridgeError } from '../errors.ts'
 import { encodeFields } from '../net/hpack.ts'
 import type { Http2Connection } from '../net/http2.ts'
 import type { Http2Stream } from '../net/http2-stream.ts'
-import type { AdapterDeps } from './adapter.ts'
+import type { AdapterDeps, TranslatedBody } from './adapter.ts'
 import { createBufferPool } from './buffers.ts'
 import { createDecompressor } from './decompress.ts'
 import { type MessageOptions, MessageReader } from './grpc-message.ts'
 import type { GrpcBody, GrpcMethod, GrpcOptions, GrpcStreamCall, GrpcStreamMethod } from './grpc-method.ts'
 import { answerEnd, answerHead, GrpcCode, refusalFields, statusFields, trailersOnly } from './grpc-status.ts'
 import type { Guard } from './guard.ts'
-import { asBridgeError } from './receive.ts'
+import { type Along, LegacyRefusal, nothingOf, setOut, type Way } from './legacy.ts'
+import type { LegacyAnswer } from './mirror-door.ts'
+import { clientOf, peerOf } from './peer.ts'
+import { asBridgeError, type Receiver } from './receive.ts'
 
 type Route =
   | { readonly kind: 'body'; readonly body: GrpcBody }
@@ -24,6 +28,8 @@ type Connection = Http2Connection<Call>
 /** A call under way. */
 export interface Call {
   readonly connection: Connection
+  /** Its socket. */
+  readonly socket: Socket
   readonly stream: Http2Stream<Call>
   readonly route: Route
   readonly reader: MessageReader
@@ -37,7 +43,7 @@ export interface Call {
 }
 
 export interface Exchange {
-  open(connection: Connection, stream: Http2Stream<Call>): void
+  open(connection: Connection, stream: Http2Stream<Call>, socket: Socket): void
   data(stream: Http2Stream<Call>, bytes: Buffer, start: number, end: number): void
   end(stream: Http2Stream<Call>): void
   aborted(stream: Http2Stream<Call>): void
@@ -56,6 +62,46 @@ const noBytes = new Uint8Array(0)
 
 /** An empty message with its prefix: what most answers are. */
 const emptyAnswer = new Uint8Array(5)
+
+const prefixBytes = 5
+
+/** A message with its prefix. */
+function framed(message: Uint8Array): Uint8Array {
+  if (message.length === 0) return emptyAnswer
+  const bytes = Buffer.allocUnsafe(prefixBytes + message.length)
+  bytes[0] = 0
+  bytes.writeUInt32BE(message.length, 1)
+  bytes.set(message, prefixBytes)
+  return bytes
+}
+
+type Field = readonly [name: string, value: string]
+
+/** Names and values in turn as fields, without those of the connection and these. */
+function fieldsOf(list: readonly string[], ...without: string[]): Field[] {
+  const fields: Field[] = []
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    const name = (list[at] as string).toLowerCase()
+    if (!name.startsWith(':') && !without.includes(name)) fields.push([name, list[at + 1] as string])
+  }
+  return fields
+}
+
+/** Metadata of a call in order, names and values in turn; what begins with a colon is the method's. */
+function metadataOf({ names, values }: Http2Stream<Call>): readonly string[] {
+  const list: string[] = []
+  for (let at = 0; at < names.length; at++) {
+    if (names[at]?.startsWith(':') === false) list.push(names[at] as string, values[at] as string)
+  }
+  return list
+}
+
+/** Goes before an answer of ours where the old backend's was wanted. */
+const ownAnswerHead: Uint8Array = encodeFields([
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+  ['x-otlp-bridge-answer', 'bridge'],
+])
 
 const unknownMethod = (path: string): Uint8Array =>
   trailersOnly(statusFields(GrpcCode.Unimplemented, `unknown method ${path.slice(0, 200)}`))
@@ -76,6 +122,9 @@ const isGrpc = (type: string | undefined): boolean => type !== undefined && /^ap
 export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exchange {
   const { section, limits, timeouts, guard } = options
   const key = `${section}.limits`
+  const endpoint = section.replace(/^ingest\./, '')
+  const door = deps.mirrors?.(endpoint)
+  const { observer } = deps
   const messages: MessageOptions = {
     maxBytes: limits.message,
     limitKey: `${key}.message`,
@@ -115,26 +164,101 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
       return new BridgeError('OB_UNSUPPORTED_ENCODING', 'cannot read message: its grpc-encoding is neither identity nor gzip')
     }
     if (route.kind !== 'body') return undefined
-    const full = deps.intake.refusal()
-    return full === undefined ? route.body.checkHead?.(header) : asBridgeError(full)
+    if (door?.loops(header('via')) === true) {
+      return new BridgeError('OB_LOOP', 'cannot take message: it went out here before, or through too many bridges (see its via)')
+    }
+    const full = deps.intake.refusal(door?.name)
+    if (full === undefined) return route.body.checkHead?.(header)
+    const known = asBridgeError(full)
+    // Where the new side need not have it, the old one may get it still.
+    return door === undefined || door.state().new === 'required' || known.code === 'OB_STOPPING' ? known : route.body.checkHead?.(header)
   }
 
-  const answer = (call: Call, message: Uint8Array): void => {
-    let framed = emptyAnswer
-    if (message.length > 0) {
-      framed = Buffer.allocUnsafe(5 + message.length)
-      framed[0] = 0
-      new DataView(framed.buffer, framed.byteOffset).setUint32(1, message.length)
-      framed.set(message, 5)
+  /** @param isOurs said where the old backend's answer was wanted */
+  const answer = (call: Call, message: Uint8Array, isOurs = false): void => {
+    call.connection.respond(call.stream, isOurs ? ownAnswerHead : answerHead, framed(message), answerEnd)
+  }
+
+  /** The old backend's own answer: its metadata, its message, its status and trailers. */
+  const answerLegacy = (call: Call, { status, headers, body, trailers = [] }: LegacyAnswer): void => {
+    const end = fieldsOf(trailers, 'grpc-status')
+    const last: Field[] = [['grpc-status', String(status)], ...end]
+    if (status !== 0) {
+      const head = fieldsOf(headers, 'content-type')
+      call.connection.respondOnly(call.stream, trailersOnly([...last, ...head]))
+      return
     }
-    call.connection.respond(call.stream, answerHead, framed, answerEnd)
+    const head: Field[] = [[':status', '200'], ['content-type', 'application/grpc'], ...fieldsOf(headers, 'content-type', 'grpc-encoding')]
+    call.connection.respond(call.stream, encodeFields(head), framed(body), encodeFields(last))
+  }
+
+  /** Sends a message to the old side, too: with its prefix, as it came. */
+  const setOutFrom = (
+    { stream, reader, socket }: Call,
+    receiver: Receiver,
+    message: Uint8Array,
+    translated: TranslatedBody | undefined,
+    fault: BridgeError | undefined,
+  ): Way | undefined => {
+    if (door === undefined) return undefined
+    const { address, connection } = peerOf(socket, door)
+    const prefix = new Uint8Array(prefixBytes)
+    prefix[0] = reader.flag
+    new DataView(prefix.buffer).setUint32(1, message.length)
+    const head = {
+      kind: 'grpc',
+      method: 'POST',
+      target: stream.field(':path') ?? '',
+      headers: metadataOf(stream),
+      address,
+      connection,
+    } as const
+    const client = clientOf(socket, (name) => stream.field(name))
+    return setOut(door, head, [prefix, message], receiver.format, translated, fault, endpoint, client)
+  }
+
+  const show = (
+    { stream, socket }: Call,
+    receiver: Receiver,
+    body: Uint8Array,
+    translated: TranslatedBody,
+    fault: BridgeError | undefined,
+  ): void => {
+    observer?.see({
+      endpoint,
+      format: receiver.format,
+      signal: receiver.signal ?? 'traces',
+      atMs: deps.nowMs(),
+      client: clientOf(socket, (name) => stream.field(name)),
+      request: stream.field(':path') ?? '',
+      headers: metadataOf(stream),
+      body,
+      otlp: translated.data,
+      items: translated.items,
+      refused: fault?.message ?? translated.drops[0]?.example,
+    })
+  }
+
+  /** Puts what a message was translated to, and answers. */
+  const put = async (call: Call, body: GrpcBody, translated: TranslatedBody, way: Way | undefined): Promise<void> => {
+    const along: Along | Promise<Along> = way?.along ?? { endpoint, client: clientOf(call.socket, (name) => call.stream.field(name)) }
+    try {
+      const receipt = await body.receiver.put(translated, along)
+      if (way?.answer !== undefined) answerLegacy(call, way.answer)
+      else answer(call, body.answer === undefined ? noBytes : body.answer(receipt), way?.fellBack)
+    } catch (error) {
+      if (error instanceof LegacyRefusal) answerLegacy(call, error.answer)
+      else refuse(call, asBridgeError(error))
+    }
   }
 
   const take = async (call: Call, body: GrpcBody, message: Uint8Array): Promise<void> => {
     const { receiver } = body
     receiver.arrived(call.reader.wireBytes)
+    let plain = message
+    let translated = nothingOf
+    let fault: BridgeError | undefined
     try {
-      let plain = message
       if (call.reader.flag === 1) {
         try {
           const inflated = inflater.decompress('gzip', message)
@@ -145,13 +269,15 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
           throw known
         }
       }
-      const translated = receiver.translate(plain)
-      call.reader.release()
-      const receipt = await receiver.put(translated)
-      answer(call, body.answer === undefined ? noBytes : body.answer(receipt))
+      translated = receiver.translate(plain)
     } catch (error) {
-      refuse(call, asBridgeError(error))
+      fault = asBridgeError(error)
     }
+    if (observer?.wants(endpoint) === true) show(call, receiver, plain, translated, fault)
+    const way = setOutFrom(call, receiver, message, translated, fault ?? receiver.fault?.(translated))
+    call.reader.release()
+    if (fault !== undefined && way === undefined) refuse(call, fault)
+    else await put(call, body, translated, way)
   }
 
   const handle = async (call: Call, method: GrpcMethod, message: Uint8Array): Promise<void> => {
@@ -205,7 +331,7 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
   }
 
   return {
-    open(connection, stream) {
+    open(connection, stream, socket) {
       if (stream.tooLarge) {
         const fields = statusFields(GrpcCode.ResourceExhausted, `metadata larger than ${limits.header} bytes (${key}.header)`)
         connection.respondOnly(stream, trailersOnly(fields, 431))
@@ -224,6 +350,7 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
       const encoding = stream.field('grpc-encoding')
       const call: Call = {
         connection,
+        socket,
         stream,
         route,
         reader: new MessageReader(messages),

@@ -101,7 +101,7 @@ export function createGrpcServer(options: GrpcServerOptions, deps: AdapterDeps):
   }
 
   const handlerOf = (peer: () => Peer): Http2Handler<Call> => ({
-    open: (stream) => exchange.open(peer().connection, stream),
+    open: (stream) => exchange.open(peer().connection, stream, peer().socket),
     data: exchange.data,
     end: exchange.end,
     aborted: exchange.aborted,

@@ -31,6 +31,9 @@ export function batchAlong(
   return { format, signal, items, data, envelope, endpoint, keys, client, answered: answered === true ? items : undefined }
 }
 
+/** What is put of a body of which nothing could be read. */
+export const nothingOf: TranslatedBody = { received: 0, items: 0, data: new Uint8Array(0), drops: [], notes: [] }
+
 /** The old backend did not take a request, and that is the answer. */
 export class LegacyRefusal extends BridgeError {
   readonly answer: LegacyAnswer

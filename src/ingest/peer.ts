@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Client } from '../otlp/intake.ts'
+import type { MirrorDoor } from './mirror-door.ts'
 
 /** Headers that name a library where `User-Agent` does not. */
 const hintNames = ['x-elastic-client-meta', 'x-elastic-product-origin', 'x-prometheus-remote-write-version', 'b3'] as const
@@ -21,6 +22,7 @@ export interface Peer {
 interface Known extends Peer {
   userAgent: string | undefined
   client: Client | undefined
+  isWatched: boolean
 }
 
 const known = new WeakMap<Socket, Known>()
@@ -39,14 +41,21 @@ const knownOf = (socket: Socket): Known => {
       connection: (++connections).toString(36),
       userAgent: undefined,
       client: undefined,
+      isWatched: false,
     }
     known.set(socket, peer)
   }
   return peer
 }
 
-export function peerOf(socket: Socket): Peer {
-  return knownOf(socket)
+/** @param door told when the connection is gone, where it wants to know */
+export function peerOf(socket: Socket, door?: Pick<MirrorDoor, 'closed'>): Peer {
+  const peer = knownOf(socket)
+  if (door?.closed !== undefined && !peer.isWatched) {
+    peer.isWatched = true
+    socket.once('close', () => door.closed?.(peer.connection))
+  }
+  return peer
 }
 
 /** The client of a request by its headers; the same object for as long as a connection names the same. @param header value by lower-case name */

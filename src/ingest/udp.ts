@@ -3,14 +3,16 @@
  * what does not fit there is lost; translation then takes turns with everything else on the event loop.
  */
 
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { performance } from 'node:perf_hooks'
 import { BridgeError } from '../errors.ts'
-import type { AdapterDeps, BodyTranslator, Listener } from './adapter.ts'
+import type { AdapterDeps, BodyTranslator, Listener, TranslatedBody } from './adapter.ts'
 import { type Bound, bindAll, urlHost } from './addresses.ts'
 import { createCoalescer } from './coalesce.ts'
 import { watchKernelDrops } from './kernel-drops.ts'
-import { asBridgeError, cellsByReason, createItemBooks, reasonOf } from './receive.ts'
+import { isUndecodable, nothingOf, reasonOf } from './legacy.ts'
+import type { MirrorDoor, RequestHead } from './mirror-door.ts'
+import { asBridgeError, cellsByReason, createItemBooks } from './receive.ts'
 
 export interface UdpOptions {
   /** Section of the configuration, for messages: `ingest.jaeger.compact`. */
@@ -52,6 +54,8 @@ const quietMs = 10_000
 /** What a waiting datagram costs beside its bytes, so that empty ones cannot pile up without end. */
 const datagramCostBytes = 256
 
+const noHead: Pick<RequestHead, 'kind' | 'method' | 'target' | 'headers'> = { kind: 'udp', method: '', target: '', headers: [] }
+
 interface BoundSocket extends Bound {
   readonly socket: Socket
 }
@@ -65,7 +69,22 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
   const refusedDatagrams = cellsByReason((reason) => deps.metrics.counter('otlp_bridge_refused_requests_total', { ...labels, reason }))
   const translateSeconds = deps.metrics.histogram('otlp_bridge_stage_seconds', { stage: 'translate', format })
   const items = createItemBooks(format, deps, 'dropped')
-  const coalescer = createCoalescer({ format, ...options.batch }, deps, items)
+  const endpoint = options.section.replace(/^ingest\./, '')
+  const door = deps.mirrors?.(endpoint)
+  const { observer } = deps
+  const coalescer = createCoalescer(
+    { format, endpoint, ...options.batch },
+    deps,
+    items,
+    door && {
+      name: door.name,
+      wrap: (datagrams, count, key) =>
+        door.wrap({ ...noHead, address: lastAddress, connection: endpoint }, datagrams, { format, items: count, key }),
+      isOptional: () => door.state().new === 'optional',
+    },
+  )
+  /** Of whoever sent the datagram that came last: those that go together mostly come from one host. */
+  let lastAddress = ''
 
   let waiting: Buffer[] = []
   let next = 0
@@ -82,6 +101,32 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
     deps.log.warn({ format, code: error.code, fault: error.message }, 'a datagram was refused; further ones are only counted for a while')
   }
 
+  const mirrored = (datagram: Buffer): Buffer | undefined => (door?.state().old === 'off' ? undefined : datagram)
+
+  /** A datagram of which only the old side may have a use. */
+  const addSpoiled = (datagram: Buffer): void => {
+    const { old, undecodable } = (door as MirrorDoor).state()
+    if (old === 'off' || undecodable === 'refuse') return
+    door?.count('undecodable', 1)
+    coalescer.add(0, nothingOf.data, undefined, datagram)
+  }
+
+  const show = (datagram: Buffer, body: TranslatedBody, fault: BridgeError | undefined): void => {
+    observer?.see({
+      endpoint,
+      format,
+      signal: 'traces',
+      atMs: deps.nowMs(),
+      client: undefined,
+      request: '',
+      headers: [],
+      body: datagram,
+      otlp: body.data,
+      items: body.items,
+      refused: fault?.message ?? body.drops[0]?.example,
+    })
+  }
+
   const translateOne = (datagram: Buffer): void => {
     const startedAt = performance.now()
     try {
@@ -90,11 +135,17 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
       items.drops(body.drops)
       items.notes(body.notes)
       items.clients(body.services)
-      if (body.items > 0) coalescer.add(body.items, body.data)
+      if (observer?.wants(endpoint) === true) show(datagram, body, undefined)
+      if (door !== undefined && (body.items > 0 || body.drops.length === 0))
+        coalescer.add(body.items, body.data, body.services, mirrored(datagram))
+      else if (body.items > 0) coalescer.add(body.items, body.data, body.services)
+      else if (door !== undefined) addSpoiled(datagram)
     } catch (error) {
       const known = asBridgeError(error)
       refusedDatagrams(reasonOf(known.code)).value++
       complain(known)
+      if (observer?.wants(endpoint) === true) show(datagram, nothingOf, known)
+      if (door !== undefined && isUndecodable(known)) addSpoiled(datagram)
     }
   }
 
@@ -123,9 +174,17 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
     if (waiting.length > 0) turn = setImmediate(takeTurn)
   }
 
-  const onMessage = (datagram: Buffer): void => {
+  const onMessage = (datagram: Buffer, from: RemoteInfo): void => {
     datagrams.value++
     bytes.value += datagram.length
+    if (door !== undefined) {
+      lastAddress = from.address
+      // Looked up in a set of ports before anything else is: one comparison for nearly all.
+      if (door.loops(`udp ${from.address} ${from.port}`)) {
+        refusedDatagrams('loop').value++
+        return
+      }
+    }
     if (waitingBytes + datagram.length > options.backlog) {
       refusedDatagrams('backlog_full').value++
       complain(
@@ -163,7 +222,7 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
 function listen(
   options: UdpOptions,
   deps: AdapterDeps,
-  onMessage: (datagram: Buffer) => void,
+  onMessage: (datagram: Buffer, from: RemoteInfo) => void,
   address: string,
   port: number,
 ): Promise<BoundSocket> {

@@ -35,7 +35,7 @@ describe('createCoalescer', () => {
     await vi.advanceTimersByTimeAsync(49)
     expect(deps.fake.batches).toEqual([])
     await vi.advanceTimersByTimeAsync(1)
-    expect(deps.fake.batches).toEqual([{ format: 'toy', signal: 'traces', items: 5, data: Uint8Array.of(1, 1, 2, 2, 2) }])
+    expect(deps.fake.batches).toMatchObject([{ format: 'toy', signal: 'traces', items: 5, data: Uint8Array.of(1, 1, 2, 2, 2) }])
   })
 
   it('puts at once when enough items or bytes have come together', async () => {

@@ -84,7 +84,7 @@ describe('startUdp', () => {
     await start({ batch: { items: 3, bytes: 1024 * 1024, delay: 10_000, hold: 1024 * 1024 } })
     await send(address(), 's', 's', 's')
     await eventually(() => deps.fake.batches.length === 1)
-    expect(deps.fake.batches).toEqual([{ format: 'toy', signal: 'traces', items: 3, data: Uint8Array.of(7, 7, 7) }])
+    expect(deps.fake.batches).toMatchObject([{ format: 'toy', signal: 'traces', items: 3, data: Uint8Array.of(7, 7, 7) }])
   })
 
   it('takes datagrams of 0, 1 and 65,507 bytes', async () => {
