@@ -32,6 +32,12 @@ export async function createOldSide(endpoint: string, config: MirrorEndpointConf
   }
   const timeoutMs = 'timeout' in config ? config.timeout : 60_000
   const http = { endpoint, url: config.url, rules, timeoutMs, connections: config.concurrency, secureContext, nowMs }
+  if ('maxPacketSize' in config) {
+    const { createReframingOldSide, createUdpOldSide } = await import('./send-udp.ts')
+    const { maxPacketSize } = config
+    if (config.via === 'http') return createReframingOldSide({ ...http, metrics: deps.metrics })
+    return createUdpOldSide({ url: config.url, maxPacketSize, name: `mirror.${endpoint}`, metrics: deps.metrics })
+  }
   if ('assignIds' in config) {
     const { createBulkOldSide } = await import('./send-bulk.ts')
     return createBulkOldSide({ ...http, assignIds: config.assignIds })
