@@ -214,7 +214,10 @@ function compareSampled(
       count.differences.add(finding)
     }
     const { legacy } = old.first
+    // What is explained once needs no second explanation.
+    const settled = new Set<string>()
     for (const one of compareSpans(old.span, young.span, readers)) {
+      if (one.class !== 'unexplained') settled.add(one.path)
       const timeless = legacy?.format === 'zipkin' && legacy.span['timestamp'] === undefined && /^(?:start|end)$/.test(one.path)
       const { path, kind, rule, expected, actual } = one
       const why = timeless ? { class: 'mapped' as const, rule: 'Z-T4' } : { class: one.class, rule }
@@ -228,7 +231,8 @@ function compareSampled(
     }
     if (legacy !== undefined && translation !== undefined && old.pieces === 1 && young.pieces === 1) {
       const left = census(translation.atoms(legacy), young.span, translation.explain(legacy), readers.new === 'otlp')
-      for (const { path, side, value } of left) add({ class: 'unexplained', kind: 'unaccounted', rule: '', path, [side]: value, ...at })
+      for (const { path, side, value } of left.filter((one) => one.side === 'old' || !settled.has(one.path)))
+        add({ class: 'unexplained', kind: 'unaccounted', rule: '', path, [side]: value, ...at })
     }
     if (classes.has('unexplained')) count.unexplained++
     else if (classes.size > 0) count.explained++
