@@ -19,6 +19,8 @@ export interface QueueCase {
   readonly putters: number
   /** Of two destinations both take what they get, or only the first does; absent: there is one. */
   readonly second?: 'alive' | 'dead'
+  /** Beside each batch an envelope of as many bytes for a mirror, which takes them, and an account of 24 bytes for both. */
+  readonly mirrored?: boolean
 }
 
 export interface QueueRow {
@@ -54,10 +56,22 @@ const twoDestinations: readonly QueueCase[] = (['memory', 'disk-durable'] as con
   ),
 )
 
-export const queueCases: readonly QueueCase[] = [...oneDestination, ...twoDestinations]
+const mirrored: readonly QueueCase[] = (['memory', 'disk-durable', 'disk-memory'] as const).flatMap((mode) =>
+  [80_000, 4000].map((bytes) => ({
+    name: `queue/${mode}/${bytes / 1000}-kB/4-putters/with-envelope`,
+    mode,
+    bytes,
+    putters: 4,
+    mirrored: true,
+  })),
+)
+
+export const queueCases: readonly QueueCase[] = [...oneDestination, ...twoDestinations, ...mirrored]
+
+const mirror = 'mirror.bench'
 
 const openQueue = (mode: QueueCase['mode'], path: string, destinations: readonly string[]): Promise<Queue> => {
-  const lanes = destinations.map((destination) => ({ destination, whenFull: 'refuse' as const }))
+  const lanes = destinations.map((destination) => ({ destination, whenFull: 'refuse' as const, mirror: destination === mirror }))
   const deps = { metrics: createMetrics(), log: silentLog, nowMs: Date.now }
   if (mode === 'memory') return Promise.resolve(createMemoryQueue({ lanes, maxSize: 2 ** 31, ack: 'memory' }, deps))
   const ack = mode.slice('disk-'.length) as Ack
@@ -65,11 +79,16 @@ const openQueue = (mode: QueueCase['mode'], path: string, destinations: readonly
 }
 
 /** Puts for `seconds`, then drains. The state folder is below the system's temporary folder and removed. */
-export async function measureQueue({ name, mode, bytes, putters, second }: QueueCase, seconds: number): Promise<QueueRow> {
+export async function measureQueue(
+  { name, mode, bytes, putters, second, mirrored = false }: QueueCase,
+  seconds: number,
+): Promise<QueueRow> {
   const path = mkdtempSync(join(tmpdir(), 'otlp-bridge-bench-'))
-  const queue = await openQueue(mode, path, second === undefined ? ['first'] : ['first', 'second'])
-  const everyone = [...queue.lanes.keys()]
+  const destinations = second === undefined ? ['first'] : ['first', 'second']
+  const queue = await openQueue(mode, path, mirrored ? [...destinations, mirror] : destinations)
+  const everyone = [...destinations.keys()]
   const answeredAtOnce = mode === 'memory' || mode === 'disk-memory'
+  const account = new Uint8Array(24)
   let stopped = false
   let puts = 0
   let waitedMs = 0
@@ -80,7 +99,14 @@ export async function measureQueue({ name, mode, bytes, putters, second }: Queue
       // As an encoder would hand it over: fresh bytes each time.
       const data = new Uint8Array(bytes)
       data.fill(puts & 0xff)
-      await queue.put([{ batch: { format: 'bench', signal: 'traces', items: 1, data }, lanes: everyone }])
+      const otlp = { format: 'bench', signal: 'traces' as const, items: 1, data }
+      if (mirrored) {
+        const envelope = { ...otlp, signal: 'legacy' as const, mirror, data: new Uint8Array(data), account }
+        await queue.put([
+          { batch: { ...otlp, account }, lanes: everyone },
+          { batch: envelope, lanes: [everyone.length] },
+        ])
+      } else await queue.put([{ batch: otlp, lanes: everyone }])
       waitedMs += performance.now() - before
       puts++
       if (answeredAtOnce && (puts & 15) === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -102,7 +128,9 @@ export async function measureQueue({ name, mode, bytes, putters, second }: Queue
     loopLateMs = Math.max(loopLateMs, performance.now() - tick - 5)
     tick = performance.now()
   }, 5)
-  const takers = queue.lanes.filter((_, at) => at === 0 || second === 'alive').map((lane, at) => take(lane, at === 0))
+  const takers = queue.lanes
+    .filter(({ destination }) => destination !== 'second' || second === 'alive')
+    .map((lane, at) => take(lane, at === 0))
   const all = [...takers, ...Array.from({ length: putters }, put)]
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
   stopped = true

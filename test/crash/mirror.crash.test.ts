@@ -76,10 +76,7 @@ describe('kill -9 with a mirror', () => {
     console.log(`kill -9 with a mirror, ${rounds} times, ack ${ack}:`, result)
     expect(result).toMatchObject({ onlyOtlp: [], onlyLegacy: [], missing: [], withoutAccount: 0 })
     expect(result.acknowledged).toBeGreaterThan(rounds * 5)
-    expect(sums).toEqual([
-      [0, 0],
-      [0, 0],
-    ])
+    expect(sums.flat().filter((one) => one !== 0)).toEqual([])
     expect(query(path, 'SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM batches)')).toBe(0)
     // Parts of requests that were not committed go with a later look.
     await until(() => query(path, 'SELECT count(*) FROM shared') === 0)
