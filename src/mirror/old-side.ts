@@ -42,6 +42,10 @@ export async function createOldSide(endpoint: string, config: MirrorEndpointConf
     const { createBulkOldSide } = await import('./send-bulk.ts')
     return createBulkOldSide({ ...http, assignIds: config.assignIds })
   }
+  if (endpoint === 'jaeger.grpc') {
+    const { createGrpcOldSide } = await import('./send-grpc.ts')
+    return createGrpcOldSide({ ...http, monotonicMs: deps.monotonicMs })
+  }
   const { createHttpOldSide } = await import('./send-http.ts')
   return createHttpOldSide(http)
 }
