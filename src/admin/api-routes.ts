@@ -163,21 +163,23 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
 
   get('/session', (request): Session => {
     const { user, role, why, csrf } = access.visitor(request.headers)
+    const has = {
+      history: sources.books !== undefined,
+      mirror: sources.mirror !== undefined,
+      clients: sources.clients !== undefined,
+      readiness: sources.readiness !== undefined,
+      parity: sources.parity !== undefined,
+      inspect: sources.inspect !== undefined && access.inspect !== 'off',
+      dead: sources.dead !== undefined,
+    }
     return {
       user,
       role,
       ...(why === undefined ? {} : { why }),
       csrf,
       inspect: access.inspect,
-      has: {
-        history: sources.books !== undefined,
-        mirror: sources.mirror !== undefined,
-        clients: sources.clients !== undefined,
-        readiness: sources.readiness !== undefined,
-        parity: sources.parity !== undefined,
-        inspect: sources.inspect !== undefined && access.inspect !== 'off',
-        dead: sources.dead !== undefined,
-      },
+      has,
+      off: Object.fromEntries(Object.entries(hints).filter(([name]) => !has[name as keyof typeof has])),
     }
   })
   let schemas: unknown

@@ -35,6 +35,7 @@ export const apiError = z.object({
 export const reason = z.object({
   code: z.string().describe('Which part says so.'),
   text: z.string(),
+  state: z.enum(['degraded', 'broken']).describe('`broken`: the bridge is not ready because of it.'),
   since: optionalAt,
   link: z.string().optional().describe('Where the page shows more: `#/dead`.'),
 })
@@ -375,6 +376,7 @@ export const session = z.object({
       dead: z.boolean(),
     })
     .describe('Which parts of the API have something behind them.'),
+  off: z.record(z.string(), z.string()).describe('Of those that have nothing: which option turns them on.'),
 })
 
 /** One event of `GET /events`: what changed of the overview since the last tick, endpoints by their id. */

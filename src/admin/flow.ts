@@ -18,8 +18,8 @@ type History = Readonly<Record<Line, Float64Array>>
 export interface Flow {
   /** Notes how things stand; keeps what it is given. To be called at least every 10 s for the charts, and before rates are read. */
   note(counters: ReadonlyMap<string, Counters>): void
-  /** Items a minute, over the last minute. */
-  rate(endpoint: string, what: 'items' | 'bytes' | 'newItems' | 'oldItems'): number
+  /** A minute, over the last minute. @param endpoint undefined: all of them */
+  rate(endpoint: string | undefined, what: 'items' | 'bytes' | 'newItems' | 'oldItems'): number
   /** @param endpoint undefined: all of them @param minutes 1 to 1440 */
   series(endpoint: string | undefined, metric: SeriesMetric, minutes: number): SeriesAnswer
 }
@@ -94,7 +94,8 @@ export function createFlow(nowMs: () => number): Flow {
     rate(endpoint, what) {
       const [oldest, last] = [samples[0], newest()]
       if (oldest === undefined || last === undefined || last.atMs <= oldest.atMs) return 0
-      const by = growth(last.counters.get(endpoint)?.[what] ?? 0, oldest.counters.get(endpoint)?.[what] ?? 0)
+      const names = endpoint === undefined ? [...last.counters.keys()] : [endpoint]
+      const by = names.reduce((sum, name) => sum + growth(last.counters.get(name)?.[what] ?? 0, oldest.counters.get(name)?.[what] ?? 0), 0)
       return (by * minuteMs) / (last.atMs - oldest.atMs)
     },
     series(endpoint, metric, minutes) {

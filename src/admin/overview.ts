@@ -25,6 +25,9 @@ export interface OverviewReader {
   read(): Overview
 }
 
+/** With thin separators, for sentences. */
+const figure = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, '\u202f')
+
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 const rowOf = (one: BooksSums): BooksRow => ({
@@ -86,7 +89,7 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
       queueItems,
       queueBytes: queue.items > 0 ? Math.round((queue.bytes * Math.min(queueItems, queue.items)) / queue.items) : 0,
       oldestAgeSeconds: oldest,
-      timeToFullSeconds: timeToFull(queue.bytes, queue.maxBytes, endpoint, queueItems > 0 && fault !== undefined),
+      timeToFullSeconds: timeToFull(queue.bytes, queue.maxBytes, queueItems > 0 && fault !== undefined),
       deadItems: dead,
       breaker: faults.length > 0 && faults.length === status.destinations().length ? 'open' : 'closed',
       ...(fault === undefined ? {} : { lastError: { text: fault, count: 1 } }),
@@ -94,8 +97,8 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
   }
 
   /** Only said while nothing leaves: what goes out later is not known. */
-  const timeToFull = (bytes: number, maxBytes: number, endpoint: string, stuck: boolean): number | null => {
-    const perMinute = flow.rate(endpoint, 'bytes')
+  const timeToFull = (bytes: number, maxBytes: number, stuck: boolean): number | null => {
+    const perMinute = flow.rate(undefined, 'bytes')
     return stuck && perMinute > 0 && maxBytes > bytes ? Math.round(((maxBytes - bytes) / perMinute) * 60) : null
   }
 
@@ -135,20 +138,27 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
   }
 
   const healthNow = (endpoints: readonly EndpointStatus[], deadItems: number): Overview['health'] => {
-    const reasonOf = ({ part, reason }: { readonly part: string; readonly reason: string }): ApiReason => ({
+    const reasonOf = (state: ApiReason['state'], { part, reason }: { readonly part: string; readonly reason: string }): ApiReason => ({
       code: part,
       text: reason,
+      state,
       ...(links[part] === undefined ? {} : { link: links[part] }),
     })
-    const broken = health.reasons().map(reasonOf)
-    const degraded = health.warnings().map(reasonOf)
+    const broken = health.reasons().map((one) => reasonOf('broken', one))
+    const degraded = health.warnings().map((one) => reasonOf('degraded', one))
     for (const { mirror, old, unit } of endpoints) {
       if (mirror === undefined || old === undefined || old.state === 'up' || old.state === 'off') continue
-      const waits = `${old.queueItems} ${unit} wait, nothing is lost`
+      const waits = `${figure(old.queueItems)} ${unit} wait, nothing is lost`
       const text = `the old side of ${mirror} is ${old.state}${old.lastError === undefined ? '' : `: ${old.lastError.text}`} — ${waits}`
-      degraded.push({ code: 'mirror', text, link: '#/cutover' })
+      degraded.push({ code: 'mirror', text, state: 'degraded', link: '#/cutover' })
     }
-    if (deadItems > 0) degraded.push({ code: 'dead', text: `${deadItems} items are set aside: no side took them`, link: '#/dead' })
+    if (deadItems > 0)
+      degraded.push({
+        code: 'dead',
+        text: `${figure(deadItems)} items are set aside: no side took them`,
+        state: 'degraded',
+        link: '#/dead',
+      })
     const reasons = since([...broken, ...degraded])
     return { state: broken.length > 0 ? 'broken' : degraded.length > 0 ? 'degraded' : 'ok', reasons }
   }

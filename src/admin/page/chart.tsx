@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import './language.ts'
 import uPlot from 'uplot'
 import type { Series } from '../api.ts'
-import { age, short, time } from './numbers.ts'
+import { age, clock, short, time } from './numbers.ts'
 
 export interface Line {
   readonly name: string
@@ -14,11 +14,17 @@ export interface Line {
   readonly series: Series | undefined
 }
 
-const dashes: Readonly<Record<Line['kind'], number[]>> = { in: [], old: [6, 4], new: [2, 3] }
+const dashes: Readonly<Record<Line['kind'], number[]>> = { in: [], old: [6, 4], new: [] }
 
 const timesOf = (series: Series): number[] => {
   const from = Date.parse(series.from) / 1000
   return series.values.map((_, at) => from + at * series.step)
+}
+
+/** `08:00`; the day at midnight, and where days lie between. */
+function tickOf(stamp: number, step: number): string {
+  const text = clock(stamp * 1000)
+  return step >= 86_400 || text.time === '00:00' ? text.day : text.time
 }
 
 const known = (series: Series | undefined): number[] => (series?.values ?? []).filter((value) => value !== null)
@@ -67,17 +73,20 @@ export function Chart({
           cursor: { points: { size: 7 }, drag: { x: false, y: false }, y: false },
           legend: { show: false },
           scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.08)] } },
-          axes: [axis, { ...axis, size: 64, values: (_plot, splits) => splits.map((value) => format(value)) }],
+          axes: [
+            { ...axis, size: 32, values: (_plot, splits, _at, _space, step) => splits.map((stamp) => tickOf(stamp, step)) },
+            { ...axis, size: 64, values: (_plot, splits) => splits.map((value) => format(value)) },
+          ],
           series: [
             {},
             ...drawn.map(({ kind, name }) => ({
               label: name,
               stroke: colourOf(kind),
-              width: 1.75,
+              width: kind === 'in' ? 1 : 1.6,
               dash: dashes[kind],
               points: { show: false },
               spanGaps: false,
-              ...(kind === 'in' ? { fill: `color-mix(in srgb, ${colourOf(kind)} 7%, transparent)` } : {}),
+              ...(kind === 'in' ? { fill: `color-mix(in srgb, ${colourOf(kind)} 14%, transparent)` } : {}),
             })),
           ],
           hooks: {
@@ -87,12 +96,14 @@ export function Chart({
                 const stamp = at === null || at === undefined ? undefined : plot.data[0][at]
                 const read = legend.querySelector('.read')
                 if (read === null) return
-                read.textContent =
-                  stamp === undefined || at === null || at === undefined
-                    ? ''
-                    : `${time(new Date(stamp * 1000).toISOString()).replace(/:\d\d$/, (text, where: number) => (where > 4 ? '' : text))} · ${drawn
-                        .map(({ name }, index) => `${name} ${format(plot.data[index + 1]?.[at] ?? 0)}`)
-                        .join(' · ')}`
+                if (stamp === undefined || at === null || at === undefined) read.textContent = ''
+                else {
+                  const values = drawn.map(({ name }, index) => {
+                    const value = plot.data[index + 1]?.[at]
+                    return `${name} ${value === null || value === undefined ? 'unknown' : format(value)}`
+                  })
+                  read.textContent = [`${clock(stamp * 1000).day} ${clock(stamp * 1000).time}`, ...values].join(' · ')
+                }
               },
             ],
           },

@@ -57,6 +57,12 @@ export function time(at: string, now = new Date()): string {
   return `${date.getDate()} ${months[date.getMonth()]} ${hours}`
 }
 
+/** The parts of a time, in that of the browser: `21 Nov`, `08:00`. */
+export function clock(ms: number): { readonly day: string; readonly time: string } {
+  const date = new Date(ms)
+  return { day: `${date.getDate()} ${months[date.getMonth()]}`, time: `${two(date.getHours())}:${two(date.getMinutes())}` }
+}
+
 /** `12 Dec, 21 days`; `12 Dec, 2 days ago`. */
 export function day(text: string, now = new Date()): string {
   const date = new Date(`${text}T00:00:00`)

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { isAbsent } from './hooks.ts'
+import { isAbsent, useLive } from './hooks.ts'
 import { Bad, Check, Cross, Dots, Good, Unknown, Warn } from './icons.tsx'
 import { clip, time } from './numbers.ts'
 import { ApiFault } from './request.ts'
@@ -100,6 +100,18 @@ export function Fault({ fault, off }: { readonly fault: Error; readonly off?: st
       <State tone="bad">{fault.message}</State>
       {fault instanceof ApiFault && fault.body.hint !== undefined && <p>{fault.body.hint}</p>}
     </div>
+  )
+}
+
+/** A whole view that has nothing behind it, and the option that brings it. */
+export function Off({ what, card, title }: { readonly what: string; readonly card: string; readonly title: string }): JSX.Element {
+  const { session } = useLive()
+  return (
+    <Card title={card}>
+      <Empty title={title}>
+        <p>{session?.off[what]}</p>
+      </Empty>
+    </Card>
   )
 }
 

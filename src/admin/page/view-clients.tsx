@@ -3,9 +3,9 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { ClientList, ClientRecord } from '../api.ts'
-import { useAnswer } from './hooks.ts'
+import { useAnswer, useLive } from './hooks.ts'
 import { count, plural } from './numbers.ts'
-import { Card, type Column, Empty, Fault, Filter, Name, Select, State, Table, Tag, Time, Waiting } from './parts.tsx'
+import { Card, type Column, Empty, Fault, Filter, Name, Off, Select, State, Table, Tag, Time, Waiting } from './parts.tsx'
 import { ask, query } from './request.ts'
 import { endpointName } from './words.ts'
 
@@ -77,18 +77,14 @@ export function ClientsView(): JSX.Element {
   const [filter, setFilter] = useState('')
   const [sort, setSort] = useState('items')
   const asked = query({ sort, filter: useSettled(filter) })
-  const { value, fault } = useAnswer<ClientList>(`/clients${asked}`, 15)
+  const { session } = useLive()
+  const { value, fault } = useAnswer<ClientList>(session?.has.clients ? `/clients${asked}` : undefined, 15)
   const [more, setMore] = useState<{ readonly asked: string; readonly items: readonly ClientRecord[]; readonly next: string | undefined }>()
   const added = more?.asked === asked ? more : undefined
   const next = added === undefined ? value?.next : added.next
   const rows = [...(value?.items ?? []), ...(added?.items ?? [])]
-  if (fault !== undefined && value === undefined) {
-    return (
-      <Card title="Legacy clients">
-        <Fault fault={fault} off="No list of clients is kept." />
-      </Card>
-    )
-  }
+  if (session?.has.clients === false) return <Off what="clients" card="Legacy clients" title="No list of clients is kept." />
+  if (fault !== undefined && value === undefined) return <Fault fault={fault} />
   const goOn = (): void => {
     ask<ClientList>(`/clients${asked}${asked === '' ? '?' : '&'}cursor=${next}`).then(
       (part) => setMore({ asked, items: [...(added?.items ?? []), ...part.items], next: part.next }),

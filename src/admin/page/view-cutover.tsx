@@ -5,7 +5,7 @@ import { useMemo, useState } from 'preact/hooks'
 import type { MirrorList, MirrorState, Readiness, ReadinessItem } from '../api.ts'
 import { useAnswer, useLive } from './hooks.ts'
 import { age, day, daysUntil, percent, plural } from './numbers.ts'
-import { Card, Choice, type Column, Fault, Filter, LongTable, Mark, Name, State, Tag, Time, type Tone, Waiting } from './parts.tsx'
+import { Card, Choice, type Column, Fault, Filter, LongTable, Mark, Name, Off, State, Tag, Time, type Tone, Waiting } from './parts.tsx'
 import { SwitchDialog, type Wanted } from './switch-dialog.tsx'
 import { endpointName, nextPhase, phaseBefore, phaseOrder, phaseWords } from './words.ts'
 
@@ -15,16 +15,13 @@ const tones: Readonly<Record<Answer, Tone>> = { ready: 'good', 'not-yet': 'bad',
 
 export function CutoverView(): JSX.Element {
   const { changes, session } = useLive()
-  const mirrors = useAnswer<MirrorList>('/mirror', 10, changes)
+  const mirrors = useAnswer<MirrorList>(session?.has.mirror ? '/mirror' : undefined, 10, changes)
   const verdicts = useAnswer<Readiness>(session?.has.readiness ? '/readiness' : undefined, 15, changes)
   const [wanted, setWanted] = useState<Wanted | undefined>()
-  if (mirrors.fault !== undefined && mirrors.value === undefined) {
-    return (
-      <Card title="Old backends">
-        <Fault fault={mirrors.fault} off="No old backend is configured: everything goes to the new side alone." />
-      </Card>
-    )
+  if (session?.has.mirror === false) {
+    return <Off what="mirror" card="Old backends" title="No old backend is configured: everything goes to the new side alone." />
   }
+  if (mirrors.fault !== undefined && mirrors.value === undefined) return <Fault fault={mirrors.fault} />
   if (mirrors.value === undefined) return <Waiting />
   return (
     <>
@@ -74,36 +71,7 @@ function Mirror({
   const off = !mirror.switchable
   const left = mirror.until === undefined ? undefined : daysUntil(mirror.until)
   return (
-    <Card
-      title={endpointName(mirror.endpoint)}
-      id={mirror.endpoint}
-      note={<Name>{mirror.url}</Name>}
-      actions={
-        <>
-          {next !== undefined && (
-            <button
-              type="button"
-              class="primary"
-              disabled={off}
-              onClick={() => onWant({ kind: 'phase', mirror, phase: next, back: false })}
-            >
-              To {next}…
-            </button>
-          )}
-          {before !== undefined && (
-            <button type="button" disabled={off} onClick={() => onWant({ kind: 'phase', mirror, phase: before, back: true })}>
-              One step back…
-            </button>
-          )}
-          <button type="button" disabled={off} onClick={() => onWant({ kind: 'share', mirror })}>
-            Shares…
-          </button>
-          <button type="button" disabled={off} onClick={() => onWant({ kind: 'pause', mirror, paused: !mirror.paused })}>
-            {mirror.paused ? 'Resume old side…' : 'Pause old side…'}
-          </button>
-        </>
-      }
-    >
+    <Card title={endpointName(mirror.endpoint)} id={mirror.endpoint} note={<Name>{mirror.url}</Name>}>
       <ol class="phases" aria-label={`Phase: ${mirror.phase}`}>
         {phaseOrder.map((phase) => (
           <li
@@ -156,6 +124,24 @@ function Mirror({
           </div>
         )}
       </dl>
+      <div class="switches">
+        {next !== undefined && (
+          <button type="button" class="primary" disabled={off} onClick={() => onWant({ kind: 'phase', mirror, phase: next, back: false })}>
+            To {next}…
+          </button>
+        )}
+        {before !== undefined && (
+          <button type="button" disabled={off} onClick={() => onWant({ kind: 'phase', mirror, phase: before, back: true })}>
+            One step back…
+          </button>
+        )}
+        <button type="button" disabled={off} onClick={() => onWant({ kind: 'share', mirror })}>
+          Shares…
+        </button>
+        <button type="button" disabled={off} onClick={() => onWant({ kind: 'pause', mirror, paused: !mirror.paused })}>
+          {mirror.paused ? 'Resume old side…' : 'Pause old side…'}
+        </button>
+      </div>
     </Card>
   )
 }

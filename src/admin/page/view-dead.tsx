@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks'
 import type { DeadDone, DeadItem, DeadList } from '../api.ts'
 import { useAnswer, useLive, usePlace } from './hooks.ts'
 import { bytes, count, plural } from './numbers.ts'
-import { Card, Choice, type Column, Dialog, Empty, Fault, Name, State, Table, Tag, Time, Waiting } from './parts.tsx'
+import { Card, Choice, type Column, Dialog, Empty, Fault, Name, Off, State, Table, Tag, Time, Waiting } from './parts.tsx'
 import { query, send } from './request.ts'
 
 type Group = DeadList['byReason'][number]
@@ -27,14 +27,13 @@ export function DeadView(): JSX.Element {
   const [reason, setReason] = useState(parameters.get('reason') ?? '')
   const key = parameters.get('key') ?? undefined
   const [wanted, setWanted] = useState<Wanted | undefined>()
-  const { value, fault, again } = useAnswer<DeadList>(`/dead${query({ side: side === 'all' ? undefined : side, reason, key })}`, 15, dead)
-  if (fault !== undefined && value === undefined) {
-    return (
-      <Card title="Dead letters">
-        <Fault fault={fault} off="Dead letters cannot be looked at here." />
-      </Card>
-    )
-  }
+  const { value, fault, again } = useAnswer<DeadList>(
+    session?.has.dead ? `/dead${query({ side: side === 'all' ? undefined : side, reason, key })}` : undefined,
+    15,
+    dead,
+  )
+  if (session?.has.dead === false) return <Off what="dead" card="Dead letters" title="Dead letters cannot be looked at here." />
+  if (fault !== undefined && value === undefined) return <Fault fault={fault} />
   if (value === undefined) return <Waiting />
   const off = session?.role !== 'operate'
   const ofGroup = (group: Group, what: Wanted['what']): void =>

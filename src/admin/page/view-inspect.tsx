@@ -3,9 +3,9 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { InspectDetail, InspectItem, InspectList } from '../api.ts'
-import { go, useAnswer, usePlace } from './hooks.ts'
+import { go, useAnswer, useLive, usePlace } from './hooks.ts'
 import { bytes, count } from './numbers.ts'
-import { Card, type Column, Empty, Fault, Mark, Name, Select, Table, Tag, Time, type Tone, Waiting } from './parts.tsx'
+import { Card, type Column, Empty, Fault, Mark, Name, Off, Select, Table, Tag, Time, type Tone, Waiting } from './parts.tsx'
 import { query } from './request.ts'
 import { endpointName } from './words.ts'
 
@@ -15,14 +15,10 @@ export function InspectView(): JSX.Element {
   const { parameters } = usePlace()
   const id = parameters.get('id') ?? undefined
   const [endpoint, setEndpoint] = useState(parameters.get('endpoint') ?? '')
-  const { value, fault } = useAnswer<InspectList>(`/inspect${query({ endpoint })}`, 5)
-  if (fault !== undefined && value === undefined) {
-    return (
-      <Card title="Requests">
-        <Fault fault={fault} off="Looking inside is off." />
-      </Card>
-    )
-  }
+  const { session } = useLive()
+  const { value, fault } = useAnswer<InspectList>(session?.has.inspect ? `/inspect${query({ endpoint })}` : undefined, 5)
+  if (session?.has.inspect === false) return <Off what="inspect" card="Requests" title="Looking inside is off." />
+  if (fault !== undefined && value === undefined) return <Fault fault={fault} />
   const columns: Column<InspectItem>[] = [
     {
       title: 'Received',

@@ -28,7 +28,6 @@ export function LogView(): JSX.Element {
   const record = useAnswer<ChangeList>('/changes', 30, changes)
   if (overview === undefined) return <Waiting />
   const { health, queue } = overview
-  const tone = health.state === 'broken' ? 'bad' : 'warn'
   return (
     <>
       <Card title="Health">
@@ -40,7 +39,7 @@ export function LogView(): JSX.Element {
           <ul class="reasons">
             {health.reasons.map((one) => (
               <li key={`${one.code} ${one.text}`}>
-                <ReasonLine reason={one} tone={tone} />
+                <ReasonLine reason={one} />
               </li>
             ))}
           </ul>

@@ -16,6 +16,7 @@ export function NowView(): JSX.Element {
   if (overview === undefined) return <p class="soft">Connecting…</p>
   const active = overview.endpoints.filter(isActive)
   const idle = overview.endpoints.filter((one) => !isActive(one))
+  const mirrored = active.some((one) => one.old !== undefined)
   return (
     <>
       <Reasons health={overview.health} />
@@ -27,7 +28,7 @@ export function NowView(): JSX.Element {
           <Card title="Flow" note="per minute, over the last minute">
             <ul class="flow">
               {active.map((one) => (
-                <Endpoint key={one.id} endpoint={one} />
+                <Endpoint key={one.id} endpoint={one} mirrored={mirrored} />
               ))}
             </ul>
           </Card>
@@ -44,14 +45,13 @@ const isActive = (one: EndpointStatus): boolean => one.received > 0 || one.mirro
 /** What somebody has to look at. */
 function Reasons({ health }: { readonly health: Overview['health'] }): JSX.Element | null {
   if (health.reasons.length === 0) return null
-  const tone: Tone = health.state === 'broken' ? 'bad' : 'warn'
   return (
-    <section class={`notice ${tone}`} aria-labelledby="needs-you">
+    <section class={`notice ${health.state === 'broken' ? 'bad' : 'warn'}`} aria-labelledby="needs-you">
       <h2 id="needs-you">Needs you</h2>
       <ul class="reasons">
         {health.reasons.map((one) => (
           <li key={`${one.code} ${one.text}`}>
-            <ReasonLine reason={one} tone={tone} />
+            <ReasonLine reason={one} />
           </li>
         ))}
       </ul>
@@ -59,9 +59,9 @@ function Reasons({ health }: { readonly health: Overview['health'] }): JSX.Eleme
   )
 }
 
-export const ReasonLine = ({ reason, tone }: { readonly reason: ApiReason; readonly tone: Tone }): JSX.Element => (
+export const ReasonLine = ({ reason }: { readonly reason: ApiReason }): JSX.Element => (
   <>
-    <State tone={tone}>
+    <State tone={reason.state === 'broken' ? 'bad' : 'warn'}>
       <Name most={400}>{reason.text}</Name>
     </State>
     <span class="soft">
@@ -125,7 +125,7 @@ function Throughput({ endpoints }: { readonly endpoints: readonly EndpointStatus
   )
 }
 
-function Endpoint({ endpoint }: { readonly endpoint: EndpointStatus }): JSX.Element {
+function Endpoint({ endpoint, mirrored }: { readonly endpoint: EndpointStatus; readonly mirrored: boolean }): JSX.Element {
   const day = useSeries(endpoint.id, 'in', '24h')
   const name = endpointName(endpoint.id)
   return (
@@ -155,6 +155,7 @@ function Endpoint({ endpoint }: { readonly endpoint: EndpointStatus }): JSX.Elem
       <Arrow />
       <div class="endpoint-sides">
         {endpoint.old !== undefined && <Side title="Old side" side={endpoint.old} unit={endpoint.unit} />}
+        {endpoint.old === undefined && mirrored && <p class="side soft">No old side.</p>}
         <Side title="New side" side={endpoint.new} unit={endpoint.unit} />
       </div>
     </li>
@@ -187,10 +188,10 @@ function Side({ title, side, unit }: { readonly title: string; readonly side: Si
           </a>
         </p>
       )}
-      {side.breaker === 'open' && <p class="soft">Left alone for now, tried again by itself.</p>}
       {side.lastError !== undefined && side.state !== 'up' && (
         <p class="fault">
           <Name most={240}>{side.lastError.text}</Name>
+          {side.breaker === 'open' && '; tried again by itself'}
         </p>
       )}
     </div>

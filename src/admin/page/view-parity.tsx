@@ -5,7 +5,23 @@ import { useState } from 'preact/hooks'
 import type { LiveMinute, ParityLive, ParityRun, ParityRunDetail, ParityRuns } from '../api.ts'
 import { useAnswer, useLive } from './hooks.ts'
 import { count, percent } from './numbers.ts'
-import { Card, Choice, Code, type Column, Empty, Fault, LongTable, Mark, Name, State, Table, Time, type Tone, Waiting } from './parts.tsx'
+import {
+  Card,
+  Choice,
+  Code,
+  type Column,
+  Empty,
+  Fault,
+  LongTable,
+  Mark,
+  Name,
+  Off,
+  State,
+  Table,
+  Time,
+  type Tone,
+  Waiting,
+} from './parts.tsx'
 import { endpointName } from './words.ts'
 
 type Verdict = LiveMinute['verdict']
@@ -20,16 +36,11 @@ const words: Readonly<Record<Verdict, string>> = {
 }
 
 export function ParityView(): JSX.Element {
-  const { minutes, parity } = useLive()
-  const live = useAnswer<ParityLive>('/parity/live', 20, minutes)
-  const runs = useAnswer<ParityRuns>('/parity/runs', 30, parity)
-  if (live.fault !== undefined && live.value === undefined) {
-    return (
-      <Card title="Parity">
-        <Fault fault={live.fault} off="Parity compares two sides, and there is one." />
-      </Card>
-    )
-  }
+  const { minutes, parity, session } = useLive()
+  const live = useAnswer<ParityLive>(session?.has.parity ? '/parity/live' : undefined, 20, minutes)
+  const runs = useAnswer<ParityRuns>(session?.has.parity ? '/parity/runs' : undefined, 30, parity)
+  if (session?.has.parity === false) return <Off what="parity" card="Parity" title="Parity compares two sides, and there is one." />
+  if (live.fault !== undefined && live.value === undefined) return <Fault fault={live.fault} />
   return (
     <>
       <Card title="As sent" note="out of the books: what was accepted against what each side confirmed, minute by minute">

@@ -1,0 +1,90 @@
+/**
+ * A real Chromium for tests of the page: `CHROMIUM_PATH`, else the one inside of the npm package, else one that is installed. Its libraries are unpacked
+ * beside it, since a machine without them could not start it. It opens nothing but pages of our own on loopback: it runs without its sandbox.
+ */
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
+
+export interface TestBrowser {
+  readonly browser: Browser
+  /** Which one it is and where it came from. */
+  readonly about: string
+  close(): Promise<void>
+}
+
+const installed = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/microsoft-edge']
+
+/** Flags of the package that change what a page may do are left out: what is tested is how a browser of people behaves. */
+const unwanted =
+  /^--(disable-web-security|allow-running-insecure-content|single-process|disable-site-isolation-trials|enable-features=|headless)/
+
+interface Found {
+  readonly from: string
+  readonly path: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Unpacks into a folder of this run alone: two runs would write one file at a time. */
+async function unpacked(folder: string): Promise<Found | undefined> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined
+  const before = process.env['TMPDIR']
+  process.env['TMPDIR'] = folder
+  try {
+    const { default: chromium, inflate } = await import('@sparticuz/chromium')
+    const bin = new URL('../../node_modules/@sparticuz/chromium/bin/al2023.tar.br', import.meta.url).pathname
+    chromium.setGraphicsMode = false
+    const [path, libraries] = await Promise.all([chromium.executablePath(), inflate(bin)])
+    const args = chromium.args.filter((one) => !unwanted.test(one))
+    const env = { LD_LIBRARY_PATH: `${libraries}/lib`, HOME: folder }
+    return { from: 'npm package', path, args, env }
+  } catch (error) {
+    console.warn(`the Chromium of the npm package cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+  }
+}
+
+async function* candidates(folder: string): AsyncGenerator<Found> {
+  const given = process.env['CHROMIUM_PATH']
+  const args = ['--no-sandbox', '--font-render-hinting=none']
+  if (given !== undefined) yield { from: 'CHROMIUM_PATH', path: given, args, env: {} }
+  const own = await unpacked(folder)
+  if (own !== undefined) yield own
+  for (const path of installed) if (existsSync(path)) yield { from: 'the system', path, args, env: {} }
+}
+
+/** Undefined, and said so on stderr, where there is none that starts. */
+export async function openBrowser(): Promise<TestBrowser | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'ob-page-'))
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  const { chromium } = await import('playwright-core')
+  for await (const { from, path, args, env } of candidates(folder)) {
+    try {
+      const browser = await chromium.launch({
+        executablePath: path,
+        args: [...args],
+        headless: true,
+        env: { ...(process.env as Record<string, string>), ...env },
+      })
+      return {
+        browser,
+        about: `Chromium ${browser.version()} of ${from}`,
+        async close() {
+          await browser.close()
+          remove()
+        },
+      }
+    } catch (error) {
+      console.warn(`${path} does not start: ${error instanceof Error ? error.message.split('\n', 1)[0] : String(error)}`)
+    }
+  }
+  remove()
+  console.warn('SKIPPED: no Chromium here; the page was not looked at. Set CHROMIUM_PATH to one.')
+  return undefined
+}

@@ -1,0 +1,506 @@
+/** What stands behind the page in its tests: made-up parts of a bridge that look like a week of a real one. */
+
+import type { ClientRecord, DeadItem, ParityRun, ReadinessItem, SideStatus } from '../../src/admin/api.ts'
+import type { BooksSource, ClientsSource, DeadSource, MirrorSource, ParitySource, ReadinessSource } from '../../src/admin/sources.ts'
+import type { Change, ChangeRequest, Cutover, EndpointState } from '../../src/cutover/model.ts'
+import { BridgeError } from '../../src/errors.ts'
+
+export type Mood = 'empty' | 'healthy' | 'degraded' | 'broken'
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+
+/** The same noise in every run: 0 ≤ x < 1. */
+const noise = (at: number, seed: number): number => {
+  const x = Math.sin(at * 12.9898 + seed * 78.233) * 43_758.5453
+  return x - Math.floor(x)
+}
+
+/** Items a minute of an endpoint at a time: a working day with a lunch, and nights. */
+export function itemsAt(endpoint: string, atMs: number): number {
+  const levels: Record<string, number> = {
+    zipkin: 41_000,
+    'jaeger.compact': 8_300,
+    'jaeger.grpc': 15_500,
+    prometheus: 120_000,
+    elasticsearch: 96_000,
+  }
+  const level = levels[endpoint] ?? 0
+  const hour = (atMs % (24 * hourMs)) / hourMs
+  const day = 0.42 + 0.4 * Math.max(0, Math.sin(((hour - 5) / 16) * Math.PI)) + 0.12 * Math.exp(-((hour - 10.5) ** 2) / 5)
+  const shape = endpoint === 'prometheus' ? 0.98 : day
+  return Math.round(level * shape * (0.97 + 0.06 * noise(Math.floor(atMs / minuteMs), endpoint.length)))
+}
+
+const endpoints = ['zipkin', 'jaeger.compact', 'jaeger.grpc', 'prometheus', 'elasticsearch']
+
+export function booksSource(mood: Mood, nowMs: () => number): BooksSource {
+  return {
+    series(endpoint, metric, range) {
+      const step = range === '35d' ? hourMs : minuteMs
+      const length = range === '1h' ? 60 : range === '24h' ? 1440 : 840
+      const to = Math.floor(nowMs() / step) * step
+      const names = endpoint === undefined ? endpoints : [endpoint]
+      const values = Array.from({ length }, (_, at) => {
+        const atMs = to - (length - at) * step
+        if (mood === 'empty' || (at > 300 && at < 309)) return null
+        if (metric === 'queue' || metric === 'age') return Math.round(noise(at, 1) * 12)
+        const down = metric === 'old' && mood !== 'healthy' && at > length - 60
+        const mirrored = metric === 'old' ? names.filter((name) => name !== 'jaeger.grpc') : names
+        return mirrored.reduce((sum, name) => sum + (down && name === 'prometheus' ? 0 : itemsAt(name, atMs)), 0)
+      })
+      return { stepSeconds: step / 1000, fromMs: to - length * step, values, sinceMs: undefined }
+    },
+  }
+}
+
+const sideOf = (perMinute: number, part: Partial<SideStatus> = {}): SideStatus => ({
+  state: 'up',
+  acknowledges: true,
+  deliveredPerMinute: perMinute,
+  queueItems: 0,
+  queueBytes: 0,
+  oldestAgeSeconds: null,
+  timeToFullSeconds: null,
+  deadItems: 0,
+  breaker: 'closed',
+  ...part,
+})
+
+export interface FakeMirror extends MirrorSource {
+  readonly asked: { readonly endpoint: string; readonly request: ChangeRequest; readonly who: string }[]
+}
+
+/** Four old backends; `new-only` is refused until it is forced. */
+export function mirrorSource(mood: Mood, nowMs: () => number): FakeMirror {
+  const now = nowMs()
+  const until = new Date(now + 21 * 24 * hourMs).toISOString().slice(0, 10)
+  const state = (endpoint: string, phase: EndpointState['phase'], days: number, part: Partial<EndpointState> = {}): EndpointState => ({
+    endpoint,
+    phase,
+    answer: phase === 'shadow' ? 'legacy' : 'bridge',
+    share: { new: 1, old: 1 },
+    paused: false,
+    until: undefined,
+    revision: 3,
+    sinceMs: now - days * 24 * hourMs,
+    ...part,
+  })
+  const states = new Map(
+    [
+      state('zipkin', 'dual', 6, { until }),
+      state('jaeger.compact', 'shadow', 2, { share: { new: 0.1, old: 1 } }),
+      state('prometheus', 'dual', 9),
+      state('elasticsearch', 'new-primary', 4, { share: { new: 1, old: 0.5 } }),
+    ].map((one) => [one.endpoint, one]),
+  )
+  const changes: Change[] = [
+    record(now - 4 * 24 * hourMs, 'ann', 'elasticsearch', 'phase', 'dual', 'new-primary', 'parity at 100 % for three days'),
+    record(now - 3 * 24 * hourMs, 'ann', 'elasticsearch', 'share.old', '1', '0.5', 'half of the hosts moved to the new dashboards'),
+    record(now - 26 * hourMs, 'ben', 'zipkin', 'phase', 'new-primary', 'dual', 'roll-back drill'),
+    record(now - 25 * hourMs, 'ben', 'zipkin', 'paused', 'false', 'true', 'maintenance of the old store', true),
+  ]
+  const listeners = new Set<(state: EndpointState) => void>()
+  const asked: FakeMirror['asked'] = []
+  const cutover: Cutover = {
+    of: (endpoint) => states.get(endpoint),
+    list: () => [...states.values()],
+    async change(endpoint, request, who, revision) {
+      const before = states.get(endpoint)
+      if (before === undefined) throw new BridgeError('OB_ADMIN_NONE', 'cannot change it: there is no such mirror')
+      if (revision !== undefined && revision !== before.revision)
+        throw new BridgeError('OB_CUTOVER_CONFLICT', 'cannot change zipkin: another was faster')
+      if (request.phase === 'new-only' && request.force !== true) {
+        throw new BridgeError(
+          'OB_CUTOVER_REFUSED',
+          `cannot enter new-only: 212 queries a day still read the old side; 840 requests wait for it`,
+        )
+      }
+      asked.push({ endpoint, request, who })
+      const after: EndpointState = {
+        ...before,
+        phase: request.phase ?? before.phase,
+        share: { ...before.share, ...request.share },
+        paused: request.paused ?? before.paused,
+        revision: before.revision + 1,
+        sinceMs: nowMs(),
+      }
+      states.set(endpoint, after)
+      const forced = request.force === true
+      changes.push(record(nowMs(), who, endpoint, 'phase', before.phase, after.phase, request.reason, forced))
+      for (const listener of listeners) listener(after)
+      return after
+    },
+    changes: () => changes,
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+  const failing: Partial<SideStatus> = {
+    state: 'down',
+    deliveredPerMinute: 0,
+    queueItems: 2_114_380,
+    queueBytes: 310e6,
+    oldestAgeSeconds: 1320,
+    timeToFullSeconds: 4200,
+    breaker: 'open',
+    lastError: { at: new Date(now - 40_000).toISOString(), text: 'connect ECONNREFUSED 10.0.4.12:9090', count: 118 },
+  }
+  return {
+    cutover,
+    asked,
+    url: (endpoint) => `http://old-${endpoint.split('.')[0]}.internal:${endpoint === 'prometheus' ? 9090 : 9411}`,
+    status(endpoint) {
+      if (!states.has(endpoint)) return undefined
+      const share = states.get(endpoint)?.share.old ?? 1
+      const perMinute = mood === 'empty' ? 0 : itemsAt(endpoint, nowMs()) * share
+      return sideOf(perMinute, endpoint === 'prometheus' && (mood === 'degraded' || mood === 'broken') ? failing : {})
+    },
+    books: () =>
+      mood === 'empty'
+        ? []
+        : [
+            {
+              format: 'zipkin-json',
+              side: 'old',
+              received: 59_100_220,
+              delivered: 59_100_220,
+              queued: 0,
+              dead: 0,
+              refused: 0,
+              shed: 0,
+              skipped: 0,
+              open: 0,
+            },
+            {
+              format: 'prometheus',
+              side: 'old',
+              received: 172_800_400,
+              delivered: 172_800_392,
+              queued: 8,
+              dead: 0,
+              refused: 0,
+              shed: 0,
+              skipped: 0,
+              open: 0,
+            },
+          ],
+  }
+}
+
+function record(
+  atMs: number,
+  who: string,
+  endpoint: string,
+  what: Change['what'],
+  from: string,
+  to: string,
+  reason: string,
+  forced = false,
+): Change {
+  return { atMs, who, endpoint, what, from, to, reason, forced }
+}
+
+/** Names that are hostile on purpose stand in for those that senders make up. */
+export const hostileNames = ['<img src=x onerror="window.hit=1">', 'javascript:window.hit=1', '\u202eevil\u202c', 'x'.repeat(10_000)]
+
+export function clientsSource(mood: Mood, nowMs: () => number, names: readonly string[] = []): ClientsSource {
+  const ago = (minutes: number): string => new Date(nowMs() - minutes * minuteMs).toISOString()
+  const client = (endpoint: string, format: string, key: string, library: string, part: Partial<ClientRecord> = {}): ClientRecord => ({
+    endpoint,
+    format,
+    key,
+    library,
+    probably: false,
+    addresses: ['10.0.0.7'],
+    firstSeen: ago(9000),
+    lastSeen: ago(0.2),
+    itemsPerMinute: 3200,
+    itemsToday: 2_204_000,
+    errors: 0,
+    silent: false,
+    ...part,
+  })
+  const all = [
+    client('zipkin', 'zipkin v2', 'checkout', 'zipkin-reporter', {
+      version: '3.4',
+      language: 'Java 17.0.15',
+      probably: true,
+      addresses: ['10.0.0.7', '10.0.0.8', '10.0.0.9', '10.0.1.4'],
+      itemsPerMinute: 18_200,
+      advice: 'Replace by the OpenTelemetry SDK, or keep: the bridge stays.',
+    }),
+    client('zipkin', 'zipkin v2', 'cart', 'zipkin-js', {
+      language: 'Node',
+      itemsPerMinute: 9_410,
+      advice: 'Replace by @opentelemetry/sdk-node.',
+    }),
+    client('jaeger.compact', 'compact', 'payments', 'Jaeger Go', {
+      version: '2.30.0',
+      itemsPerMinute: 5_120,
+      advice: 'Replace by the OpenTelemetry SDK.',
+    }),
+    client('jaeger.grpc', 'proto', 'search', 'Jaeger Java', { version: '1.8.1', itemsPerMinute: 7_830 }),
+    client('prometheus', 'message 2', 'node-exporter', 'Prometheus', { version: '3.2.1', itemsPerMinute: 88_000, addresses: ['10.0.4.3'] }),
+    client('elasticsearch', '_bulk', 'logs-app-default', 'elasticsearch-js', { version: '8.19.2', itemsPerMinute: 61_000, errors: 4 }),
+    client('elasticsearch', '_bulk', 'logs-nginx', 'Fluent Bit', { itemsPerMinute: 22_500, via: '10.0.9.1' }),
+    client('zipkin', 'zipkin v1', 'batch-nightly', 'unknown', { itemsPerMinute: 0, itemsToday: 0, silent: true, lastSeen: ago(1700) }),
+    ...names.map((name) => client('zipkin', 'zipkin v2', name, name)),
+  ]
+  const known = mood === 'empty' ? [] : all
+  return {
+    truncated: false,
+    count: (endpoint) => known.filter((one) => one.endpoint === endpoint).length,
+    list: ({ filter, sort }) =>
+      known
+        .filter((one) => `${one.key} ${one.library} ${one.endpoint} ${one.addresses}`.toLowerCase().includes(filter.toLowerCase()))
+        .sort((a, b) => (sort === 'key' ? a.key.localeCompare(b.key) : b.itemsPerMinute - a.itemsPerMinute)),
+  }
+}
+
+export function readinessSource(mood: Mood, nowMs: () => number, names: readonly string[] = []): ReadinessSource {
+  const at = (minutes: number): string => new Date(nowMs() + minutes * minuteMs).toISOString()
+  const good: ReadinessItem['checks'] = [
+    { id: 'V1', state: 'pass', text: 'live: 30 of 30 minutes equal, digest equal', validUntil: at(10) },
+    { id: 'V2', state: 'pass', text: 'stored: 100 % (3 windows, 600 spans sampled, at least 99.4 %)', validUntil: at(42) },
+    { id: 'V3', state: 'pass', text: 'no dead letters since 20 Nov 14:02' },
+    { id: 'V4', state: 'pass', text: 'new side 0.4 s behind, worst today 12 s' },
+    { id: 'V5', state: 'pass', text: 'books balance (1 440 of 1 440 minutes)' },
+    { id: 'V8', state: 'waived', text: 'no report of converted dashboards given; waived by ann until 3 Dec' },
+  ]
+  const item = (
+    format: string,
+    endpoint: string,
+    key: string,
+    answer: ReadinessItem['answer'],
+    headline: string,
+    part: Partial<ReadinessItem> = {},
+  ): ReadinessItem => ({
+    format,
+    endpoint,
+    key,
+    phase: 'dual',
+    question: 'A',
+    answer,
+    headline,
+    since: at(-190),
+    checks: good,
+    ...part,
+  })
+  const failing: ReadinessItem['checks'] = [
+    { id: 'V3', state: 'fail', value: 37, limit: 0, text: '37 dead letters: status 400', link: '#/dead?reason=endpoint_refused' },
+    { id: 'V2', state: 'fail', text: 'parity 99.2 % (missing spans 11:07–11:09 on the new side)', link: '#/parity' },
+    ...good.slice(3),
+  ]
+  const items = [
+    item('zipkin', 'zipkin', 'checkout', 'ready', 'ready to rely on the new side'),
+    mood === 'healthy'
+      ? item('zipkin', 'zipkin', 'cart', 'ready', 'ready to rely on the new side')
+      : item('zipkin', 'zipkin', 'cart', 'not-yet', 'not yet — 37 dead letters, parity 99.2 %', { checks: failing }),
+    item('jaeger', 'jaeger.compact', 'payments', 'no-data', 'no data yet — 14 min of 30 observed', {
+      phase: 'shadow',
+      checks: [{ id: 'V1', state: 'unknown', text: '14 of 30 minutes observed' }],
+    }),
+    item('prometheus', 'prometheus', 'node-exporter', 'ready', 'ready to rely on the new side'),
+    item('elasticsearch', 'elasticsearch', 'logs-app-default', 'ready', 'ready to switch the old side off', {
+      phase: 'new-primary',
+      question: 'B',
+    }),
+    item('elasticsearch', 'elasticsearch', 'logs-nginx', 'not-yet', 'not yet — Kibana at 10.0.0.7 asked for it 212 times today', {
+      phase: 'new-primary',
+      question: 'B',
+      checks: [{ id: 'V9', state: 'fail', value: 212, limit: 0, text: 'Kibana at 10.0.0.7 asked logs-nginx 212 times today' }],
+    }),
+    item('zipkin', 'zipkin', 'batch-nightly', 'silent', 'silent — not seen for 28 h'),
+    ...names.map((name) => item('zipkin', 'zipkin', name, 'not-yet', `not yet — ${name}`)),
+  ]
+  return { readiness: () => ({ at: at(0), mappingHash: '5c1d9a', items: mood === 'empty' ? [] : items }) }
+}
+
+export function paritySource(mood: Mood, nowMs: () => number): ParitySource {
+  const minute = (back: number): string => new Date(Math.floor(nowMs() / minuteMs) * minuteMs - back * minuteMs).toISOString()
+  const runs: ParityRun[] = [
+    {
+      id: '12',
+      at: minute(20),
+      format: 'zipkin',
+      from: minute(80),
+      to: minute(20),
+      result: 'equal',
+      percent: 100,
+      compared: 600,
+      missing: 0,
+      text: 'all 600 sampled traces are the same on both sides',
+    },
+    {
+      id: '11',
+      at: minute(200),
+      format: 'zipkin',
+      from: minute(260),
+      to: minute(200),
+      result: 'explained',
+      percent: 100,
+      compared: 600,
+      missing: 0,
+      text: '600 traces, 2 differences explained: repeats absorbed by the old side',
+    },
+    ...(mood === 'healthy'
+      ? []
+      : [
+          {
+            id: '10',
+            at: minute(330),
+            format: 'zipkin',
+            from: minute(390),
+            to: minute(330),
+            result: 'different' as const,
+            percent: 99.2,
+            compared: 600,
+            missing: 5,
+            text: '5 spans are missing on the new side between 11:07 and 11:09',
+          },
+        ]),
+  ]
+  const equal = (endpoint: string, key: string, back: number, items: number) => ({
+    at: minute(back),
+    endpoint,
+    format: endpoint,
+    key,
+    received: items,
+    old: { delivered: items, expected: items, digest: '9f31c0a4d2e8b716' },
+    new: { delivered: items, expected: items, digest: '9f31c0a4d2e8b716' },
+    verdict: 'equal' as const,
+    text: '',
+  })
+  return {
+    live({ fromMs, toMs }) {
+      const times = { at: minute(0), from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() }
+      if (mood === 'empty') return { ...times, summary: [], minutes: [] }
+      const short = mood === 'healthy' ? 0 : 2
+      const bad = [
+        {
+          ...equal('zipkin', 'cart', 47, 6120),
+          new: { delivered: 6083, expected: 6120 },
+          verdict: 'short' as const,
+          text: 'the new side confirmed 37 less: set aside, status 400',
+        },
+        {
+          ...equal('zipkin', 'cart', 48, 6098),
+          new: { delivered: 6091, expected: 6098 },
+          verdict: 'short' as const,
+          text: 'the new side confirmed 7 less',
+        },
+      ]
+      return {
+        ...times,
+        summary: [
+          { endpoint: 'zipkin', minutes: 1440, equal: 1434 - short, explained: 4, short, open: 2, unknown: 0 },
+          { endpoint: 'jaeger.compact', minutes: 1440, equal: 6, explained: 8, short: 0, open: 2, unknown: 1424 },
+          { endpoint: 'prometheus', minutes: 1440, equal: 1438, explained: 0, short: 0, open: 2, unknown: 0 },
+          { endpoint: 'elasticsearch', minutes: 1440, equal: 1438, explained: 0, short: 0, open: 2, unknown: 0 },
+        ],
+        minutes: [
+          ...bad.slice(0, short),
+          {
+            ...equal('zipkin', 'cart', 61, 5912),
+            old: { delivered: 2956, expected: 2956 },
+            verdict: 'explained' as const,
+            text: 'half of the senders were left out of the old side by its share',
+          },
+          ...[2, 3, 4, 5, 6, 7].flatMap((back) => [
+            equal('zipkin', 'checkout', back, 18_200 + back),
+            equal('prometheus', 'node-exporter', back, 88_000),
+          ]),
+        ],
+      }
+    },
+    runs: () => (mood === 'empty' ? [] : runs),
+    run: (id) => {
+      const run = runs.find((one) => one.id === id)
+      return run === undefined
+        ? undefined
+        : { run, report: { format: run.format, windows: [{ from: run.from, to: run.to, same: run.percent }], findings: [] } }
+    },
+    samples: () => ({ from: minute(60), to: minute(0), mappingHash: '5c1d9a', expected: [], items: [] }),
+  }
+}
+
+export interface FakeDead extends DeadSource {
+  readonly done: string[]
+}
+
+export function deadSource(mood: Mood, nowMs: () => number): FakeDead {
+  const letter = (id: number, part: Partial<DeadItem> = {}): DeadItem => ({
+    id: String(id),
+    at: new Date(nowMs() - (60 - id) * minuteMs).toISOString(),
+    side: 'new',
+    destination: 'default',
+    endpoint: 'zipkin',
+    format: 'zipkin-json',
+    reason: 'endpoint_refused',
+    status: 400,
+    text: 'the endpoint answered 400: missing traceId',
+    items: 12 + id,
+    bytes: 4_800 + 900 * id,
+    ...part,
+  })
+  let letters =
+    mood === 'empty' || mood === 'healthy'
+      ? []
+      : [
+          letter(9, {
+            side: 'old',
+            destination: 'mirror.elasticsearch',
+            format: 'es-bulk',
+            reason: 'mapping_conflict',
+            text: '3 items: mapper_parsing_exception: field [took] of type long',
+          }),
+          letter(8),
+          letter(7),
+          letter(3),
+        ]
+  const done: string[] = []
+  const chosen = (ids: readonly string[] | undefined, reason: string | undefined) =>
+    letters.filter((one) => (ids === undefined ? reason === undefined || one.reason === reason : ids.includes(one.id)))
+  const away = (what: string, ids: readonly string[] | undefined, reason: string | undefined): number => {
+    const gone = chosen(ids, reason)
+    letters = letters.filter((one) => !gone.includes(one))
+    done.push(`${what} ${gone.map((one) => one.id)}`)
+    return gone.length
+  }
+  return {
+    done,
+    list(filter) {
+      const items = letters.filter((one) => (filter.side ?? one.side) === one.side && (filter.reason ?? one.reason) === one.reason)
+      const reasons = [...new Set(letters.map((one) => one.reason))]
+      return {
+        items,
+        total: items.length,
+        truncated: false,
+        byReason: reasons.map((reason) => {
+          const own = letters.filter((one) => one.reason === reason)
+          const [first] = own
+          const sum = own.reduce((total, one) => total + one.items, 0)
+          return {
+            side: first?.side ?? 'new',
+            reason,
+            text: first?.text ?? '',
+            batches: own.length,
+            items: sum,
+            first: own.at(-1)?.at ?? '',
+            last: first?.at ?? '',
+          }
+        }),
+      }
+    },
+    show: (id) => letters.find((one) => one.id === id),
+    raw: (id) =>
+      letters.some((one) => one.id === id)
+        ? { data: Buffer.from('abc'), media: 'application/x-protobuf', name: `dead-letter-${id}.bin` }
+        : undefined,
+    count: ({ ids, filter }) => chosen(ids, filter?.reason).length,
+    retry: ({ ids, filter }) => away('retry', ids, filter?.reason),
+    drop: ({ ids, filter }) => away('drop', ids, filter?.reason),
+  }
+}
