@@ -7,6 +7,8 @@ import { openStoreForInspection, type Selection, type StoreInspection } from '..
 import type { Cargo } from '../emit/queue/outcomes.ts'
 import type { DeadLetter } from '../emit/queue/queue.ts'
 import { BridgeError } from '../errors.ts'
+import { mirrorsOf } from '../mirror/config.ts'
+import { decodeEnvelope } from '../mirror/envelope.ts'
 import { requestToJson } from '../otlp/json/to-json.ts'
 import { envelopeAsJson } from './envelope-text.ts'
 import type { Io } from './io.ts'
@@ -28,13 +30,14 @@ export interface QueueExportOptions extends ConfigOptions {
   readonly to: 'json' | 'proto'
 }
 
-/** @param use is handed the names of the destinations too */
-async function withStore<T>(
-  options: ConfigOptions,
-  io: Io,
-  use: (store: StoreInspection, destinations: readonly string[]) => T | Promise<T>,
-): Promise<T> {
-  const { queue, emit } = await loadBridgeConfig(options, io.env)
+/** Whom data may wait for by the configuration: at least one destination. */
+interface Names {
+  readonly destinations: readonly string[]
+  readonly mirrors: readonly string[]
+}
+
+async function withStore<T>(options: ConfigOptions, io: Io, use: (store: StoreInspection, names: Names) => T | Promise<T>): Promise<T> {
+  const { queue, emit, mirror } = await loadBridgeConfig(options, io.env)
   if (queue.type !== 'disk') {
     const why =
       queue.type === 'kafka'
@@ -44,8 +47,9 @@ async function withStore<T>(
   }
   const store = openStoreForInspection(queue.path)
   try {
-    const names = destinationsOf(emit).map(({ name }) => name)
-    return await use(store, names)
+    const destinations = destinationsOf(emit).map(({ name }) => name)
+    const mirrors = [...mirrorsOf(mirror).keys()].map((endpoint) => `mirror.${endpoint}`)
+    return await use(store, { destinations, mirrors })
   } finally {
     store.close()
   }
@@ -72,11 +76,11 @@ function selectionOf(ids: readonly string[], all: boolean, verb: string): Select
   return all ? 'all' : ids.map(idOf)
 }
 
-function listWaiting(store: StoreInspection, json: boolean, io: Io, destinations: readonly string[]): void {
+function listWaiting(store: StoreInspection, json: boolean, io: Io, { destinations, mirrors }: Names): void {
   const [found, kept, damaged, dead] = [store.waiting(), store.kept(), store.damaged(), store.list().length]
   // Rows of before there were several destinations go to the first.
   const waiting = found.map(({ destination, ...row }) => ({ destination: destination || (destinations[0] ?? ''), ...row }))
-  const strangers = [...new Set(waiting.map((row) => row.destination))].filter((name) => !destinations.includes(name))
+  const strangers = [...new Set(waiting.map((row) => row.destination))].filter((name) => ![...destinations, ...mirrors].includes(name))
   if (json) {
     const rows = waiting.map(({ oldestQueuedAtMs, ...row }) => ({ ...row, oldestQueuedAt: time(oldestQueuedAtMs) }))
     const held = kept.map(({ oldestQueuedAtMs, ...row }) => ({ ...row, oldestQueuedAt: time(oldestQueuedAtMs) }))
@@ -96,8 +100,12 @@ function listWaiting(store: StoreInspection, json: boolean, io: Io, destinations
     rows.length === 0 ? 'Nothing waits.\n' : printTable(['destination', 'format', 'signal', 'batches', 'items', 'bytes', 'oldest'], rows),
   )
   for (const name of strangers) {
+    const drop = `\`queue drop --destination ${name}\``
+    const isMirror = waiting.some((row) => row.destination === name && row.signal === 'legacy')
     io.out(
-      `Destination ${name} is not configured here: see \`otlp-bridge queue move --from ${name}\` and \`queue drop --destination ${name}\`.\n`,
+      isMirror
+        ? `There is no ${name} here, requests for the old side wait for it: see ${drop}.\n`
+        : `Destination ${name} is not configured here: see \`otlp-bridge queue move --from ${name}\` and ${drop}.\n`,
     )
   }
   for (const { name, running, values, bytes, oldestQueuedAtMs } of kept) {
@@ -134,9 +142,9 @@ function listDead(store: StoreInspection, json: boolean, io: Io): void {
 
 /** What waits by destination and format, or with `dead` every dead letter. */
 export function queueLs(options: QueueOptions, io: Io): Promise<number> {
-  return withStore(options, io, (store, destinations) => {
+  return withStore(options, io, (store, names) => {
     const list = options.dead === true ? listDead : listWaiting
-    list(store, options.json === true, io, destinations)
+    list(store, options.json === true, io, names)
     return 0
   })
 }
@@ -144,7 +152,10 @@ export function queueLs(options: QueueOptions, io: Io): Promise<number> {
 const jsonOf = (signal: Cargo, data: Uint8Array): string =>
   signal === 'legacy' ? JSON.stringify(envelopeAsJson(data)) : Buffer.from(requestToJson(signal, data)).toString()
 
-/** One dead letter: head on stderr and its request as OTLP/JSON on stdout, or all of it as one JSON document. */
+/**
+ * One dead letter: head on stderr and its request as OTLP/JSON on stdout, or all of it as one JSON document. A request for a mirror is shown as it was
+ * received, its credentials masked.
+ */
 export function queueShow(id: string, options: QueueOptions, io: Io): Promise<number> {
   return withStore(options, io, (store) => {
     const letter = store.show(idOf(id))
@@ -199,10 +210,17 @@ function tellHeld(store: StoreInspection, destination: string, io: Io): number {
 /** Gives what waits for one destination to another. 1 when a running bridge holds some of it. */
 export function queueMove(options: QueueMoveOptions, io: Io): Promise<number> {
   const { from, to } = options
-  return withStore(options, io, (store, destinations) => {
-    if (!destinations.includes(to)) {
+  return withStore(options, io, (store, { destinations, mirrors }) => {
+    if (![...destinations, ...mirrors].includes(to)) {
       const known = destinations.join(', ')
       throw new BridgeError('OB_CONFIG', `cannot move batches to destination ${to}: it is not in the configuration (there: ${known})`)
+    }
+    const waiting = store.waiting().filter((row) => row.destination === from)
+    if (waiting.some((row) => (row.signal === 'legacy') !== mirrors.includes(to))) {
+      throw new BridgeError(
+        'OB_CONFIG',
+        `cannot move batches from ${from} to ${to}: a mirror gets requests as they were received, a destination OTLP`,
+      )
     }
     io.err(`${batchesText(store.move(from, to))} moved from destination ${from} to ${to}\n`)
     return from === to ? 0 : tellHeld(store, from, io)
@@ -219,7 +237,10 @@ export async function queueDrop(ids: readonly string[], options: QueueOptions, i
   return withStore(options, io, (store) => tell(selection, store.drop(selection), 'deleted', io))
 }
 
-/** Writes dead letters into a file. 1 when one of them cannot be read; the others are written. */
+/**
+ * Writes dead letters into a file. 1 when one of them cannot be read; the others are written. Of a request for a mirror `json` is all of it with its
+ * credentials masked, `proto` its body as it was received.
+ */
 export function queueExport(file: string, ids: readonly string[], options: QueueExportOptions, io: Io): Promise<number> {
   return withStore(options, io, async (store) => {
     const letters = store.list()
@@ -232,12 +253,17 @@ export function queueExport(file: string, ids: readonly string[], options: Queue
         `cannot export ${[...found].join(' and ')} into one request: give the ids of one signal, or --to json`,
       )
     }
+    if (options.to === 'proto' && found.has('legacy') && wanted.length > 1) {
+      throw new BridgeError('OB_INPUT', 'cannot export several requests of mirrors into one file: give one id, or --to json')
+    }
     const pieces: Uint8Array[] = []
     let failed = 0
     for (const id of wanted) {
       try {
         const data = store.export(id)
-        pieces.push(options.to === 'proto' ? data : Buffer.from(`${jsonOf(signals.get(id) ?? 'traces', data)}\n`))
+        const signal = signals.get(id) ?? 'traces'
+        const raw = (): Uint8Array => (signal === 'legacy' ? decodeEnvelope(data).body : data)
+        pieces.push(options.to === 'proto' ? raw() : Buffer.from(`${jsonOf(signal, data)}\n`))
       } catch (error) {
         failed++
         io.err(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -1,6 +1,7 @@
 /** Puts the sending side together: one queue, and for each destination a lane of it and a loop that empties it. */
 
 import { performance } from 'node:perf_hooks'
+import { BridgeError } from '../errors.ts'
 import type { Intake, Signal } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -99,6 +100,13 @@ interface Extra {
   runner: LaneRunner | undefined
 }
 
+/** A lane is known by its name. */
+function requireOwnNames(destinations: readonly DestinationConfig[], extra: readonly Pick<ExtraLane, 'name'>[]): void {
+  const twice = destinations.find(({ name }) => extra.some((one) => one.name === name))
+  if (twice === undefined) return
+  throw new BridgeError('OB_CONFIG', `cannot send to a destination ${twice.name}: a mirror has this name`, { place: twice.section })
+}
+
 /** For requests under way when a destination is stopped while the bridge runs. */
 const replaceMs = 2000
 
@@ -176,6 +184,7 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
   }
 
   const configs = destinationsOf(deps.emit)
+  requireOwnNames(configs, deps.extra ?? [])
   let members: readonly Member[] = await prepareAll(configs)
   let extras: readonly Extra[] = (deps.extra ?? []).map((from) => ({ from, runner: undefined }))
   const queue = await openQueue(lanesOf(configs, deps.extra ?? []))
@@ -205,6 +214,10 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
   }
 
   const setExtra = async (lanes: readonly ExtraLane[]): Promise<void> => {
+    requireOwnNames(
+      members.map(({ config }) => config),
+      lanes,
+    )
     const before = extras
     const after = lanes.map((from) => before.find((one) => one.from === from) ?? { from, runner: undefined })
     await Promise.all(before.filter((one) => !after.includes(one)).map(({ runner }) => runner?.handOver(replaceMs)))
@@ -215,6 +228,10 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
 
   const reconfigure = async (emit: EmitConfig): Promise<void> => {
     const next = destinationsOf(emit)
+    requireOwnNames(
+      next,
+      extras.map(({ from }) => from),
+    )
     const before = members
     const same = (config: DestinationConfig): Member | undefined => before.find((one) => one.text === textOf(config))
     const fresh = await prepareAll(next.filter((config) => same(config) === undefined))

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { queueDrop, queueExport, queueLs, queueMove, queueRetry, queueShow } from '../../src/cli/queue.ts'
 import { createDiskQueue } from '../../src/emit/queue/disk.ts'
 import { createFileTranslator, translateConfig } from '../../src/ingest/index.ts'
+import { encodeEnvelope } from '../../src/mirror/envelope.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
@@ -220,5 +221,102 @@ describe('queueMove and queueDrop of what waits', () => {
   it('do not mix what waits with dead letters', async () => {
     const mixed = queueDrop(['1'], { ...renamed(), destination: 'default' }, createTestIo())
     await expect(mixed).rejects.toMatchObject({ code: 'OB_CONFIG' })
+  })
+})
+
+describe('letters of a mirror', () => {
+  const head = {
+    id: 'abcdefghijklmnop',
+    at: 1,
+    kind: 'http' as const,
+    method: 'POST',
+    target: '/api/v2/spans?token=s3cret&x=1',
+    headers: ['Content-Type', 'application/json', 'Authorization', 'Basic c2VjcmV0', 'X-Api-Key', 'k3y', 'User-Agent', 'curl/8'],
+    from: '127.0.0.1',
+    lane: 'c1',
+  }
+
+  const withMirror = () => ({ set: [`queue.path=${folder}`, 'mirror.zipkin.url=http://127.0.0.1:9411'] })
+
+  /** One that waits and some dead ones; their ids. */
+  const putEnvelopes = async (...bodies: readonly Uint8Array[]): Promise<string[]> => {
+    await queueDrop([], { ...set(), all: true }, createTestIo())
+    const queue = await createDiskQueue(
+      {
+        path: folder,
+        lanes: [...onlyLane, { destination: 'mirror.zipkin', whenFull: 'refuse', mirror: true }],
+        maxSize: 2 ** 30,
+        ack: 'written',
+        memoryTail: 2 ** 20,
+        ballast: 0,
+      },
+      { metrics: createMetrics(), log: silentLog, nowMs: () => 1_763_712_000_000 },
+    )
+    const put = (body: Uint8Array) =>
+      queue.put([{ batch: { format: 'zipkin-json', signal: 'legacy', items: 1, data: encodeEnvelope(head, [body]) }, lanes: [1] }])
+    for (const body of bodies) await put(body)
+    const lane = queue.lanes[1]
+    await lane?.bury(await lane.take({ maxItems: 1000, maxBytes: 2 ** 20 }), 'old_400', 'it said no')
+    await put(Buffer.from('[]'))
+    await queue.close()
+    return deadIds()
+  }
+
+  it('wait for a mirror that is configured, or not', async () => {
+    await putEnvelopes()
+    const [there, gone] = [createTestIo(), createTestIo()]
+    await queueLs(withMirror(), there)
+    expect(there.stdout()).toMatch(/mirror\.zipkin +zipkin-json +legacy/)
+    expect(there.stdout()).not.toContain('There is no')
+    await queueLs(set(), gone)
+    expect(gone.stdout()).toContain(
+      'There is no mirror.zipkin here, requests for the old side wait for it: see `queue drop --destination mirror.zipkin`.',
+    )
+    await expect(queueMove({ ...withMirror(), from: 'mirror.zipkin', to: 'default' }, createTestIo())).rejects.toMatchObject({
+      code: 'OB_CONFIG',
+    })
+    await expect(queueMove({ ...withMirror(), from: 'default', to: 'mirror.zipkin' }, createTestIo())).rejects.toMatchObject({
+      code: 'OB_CONFIG',
+    })
+  })
+
+  it('are shown and exported as they were received, credentials masked', async () => {
+    const [first = '', second = ''] = await putEnvelopes(Buffer.from('[{"id":"1"}]'), Buffer.from([0x1f, 0x8b, 0xff]))
+    const [shown, listed, file] = [createTestIo(), createTestIo(), createTestIo()]
+    expect(await queueShow(first, set(), shown)).toBe(0)
+    expect(JSON.parse(shown.stdout())).toMatchObject({
+      method: 'POST',
+      target: '/api/v2/spans?token=***&x=1',
+      headers: [
+        ['Content-Type', 'application/json'],
+        ['Authorization', '***'],
+        ['X-Api-Key', '***'],
+        ['User-Agent', 'curl/8'],
+      ],
+      body: '[{"id":"1"}]',
+    })
+    await queueLs({ ...set(), dead: true }, listed)
+    expect(listed.stdout()).toMatch(/mirror\.zipkin .*old_400 +it said no/)
+    expect(await queueExport('-', [], { ...set(), to: 'json' }, file)).toBe(0)
+    const lines = file.bytes().toString().trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ body: '[{"id":"1"}]' }, { bodyBase64: 'H4v/' }])
+    expect([shown.stdout(), shown.stderr(), listed.stdout(), ...lines].join()).not.toMatch(/c2VjcmV0|k3y|s3cret/)
+    const raw = createTestIo()
+    expect(await queueExport('-', [second], { ...set(), to: 'proto' }, raw)).toBe(0)
+    expect([...raw.bytes()]).toEqual([0x1f, 0x8b, 0xff])
+    await expect(queueExport('-', [], { ...set(), to: 'proto' }, createTestIo())).rejects.toMatchObject({ code: 'OB_INPUT' })
+  })
+
+  it('go back and away as others do', async () => {
+    const [first = '', second = ''] = await putEnvelopes(Buffer.from('[1]'), Buffer.from('[2]'))
+    expect(await queueRetry([first], withMirror(), createTestIo())).toBe(0)
+    expect(await queueDrop([second], withMirror(), createTestIo())).toBe(0)
+    const io = createTestIo()
+    await queueLs({ ...withMirror(), json: true }, io)
+    expect(JSON.parse(io.stdout())).toMatchObject({
+      waiting: [{ destination: 'default' }, { destination: 'mirror.zipkin', signal: 'legacy', batches: 2 }],
+      notConfigured: [],
+      deadLetters: 0,
+    })
   })
 })

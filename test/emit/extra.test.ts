@@ -204,6 +204,18 @@ describe.each(queues)('extra lanes of a queue of type %s', (_, queue) => {
     expect(metrics.sums().filter(({ signal, balance }) => signal === 'legacy' && balance !== 0)).toEqual([])
   })
 
+  it('have names that no destination has', async () => {
+    const named = (name: string) => ({ destinations: [{ name, endpoint: 'http://127.0.0.1:1' }] })
+    const mirror = fakeMirror('mirror.one')
+    const clash = { code: 'OB_CONFIG', message: expect.stringContaining('a mirror has this name') }
+    await expect(startMirrored('', [mirror], queue(), { endpoint: undefined, ...named('mirror.one') })).rejects.toMatchObject(clash)
+    const { emit } = await startMirrored('http://127.0.0.1:1', [mirror], queue())
+    await expect(emit.reconfigure(emitConfig.parse(named('mirror.one')))).rejects.toMatchObject(clash)
+    await expect(emit.setExtra([mirror, fakeMirror('default')])).rejects.toMatchObject(clash)
+    await emit.setExtra([])
+    expect(emit.extra()).toEqual([])
+  })
+
   it('say how they do', async () => {
     const mirror = fakeMirror('mirror.one')
     const { emit } = await startMirrored('http://127.0.0.1:1', [mirror], queue())

@@ -70,7 +70,20 @@ export function createAccounts({ destination, mirror: isMirror = false }: LaneOp
   let items = 0
   let bytes = 0
 
+  let last: DestinationBooks | undefined
+  let lastFormat = ''
+  let lastSignal: Cargo = 'legacy'
+
   const books = ({ format, signal }: Pick<Held, 'format' | 'signal'>): DestinationBooks => {
+    // Mostly it is the same as before.
+    if (last !== undefined && format === lastFormat && signal === lastSignal) return last
+    lastFormat = format
+    lastSignal = signal
+    last = look(format, signal)
+    return last
+  }
+
+  const look = (format: string, signal: Cargo): DestinationBooks => {
     const key = isMirror ? format : `${format}\n${signal}`
     let found = known.get(key)
     if (found === undefined) known.set(key, (found = metrics.books(format, isMirror ? 'legacy' : signal).at(destination)))
