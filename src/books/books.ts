@@ -45,6 +45,8 @@ export interface Watcher {
   refused(batch: EncodedBatch): void
   /** Once a second. */
   tick(): void
+  /** The books are about to close. */
+  stop?(): void
 }
 
 export interface Books {
@@ -409,6 +411,7 @@ export function createBooks(deps: BooksDeps): Books {
     warnings: () => (cells.full ? [`more than ${config.maxKeys} services, jobs or indices: the books count the rest as ${otherKey}`] : []),
     stop() {
       stopTicking()
+      for (const watcher of watchers) watcher.stop?.()
       flush()
       store.leave()
       file.close()

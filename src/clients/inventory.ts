@@ -124,6 +124,7 @@ export function createInventory({ config, addresses, books, metrics }: Inventory
       }
       save()
     },
+    stop: () => save(),
   }
   books.watch(watcher)
 
