@@ -86,8 +86,8 @@ export interface ProxyOptions {
 
 /** The parts of a body that is too large to be in memory, each an envelope to be staged with the parts of the batch. */
 export interface LargeMirror {
-  /** Copies the bytes. @param last the body ends with them */
-  part(bytes: Uint8Array, items: number, last: boolean): Envelope
+  /** Copies the bytes. @param last the body ends with them @param lengths of the events in them: Beats alone */
+  part(bytes: Uint8Array, items: number, last: boolean, lengths?: readonly number[]): Envelope
 }
 
 /** A connection that is passed through to the old Logstash. */

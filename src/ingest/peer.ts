@@ -6,7 +6,7 @@ import type { Client } from '../otlp/intake.ts'
 import type { MirrorDoor } from './mirror-door.ts'
 
 /** Headers that name a library where `User-Agent` does not. */
-const hintNames = ['x-elastic-client-meta', 'x-elastic-product-origin', 'x-prometheus-remote-write-version', 'b3'] as const
+const hintNames = ['x-elastic-client-meta', 'x-opaque-id', 'x-elastic-product-origin', 'x-prometheus-remote-write-version', 'b3'] as const
 
 /** Longest value that is kept. */
 const longest = 256

@@ -193,7 +193,8 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     wrap(head, pieces, body) {
       if (!goes(head, body.key)) return undefined
       const own = headOf(nextId(), head)
-      const whole = pieces.length > 1 || head.kind === 'udp' ? { ...own, lengths: pieces.map(({ length }) => length) } : own
+      const whole =
+        pieces.length > 1 || head.kind === 'udp' || head.kind === 'beats' ? { ...own, lengths: pieces.map(({ length }) => length) } : own
       return envelopeOf(body.format, body.items, whole, pieces)
     },
     wrapLarge(head, { format, key }) {
@@ -202,13 +203,14 @@ export function createDoor(options: DoorOptions): MirrorDoor {
       const length = declaredLength(head)
       let part = 0
       return {
-        part(bytes, items, last) {
+        part(bytes, items, last, lengths) {
           const own = {
             ...first,
             headers: part === 0 ? first.headers : [],
             part: part++,
             last,
             ...(length === undefined ? {} : { length }),
+            ...(lengths === undefined ? {} : { lengths }),
           }
           return envelopeOf(format, items, own, [bytes])
         },

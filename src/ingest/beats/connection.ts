@@ -6,14 +6,20 @@
  * connection ends is forgotten: it comes again whole, as nothing of it was acknowledged.
  */
 
+import type { Client } from '../../otlp/intake.ts'
 import type { Logger } from '../../telemetry/log.ts'
+import type { DocumentPart } from '../documents.ts'
+import type { Observer } from '../observe.ts'
 import { createAcks } from './acks.ts'
 import type { BeatsCounters, ConnectionState } from './counters.ts'
 import { FrameFault } from './decode-frames.ts'
 import type { Holder, WindowMemory } from './memory.ts'
+import type { OldSide } from './old-side.ts'
 import type { PeerLog } from './peer-log.ts'
+import type { Piece } from './piece.ts'
 import type { Progress } from './progress.ts'
 import { createReader, type ReaderDeps } from './reader.ts'
+import { seenPiece } from './seen.ts'
 import type { Storer } from './store.ts'
 import type { Window } from './window.ts'
 
@@ -41,6 +47,17 @@ export interface ConnectionDeps extends ReaderDeps {
   readonly keepaliveMs: number
   readonly inactivityMs: number
   readonly progressMs: number
+  readonly observer?: Observer | undefined
+  /** Wall clock in milliseconds. */
+  readonly nowMs?: (() => number) | undefined
+}
+
+/** What one connection has to do with the old side. */
+export interface ConnectionMirror {
+  /** Its windows wait in the queue for the old side. */
+  readonly side?: OldSide | undefined
+  /** Its bytes are passed through: told of windows that are stored here, instead of the client. */
+  readonly stored?: ((sequence: number) => void) | undefined
 }
 
 export interface Connection {
@@ -74,7 +91,13 @@ const drainMs = 1000
 const notTaken = new FrameFault('window_not_taken', 'cannot store window: the queue took a part of it and not the rest', 'OB_QUEUE_FULL')
 
 /** Creates a connection. @param peer address of the client. @param members what its events get in addition */
-export function createConnection(peer: string, wire: Wire, members: Uint8Array, deps: ConnectionDeps): Connection {
+export function createConnection(
+  peer: string,
+  wire: Wire,
+  members: Uint8Array,
+  deps: ConnectionDeps,
+  mirror: ConnectionMirror = {},
+): Connection {
   const { counters, windows, progress, storer, monotonicMs } = deps
   const waiting: Window[] = []
   let storing = false
@@ -126,6 +149,8 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
 
   const reader = createReader(deps, members, {
     mayRead,
+    old: mirror.side === undefined ? undefined : () => mirror.side?.begin(),
+    show: deps.observer === undefined ? undefined : show,
     begun() {
       counters.pending.value++
       windows.begin(holder)
@@ -134,6 +159,7 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
     whole(window) {
       deps.requests.arrived(arrivedBytes)
       arrivedBytes = 0
+      window.client = clientOf(window)
       waiting.push(window)
       progress.add()
       readerBytes = 0
@@ -141,7 +167,8 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
       update()
       if (!storing) void storeAll()
     },
-    empty: (version) => acks.zero(version),
+    // Where bytes are passed through the old side answers it.
+    empty: (version) => void (mirror.stored === undefined && acks.zero(version)),
     async spill(window) {
       if ((await storer.spill(window, isOver)) === 'left' && !over) throw notTaken
     },
@@ -158,6 +185,15 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
     },
     failed,
   })
+
+  const clientOf = ({ beat }: Window): Client => {
+    const name = beat === undefined || beat.beat === '' ? undefined : beat.major === '' ? beat.beat : `${beat.beat}/${beat.major}`
+    return { address: peer, userAgent: name }
+  }
+
+  function show(window: Window, piece: Piece, parts: readonly DocumentPart[]): void {
+    if (deps.observer?.wants('beats') === true) deps.observer.see(seenPiece(piece, parts, clientOf(window), deps.nowMs?.() ?? Date.now()))
+  }
 
   const isOver = (): boolean => over || inputEnded
 
@@ -200,7 +236,8 @@ export function createConnection(peer: string, wire: Wire, members: Uint8Array, 
     counters.ackSeconds.observe((monotonicMs() - window.beganMs) / 1000)
     heardMs = monotonicMs()
     account()
-    acks.final(window.version, window.highest)
+    if (mirror.stored === undefined) acks.final(window.version, window.highest)
+    else mirror.stored(window.highest)
     if (!over) update()
   }
 

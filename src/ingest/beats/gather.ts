@@ -1,7 +1,8 @@
 /** Events of a window become encoded batches, a piece at a time, so that the memory of a window is about what it is worth on its way out. */
 
 import { performance } from 'node:perf_hooks'
-import type { EncodedBatch, Signal } from '../../otlp/intake.ts'
+import type { ServiceCount } from '../../otlp/batch.ts'
+import type { Client, EncodedBatch, Signal } from '../../otlp/intake.ts'
 import type { AdapterDeps } from '../adapter.ts'
 import { joinParts } from '../coalesce.ts'
 import { type DocumentBatcher, DocumentFate, type DocumentIds, type DocumentMeta, type DocumentPart } from '../documents.ts'
@@ -36,8 +37,8 @@ const meta: DocumentMeta = { index: undefined, id: '', pipeline: '' }
 const parseError = 'beats.parse_error'
 
 export interface Gatherer {
-  /** Translates the documents of a piece, clears it, and adds what became of them. Never throws for what is in them. @param ids those of its window */
-  translate(piece: Piece, into: Gathered, ids: DocumentIds): void
+  /** Translates the documents of a piece, clears it, and adds what became of them. Never throws for what is in them. @param ids those of its window @param show told what came of it, while the piece is still there */
+  translate(piece: Piece, into: Gathered, ids: DocumentIds, show?: (parts: readonly DocumentPart[]) => void): void
 }
 
 export interface GathererDeps extends Pick<AdapterDeps, 'metrics' | 'log'> {
@@ -90,12 +91,14 @@ export function createGatherer({ batcher, counters, books, metrics, log }: Gathe
   }
 
   return {
-    translate(piece, into, ids) {
+    translate(piece, into, ids, show) {
       if (piece.documents === 0) return
       const startedAt = performance.now()
       batcher.remember(ids)
       try {
-        for (const part of partsOf(piece, into)) {
+        const parts = partsOf(piece, into)
+        show?.(parts)
+        for (const part of parts) {
           into.parts.push(part)
           into.bytes += part.data.length
         }
@@ -111,15 +114,39 @@ export function createGatherer({ batcher, counters, books, metrics, log }: Gathe
   }
 }
 
+/** What is said of the batches of a window. */
+export interface About {
+  readonly client?: Client | undefined
+  /** Whose events they are when they name no index: the Beat. */
+  readonly beat?: string | undefined
+}
+
+/** Items by index, over all parts; those without one go by the name of the Beat. */
+function keysOf(items: number, indices: Map<string, number>, beat: string | undefined): readonly ServiceCount[] {
+  let known = 0
+  const keys: ServiceCount[] = []
+  for (const [service, count] of indices) {
+    known += count
+    keys.push({ service, items: count })
+  }
+  if (known < items && beat !== undefined && beat !== '') keys.push({ service: beat, items: items - known })
+  return keys
+}
+
 /** The parts as few batches, each of one signal, in order; their memory passes over to them. */
-export function toBatches(parts: readonly DocumentPart[], chunks: AdapterDeps['chunks']): EncodedBatch[] {
+export function toBatches(parts: readonly DocumentPart[], chunks: AdapterDeps['chunks'], about: About = {}): EncodedBatch[] {
   const batches: EncodedBatch[] = []
   for (const signal of ['traces', 'metrics', 'logs'] satisfies Signal[]) {
     let datas: Uint8Array[] = []
+    let indices = new Map<string, number>()
     let items = 0
     let bytes = 0
     const close = (): void => {
-      if (datas.length > 0) batches.push(batchOf(format, items, joinParts(datas, bytes, chunks), signal))
+      if (datas.length > 0) {
+        const batch = batchOf(format, items, joinParts(datas, bytes, chunks), signal)
+        batches.push({ ...batch, endpoint: 'beats', keys: keysOf(items, indices, about.beat), client: about.client })
+      }
+      indices = new Map()
       datas = []
       items = bytes = 0
     }
@@ -128,6 +155,7 @@ export function toBatches(parts: readonly DocumentPart[], chunks: AdapterDeps['c
       if (bytes + part.data.length > batchBytes) close()
       datas.push(part.data)
       items += part.items
+      for (const { service, items: some } of part.indices ?? []) indices.set(service, (indices.get(service) ?? 0) + some)
       bytes += part.data.length
     }
     close()

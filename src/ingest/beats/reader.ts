@@ -3,12 +3,14 @@
  * inflating or the store of a large window takes its time.
  */
 
+import type { DocumentPart } from '../documents.ts'
 import type { Duplicates } from '../duplicates.ts'
 import { beatNameOf } from './beat-name.ts'
 import type { BeatsCounters } from './counters.ts'
 import { FrameDecoder, FrameFault, FrameKind, type FrameLimits } from './decode-frames.ts'
 import { type Gatherer, pieceBytes } from './gather.ts'
 import { type InflateLimits, type Inflating, inflateSmall, smallBytes, startInflating } from './inflate.ts'
+import type { OldWindow } from './old-side.ts'
 import { Piece, type PieceMemory } from './piece.ts'
 import { spillBytes } from './store.ts'
 import { Window } from './window.ts'
@@ -27,6 +29,10 @@ export interface ReaderHooks {
   /** Whether to read on now. When not, `go` is to be called later. */
   mayRead(): boolean
   begun(window: Window): void
+  /** What the next window has to do with an old side; undefined: nothing. */
+  old?: (() => OldWindow | undefined) | undefined
+  /** Shows a piece to whoever looks, before its parts go on. */
+  show?: ((window: Window, piece: Piece, parts: readonly DocumentPart[]) => void) | undefined
   /** All events of the window are here. */
   whole(window: Window): void
   /** Windows of no event came: one answer is due for all of them. */
@@ -97,7 +103,8 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
       empty = outer.version
       return
     }
-    open = new Window(outer.version, outer.count, deps.monotonicMs(), deps.duplicates.begin(), new Piece(deps.memory, members))
+    const piece = new Piece(deps.memory, members)
+    open = new Window(outer.version, outer.count, deps.monotonicMs(), deps.duplicates.begin(), piece, hooks.old?.())
     outer.windowVersion = outer.version
     hooks.begun(open)
   }
@@ -105,7 +112,8 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
   const translate = (window: Window): void => {
     const { piece } = window
     window.beat ??= beatNameOf(piece.bytes, piece.starts[0] ?? 0, piece.ends[0] ?? 0)
-    gatherer.translate(piece, window.gathered, window.ids)
+    const { show } = hooks
+    gatherer.translate(piece, window.gathered, window.ids, show === undefined ? undefined : (parts) => show(window, piece, parts))
   }
 
   const complete = (window: Window): void => {
@@ -124,9 +132,11 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
     if (kind === FrameKind.Json) {
       counters.frames.J.value++
       open.piece.addJson(bytes, start, end)
+      open.old?.events.addJson(bytes, start, end)
     } else {
       counters.frames.D.value++
       open.piece.addPairs(bytes, start, end)
+      open.old?.events.addPairs(bytes, start, end)
     }
     if (open.isWhole) {
       decoder.windowVersion = 0
@@ -136,7 +146,7 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
     }
     if (open.piece.length < pieceBytes) return undefined
     translate(open)
-    return open.gathered.bytes < spillBytes ? undefined : hooks.spill(open)
+    return open.gathered.bytes + (open.old?.events.bytes ?? 0) < spillBytes ? undefined : hooks.spill(open)
   }
 
   const readInner = (decoder: FrameDecoder): Promise<void> | undefined => {
@@ -265,6 +275,7 @@ export function createReader(deps: ReaderDeps, members: Uint8Array, hooks: Reade
       closed = true
       inflating?.destroy()
       open?.piece.clear()
+      open?.old?.events.clear()
       open = undefined
       queue.length = 0
       queued = 0

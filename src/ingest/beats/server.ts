@@ -9,6 +9,8 @@ import type { AdapterDeps, Listener } from '../adapter.ts'
 import { addressesOf, type Bound, bindAll, urlHost } from '../addresses.ts'
 import type { DocumentBatcher } from '../documents.ts'
 import { createDuplicates } from '../duplicates.ts'
+import type { MirrorDoor } from '../mirror-door.ts'
+import { peerOf } from '../peer.ts'
 import { createItemBooks, createRequestBooks } from '../receive.ts'
 import { startBehind } from '../security.ts'
 import { type BeatsConfig, enrichedBy, frameLimitsOf } from './config.ts'
@@ -17,10 +19,12 @@ import { createCounters } from './counters.ts'
 import { membersOf } from './enrich.ts'
 import { createGatherer, format } from './gather.ts'
 import { createWindowMemory } from './memory.ts'
+import { createOldSide } from './old-side.ts'
 import { createPeerLog } from './peer-log.ts'
 import { createPieceMemory } from './piece.ts'
 import { createProgress } from './progress.ts'
 import { createStorer } from './store.ts'
+import { createThrough, type Through } from './through.ts'
 
 const section = 'ingest.beats'
 
@@ -75,6 +79,8 @@ function createShared(config: BeatsConfig, deps: BeatsDeps): ConnectionDeps {
     keepaliveMs: config.keepalive,
     inactivityMs: config.clientInactivityTimeout,
     progressMs: config.progressTimeout,
+    observer: deps.observer,
+    nowMs: deps.nowMs,
   }
 }
 
@@ -98,6 +104,7 @@ async function startSecured(
   const shared = createShared(config, deps)
   const { counters, progress } = shared
   const enriched = enrichedBy(config)
+  const door = deps.mirrors?.('beats')
   const connections = new Map<Connection, Socket>()
   const perAddress = new Map<string, number>()
   /** Before the end of their handshake. The two sockets of one connection have nothing in common but their ends. */
@@ -111,17 +118,35 @@ async function startSecured(
     const peer = plainAddress(socket.remoteAddress ?? '')
     if (stopping || socket.destroyed) return void socket.destroy()
     socket.setNoDelay(true)
-    const connection = createConnection(peer, wireOf(socket), membersOf(socket, peer, enriched), shared)
+    const through = door?.tunnel === undefined || door.state().old === 'off' ? undefined : connectThrough(peer, socket, door.tunnel)
+    const connection = through?.connection ?? connect(peer, socket)
+    const taker = through ?? connection
     connections.set(connection, socket)
-    socket.on('data', (bytes: Buffer) => connection.data(bytes))
-    socket.on('end', () => connection.ended())
+    socket.on('data', (bytes: Buffer) => taker.data(bytes))
+    socket.on('end', () => taker.ended())
     socket.on('error', () => {})
     socket.on('close', () => {
       connections.delete(connection)
-      connection.closed()
+      taker.closed()
       if (connections.size === 0) idle?.()
     })
   }
+
+  /** A connection whose windows wait in the queue, for both sides where there is an old one. */
+  const connect = (peer: string, socket: Socket): Connection => {
+    const members = membersOf(socket, peer, enriched)
+    const side = door === undefined ? undefined : createOldSide(door, peerOf(socket, door))
+    return createConnection(peer, wireOf(socket), members, shared, { side })
+  }
+
+  /** A connection that is passed through to the old side. */
+  const connectThrough = (peer: string, socket: Socket, tunnel: NonNullable<MirrorDoor['tunnel']>): Through =>
+    createThrough(
+      tunnel,
+      wireOf(socket),
+      (wire, stored) => createConnection(peer, wire, membersOf(socket, peer, enriched), shared, { stored }),
+      (why) => shared.peers.warn(peer, 'old_side', { fault: why }, 'a connection of a Beat was closed: that to the old Logstash has ended'),
+    )
 
   /** Counts a connection before anything is read from it. False when it is one too many. */
   const admit = (socket: Socket): boolean => {

@@ -6,12 +6,14 @@
 import { performance } from 'node:perf_hooks'
 import type { BridgeError } from '../../errors.ts'
 import { ownsChunk } from '../../otlp/encode/chunks.ts'
-import type { EncodedBatch, Signal, Staging } from '../../otlp/intake.ts'
+import type { Client, EncodedBatch, Envelope, Signal, Staging } from '../../otlp/intake.ts'
 import type { AdapterDeps } from '../adapter.ts'
 import type { DocumentPart } from '../documents.ts'
 import type { RequestIds } from '../duplicates.ts'
 import { asBridgeError, createItemBooks, reasonOf } from '../receive.ts'
-import { format, type Gathered, toBatches } from './gather.ts'
+import type { BeatName } from './beat-name.ts'
+import { type About, format, type Gathered, toBatches } from './gather.ts'
+import type { OldWindow } from './old-side.ts'
 
 const firstPauseMs = 100
 const longestPauseMs = 2000
@@ -25,6 +27,12 @@ export const spillBytes = 32 * 1024 * 1024
 export interface Storing {
   readonly gathered: Gathered
   readonly ids: RequestIds
+  /** The old side's part of it; undefined without one. */
+  readonly old?: OldWindow | undefined
+  /** What its first event says of itself. */
+  readonly beat?: BeatName | undefined
+  /** Who sent it. */
+  readonly client?: Client | undefined
   /** What is staged already, of a window too large to be in memory. */
   spilled: { readonly staging: Staging; readonly parts: Pick<DocumentPart, 'signal' | 'items' | 'services'>[] } | undefined
 }
@@ -46,6 +54,13 @@ export interface Storer {
 
 type Books = ReturnType<typeof createItemBooks>
 
+/** An envelope without items of ours. */
+const alone = (envelope: Envelope): EncodedBatch => ({ format, endpoint: 'beats', signal: 'logs', items: 0, data: nothing, envelope })
+
+const nothing = new Uint8Array(0)
+
+const aboutOf = ({ client, beat }: Storing): About => ({ client, beat: beat?.beat })
+
 /** Creates the storer of a listener. @param logs the books of log records */
 export function createStorer(deps: AdapterDeps, logs: Books): Storer {
   const { intake, chunks } = deps
@@ -66,8 +81,10 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
   }
 
   /** Waits until the queue says that it takes something. False when nobody waits for that. */
-  const room = async (isOver: () => boolean): Promise<boolean> => {
-    for (let ms = firstPauseMs; intake.refusal() !== undefined; ms = Math.min(2 * ms, longestPauseMs)) {
+  const room = async (isOver: () => boolean, old: OldWindow | undefined): Promise<boolean> => {
+    // What the new side need not have is tried at once: the old side's part may be taken alone.
+    const isFull = (): boolean => old?.state.new !== 'optional' && intake.refusal(old?.mirror) !== undefined
+    for (let ms = firstPauseMs; isFull(); ms = Math.min(2 * ms, longestPauseMs)) {
       if (!(await pause(ms, isOver))) return false
     }
     return true
@@ -78,7 +95,8 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
   }
 
   /** The window is done with: what was left out on purpose is counted, and what is in the queue. */
-  const settle = ({ gathered, spilled, ids }: Storing, error: BridgeError | undefined): Outcome => {
+  const settle = ({ gathered, spilled, ids, old }: Storing, error: BridgeError | undefined, reason?: string): Outcome => {
+    old?.events.clear()
     for (const [reason, count] of gathered.discarded) {
       logs.books.received.value += count
       logs.consumed(reason).value += count
@@ -88,7 +106,7 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
       if (error === undefined) {
         books.books.translated.value += items
         books.clients(services)
-      } else books.lost(reasonOf(error.code)).value += items
+      } else books.lost(reason ?? reasonOf(error.code)).value += items
     }
     if (error === undefined) ids.commit()
     else ids.discard()
@@ -96,12 +114,17 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
   }
 
   /** One try. The batches stay ours when they go by way of a staging: another try needs them again. */
-  const offer = async (batches: readonly EncodedBatch[], spilled: Storing['spilled']): Promise<void> => {
+  const offer = async (batches: readonly EncodedBatch[], envelopes: readonly Envelope[], spilled: Storing['spilled']): Promise<void> => {
     const [first] = batches
-    if (spilled === undefined && batches.length < 2) return first === undefined ? undefined : intake.put(first)
+    const [envelope] = envelopes
+    if (spilled === undefined && batches.length < 2 && envelopes.length < 2) {
+      if (first !== undefined) return intake.put(envelope === undefined ? first : { ...first, envelope })
+      return envelope === undefined ? undefined : intake.put(alone(envelope))
+    }
     const staging = spilled?.staging ?? intake.stage()
     try {
       for (const batch of batches) await staging.add({ ...batch, data: new Uint8Array(batch.data) })
+      for (const one of envelopes) await staging.add(alone(one))
       await staging.commit()
     } catch (error) {
       staging.discard()
@@ -110,23 +133,36 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
     for (const { data } of batches) if (ownsChunk(data)) chunks?.give(data.buffer)
   }
 
+  /** The new side need not have a window that it cannot take: the old side's part is put alone. False when that is not so, or not taken. */
+  const shed = async (old: OldWindow | undefined): Promise<boolean> => {
+    if (old?.state.new !== 'optional') return false
+    try {
+      await offer([], old.rest(), undefined)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   return {
     async store(window, isOver) {
       const { gathered, spilled } = window
-      const batches = toBatches(gathered.parts, chunks)
+      const { old } = window
+      const batches = toBatches(gathered.parts, chunks, aboutOf(window))
       const all = [...(spilled?.parts ?? []), ...gathered.parts]
-      for (let ms = firstPauseMs; await room(isOver); ms = Math.min(2 * ms, longestPauseMs)) {
+      for (let ms = firstPauseMs; await room(isOver, old); ms = Math.min(2 * ms, longestPauseMs)) {
         const startedAt = performance.now()
         // Counted now, because the queue counts its side as soon as it is called; taken back when it takes nothing.
         received(all, 1)
         try {
-          await offer(batches, spilled)
+          await offer(batches, old?.rest() ?? [], spilled)
           seconds.observe((performance.now() - startedAt) / 1000)
           return settle(window, undefined)
         } catch (cause) {
           const error = asBridgeError(cause)
           // Sent again, it would come here again.
           if (error.retry !== 'later') return settle(window, error)
+          if (spilled === undefined && (await shed(old))) return settle(window, error, 'shed_full')
           received(all, -1)
           if (spilled !== undefined) break
         }
@@ -137,20 +173,23 @@ export function createStorer(deps: AdapterDeps, logs: Books): Storer {
       return 'left'
     },
     async spill(window, isOver) {
-      if (!(await room(isOver))) return 'left'
+      const { old } = window
+      if (!(await room(isOver, old))) return 'left'
       const { gathered } = window
       const spilled = (window.spilled ??= { staging: intake.stage(), parts: [] })
       const parts = gathered.parts.splice(0)
       gathered.bytes = 0
       try {
-        for (const batch of toBatches(parts, chunks)) await spilled.staging.add(batch)
+        for (const batch of toBatches(parts, chunks, aboutOf(window))) await spilled.staging.add(batch)
+        for (const envelope of old?.spill() ?? []) await spilled.staging.add(alone(envelope))
       } catch {
         return 'left'
       }
       for (const { signal, items, services } of parts) spilled.parts.push({ signal, items, services })
       return 'stored'
     },
-    discard({ spilled, ids }) {
+    discard({ spilled, ids, old }) {
+      old?.events.clear()
       spilled?.staging.discard()
       ids.discard()
     },

@@ -1,8 +1,10 @@
 /** One window: how many events are to come, which number acknowledges it, and what its events have become. */
 
+import type { Client } from '../../otlp/intake.ts'
 import type { RequestIds } from '../duplicates.ts'
 import type { BeatName } from './beat-name.ts'
 import { createGathered } from './gather.ts'
+import type { OldWindow } from './old-side.ts'
 import type { Piece } from './piece.ts'
 import type { Storing } from './store.ts'
 
@@ -18,19 +20,24 @@ export class Window implements Storing {
   readonly ids: RequestIds
   readonly gathered = createGathered()
   spilled: Storing['spilled'] = undefined
+  /** Undefined when nothing of it goes to an old side. */
+  readonly old: OldWindow | undefined
   events = 0
   /** What its first event says of itself; undefined until it was looked at. */
   beat: BeatName | undefined = undefined
+  /** Who sends it. */
+  client: Client | undefined = undefined
   /** Highest sequence number seen, over a roll-over too: what the final ack says. */
   highest = 0
   private last = 0
 
-  constructor(version: number, count: number, beganMs: number, ids: RequestIds, piece: Piece) {
+  constructor(version: number, count: number, beganMs: number, ids: RequestIds, piece: Piece, old?: OldWindow) {
     this.version = version
     this.count = count
     this.beganMs = beganMs
     this.ids = ids
     this.piece = piece
+    this.old = old
   }
 
   get isWhole(): boolean {
@@ -39,7 +46,7 @@ export class Window implements Storing {
 
   /** Bytes of memory that it holds. */
   get bytes(): number {
-    return this.piece.bytes.length + this.gathered.bytes
+    return this.piece.bytes.length + this.gathered.bytes + (this.old?.events.bytes ?? 0)
   }
 
   /**

@@ -26,7 +26,7 @@ import { isTaken, passAnswer, readVerdict } from './old-answer.ts'
 import { askedBytes, type OldRequest } from './old-side.ts'
 import { BulkReply, sendBulkReply } from './reply-bulk.ts'
 import { shapeOf } from './reply-shapes.ts'
-import { showPiece } from './sender.ts'
+import { showPiece } from './seen.ts'
 import type { DocumentTarget } from './target.ts'
 
 export interface BulkExchangeDeps {
@@ -99,11 +99,10 @@ const answered: Outcome = { how: 'answered' }
 export const ownAnswer: Readonly<Record<string, string>> = { 'x-otlp-bridge-answer': 'bridge' }
 
 /** The old backend gave no answer, and ours is not wanted instead. */
-export function noAnswer({ why }: Extract<Asked, { how: 'none' }>): BridgeError {
-  if (why === 'slow')
-    return new BridgeError('OB_MIRROR_SLOW', 'cannot answer request: the old Elasticsearch took too long (legacy.timeout)')
-  const cause = why === 'down' ? 'the old Elasticsearch cannot be reached' : 'the old Elasticsearch is left alone for now'
-  return new BridgeError('OB_MIRROR_DOWN', `cannot answer request: ${cause}`)
+export function noAnswer({ why, slow = false }: Extract<Asked, { how: 'none' }>): BridgeError {
+  return new BridgeError(slow ? 'OB_MIRROR_SLOW' : 'OB_MIRROR_DOWN', `cannot get the old backend's answer: ${why}`, {
+    retryAfterSeconds: 5,
+  })
 }
 
 /** Creates what takes bulk requests of one listener. */
@@ -295,7 +294,7 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
       }
       body.close()
       const last = run as BulkRun
-      const error = await delivery.deliver(taken, last.tally, client, { sender, optional })
+      const error = await delivery.deliver(taken, last.tally, client, { sender, optional, answered: true })
       if (error !== undefined) return failed(error)
       settle(last)
       if (deps.isDraining()) response.shouldKeepAlive = false
@@ -311,7 +310,9 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
       if (envelope === undefined || asking === undefined) return undefined
       const asked = await asking
       if (asked.how === 'answered') return follow(asked.answer, parts, old)
-      return asked.fallback === 'fail' ? failed(noAnswer(asked)) : envelope
+      if (asked.fallback === 'fail') return failed(noAnswer(asked))
+      old.count('answered_by_bridge', 1)
+      return envelope
     }
 
     /** A body that we cannot read, and the old side perhaps can: it is asked, and its answer is the one that counts. */

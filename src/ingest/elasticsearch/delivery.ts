@@ -27,6 +27,8 @@ export interface Along {
   readonly sender?: Sender | undefined
   /** The new side need not have it: nobody waits for room, what it cannot take is left out and counted, and that is no error. Default: it must. */
   readonly optional?: boolean | undefined
+  /** The old backend has taken it already, while its client waited. */
+  readonly answered?: boolean | undefined
 }
 
 /** A request of more than one piece on its way into the queue. */
@@ -46,19 +48,24 @@ export interface Delivery {
 
 const nothing = new Uint8Array(0)
 
-const batchOf = ({ signal, items, data, indices }: DocumentPart, client: Sender | undefined, envelope?: Envelope): EncodedBatch => ({
+const endpoint = 'elasticsearch'
+
+const batchOf = ({ signal, items, data, indices }: DocumentPart, { sender, envelope, answered }: Along): EncodedBatch => ({
   format: formatName,
+  endpoint,
   signal,
   items,
   data,
   keys: indices,
-  client,
+  client: sender,
   envelope,
+  answered: answered === true ? items : undefined,
 })
 
 /** An envelope without items of ours. */
 const envelopeAlone = (envelope: Envelope, client: Sender | undefined): EncodedBatch => ({
   format: formatName,
+  endpoint,
   signal: 'logs',
   items: 0,
   data: nothing,
@@ -67,9 +74,10 @@ const envelopeAlone = (envelope: Envelope, client: Sender | undefined): EncodedB
 })
 
 /** All of a request; its envelope goes with the first part. */
-function batchesOf(parts: readonly DocumentPart[], { envelope, sender }: Along): EncodedBatch[] {
+function batchesOf(parts: readonly DocumentPart[], along: Along): EncodedBatch[] {
+  const { envelope, sender } = along
   if (parts.length === 0) return envelope === undefined ? [] : [envelopeAlone(envelope, sender)]
-  return parts.map((part, at) => batchOf(part, sender, at === 0 ? envelope : undefined))
+  return parts.map((part, at) => batchOf(part, at === 0 ? along : { ...along, envelope: undefined }))
 }
 
 const bytesOf = (batches: readonly EncodedBatch[]): number =>
@@ -191,7 +199,7 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
       return {
         async add(parts, client, envelopes = []) {
           for (const part of parts) {
-            const error = await addOne(batchOf(part, sender), client)
+            const error = await addOne(batchOf(part, { sender }), client)
             if (error !== undefined) return error
           }
           for (const envelope of envelopes) {

@@ -4,8 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Envelope } from '../../otlp/intake.ts'
 import { pathOf } from '../exchange.ts'
 import type { Asked, LargeMirror, MirrorDoor, MirrorState, RequestHead } from '../mirror-door.ts'
+import { peerOf } from '../peer.ts'
 import { formatName } from './bulk-books.ts'
-import { addressOf } from './sender.ts'
 import { WireTap } from './wire-tap.ts'
 
 /** What one request has to do with the old side. */
@@ -72,9 +72,6 @@ export function targetBelow(url: string, prefix: string): string {
   return below.startsWith('/') ? below : `/${below}`
 }
 
-/** Who is asked, by its socket: requests of one connection keep their order. */
-export const connectionOf = ({ socket }: IncomingMessage): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`
-
 /** Creates it. @param prefix of our own paths */
 export function createOldSide(door: MirrorDoor, prefix: string): OldSide {
   let waiting = 0
@@ -84,8 +81,8 @@ export function createOldSide(door: MirrorDoor, prefix: string): OldSide {
     method: request.method ?? 'POST',
     target,
     headers: request.rawHeaders,
-    address: addressOf(request),
-    connection: connectionOf(request),
+    address: peerOf(request.socket, door).address,
+    connection: peerOf(request.socket, door).connection,
   })
 
   const ask = async (envelope: Envelope, bytes: number): Promise<Asked> => {

@@ -7,6 +7,7 @@ import { BridgeError, isBridgeError } from '../../errors.ts'
 import type { ElasticsearchTranslateConfig } from '../../translate/elasticsearch/config.ts'
 import type { AdapterDeps } from '../adapter.ts'
 import { createDuplicates } from '../duplicates.ts'
+import { clientOfRequest } from '../peer.ts'
 import { asBridgeError, cellsByReason, createRequestBooks } from '../receive.ts'
 import { type Client, createAdmission, isFull, isPassing } from './admission.ts'
 import { sendError, sendFault } from './answers.ts'
@@ -25,7 +26,6 @@ import { createHold } from './hold.ts'
 import { IndexNames } from './index-name.ts'
 import { createNotices } from './notices.ts'
 import { createOldSide, type OldRequest } from './old-side.ts'
-import { senderOf } from './sender.ts'
 import { createSingleExchanges } from './single-exchange.ts'
 import type { DocumentTarget } from './target.ts'
 import { majorOf } from './versions.ts'
@@ -192,7 +192,7 @@ export function createDocumentReceiver({ config, translate, fields }: DocumentRe
 
   const requestOf = (client: Client, target: DocumentTarget, head: Head, old: OldRequest | undefined): BulkRequest => {
     const { request, response } = client
-    return { request, response, target, head, client, sender: senderOf(request), old }
+    return { request, response, target, head, client, sender: clientOfRequest(request), old }
   }
 
   const exchangeBulk = async (client: Client, target: DocumentTarget, head: Head, startedAt: number): Promise<void> => {

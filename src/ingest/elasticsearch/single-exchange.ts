@@ -13,7 +13,7 @@ import { itemReason } from './item-reason.ts'
 import { isForSeven } from './media-type.ts'
 import { isTaken, passAnswer } from './old-answer.ts'
 import { askedBytes } from './old-side.ts'
-import { showPiece } from './sender.ts'
+import { showPiece } from './seen.ts'
 import type { DocumentTarget } from './target.ts'
 
 /** One document on its way in. */
@@ -117,10 +117,14 @@ export function createSingleExchanges(deps: BulkExchangeDeps & { readonly maxDoc
       const asking = envelope === undefined || old?.asks !== true ? undefined : old.ask(envelope)
       if (old === undefined || asking === undefined) return undefined
       const asked = await asking
-      if (asked.how === 'none') return asked.fallback === 'fail' ? { how: 'error', error: noAnswer(asked) } : undefined
+      if (asked.how === 'none') {
+        if (asked.fallback === 'fail') return { how: 'error', error: noAnswer(asked) }
+        old.count('answered_by_bridge', 1)
+        return undefined
+      }
       const { status } = asked.answer
       if (isTaken(status) || (status < 429 && old.state.keepRefused)) {
-        const error = await delivery.deliver(parts, run.tally, client, { sender, optional })
+        const error = await delivery.deliver(parts, run.tally, client, { sender, optional, answered: isTaken(status) })
         if (error !== undefined) return { how: 'error', error }
         run.commit()
       } else {

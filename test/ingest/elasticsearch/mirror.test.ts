@@ -338,7 +338,7 @@ describe('a mirrored _bulk, answered by the old side', () => {
 
   it('answers by itself when the old side does not, and queues the request for it', async () => {
     await legacy()
-    mirror.answer = { how: 'none', why: 'slow', fallback: 'bridge' }
+    mirror.answer = { how: 'none', why: 'it took 10 s', slow: true, fallback: 'bridge' }
     const answer = await bulk.post('/_bulk', three)
     expect([answer.status, statuses(answer), answer.headers.get('x-otlp-bridge-answer')]).toEqual([200, [201, 201, 201], 'bridge'])
     expect([forOld().toString(), bulk.messages(), mirror.wrapped.length]).toEqual([three, ['a', 'b', 'c'], 1])
@@ -349,7 +349,7 @@ describe('a mirrored _bulk, answered by the old side', () => {
     ['down', 502],
   ] as const)('fails where that is wanted: %s', async (why, status) => {
     await legacy()
-    mirror.answer = { how: 'none', why, fallback: 'fail' }
+    mirror.answer = { how: 'none', why, slow: why === 'slow', fallback: 'fail' }
     const answer = await bulk.post('/_bulk', three)
     expect([answer.status, answer.json.status, bulk.deps.fake.batches]).toEqual([status, status, []])
   })

@@ -1,4 +1,4 @@
-/** Who sent a request: for the list of clients, and for whoever looks at requests. */
+/** Shows requests to whoever looks at some of them. */
 
 import type { IncomingMessage } from 'node:http'
 import type { Client } from '../../otlp/intake.ts'
@@ -8,28 +8,6 @@ import type { Observer } from '../observe.ts'
 import { formatName } from './bulk-books.ts'
 
 const endpoint = 'elasticsearch'
-
-/** Headers that name a library beside its User-Agent. */
-const hintNames = ['x-elastic-client-meta', 'x-opaque-id'] as const
-
-/** `::ffff:10.0.0.1` → `10.0.0.1`: both are one sender. */
-export const addressOf = ({ socket }: IncomingMessage): string => {
-  const address = socket.remoteAddress ?? ''
-  return address.startsWith('::ffff:') ? address.slice(7) : address
-}
-
-/** The sender of a request. */
-export function senderOf(request: IncomingMessage): Client {
-  const { headers } = request
-  let hints: Record<string, string> | undefined
-  for (const name of hintNames) {
-    const value = headers[name]
-    if (typeof value !== 'string') continue
-    hints ??= {}
-    hints[name] = value
-  }
-  return { address: addressOf(request), userAgent: headers['user-agent'], hints }
-}
 
 /** Shows a piece of a body to whoever looks, before its parts go on. @param refused items of it that were not taken */
 export function showPiece(
