@@ -19,6 +19,7 @@ import { createMirror, type Mirror } from './mirror/mirror.ts'
 import { laneName } from './mirror/order.ts'
 import { createProxy, type MirrorProxy } from './mirror/proxy.ts'
 import { isQuery } from './mirror/queries.ts'
+import { createTunnel } from './mirror/tunnel.ts'
 import type { ChunkPool } from './otlp/encode/chunks.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -170,8 +171,9 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
         if (isQuery(request.url ?? '')) metrics.counter('otlp_bridge_mirror_notes_total', { endpoint, reason: 'query' }).value++
         proxy.pass(request, response, hooks)
       },
-      // The way of Beats with `mode: tunnel`, once the sender has one.
-      ...('tunnel' in mirror ? { tunnel: mirror.tunnel as MirrorDoor['tunnel'] } : {}),
+      ...('mode' in own && own.mode === 'tunnel'
+        ? { tunnel: createTunnel({ url: own.url, timeoutMs: own.legacy.timeout, secureContext: mirror.secureContext }) }
+        : {}),
       closed: (connection) => mirror.closed(laneName(connection)),
     })
     return { endpoint, config: own, mirror, proxy, door }
