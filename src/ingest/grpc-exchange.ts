@@ -14,7 +14,7 @@ import type { GrpcBody, GrpcMethod, GrpcOptions, GrpcStreamCall, GrpcStreamMetho
 import { answerEnd, answerHead, GrpcCode, refusalFields, statusFields, trailersOnly } from './grpc-status.ts'
 import type { Guard } from './guard.ts'
 import { type Along, LegacyRefusal, nothingOf, setOut, type Way } from './legacy.ts'
-import type { LegacyAnswer } from './mirror-door.ts'
+import type { LegacyAnswer, RequestHead } from './mirror-door.ts'
 import { clientOf, peerOf } from './peer.ts'
 import { asBridgeError, type Receiver } from './receive.ts'
 
@@ -64,6 +64,16 @@ const noBytes = new Uint8Array(0)
 const emptyAnswer = new Uint8Array(5)
 
 const prefixBytes = 5
+
+/** An answer of gRPC has a status of two digits at most: this one is of a proxy that speaks plain HTTP. */
+const firstHttpStatus = 100
+
+/** What stands before a message: its flag and length. */
+function prefixOf(flag: number, message: Uint8Array): Uint8Array {
+  const prefix = Buffer.alloc(prefixBytes, flag)
+  prefix.writeUInt32BE(message.length, 1)
+  return prefix
+}
 
 /** A message with its prefix. */
 function framed(message: Uint8Array): Uint8Array {
@@ -182,6 +192,11 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
   /** The old backend's own answer: its metadata, its message, its status and trailers. */
   const answerLegacy = (call: Call, { status, headers, body, trailers = [] }: LegacyAnswer): void => {
     const end = fieldsOf(trailers, 'grpc-status')
+    if (status >= firstHttpStatus) {
+      const why = `cannot get the old backend's answer: something before it answered HTTP ${status}`
+      refuse(call, new BridgeError('OB_MIRROR_DOWN', why, { retryAfterSeconds: 5 }))
+      return
+    }
     const last: Field[] = [['grpc-status', String(status)], ...end]
     if (status !== 0) {
       const head = fieldsOf(headers, 'content-type')
@@ -192,29 +207,22 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
     call.connection.respond(call.stream, encodeFields(head), framed(body), encodeFields(last))
   }
 
+  const headOf = ({ stream, socket }: Call): RequestHead => {
+    const { address, connection } = peerOf(socket, door)
+    return { kind: 'grpc', method: 'POST', target: stream.field(':path') ?? '', headers: metadataOf(stream), address, connection }
+  }
+
   /** Sends a message to the old side, too: with its prefix, as it came. */
   const setOutFrom = (
-    { stream, reader, socket }: Call,
+    call: Call,
     receiver: Receiver,
     message: Uint8Array,
     translated: TranslatedBody | undefined,
     fault: BridgeError | undefined,
   ): Way | undefined => {
     if (door === undefined) return undefined
-    const { address, connection } = peerOf(socket, door)
-    const prefix = new Uint8Array(prefixBytes)
-    prefix[0] = reader.flag
-    new DataView(prefix.buffer).setUint32(1, message.length)
-    const head = {
-      kind: 'grpc',
-      method: 'POST',
-      target: stream.field(':path') ?? '',
-      headers: metadataOf(stream),
-      address,
-      connection,
-    } as const
-    const client = clientOf(socket, (name) => stream.field(name))
-    return setOut(door, head, [prefix, message], receiver.format, translated, fault, endpoint, client)
+    const client = clientOf(call.socket, (name) => call.stream.field(name))
+    return setOut(door, headOf(call), [prefixOf(call.reader.flag, message), message], receiver.format, translated, fault, endpoint, client)
   }
 
   const show = (
@@ -280,8 +288,22 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
     else await put(call, body, translated, way)
   }
 
+  /** The old backend's answer to what brings no data; undefined: ours is to be given. */
+  const askTheirs = async (call: Call, message: Uint8Array): Promise<LegacyAnswer | undefined> => {
+    if (door === undefined || !door.state().proxy) return undefined
+    const envelope = door.wrap(headOf(call), [prefixOf(call.reader.flag, message), message], { format: '', items: 0, key: undefined })
+    const asked = envelope === undefined ? undefined : await door.ask(envelope)
+    return asked?.how === 'answered' && asked.answer.status < firstHttpStatus ? asked.answer : undefined
+  }
+
   const handle = async (call: Call, method: GrpcMethod, message: Uint8Array): Promise<void> => {
     try {
+      const theirs = method.isTheirs === true ? await askTheirs(call, message) : undefined
+      if (theirs !== undefined) {
+        call.reader.release()
+        answerLegacy(call, theirs)
+        return
+      }
       const plain = call.reader.flag === 1 ? await inflater.decompress('gzip', message) : message
       const result = await method.handle(plain, (name) => call.stream.field(name))
       call.reader.release()

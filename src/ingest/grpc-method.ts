@@ -12,6 +12,8 @@ export type GrpcHeader = (name: string) => string | undefined
 export interface GrpcMethod {
   /** `/jaeger.api_v2.SamplingManager/GetSamplingStrategy` */
   readonly path: string
+  /** It brings no data: the old backend is asked while there is one that answers. */
+  readonly isTheirs?: boolean | undefined
   /** Throws or rejects with a BridgeError, whose row gives the gRPC status. `message` must not be kept. */
   handle(message: Uint8Array, header: GrpcHeader): Promise<Uint8Array> | Uint8Array
 }

@@ -91,6 +91,7 @@ export function startJaegerSampling(config: JaegerSamplingConfig, lookup: Sampli
 export function samplingMethod(lookup: SamplingLookup): GrpcMethod {
   return {
     path: '/jaeger.api_v2.SamplingManager/GetSamplingStrategy',
+    isTheirs: true,
     async handle(message) {
       // '' when none is named, as Jaeger takes it.
       const service = textField(message, 1)
