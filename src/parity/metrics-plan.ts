@@ -18,11 +18,9 @@ export interface Piece {
 /**
  * Names in pieces.
  * @param names of the old side with their numbers of series
- * @param samples of all of them in the window
+ * @param each samples of a series in the window
  */
-export function planPieces(names: ReadonlyMap<string, number>, samples: number, windowMs: number): Piece[] {
-  const series = [...names.values()].reduce((sum, one) => sum + one, 0)
-  const each = series === 0 ? 0 : samples / series
+export function planPieces(names: ReadonlyMap<string, number>, each: number, windowMs: number): Piece[] {
   const pieces: Piece[] = []
   let open: string[] = []
   let size = 0

@@ -30,6 +30,9 @@ import type { CompareDeps, Comparison, KeyResult, Window } from './model.ts'
 /** Times at which ends of series are looked at in a window and job. */
 const mostEnds = 20
 
+/** How often is scraped, where nothing says it. */
+const usualIntervalMs = 15_000
+
 /** What is known of a run: asked once. */
 interface Setting {
   readonly predict: PredictOptions
@@ -247,10 +250,10 @@ export function createMetricsComparison(deps: CompareDeps): Comparison {
       const { series } = await other.series([`target_info{${matchers}}`], range, 1000)
       for (const labels of series) for (const label of Object.keys(labels)) targetLabels.add(label)
     }
-    const mine = `{${[matchers, more].filter((text) => text !== '').join(',')}}`
-    const samples = await old.sampleTotal(mine, range)
+    // Whatever is scraped is so as often as `up` is written.
+    const each = (await old.mostSamples(`up{${matchers}}`, range)) || Math.ceil((range.endMs - range.startMs) / usualIntervalMs)
     const known = new Set<string>()
-    for (const { names, sliceMs } of planPieces(one.old, samples, range.endMs - range.startMs)) {
+    for (const { names, sliceMs } of planPieces(one.old, each, range.endMs - range.startMs)) {
       deps.signal.throwIfAborted()
       progress(`job ${job}: samples of ${names.length} metrics`)
       const here = await read(old, namesSelector(names, [matchers, more].filter((text) => text !== '').join(',')), range, sliceMs)

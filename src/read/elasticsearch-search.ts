@@ -229,7 +229,8 @@ export function createElasticsearchSearch(http: HttpClient, { timeField = '@time
 
   async function* byScroll(index: string, range: MinuteRange, size: number): AsyncGenerator<readonly Hit[], void, undefined> {
     const path = `/${pathOf(index)}/_search`
-    const body = { size, query: within(range), track_total_hits: false, sort: [{ [timeField]: 'asc' }] }
+    // Not to count them is refused in a scroll.
+    const body = { size, query: within(range), sort: [{ [timeField]: 'asc' }] }
     let page = sorted(path, await search(path, body, [['scroll', keepAlive], ...whole]))
     for (;;) {
       if (page.hits.length > 0) yield page.hits

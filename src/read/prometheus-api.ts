@@ -62,8 +62,12 @@ export interface PrometheusApi {
   externalLabels(): Promise<SeriesLabels>
   /** How many series of each name have samples in the range. */
   seriesCounts(selector: string, range: TimeRange): Promise<ReadonlyMap<string, number>>
-  /** Samples in the range, native histograms among them. With Prometheus 2 those of the millisecond before it, too: it is for planning. */
-  sampleTotal(selector: string, range: TimeRange): Promise<number>
+  /**
+   * Samples that the longest of some series has in the range; 0 where there is none. With Prometheus 2 those of the millisecond before it, too: it
+   * is for planning.
+   * @param selector of one name: over several Prometheus refuses it, since what loses its name would be the same twice
+   */
+  mostSamples(selector: string, range: TimeRange): Promise<number>
   /**
    * Samples as stored, piece by piece: in time, ascending, never more than an hour in one answer, and less where the server says that it is too
    * much. A series may come in every piece.
@@ -253,9 +257,9 @@ export function createPrometheusApi(http: HttpClient): PrometheusApi {
       const found = await query(`count by (__name__) (last_over_time(${selector}[${endMs - startMs}ms]))`, endMs - 1, always)
       return new Map(found.map(({ labels, values }) => [labels['__name__'] ?? '', values[0] ?? 0]))
     },
-    async sampleTotal(selector, { startMs, endMs }) {
-      const [sum] = await query(`sum(count_over_time(${selector}[${endMs - startMs}ms]))`, endMs - 1, always)
-      return sum?.values[0] ?? 0
+    async mostSamples(selector, { startMs, endMs }) {
+      const [most] = await query(`max(count_over_time(${selector}[${endMs - startMs}ms]))`, endMs - 1, always)
+      return most?.values[0] ?? 0
     },
     async *stored(selector, { startMs, endMs }, sliceMs = longestSliceMs) {
       let size = Math.min(Math.max(sliceMs, shortestSliceMs), longestSliceMs)

@@ -67,10 +67,13 @@ export function scriptedPrometheus(script: Script): HttpClient & { readonly aske
       for (const { metric } of ranged(counted, atMs)) names.set(metric['__name__'] ?? '', (names.get(metric['__name__'] ?? '') ?? 0) + 1)
       return { resultType: 'vector', result: [...names].map(([name, many]) => ({ metric: { __name__: name }, value: [at, String(many)] })) }
     }
-    const summed = /^sum\(count_over_time\((.*)\)\)$/s.exec(promql)?.[1]
-    if (summed !== undefined) {
-      const sum = ranged(summed, atMs).reduce((all, { points }) => all + points.length, 0)
-      return { resultType: 'vector', result: sum === 0 ? [] : [{ metric: {}, value: [at, String(sum)] }] }
+    const longest = /^max\(count_over_time\((.*)\)\)$/s.exec(promql)?.[1]
+    if (longest !== undefined) {
+      const found = ranged(longest, atMs)
+      if (new Set(found.map(({ metric }) => metric['__name__'])).size > 1)
+        throw new Error('vector cannot contain metrics with the same labelset')
+      const most = Math.max(0, ...found.map(({ points }) => points.length))
+      return { resultType: 'vector', result: most === 0 ? [] : [{ metric: {}, value: [at, String(most)] }] }
     }
     if (promql.endsWith(']')) {
       const result = ranged(promql, atMs).map(({ metric, points }) => ({
