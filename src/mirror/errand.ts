@@ -1,7 +1,7 @@
 /** One request on its way to the old side, with what is known of its tries. */
 
 import type { QueuedBatch } from '../emit/queue/queue.ts'
-import type { EnvelopeHead } from './envelope.ts'
+import type { EnvelopeHead, OpenedEnvelope } from './envelope.ts'
 import type { Outcome, Tried } from './outcome.ts'
 
 /** What stays known of a request between its tries. */
@@ -25,8 +25,8 @@ export interface Errand {
   readonly body: Uint8Array
   /** All that is under way of it. */
   readonly parts: QueuedBatch[]
-  /** Of a body in several parts: the bytes of part number `at` (from 1); undefined after the last. Rejects when the queue cannot be read. */
-  readonly more: ((at: number) => Promise<Uint8Array | undefined>) | undefined
+  /** Of a body in several parts: part number `at` (from 1); undefined after the last. Rejects when the queue cannot be read. */
+  readonly more: ((at: number) => Promise<OpenedEnvelope | undefined>) | undefined
   readonly history: History
   /** What the sender keeps between tries. */
   memo: unknown

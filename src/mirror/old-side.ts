@@ -42,6 +42,10 @@ export async function createOldSide(endpoint: string, config: MirrorEndpointConf
     const { createBulkOldSide } = await import('./send-bulk.ts')
     return createBulkOldSide({ ...http, assignIds: config.assignIds })
   }
+  if ('mode' in config) {
+    const { createBeatsOldSide } = await import('./send-beats.ts')
+    return createBeatsOldSide({ endpoint, url: config.url, compression: config.compression, silenceMs: timeoutMs, secureContext })
+  }
   if (endpoint === 'jaeger.grpc') {
     const { createGrpcOldSide } = await import('./send-grpc.ts')
     return createGrpcOldSide({ ...http, monotonicMs: deps.monotonicMs })

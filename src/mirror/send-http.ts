@@ -181,7 +181,7 @@ export async function* piecesOf(errand: Errand): AsyncGenerator<Uint8Array> {
   for (let at = 1; ; at++) {
     const piece = await errand.more?.(at)
     if (piece === undefined) return
-    yield piece
+    yield piece.body
   }
 }
 

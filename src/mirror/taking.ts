@@ -42,7 +42,7 @@ interface Large {
   taken: number
   last: boolean
   /** All parts taken so far: they stay in memory until the request has left, since a try may fail at any of them. */
-  readonly bodies: Uint8Array[]
+  readonly opened: OpenedEnvelope[]
   bytes: number
   taking: Promise<void>
 }
@@ -88,7 +88,7 @@ export function createTaking(deps: TakingDeps): Taking {
     const opened = batch === undefined ? undefined : open(batch)
     if (batch !== undefined && opened?.head.id === one.errand.head.id && opened.head.part === one.taken) {
       one.errand.parts.push(batch)
-      one.bodies.push(opened.body)
+      one.opened.push(opened)
       one.bytes += opened.body.length
       bytes += opened.body.length
       one.taken++
@@ -107,13 +107,13 @@ export function createTaking(deps: TakingDeps): Taking {
   }
 
   const more = (one: Large) => async (at: number) => {
-    while (one.bodies.length <= at) {
+    while (one.opened.length <= at) {
       if (one.last) return undefined
-      one.taking = one.taking.then(() => (one.bodies.length <= at && !one.last ? nextPart(one) : undefined))
+      one.taking = one.taking.then(() => (one.opened.length <= at && !one.last ? nextPart(one) : undefined))
       underWay = one.taking.catch(() => undefined)
       await one.taking
     }
-    return one.bodies[at]
+    return one.opened[at]
   }
 
   const larges = new Map<Errand, Large>()
@@ -137,7 +137,7 @@ export function createTaking(deps: TakingDeps): Taking {
       return
     }
     const errand: { -readonly [K in keyof Errand]: Errand[K] } = { batch, head, body, parts, more: undefined, history, memo: undefined }
-    const one: Large = { errand, taken: 1, last: false, bodies: [body], bytes: body.length, taking: Promise.resolve() }
+    const one: Large = { errand, taken: 1, last: false, opened: [opened], bytes: body.length, taking: Promise.resolve() }
     errand.more = more(one)
     large = one
     larges.set(errand, one)
