@@ -69,10 +69,11 @@ export function createHeadReader(mayBeEmpty = false): (message: KafkaMessage, co
   }
 }
 
-const mostAccountBytes = 1024
+/** Characters of an account; ours are some ten. */
+const longestAccount = 64 * 1024
 
 function accountOf(text: string | undefined): Uint8Array | undefined {
-  if (text === undefined || text.length > mostAccountBytes) return undefined
+  if (text === undefined || text.length > longestAccount) return undefined
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
