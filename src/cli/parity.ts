@@ -1,7 +1,8 @@
 /** `otlp-bridge parity`: reads both backends and says whether they hold the same. Nothing is written anywhere. */
 
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { BridgeError } from '../errors.ts'
@@ -13,6 +14,7 @@ import { htmlReport } from '../parity/report-html.ts'
 import { redacted } from '../parity/report-json.ts'
 import { printReport } from '../parity/report-table.ts'
 import { type FormatRequest, type ParityDeps, type ParityRequest, requiredOf, runParity } from '../parity/run.ts'
+import { createRunStore } from '../parity/runs.ts'
 import { windowsOf } from '../parity/window.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { printTable } from './table.ts'
@@ -167,6 +169,23 @@ async function requestOf(options: ParityCommandOptions, config: Config, nowMs: (
   }
 }
 
+/** Beside the disk queue of the configuration, where a bridge that runs with it finds what the readiness of a key is judged by. */
+async function keep(report: ParityReport, { queue }: Config, say: (text: string) => void): Promise<void> {
+  if (queue.type !== 'disk') return
+  try {
+    // Only a bridge makes that folder.
+    await access(queue.path)
+  } catch {
+    return
+  }
+  try {
+    await createRunStore(join(queue.path, 'parity')).add(report)
+  } catch (error) {
+    // The comparison stands, whether it can be kept or not.
+    say(`${error instanceof Error ? error.message : String(error)}\n`)
+  }
+}
+
 const watchMs = 600_000
 
 /** Exit code of a report: 0 as required, 1 below, 4 when a backend failed. */
@@ -199,6 +218,7 @@ export async function parity(options: ParityCommandOptions, io: Io, over: Partia
     line('')
     if (io.terminal) io.err('\r')
     const told = options.redact === true ? redacted(report) : report
+    await keep(told, config, io.err)
     if (options.html !== undefined) await writeFile(options.html, htmlReport(told))
     if (options.json === true) io.out(`${JSON.stringify(told, undefined, options.watch === true ? 0 : 2)}\n`)
     else io.out(printReport(told, printTable))

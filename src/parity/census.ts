@@ -14,6 +14,8 @@ export interface Unaccounted {
   readonly path: string
   readonly side: 'old' | 'new'
   readonly value: string
+  /** Where it is in the new record, or would be. */
+  readonly places: readonly string[]
 }
 
 interface Held {
@@ -152,14 +154,14 @@ export function census(
         for (const one of byPath.get(path) ?? []) if (one.value === value || isComposite(value)) one.used = true
       continue
     }
-    left.push({ path: atom.label, side: 'old', value: atom.shown })
+    left.push({ path: atom.label, side: 'old', value: atom.shown, places: atom.paths })
   }
   if (!complete) return left
   for (const one of held) {
     // `duration` is ours, and each of the three times says what the other two say.
     if (one.used || one.path === 'duration' || one.path === 'end' || one.value === '') continue
     if (trace.ruled.has(one.path)) continue
-    left.push({ path: one.path, side: 'new', value: one.exact })
+    left.push({ path: one.path, side: 'new', value: one.exact, places: [one.path] })
   }
   return left
 }

@@ -53,6 +53,9 @@ function readerRule(
   const both = expected !== undefined && actual !== undefined
   // Jaeger says here what it found odd, and gives a span without duration one of a nanosecond.
   if (path === 'attributes["@jaeger@warnings"]' && (expected === undefined || actual === undefined)) return reader('jaeger-warnings')
+  // Jaeger's collectors note here how a span came to them.
+  if (/^attributes\["(?:@jaeger@format|internal\.span\.format)"\]$/.test(path) && readers.old === 'jaeger-json')
+    return reader('jaeger-format')
   if (readers.old === 'zipkin' && expected === undefined && endpointAttribute.test(path)) return reader('zipkin-endpoint')
   if (readers.old === 'zipkin' && both) {
     const named = path === 'name' || /attributes\["(?:service\.name|peer\.service)"\]$/.test(path)

@@ -231,7 +231,7 @@ function compareSampled(
     }
     if (legacy !== undefined && translation !== undefined && old.pieces === 1 && young.pieces === 1) {
       const left = census(translation.atoms(legacy), young.span, translation.explain(legacy), readers.new === 'otlp')
-      for (const { path, side, value } of left.filter((one) => one.side === 'old' || !settled.has(one.path)))
+      for (const { path, side, value } of left.filter(({ places }) => !places.some((place) => settled.has(place))))
         add({ class: 'unexplained', kind: 'unaccounted', rule: '', path, [side]: value, ...at })
     }
     if (classes.has('unexplained')) count.unexplained++

@@ -6,15 +6,15 @@ import { createServer } from 'node:http'
 import { basename } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ParityCommandOptions, parity } from '../../src/cli/parity.ts'
+import type { ParityCommandOptions } from '../../src/cli/parity.ts'
 import { decodeTraces } from '../../src/otlp/decode/traces.ts'
 import { tracesToPlain } from '../../src/otlp/encode/json.ts'
 import { canonicalSpan } from '../../src/parity/canonical.ts'
-import type { ParityReport } from '../../src/parity/model.ts'
 import { type Json, otlpSpans } from '../../src/read/otlp-json.ts'
 import { vectorFiles } from '../support/shared.ts'
 import { firstMs, type LegacyJson, shopTraces } from '../support/trace-backends.ts'
 import { type Bridge, startBridge } from './bridge.ts'
+import { faults, runParityCommand } from './parity-run.ts'
 import { type JaegerPorts, type Peer, present, startJaeger, startZipkin } from './peers.ts'
 import { until } from './wait.ts'
 
@@ -57,30 +57,13 @@ const moved = (spans: readonly LegacyJson[], toMs: number): readonly LegacyJson[
     return { ...span, timestamp: timestamp + shift, annotations: annotations.map((one) => ({ ...one, timestamp: one.timestamp + shift })) }
   })
 
-async function run(options: ParityCommandOptions): Promise<{ readonly code: number; readonly report: ParityReport }> {
-  let out = ''
-  const io = {
-    env: {},
-    out: (data: string | Uint8Array) => {
-      out += data.toString()
-    },
-    err: () => {},
-    drained: async () => {},
-    terminal: false,
-    stdin: async () => new Uint8Array(),
-    takeSignals: () => new AbortController().signal,
-    takeHangups: () => {},
-  }
-  const sides = { format: 'zipkin', old: `http://127.0.0.1:${zipkin.ports.http}`, new: `http://127.0.0.1:${jaeger.ports.query}` }
-  const code = await parity({ ...sides, set: ['admin.enabled=false'], rate: '100', budget: '30s', json: true, ...options }, io)
-  return { code, report: JSON.parse(out) }
-}
-
-const told = (report: ParityReport, fits: (name: string) => boolean): readonly string[] =>
-  report.items.flatMap(({ key, differences }) =>
-    differences.filter((one) => fits(one.class)).map((one) => `${key}: ${one.text} ${JSON.stringify(one.example)}`),
-  )
-const faults = (report: ParityReport): readonly string[] => told(report, (name) => name === 'unexplained')
+const run = (options: ParityCommandOptions): ReturnType<typeof runParityCommand> =>
+  runParityCommand({
+    format: 'zipkin',
+    old: `http://127.0.0.1:${zipkin.ports.http}`,
+    new: `http://127.0.0.1:${jaeger.ports.query}`,
+    ...options,
+  })
 
 const windowAt = (minutes: number, width: number): ParityCommandOptions => ({
   since: new Date(baseMs + minutes * 60_000).toISOString(),
@@ -149,14 +132,6 @@ describe.skipIf(!ready)('parity between Zipkin and Jaeger', () => {
     expect(used).toBeGreaterThan(20)
     await delivered(sent)
     const { report } = await run(windowAt(19, 10))
-    console.log(
-      JSON.stringify(
-        told(report, () => true),
-        undefined,
-        1,
-      ),
-      used,
-    )
     expect(faults(report)).toEqual([])
   })
 
