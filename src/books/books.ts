@@ -90,7 +90,7 @@ export interface Sums {
 }
 
 /** Keys of one request that have an account of their own; the others are `(other)`. */
-const maxAccountKeys = 64
+const maxAccountKeys = 1024
 
 /** Lines that may wait while nothing can be written. */
 const maxWaiting = 50_000
@@ -162,9 +162,11 @@ export function createBooks(deps: BooksDeps): Books {
   /** Whose the items are. What the keys do not tell is that of the key without a name. */
   const tally = (group: Group, keys: NonNullable<EncodedBatch['keys']>, items: number, minute: number): Tally => {
     const found: Tally = { cells: [], items: [] }
+    const places = keys.length > 16 ? new Map<Cell, number>() : undefined
     const put = (cell: Cell, count: number): void => {
-      const at = found.cells.indexOf(cell)
+      const at = places === undefined ? found.cells.indexOf(cell) : (places.get(cell) ?? -1)
       if (at < 0) {
+        places?.set(cell, found.cells.length)
         found.cells.push(cell)
         found.items.push(count)
       } else found.items[at] = (found.items[at] as number) + count

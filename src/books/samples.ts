@@ -15,8 +15,8 @@ export interface SamplesDeps {
   readonly books: Pick<Books, 'file' | 'nowMs' | 'watch'>
   /** Bytes that are kept; 0: nothing is. */
   readonly maxSize: number
-  /** Which rules of translation hold: what was made by others is not compared with what is made now. */
-  readonly mappingHash: string
+  /** Which rules of translation hold now: what was made by others is not compared with what is made now. */
+  readonly mappingHash: () => string
 }
 
 export interface Samples extends Observer {
@@ -143,7 +143,7 @@ export function createSamples({ books, maxSize, mappingHash }: SamplesDeps): Sam
         hash,
         id,
         Math.round(atMs),
-        mappingHash,
+        mappingHash(),
         otlp ?? null,
         body.sha,
       )
@@ -215,7 +215,14 @@ export function createSamples({ books, maxSize, mappingHash }: SamplesDeps): Sam
     query({ endpoint = null, key = null, fromMs, toMs }, withBytes) {
       save()
       const [from, to] = [Math.floor(fromMs / 60_000), Math.ceil(toMs / 60_000)]
-      const answer = { from: new Date(from * 60_000).toISOString(), to: new Date(to * 60_000).toISOString(), mappingHash, expected: [] }
+      const mapping = mappingHash()
+      // How many there should be is not told: backends are asked by the time of the items, and the books know when they came.
+      const answer = {
+        from: new Date(from * 60_000).toISOString(),
+        to: new Date(to * 60_000).toISOString(),
+        mappingHash: mapping,
+        expected: [],
+      }
       if (!books.file.present) return { ...answer, items: [] }
       // By event time, and of the minutes in which it can have come in.
       const rows = books.file.read((open) =>
@@ -228,7 +235,7 @@ export function createSamples({ books, maxSize, mappingHash }: SamplesDeps): Sam
           to + 1440,
           from * 60_000,
           to * 60_000,
-          mappingHash,
+          mapping,
           endpoint,
           endpoint,
           key,

@@ -141,14 +141,15 @@ describe('createBooks', () => {
     expect(test.books.warnings()).toHaveLength(1)
   })
 
-  it('keeps one request of many keys to 64 of them', async () => {
+  it('keeps one request of many keys to 1024 of them', async () => {
     const test = testBooks()
-    const keys = Array.from({ length: 500 }, (_, at) => ({ service: `index-${at}`, items: 2 }))
-    await test.intake.put(batchOf(1000, { keys }))
+    const keys = Array.from({ length: 1500 }, (_, at) => ({ service: `index-${at}`, items: 2 }))
+    await test.intake.put(batchOf(3000, { keys }))
     const [put] = test.put as [EncodedBatch]
-    expect(put.account?.length).toBeLessThan(600)
+    expect(put.account?.length).toBeLessThan(7300)
     test.books.outcomes.left('default', put, 'delivered', '', 0)
     for (const { line } of all(test)) expect(newOpen(line)).toBe(0)
+    expect(all(test)).toHaveLength(1025)
   })
 
   it('follows a wall clock that is set, and no line is lost by it', async () => {

@@ -16,7 +16,7 @@ afterEach(() => {
 function setUp(options: TestBooksOptions & { readonly maxSize?: number; readonly mappingHash?: string } = {}) {
   const { maxSize = 2 ** 20, mappingHash = 'm1', ...rest } = options
   const test = testBooks(rest)
-  return { test, books: test.books, samples: createSamples({ books: test.books, maxSize, mappingHash }) }
+  return { test, books: test.books, samples: createSamples({ books: test.books, maxSize, mappingHash: () => mappingHash }) }
 }
 
 const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0')
