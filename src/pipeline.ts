@@ -46,6 +46,8 @@ export interface PipelineDeps {
   readonly claimPorts?: boolean
   /** False for all workers but one: that one alone has the endpoints of which there can be one only. */
   readonly leads?: boolean
+  /** The file that all workers have their switches from. */
+  readonly switches?: string
   /** Called when a reload changes `log.level`. */
   readonly setLogLevel?: (level: LogLevel) => void
 }
@@ -158,11 +160,11 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   let sides: Sides | undefined
   const openSides = async (wanted: Config): Promise<Sides> => {
     const { createSides } = await import('./sides.ts')
-    const switches = settings.type === 'disk' ? join(settings.path, 'cutover.json') : undefined
+    const switches = deps.switches ?? (settings.type === 'disk' ? join(settings.path, 'cutover.json') : undefined)
     return createSides(wanted, { log, metrics, nowMs, random, instanceId, chunks, switches, unmet: oversight?.unmet })
   }
   let queued: Emit | undefined
-  const watched = config.admin.enabled || mirrorsOf(config.mirror).size > 0
+  const watched = config.admin.enabled || deps.sharePorts === true || mirrorsOf(config.mirror).size > 0
   const oversight = watched
     ? (await import('./oversight/oversight.ts')).createOversight({
         ...{ log, metrics, nowMs, chunks },

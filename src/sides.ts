@@ -94,7 +94,8 @@ const configuredOf = (config: MirrorEndpointConfig): ConfiguredEndpoint => ({
   until: config.phaseUntil,
 })
 
-const allConfigured = (config: Config): ReadonlyMap<string, ConfiguredEndpoint> =>
+/** What the configuration says of every mirrored endpoint. */
+export const allConfigured = (config: Config): ReadonlyMap<string, ConfiguredEndpoint> =>
   new Map([...mirrorsOf(config.mirror)].map(([endpoint, one]) => [endpoint, configuredOf(one)]))
 
 /** For an endpoint that the switches have forgotten: its listener is about to go. */

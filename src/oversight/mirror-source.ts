@@ -20,6 +20,9 @@ export interface MirrorSourceDeps {
   readonly nowMs: () => number
 }
 
+/** Of what has waited so long somebody is slow. */
+const slowQueueMs = 30_000
+
 /** How far back a rate looks. */
 const rateMs = 60_000
 
@@ -60,6 +63,12 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
       .filter((one) => one.destination === destination)
       .reduce((sum, one) => sum + one.delivered, 0)
 
+  const gaugeOf = (gauge: 'otlp_bridge_mirror_breaker_open', destination: string): number =>
+    (metrics.collect().get(gauge) ?? []).reduce(
+      (sum, one) => sum + ('value' in one && one.labels['destination'] === destination ? one.value : 0),
+      0,
+    )
+
   return {
     cutover,
     url(endpoint) {
@@ -67,24 +76,32 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
       return url === undefined ? undefined : maskUserinfo(url)
     },
     status(endpoint) {
-      const mirror = deps.mirrors().find((one) => one.endpoint === endpoint)
-      if (mirror === undefined) return undefined
-      const { state, breaker, lastError, waiting, halted } = mirror.status()
-      const { name } = mirror.lane
+      const config = mirrorsOf(deps.config()).get(endpoint)
+      if (config === undefined) return undefined
+      const name = `mirror.${endpoint}`
+      const own = deps
+        .mirrors()
+        .find((one) => one.endpoint === endpoint)
+        ?.status()
       const lane = deps.lane(name)
-      const bytes = lane?.bytes ?? waiting.bytes
-      const maxBytes = lane?.maxBytes ?? mirror.lane.maxSize
-      const said = halted === undefined ? lastError : { at: deps.nowMs(), text: halted, count: 1 }
+      const bytes = lane?.bytes ?? 0
+      const maxBytes = lane?.maxBytes ?? config.queue.maxSize
+      const oldestMs = own?.waiting.oldestMs ?? lane?.oldestMs
+      // Several processes each have an old side of their own; what they count is all that is known here.
+      const breaker =
+        own === undefined ? (gaugeOf('otlp_bridge_mirror_breaker_open', name) > 0 ? 'open' : 'closed') : breakerOf(own.breaker)
+      const state = own?.state ?? (breaker === 'open' ? 'down' : (oldestMs ?? 0) > slowQueueMs ? 'slow' : 'up')
+      const said = own?.halted === undefined ? own?.lastError : { at: deps.nowMs(), text: own.halted, count: 1 }
       return {
         state,
         acknowledges: !/^jaeger\.(compact|binary|zipkin)$/.test(endpoint),
         deliveredPerMinute: rates.note(`${name} delivered`, deliveredTo(name)),
-        queueItems: lane?.items ?? waiting.items,
+        queueItems: lane?.items ?? 0,
         queueBytes: bytes,
-        oldestAgeSeconds: waiting.oldestMs === undefined ? null : waiting.oldestMs / 1000,
+        oldestAgeSeconds: oldestMs === undefined ? null : oldestMs / 1000,
         timeToFullSeconds: timeToFull(bytes, maxBytes, rates.note(`${name} bytes`, bytes)),
         deadItems: lane?.deadItems ?? 0,
-        breaker: breakerOf(breaker),
+        breaker,
         ...(said === undefined ? {} : { lastError: { at: new Date(said.at).toISOString(), text: said.text, count: said.count } }),
       }
     },

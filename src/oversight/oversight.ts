@@ -18,7 +18,7 @@ import { createReadiness, type Readiness } from '../cutover/readiness.ts'
 import { createShareIntake } from '../cutover/share-intake.ts'
 import type { RunningCutover } from '../cutover/state.ts'
 import type { Outcomes } from '../emit/extra-lane.ts'
-import type { LaneStats, Queue } from '../emit/queue/queue.ts'
+import type { LaneStats } from '../emit/queue/queue.ts'
 import { mirrorsOf } from '../mirror/config.ts'
 import type { Mirror } from '../mirror/mirror.ts'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
@@ -37,6 +37,12 @@ export interface OldSides {
   readonly mirrors: readonly Mirror[]
 }
 
+/** What waits for a destination or a mirror. */
+export interface QueueLane {
+  readonly destination: string
+  stats(): LaneStats
+}
+
 export interface OversightDeps {
   readonly log: Logger
   readonly metrics: Metrics
@@ -45,12 +51,13 @@ export interface OversightDeps {
   readonly monotonicMs: () => number
   /** Folder of the disk queue; undefined with another queue. */
   readonly dataPath: string | undefined
-  readonly chunks: ChunkPool
+  /** Undefined where nothing is put. */
+  readonly chunks?: ChunkPool | undefined
   /** As it is now. */
   readonly config: () => Config
   readonly sides: () => OldSides | undefined
   /** Undefined until it is there. */
-  readonly queue: () => Pick<Queue, 'lanes'> | undefined
+  readonly queue: () => { readonly lanes: readonly QueueLane[] } | undefined
 }
 
 export interface Oversight {
@@ -85,7 +92,7 @@ export function createOversight(deps: OversightDeps): Oversight {
   const { log, metrics, nowMs, config } = deps
   const startedMs = nowMs()
 
-  const lanes = (): readonly { readonly destination: string; stats(): LaneStats }[] => deps.queue()?.lanes ?? []
+  const lanes = (): readonly QueueLane[] => deps.queue()?.lanes ?? []
   const laneOf = (name: string): LaneStats | undefined =>
     lanes()
       .find((one) => one.destination === name)
@@ -160,7 +167,9 @@ export function createOversight(deps: OversightDeps): Oversight {
 
   /** Things noticed at an endpoint within a day. */
   const noticed = (endpoint: string, reason: string): number => {
-    const total = metrics.counter('otlp_bridge_mirror_notes_total', { endpoint, reason }).value
+    let total = 0
+    for (const one of metrics.collect().get('otlp_bridge_mirror_notes_total') ?? [])
+      if ('value' in one && one.labels['endpoint'] === endpoint && one.labels['reason'] === reason) total += one.value
     return days.growth(`${endpoint} ${reason}`, total)
   }
 

@@ -6,6 +6,7 @@ import { createLog } from '../telemetry/log.ts'
 import { collectStartGarbage } from '../telemetry/start-garbage.ts'
 import type { Channel } from './channel.ts'
 import { plainError } from './errors.ts'
+import { switchesOf } from './overseer.ts'
 import type { WorkerReport, WorkerStart } from './protocol.ts'
 import { plainSeries } from './series.ts'
 
@@ -44,6 +45,7 @@ export async function runChild(channel: Channel, deps: ChildDeps): Promise<numbe
         nowMs: Date.now,
         random: Math.random,
         instanceId,
+        switches: switchesOf(config, instanceId),
         sharePorts: true,
         claimPorts,
         leads: worker === 1,

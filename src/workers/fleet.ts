@@ -20,6 +20,7 @@ import type { Health } from '../telemetry/health.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createLedger } from './ledger.ts'
+import { createOverseer, type Overseer } from './overseer.ts'
 import { createRates } from './rates.ts'
 import { createSlot, type Slot } from './slot.ts'
 import type { Child } from './spawn.ts'
@@ -80,6 +81,7 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
   let stopping = false
   let reloading: Promise<unknown> = Promise.resolve()
   let admin: Listener | undefined
+  let overseer: Overseer | undefined
   /** Which configuration each worker was started with. */
   const has = new Map<number, Config>()
 
@@ -195,6 +197,7 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
       throw error
     }
     running = next
+    await overseer?.reload()
     for (const { worker } of done) has.set(worker, next)
     if (before.log.level !== next.log.level) deps.setLogLevel(next.log.level)
     const none = { kept: [], started: [], restarted: [], stopped: [] }
@@ -208,6 +211,7 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
     clearInterval(poll)
     const reports = await Promise.all(slots.map((slot) => slot.stop(Math.max(0, endMs - nowMs()))))
     await admin?.stop(0)
+    overseer?.stop()
     const told = reports.filter((one) => one !== undefined)
     return { left: told.reduce((sum, one) => sum + one.left, 0), lost: told.reduce((sum, one) => sum + one.lost, 0) }
   }
@@ -220,7 +224,8 @@ export async function startFleet(config: Config, deps: FleetDeps): Promise<Fleet
     await Promise.all(others.map((slot) => slot.start(false)))
     if (config.admin.enabled) {
       const expose = createExposition(metrics, ledger.usage)
-      admin = await startAdmin(config.admin, { metrics, health, status, nowMs, expose, log, refresh })
+      overseer = await createOverseer({ log, nowMs, instanceId, ledger, config: () => running })
+      admin = await startAdmin(config.admin, { metrics, health, status, nowMs, expose, log, refresh, sources: overseer.sources })
     }
   } catch (error) {
     await stop(0)
