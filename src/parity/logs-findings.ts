@@ -14,6 +14,8 @@ export interface LogFindings {
   repeated(expected: ExpectedEntry, sampled: boolean): void
   /** An entry that no document became. */
   extra(entry: StoredEntry, isRepeated: boolean): void
+  /** How many documents a minute has that is looked at one by one. */
+  sized(minuteMs: number, documents: number): void
   /** A minute of which the numbers differ, where it could not be looked at one by one. */
   minute(minuteMs: number, old: number, other: number): void
   /** Documents that are explained to differ in number. */
@@ -118,11 +120,7 @@ export function createLogFindings(index: string, store: LogStore, judgesPipeline
     else samples.unexplained++
   }
 
-  const minutePath = (ms: number): string => {
-    const path = `documents at ${minuteOf(ms)}`
-    perMinute.set(path, (perMinute.get(path) ?? 0) + 1)
-    return path
-  }
+  const minutePath = (ms: number): string => `documents at ${minuteOf(ms)}`
 
   return {
     matched(match, sampled) {
@@ -154,9 +152,12 @@ export function createLogFindings(index: string, store: LogStore, judgesPipeline
       const path = isRepeated ? 'documents' : minutePath(atMs)
       differences.add({ ...what, kind: 'missing_old', path, id, new: entry.line, atMs })
     },
+    sized(minuteMs, documents) {
+      perMinute.set(minutePath(minuteMs), documents)
+    },
     minute(minuteMs, old, other) {
       const kind = old > other ? 'missing_new' : 'missing_old'
-      const path = `documents at ${minuteOf(minuteMs)}`
+      const path = minutePath(minuteMs)
       perMinute.set(path, Math.max(old, other))
       for (let at = 0; at < Math.min(Math.abs(old - other), mostOfMinute); at++) {
         differences.add({ class: 'unexplained', kind, rule: '', path, id: `${old} | ${other}`, old, new: other, atMs: minuteMs })

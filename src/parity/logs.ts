@@ -13,7 +13,7 @@ import { createLokiStore } from './logs-loki.ts'
 import { type Matching, matchEntries, repeatedEntries } from './logs-matching.ts'
 import { createOtelStore } from './logs-otel.ts'
 import type { ExpectedEntry, LogStore, StoredEntry } from './logs-store.ts'
-import type { CompareDeps, Comparison, KeyResult, Window } from './model.ts'
+import { type CompareDeps, type Comparison, type ExpectedMinute, type KeyResult, type Window, wholeItem } from './model.ts'
 
 const minuteMs = 60_000
 const nanos = 1_000_000n
@@ -47,6 +47,8 @@ const wordOf: Readonly<Record<NoRecord, string>> = {
 interface Key {
   readonly key: string
   readonly indices: readonly string[]
+  /** What the books say of it; undefined: they say nothing, and the old side is what is expected. */
+  readonly books: readonly ExpectedMinute[] | undefined
 }
 
 interface Tools {
@@ -138,6 +140,7 @@ async function compareMinute(minute: Minute, key: Key, tools: Tools, findings: L
     findings.minute(atMs, minute.old, minute.other)
     return { old: minute.old, new: minute.other }
   }
+  findings.sized(atMs, Math.max(minute.old, minute.other))
   const hits = await search.find(pathOf(key), { fromMs: atMs, toMs: atMs + minuteMs }, undefined, mostOfMinute)
   let without = 0
   const expected = expectedOf(hits, key.key, tools, (why) => {
@@ -190,7 +193,18 @@ async function compareCounts(key: Key, window: Window, tools: Tools, findings: L
     counts.distinctOld += distinct.old
     counts.distinctNew += distinct.new
   }
-  return { expected: counts.distinctOld, ...counts }
+  return { expected: expectedBy(key, findings) - (counts.old - counts.distinctOld) || counts.distinctOld, ...counts }
+}
+
+/** Records that the books say should be on the new side, and why some are not; NaN when they say nothing. */
+function expectedBy({ books }: Key, findings: LogFindings): number {
+  if (books === undefined) return Number.NaN
+  for (const { minuteMs: atMs, reasons } of books) {
+    for (const { side, class: why, reason, count } of reasons) {
+      findings.explained(why, `books: ${reason}`, wholeItem, side === 'old' ? 'missing_old' : 'missing_new', atMs, count)
+    }
+  }
+  return books.reduce((sum, one) => sum + one.new, 0)
 }
 
 /** Documents out of parts of the window, and those with ids that were asked for. */
@@ -264,7 +278,8 @@ export function createLogsComparison(deps: CompareDeps): Comparison {
     }
     if (keys.size > mostIndices)
       throw new BridgeError('OB_PARITY', `cannot compare ${keys.size} indices: at most ${mostIndices} in one run`)
-    return [...keys].map(([key, indices]) => ({ key, indices }))
+    const ofKey = (key: string): readonly ExpectedMinute[] | undefined => known?.filter((one) => one.key === key)
+    return [...keys].map(([key, indices]) => ({ key, indices, books: ofKey(key) }))
   }
 
   return {

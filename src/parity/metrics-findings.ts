@@ -28,8 +28,8 @@ export interface Circumstances {
 export interface MetricFindings {
   /** Compares what was paired, and tells of what was not. */
   take(pairing: Pairing): void
-  /** A series that ended on the old side goes on on the new one. */
-  goesOn(old: OldSeries, atMs: number, explained: DifferenceClass | undefined): void
+  /** A series that ended on the old side goes on on the new one. @param rule of the mapping that has it so; empty: none */
+  goesOn(old: OldSeries, atMs: number, rule: string): void
   /** The family has another type on the new side. */
   otherType(family: string, old: string, other: string): void
   /** A name of the new side that nothing of the old side becomes. */
@@ -252,11 +252,10 @@ export function createMetricFindings(job: string, circumstances: Circumstances):
         add({ ...finding, class: made ? 'mapped' : 'unexplained', rule: made ? '12.2' : '' })
       }
     },
-    goesOn(old, atMs, explained) {
+    goesOn(old, atMs, rule) {
       const id = seriesKey(old.predicted.labels)
-      const rule = explained === undefined ? '' : '7.2 stale'
       const finding = { kind: 'changed', path: 'end of series (stale_lost)', id, old: 'ended', new: 'goes on', atMs, rule } as const
-      add({ ...finding, class: explained ?? 'unexplained' }, old)
+      add({ ...finding, class: rule === '' ? 'unexplained' : 'mapped' }, old)
     },
     otherType(family, old, other) {
       add({ class: 'unexplained', kind: 'changed', rule: '', path: `type of ${family}`, id: family, old, expected: old, new: other })

@@ -14,6 +14,7 @@ import {
   type StoredSeries,
   type TimeRange,
 } from '../read/prometheus-api.ts'
+import { Member } from '../translate/prometheus/assembler.ts'
 import { type Strategy, strategies } from '../translate/prometheus/back.ts'
 import { type PrometheusTranslateConfig, prometheusTranslateConfig, resourceLabelsOf } from '../translate/prometheus/config.ts'
 import { createNames } from '../translate/prometheus/names.ts'
@@ -120,6 +121,9 @@ async function read(api: PrometheusApi, selector: string, range: TimeRange, slic
 
 const lastOf = ({ times, histograms }: StoredSeries): number => Math.max(times.at(-1) ?? 0, histograms.at(-1)?.timeMs ?? 0)
 
+/** The point that ends a histogram has no sum, so that Prometheus has nothing to end that series by. */
+const endRule = ({ predicted }: OldSeries): string => (predicted.member === Member.Sum ? '5.3 sum unset' : '')
+
 /**
  * Looks whether series that ended on the old side ended on the new one: a marker of the end that is lost shows as five minutes of the last
  * value.
@@ -130,7 +134,7 @@ async function checkEnds(
   old: PrometheusApi,
   other: PrometheusApi,
   found: MetricFindings,
-  explained: boolean,
+  dropsEnds: boolean,
 ) {
   const ends = new Map<number, Pairing['pairs'][number][]>()
   for (const pair of pairs) {
@@ -171,7 +175,7 @@ async function checkEnds(
     )
     const still = new Set(there.map((one) => seriesKey(one.labels)))
     for (const pair of gone) {
-      if (still.has(seriesKey(pair.other.labels))) found.goesOn(pair.old, atMs, explained ? 'mapped' : undefined)
+      if (still.has(seriesKey(pair.other.labels))) found.goesOn(pair.old, atMs, dropsEnds ? '7.2 stale' : endRule(pair.old))
     }
   }
 }

@@ -57,7 +57,7 @@ export const unexplained = (results: readonly KeyResult[]): string[] =>
 export const summary = (results: readonly KeyResult[]): string =>
   results
     .map(({ key, counts, samples, differences }) => {
-      const rows = differences.map((one) => `${one.class} ${one.path} ${one.count}`).join('; ')
+      const rows = differences.map((one) => `${one.class} ${one.path} ${one.count}, such as ${JSON.stringify(one.example)}`).join('; ')
       return `${key}: ${counts.old} | ${counts.new}, ${samples.equal} of ${samples.asked} equal, ${samples.explained} explained ${rows}`
     })
     .join('\n')

@@ -67,9 +67,14 @@ const all = (seed = 0): Written[] => Array.from({ length: many }, (_, at) => wri
 
 interface Asked extends Partial<CompareOptions> {
   readonly pipeline?: string
+  readonly books?: CompareDeps['books']
 }
 
-async function compare(documents: readonly ScriptedDocument[], entries: readonly ScriptedEntry[], { pipeline, ...options }: Asked = {}) {
+async function compare(
+  documents: readonly ScriptedDocument[],
+  entries: readonly ScriptedEntry[],
+  { pipeline, books, ...options }: Asked = {},
+) {
   const deps: CompareDeps = {
     old: {
       side: 'old',
@@ -77,7 +82,7 @@ async function compare(documents: readonly ScriptedDocument[], entries: readonly
       http: scriptedElasticsearch({ documents, ...(pipeline === undefined ? {} : { pipeline }) }),
     },
     new: { side: 'new', kind: 'loki', http: scriptedLoki(entries) },
-    books: undefined,
+    books,
     options: {
       keys: ['app-*'],
       samples: 50,
@@ -258,6 +263,16 @@ describe('createLogsComparison', () => {
     expect(results.map(({ key }) => key)).toEqual([stream])
     expect(rowsOf(results)).toEqual([])
     expect(results[0]?.samples.equal).toBe(sampled)
+  })
+
+  it('expects what the books say, so that a loss on both sides is seen', async () => {
+    const some = all()
+    const row = { key: 'app-logs', minuteMs: startMs, old: many + 5, new: many + 5 }
+    const reasons = [{ side: 'new', class: 'dead_letter', reason: 'dead 413', count: 2 } as const]
+    const books = { expected: async () => [{ ...row, reasons }], samples: async () => undefined }
+    const [result] = await compare(documentsOf(some), entriesOf(some), { keys: [], books })
+    expect(result?.counts).toMatchObject({ expected: many + 5, distinctOld: many, distinctNew: many })
+    expect(result?.differences.map((one) => [one.class, one.rule, one.count])).toEqual([['dead_letter', 'books: dead 413', 2]])
   })
 
   it('asks for no index of which it was not told', async () => {
