@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parityReportSchema } from '../src/parity/report-schema.ts'
 import { cliPage } from './reference/cli.ts'
 import { configurationPage, configurationSchema } from './reference/configuration.ts'
 import { sentencesOf, withRules } from './reference/rules.ts'
@@ -33,6 +34,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/mapping/jaeger.md': mapping('jaeger'),
   'docs/mapping/zipkin.md': mapping('zipkin'),
   'schema/otlp-bridge.schema.json': configurationSchema,
+  'schema/parity-report.schema.json': parityReportSchema,
 }
 
 const stale = Object.entries(pages)
