@@ -16,6 +16,8 @@ export interface MirrorSourceDeps {
   readonly config: () => MirrorConfig
   /** The mirror's place in the queue; undefined while it has none. */
   readonly lane: (name: string) => LaneStats | undefined
+  /** Items that the old side of an endpoint has had from this process since its start, those among them whose senders waited for its answer. */
+  readonly delivered: (endpoint: string) => number
   readonly metrics: Metrics
   readonly nowMs: () => number
 }
@@ -57,11 +59,14 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
   const { cutover, metrics } = deps
   const rates = createRates(deps.nowMs)
 
-  const deliveredTo = (destination: string): number =>
-    metrics
-      .sums()
-      .filter((one) => one.destination === destination)
-      .reduce((sum, one) => sum + one.delivered, 0)
+  /** Of several processes what went through the queue is all that is known. */
+  const deliveredTo = (endpoint: string): number => {
+    const queued = metrics.sums().filter((one) => one.destination === `mirror.${endpoint}`)
+    return Math.max(
+      deps.delivered(endpoint),
+      queued.reduce((sum, one) => sum + one.delivered, 0),
+    )
+  }
 
   const gaugeOf = (gauge: 'otlp_bridge_mirror_breaker_open', destination: string): number =>
     (metrics.collect().get(gauge) ?? []).reduce(
@@ -95,7 +100,7 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
       return {
         state,
         acknowledges: !/^jaeger\.(compact|binary|zipkin)$/.test(endpoint),
-        deliveredPerMinute: rates.note(`${name} delivered`, deliveredTo(name)),
+        deliveredPerMinute: rates.note(`${name} delivered`, deliveredTo(endpoint)),
         queueItems: lane?.items ?? 0,
         queueBytes: bytes,
         oldestAgeSeconds: oldestMs === undefined ? null : oldestMs / 1000,

@@ -221,6 +221,8 @@ export function createOversight(deps: OversightDeps): Oversight {
       mirrors: () => deps.sides()?.mirrors ?? [],
       config: () => config().mirror,
       lane: laneOf,
+      delivered: (endpoint) =>
+        books.sums().reduce((sum, one) => sum + (one.endpoint === endpoint ? one.counts.oldDelivered + one.counts.oldSent : 0), 0),
       metrics,
       nowMs,
     })
