@@ -6,7 +6,7 @@
 import type { Lane } from '../emit/queue/queue.ts'
 import { backoffMs } from '../emit/retry.ts'
 import type { Logger } from '../telemetry/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
+import type { Cell, Metrics } from '../telemetry/metrics.ts'
 import { type Errand, itemsOf, type OldSide } from './errand.ts'
 import type { FirstTry } from './live.ts'
 import type { Order } from './order.ts'
@@ -80,6 +80,15 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
   const policy = { initialIntervalMs: options.retry.initial, maxIntervalMs: options.retry.max, maxElapsedMs: undefined }
   const flights = new Set<Flight>()
   const sleeps = new Map<Errand, Sleep>()
+  const triesThat = (outcome: Outcome['class']): Cell => metrics.counter('otlp_bridge_mirror_tries_total', { ...own, outcome })
+  const tried: Readonly<Record<Outcome['class'], Cell>> = {
+    delivered: triesThat('delivered'),
+    transient: triesThat('transient'),
+    suspect: triesThat('suspect'),
+    poison: triesThat('poison'),
+    halt: triesThat('halt'),
+    stopped: triesThat('stopped'),
+  }
   const logged = new Map<string, number>()
   let taking: Taking | undefined
   let lane: Lane | undefined
@@ -184,7 +193,7 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     flights.delete(flight)
     const wasFailing = watch.failingSinceMs !== undefined
     if (!heard) watch.heard(outcome, monotonicMs() - flight.startedMs)
-    metrics.counter('otlp_bridge_mirror_tries_total', { ...own, outcome: outcome.class }).value++
+    tried[outcome.class].value++
     if (wasFailing && watch.failingSinceMs === undefined) {
       log.info(own, 'the old side takes requests again')
       hurry()

@@ -55,6 +55,8 @@ const liveConnections = 256
 /** Beyond it an answer is not read to its end: the connection goes. */
 const drainedBytes = 2 ** 20
 
+const nothing = new Uint8Array()
+
 type ConnectionPool = InstanceType<typeof Pool>
 
 /** The fault in our words. @param started the request had a connection */
@@ -106,7 +108,7 @@ export function createHttpLine(options: Omit<HttpOldSideOptions, 'rules' | 'nowM
         resolve(tried)
       }
       const answered = (): void => {
-        const body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
+        const body = chunks.length === 0 ? nothing : chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
         finish({ how: 'answered', answer: { status, headers, body } })
       }
       const handler: Dispatcher.DispatchHandler = {
@@ -118,8 +120,9 @@ export function createHttpLine(options: Omit<HttpOldSideOptions, 'rules' | 'nowM
         onResponseStart(one, code) {
           if (code < 200) return
           status = code
-          const raw = (one.rawHeaders ?? []) as unknown as Uint8Array[]
-          headers = latin1(raw)
+          // Nobody looks at those of a plain success.
+          if (code < 300 && !live && request.keep <= shortAnswerBytes) return
+          headers = latin1((one.rawHeaders ?? []) as unknown as Uint8Array[])
           if (live) headers = endToEnd(headers)
         },
         onResponseData(one, chunk) {
