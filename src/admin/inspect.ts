@@ -161,9 +161,11 @@ export function createInspect({ mode, nowMs, explain }: InspectDeps): Inspect {
           ring.second = second
           ring.taken = 0
         }
-        return ++ring.taken <= perSecond
+        return ring.taken < perSecond
       },
       see(seen) {
+        const ring = ringOf(seen.endpoint)
+        if (ring !== undefined) ring.taken++
         try {
           keep(seen)
         } catch {

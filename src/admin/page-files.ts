@@ -34,14 +34,13 @@ async function read(): Promise<ReadonlyMap<string, PageFile>> {
   return new Map((await bundlePage(folder)).map(({ name, data }) => fileOf(name, data)))
 }
 
-/** Reads at the first call; a failure is not kept. */
-export function createPageFiles(): () => Promise<ReadonlyMap<string, PageFile>> {
-  let files: Promise<ReadonlyMap<string, PageFile>> | undefined
-  return () => {
-    files ??= read().catch((error: unknown) => {
-      files = undefined
-      throw error
-    })
-    return files
-  }
+let files: Promise<ReadonlyMap<string, PageFile>> | undefined
+
+/** By their paths. Reads at the first call; a failure is not kept. */
+export function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
+  files ??= read().catch((error: unknown) => {
+    files = undefined
+    throw error
+  })
+  return files
 }

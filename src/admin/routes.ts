@@ -21,7 +21,7 @@ import { createEvents } from './events.ts'
 import { createFlow } from './flow.ts'
 import { safeHeaders } from './headers.ts'
 import { createOverview } from './overview.ts'
-import { createPageFiles } from './page-files.ts'
+import { pageFiles } from './page-files.ts'
 import type { ApiSources } from './sources.ts'
 import { readStatus, type StatusSource } from './status.ts'
 
@@ -52,7 +52,6 @@ function queryOf(query: unknown): Record<string, string> {
 
 function addRoutes(app: FastifyInstance, deps: AdminDeps, access: Access): void {
   const refresh = deps.refresh ?? (async () => {})
-  const files = createPageFiles()
   app.get('/metrics', async (_request, reply) => {
     await refresh()
     const { contentType, text } = await deps.expose()
@@ -96,7 +95,7 @@ function addRoutes(app: FastifyInstance, deps: AdminDeps, access: Access): void 
         .type('text/plain; charset=utf-8')
         .send(`${(error as Error).message}\n`)
     }
-    const file = (await files()).get(path)
+    const file = (await pageFiles()).get(path)
     if (file === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('there is no such file\n')
     const kept = file.immutable ? 'public, max-age=31536000, immutable' : 'no-cache'
     return reply.header('cache-control', kept).type(file.type).send(file.data)

@@ -43,6 +43,10 @@ export interface Scene {
   setFault(text: string | undefined): void
   /** Counts so many more spans. */
   receive(items: number): void
+  /** Stops listening, as a bridge that is started again does for a while. */
+  pause(): Promise<void>
+  /** Listens on the same port again. */
+  resume(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -153,7 +157,7 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
         inspect: mood === 'empty' ? createInspect({ mode: 'full', nowMs: later }).source : await look(later),
       }
   const config = adminConfig.parse({ port: 0, ...admin })
-  const listener: Listener = await startAdmin(config, {
+  const deps = {
     metrics,
     health,
     status,
@@ -162,7 +166,9 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
     log: silentLog,
     sources,
     instance: 'prod-eu-1',
-  })
+  }
+  let listener: Listener = await startAdmin(config, deps)
+  const url = listener.addresses[0] ?? ''
   passed = 60_000
   const count = (format: string, signal: string, items: number, delivered: number): void => {
     const books = metrics.books(format, signal)
@@ -179,13 +185,17 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
     }
   }
   return {
-    url: listener.addresses[0] ?? '',
+    url,
     mirror,
     dead,
     setFault: (text) => {
       fault = text
     },
     receive: (items) => count('zipkin-json', 'traces', items, items),
+    pause: () => listener.stop(0),
+    async resume() {
+      listener = await startAdmin({ ...config, port: Number(new URL(url).port) }, deps)
+    },
     stop: () => listener.stop(0),
   }
 }

@@ -43,7 +43,7 @@ export function booksSource(mood: Mood, nowMs: () => number): BooksSource {
       const names = endpoint === undefined ? endpoints : [endpoint]
       const values = Array.from({ length }, (_, at) => {
         const atMs = to - (length - at) * step
-        if (mood === 'empty' || (at > 300 && at < 309)) return null
+        if (mood === 'empty' || (at > 300 && at < 335)) return null
         if (metric === 'queue' || metric === 'age') return Math.round(noise(at, 1) * 12)
         const down = metric === 'old' && mood !== 'healthy' && at > length - 60
         const mirrored = metric === 'old' ? names.filter((name) => name !== 'jaeger.grpc') : names

@@ -74,7 +74,7 @@ export function Chart({
           legend: { show: false },
           scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.08)] } },
           axes: [
-            { ...axis, size: 32, values: (_plot, splits, _at, _space, step) => splits.map((stamp) => tickOf(stamp, step)) },
+            { ...axis, size: 24, values: (_plot, splits, _at, _space, step) => splits.map((stamp) => tickOf(stamp, step)) },
             { ...axis, size: 64, values: (_plot, splits) => splits.map((value) => format(value)) },
           ],
           series: [

@@ -40,12 +40,13 @@ export const Name = ({ children, most }: { readonly children: string; readonly m
   <bdi class="name">{clip(children, most)}</bdi>
 )
 
-export const Time = ({ at }: { readonly at: string | undefined }): JSX.Element =>
+/** @param minutes without seconds */
+export const Time = ({ at, minutes = false }: { readonly at: string | undefined; readonly minutes?: boolean }): JSX.Element =>
   at === undefined ? (
     <span class="soft">–</span>
   ) : (
     <time dateTime={at} title={`${at.replace('T', ' ').replace(/\.\d+Z|Z/, '')} UTC`}>
-      {time(at)}
+      {minutes ? time(at).replace(/^(\d\d:\d\d):\d\d$/, '$1') : time(at)}
     </time>
   )
 
@@ -140,7 +141,7 @@ export function Table<Row>({
 }): JSX.Element {
   return (
     <table class="list">
-      <caption>{caption}</caption>
+      <caption class="sr">{caption}</caption>
       <thead>
         <tr>
           {columns.map(({ title, number }) => (

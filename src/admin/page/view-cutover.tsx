@@ -139,7 +139,7 @@ function Mirror({
           Shares…
         </button>
         <button type="button" disabled={off} onClick={() => onWant({ kind: 'pause', mirror, paused: !mirror.paused })}>
-          {mirror.paused ? 'Resume old side…' : 'Pause old side…'}
+          {mirror.paused ? 'Resume…' : 'Pause…'}
         </button>
       </div>
     </Card>

@@ -75,7 +75,7 @@ export function DeadView(): JSX.Element {
     { title: 'Batches', number: true, cell: (one) => count(one.batches) },
     { title: 'Items', number: true, cell: (one) => count(one.items) },
     { title: 'Last', cell: (one) => <Time at={one.last} /> },
-    { title: 'Do', cell: (one) => buttons((what) => ofGroup(one, what)) },
+    { title: 'Action', cell: (one) => buttons((what) => ofGroup(one, what)) },
   ]
   const letters: Column<DeadItem>[] = [
     { title: 'Set aside', head: true, cell: (one) => <Time at={one.at} /> },
@@ -92,7 +92,7 @@ export function DeadView(): JSX.Element {
     { title: 'Size', number: true, cell: (one) => bytes(one.bytes) },
     { title: 'What was said', wide: true, cell: (one) => <Name most={240}>{one.text}</Name> },
     {
-      title: 'Do',
+      title: 'Action',
       cell: (one) => (
         <>
           {buttons((what) => ofOne(one, what))}

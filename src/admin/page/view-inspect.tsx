@@ -192,14 +192,32 @@ const Pane = ({ label, children }: { readonly label: string; readonly children: 
   </section>
 )
 
+/** JSON on several lines; a text that is none stays as it is. */
 function pretty(text: string, truncated: boolean): string {
   if (truncated) return text
   try {
-    // Numbers beyond 2^53 would change: those stay as they came.
-    return /\d{16}/.test(text) ? text : JSON.stringify(JSON.parse(text), null, 2)
+    JSON.parse(text)
+    return indented(text)
   } catch {
     return text
   }
+}
+
+/** Sets the breaks of lines alone: numbers beyond 2^53 and doubled names stay as they came. */
+function indented(json: string): string {
+  let out = ''
+  let depth = 0
+  const line = (): string => `\n${'  '.repeat(Math.min(depth, 40))}`
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|\[\s*\]|\{\s*\}|[[\]{},:]|[^\s"[\]{},:]+/g)) {
+    if (token === '{' || token === '[') {
+      depth++
+      out += token + line()
+    } else if (token === '}' || token === ']') {
+      depth--
+      out += line() + token
+    } else out += token === ',' ? token + line() : token === ':' ? ': ' : token
+  }
+  return out
 }
 
 /** Sixteen bytes a line, with what can be read of them. */

@@ -16,15 +16,15 @@ export function NowView(): JSX.Element {
   if (overview === undefined) return <p class="soft">Connecting…</p>
   const active = overview.endpoints.filter(isActive)
   const idle = overview.endpoints.filter((one) => !isActive(one))
+  const nothing = overview.endpoints.every((one) => one.received === 0 && one.new.queueItems === 0)
   const mirrored = active.some((one) => one.old !== undefined)
   return (
     <>
       <Reasons health={overview.health} />
-      {active.length === 0 ? (
-        <Nothing endpoints={overview.endpoints} />
-      ) : (
+      {nothing && <Nothing endpoints={overview.endpoints} />}
+      {active.length > 0 && (
         <>
-          <Throughput endpoints={active} />
+          {!nothing && <Throughput endpoints={active} />}
           <Card title="Flow" note="per minute, over the last minute">
             <ul class="flow">
               {active.map((one) => (
@@ -32,8 +32,8 @@ export function NowView(): JSX.Element {
               ))}
             </ul>
           </Card>
-          <Books overview={overview} />
-          {idle.length > 0 && <Idle endpoints={idle} />}
+          {overview.books.rows.length > 0 && <Books overview={overview} />}
+          {idle.length > 0 && !nothing && <Idle endpoints={idle} />}
         </>
       )}
     </>

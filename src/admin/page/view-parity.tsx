@@ -79,7 +79,7 @@ function LiveParity({ live }: { readonly live: ParityLive }): JSX.Element {
   const different = live.minutes.filter((one) => one.verdict === 'short' || one.verdict === 'explained' || one.verdict === 'unknown')
   const rows = only === 'all' ? live.minutes : different
   const columns: Column<LiveMinute>[] = [
-    { title: 'Minute', head: true, cell: (one) => <Time at={one.at} /> },
+    { title: 'Minute', head: true, cell: (one) => <Time at={one.at} minutes /> },
     { title: 'Endpoint', cell: (one) => endpointName(one.endpoint) },
     { title: 'Key', cell: (one) => <Name>{one.key}</Name> },
     { title: 'Received', number: true, cell: (one) => count(one.received) },
@@ -184,7 +184,7 @@ function Runs({ runs }: { readonly runs: readonly ParityRun[] }): JSX.Element {
             title: 'Window',
             cell: (one) => (
               <>
-                <Time at={one.from} /> – <Time at={one.to} />
+                <Time at={one.from} minutes /> – <Time at={one.to} minutes />
               </>
             ),
           },
