@@ -38,4 +38,17 @@ describe('createBooksCheck', () => {
     now = 19_500
     expect(check()).toEqual(['the books of zipkin-json traces do not balance: 3 items are not accounted for'])
   })
+
+  it('tells of one destination although another has no difference', () => {
+    const metrics = createMetrics()
+    metrics.setDestinations(['a', 'b'])
+    let now = 0
+    const check = createBooksCheck(metrics.sums, () => now)
+    const books = metrics.books('zipkin-json', 'traces')
+    books.received.value = 2
+    books.at('b').delivered.value = 2
+    check()
+    now = 10_000
+    expect(check()).toEqual(['the books of zipkin-json traces do not balance: 2 items are not accounted for'])
+  })
 })

@@ -134,4 +134,32 @@ describe('createMetrics', () => {
     metrics.setDestinations(['b'])
     expect(metrics.sums().map((one) => one.destination)).toEqual(['b'])
   })
+
+  it('keeps the books of mirrors apart from those of destinations', () => {
+    const metrics = createMetrics()
+    metrics.setDestinations(['default'])
+    metrics.books('zipkin-json', 'traces').received.value = 4
+    metrics.books('zipkin-json', 'traces').at('default').delivered.value = 4
+    const before = metrics.sums()
+    const [one, two] = ['mirror.zipkin', 'mirror.jaeger.zipkin'].map((name) => metrics.books('zipkin-json', 'legacy').at(name))
+    for (const [mirror, items] of [
+      [one, 3],
+      [two, 5],
+    ] as const) {
+      if (mirror?.received === undefined) throw new Error('a mirror without books')
+      mirror.received.value = items
+      mirror.queued.value = items
+    }
+    metrics.setDestinations(['default', 'late'])
+    expect(metrics.sums().slice(0, 1)).toEqual(before)
+    expect(
+      metrics.sums().map(({ signal, destination, received, queued, balance }) => [signal, destination, received, queued, balance]),
+    ).toEqual([
+      ['traces', 'default', 4, 0, 0],
+      ['traces', 'late', 4, 0, 0],
+      ['legacy', 'mirror.zipkin', 3, 3, 0],
+      ['legacy', 'mirror.jaeger.zipkin', 5, 5, 0],
+    ])
+    expect([...metrics.collect()].filter(([, cells]) => cells.some(({ labels }) => labels['signal'] === 'legacy'))).toEqual([])
+  })
 })

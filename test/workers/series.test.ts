@@ -32,6 +32,24 @@ describe('joinSeries', () => {
     expect([gauge('otlp_bridge_queue_oldest_age_seconds'), gauge('otlp_bridge_queue_dead_items')]).toEqual([4, 7])
   })
 
+  it('adds up the books of mirrors', () => {
+    const mirroring = (queued: number) => {
+      const metrics = createMetrics()
+      const books = metrics.books(format, 'legacy').at('mirror.zipkin')
+      if (books.received !== undefined) books.received.value = 10
+      books.queued.value = queued
+      books.delivered.value = 10 - queued
+      return structuredClone(plainSeries(metrics.collect()))
+    }
+    const joined = joinSeries([mirroring(3), mirroring(4), countersOf(mirroring(0))], ['default'])
+    expect(joined.sums()).toMatchObject([
+      { format, signal: 'legacy', destination: 'mirror.zipkin', received: 30, queued: 7, delivered: 23, balance: 0 },
+    ])
+    // What the one that died had queued.
+    joined.books(format, 'legacy').at('mirror.zipkin').dropped('worker_killed').value += 2
+    expect(joined.sums()).toMatchObject([{ dropped: 2, balance: -2 }])
+  })
+
   it('keeps at most as many names of senders as one process does', () => {
     const many = (prefix: string) => {
       const metrics = createMetrics()
