@@ -163,7 +163,7 @@ export async function runParity(request: ParityRequest, deps: ParityDeps): Promi
 /** `99.99%` or `0.9999`. Throws OB_CONFIG. */
 export function requiredOf(text: string): number {
   const match = /^(\d+(?:\.\d+)?) ?(%?)$/.exec(text)
-  const value = match === null ? Number.NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1)
+  const value = match === null ? Number.NaN : match[2] === '%' ? Math.round(Number(match[1]) * 1e10) / 1e12 : Number(match[1])
   if (!(value >= 0 && value <= 1))
     throw new BridgeError('OB_CONFIG', `cannot use --require ${text}: expected 99.99% or 0.9999`, { place: '--require' })
   return value
