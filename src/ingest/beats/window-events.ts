@@ -3,8 +3,8 @@
 import { freeWhole } from '../../otlp/encode/chunks.ts'
 import { pairsToJson, roomForPairs } from './decode-pairs.ts'
 
-/** Bytes of a block; one that an event does not fit into is as long as that. */
-const blockBytes = 1024 * 1024
+/** Bytes of a block, one MiB with the head of its envelope; one that an event does not fit into is as long as that. */
+const blockBytes = 960 * 1024
 const firstBytes = 16 * 1024
 
 export interface EventBlock {

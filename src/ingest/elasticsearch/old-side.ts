@@ -122,6 +122,7 @@ export function createOldSide(door: MirrorDoor, prefix: string): OldSide {
             const envelope = large?.part(block, at === blocks.length - 1 ? items : 0, isLast)
             if (envelope !== undefined) made.push(envelope)
           }
+          tap.free(blocks)
           return made
         },
         ask(envelope) {

@@ -5,8 +5,8 @@
 
 import { freeWhole } from '../../otlp/encode/chunks.ts'
 
-/** Bytes of a block, and so of an envelope of a large body. */
-export const blockBytes = 1024 * 1024
+/** Bytes of a block: with its head, an envelope of one fits into a MiB, which is memory that is used again. */
+export const blockBytes = 960 * 1024
 const firstBytes = 64 * 1024
 
 export class WireTap {
@@ -52,6 +52,11 @@ export class WireTap {
     freeWhole(this.block)
     this.block = nothing
     this.filled = 0
+  }
+
+  /** The blocks were copied. */
+  free(blocks: readonly Buffer[]): void {
+    for (const block of blocks) freeWhole(block)
   }
 
   private reserve(bytes: number): void {
