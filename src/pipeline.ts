@@ -17,7 +17,7 @@ import { BridgeError } from './errors.ts'
 import type { Listener } from './ingest/adapter.ts'
 import { canSharePorts, claimPlace } from './ingest/claim.ts'
 import { createEndpoints, type Endpoints } from './ingest/endpoints.ts'
-import { type IngestContext, planIngest } from './ingest/index.ts'
+import { createFileExplainer, fileFormats, type IngestContext, planIngest } from './ingest/index.ts'
 import { findLoop, plannedAddresses } from './loop.ts'
 import { mirrorsOf } from './mirror/config.ts'
 import { createChunkPool } from './otlp/encode/chunks.ts'
@@ -173,6 +173,11 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
         config: () => running,
         sides: () => sides,
         queue: () => queued?.queue,
+        async explain(format, body, atMs) {
+          const known = fileFormats.find((one) => one === format)
+          const explainer = known === undefined ? undefined : await createFileExplainer(known, running.translate)
+          return explainer?.(body, atMs)
+        },
       })
     : undefined
   if (mirrorsOf(config.mirror).size > 0) sides = await openSides(config)
@@ -222,7 +227,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
   const context = async ({ translate }: Config): Promise<IngestContext> => ({
     intake,
     mirrors: (endpoint) => sides?.doors(endpoint),
-    // Here the page and the samples of the parity check look at some of the requests: `observer`.
+    ...(oversight === undefined ? {} : { observer: oversight.observer }),
     metrics,
     log: createRateLimitedLog(log),
     nowMs,

@@ -5,12 +5,17 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { inspectMode, isLoopback } from '../admin/config.ts'
 import { createDeadSource } from '../admin/dead.ts'
+import { createInspect, type InspectDeps } from '../admin/inspect.ts'
 import type { ApiSources } from '../admin/sources.ts'
 import { type Books, createBooks } from '../books/books.ts'
 import { endpointOf } from '../books/endpoint.ts'
 import type { LiveDeps } from '../books/live.ts'
+import { joinObservers } from '../books/observers.ts'
+import { createSamples } from '../books/samples.ts'
 import { readSeries } from '../books/series.ts'
+import { createInventory } from '../clients/inventory.ts'
 import type { Config } from '../config/compose.ts'
 import { createEvidence } from '../cutover/gather.ts'
 import type { EndpointState, Phase } from '../cutover/model.ts'
@@ -19,6 +24,7 @@ import { createShareIntake } from '../cutover/share-intake.ts'
 import type { RunningCutover } from '../cutover/state.ts'
 import type { Outcomes } from '../emit/extra-lane.ts'
 import type { LaneStats } from '../emit/queue/queue.ts'
+import type { Observer } from '../ingest/observe.ts'
 import { mirrorsOf } from '../mirror/config.ts'
 import type { Mirror } from '../mirror/mirror.ts'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
@@ -55,6 +61,8 @@ export interface OversightDeps {
   readonly chunks?: ChunkPool | undefined
   /** As it is now. */
   readonly config: () => Config
+  /** Says why the OTLP of a body is what it is, for the page that looks inside; undefined for formats that have nothing to say. */
+  readonly explain?: InspectDeps['explain']
   readonly sides: () => OldSides | undefined
   /** Undefined until it is there. */
   readonly queue: () => { readonly lanes: readonly QueueLane[] } | undefined
@@ -64,6 +72,8 @@ export interface Oversight {
   /** What stands before the queue: books, then the share of the new side. */
   intake(inner: Intake): Intake
   readonly outcomes: Outcomes
+  /** Looks at some of the requests. */
+  readonly observer: Observer
   /** What is behind `/api/v1`; parts come and go with the configuration. */
   readonly sources: ApiSources
   /** What stands against a phase. */
@@ -130,6 +140,17 @@ export function createOversight(deps: OversightDeps): Oversight {
     waiting,
   })
 
+  const { admin, inventory: listed, mirror: mirrored } = config()
+  const samples = createSamples({ books, maxSize: mirrored.books.keepSamples, mappingHash: () => mappingHashOf(config()) })
+  const inventory = listed.enabled
+    ? createInventory({ config: listed, addresses: isLoopback(admin.host) ? 'full' : 'group', books, metrics })
+    : undefined
+  const mode = inspectMode(admin)
+  const { explain } = deps
+  const inspect =
+    mode === 'off' || !admin.enabled ? undefined : createInspect({ mode, nowMs, ...(explain === undefined ? {} : { explain }) })
+  const observers = [inspect?.observer, samples, inventory].filter((one) => one !== undefined)
+
   const cutover = {
     of: (endpoint: string) => deps.sides()?.cutover.of(endpoint),
     list: () => deps.sides()?.cutover.list() ?? [],
@@ -192,6 +213,7 @@ export function createOversight(deps: OversightDeps): Oversight {
         ]
         return { count: undecodable + written, text: said.join(', ') }
       },
+      legacyClients: (endpoint) => inventory?.count(endpoint) ?? 0,
       reads: (endpoint) => {
         const count = noticed(endpoint, 'query')
         if (count === 0 && nowMs() - startedMs < dayMs) return undefined
@@ -239,14 +261,10 @@ export function createOversight(deps: OversightDeps): Oversight {
     parity: createParitySource({
       live,
       runs,
-      samples: ({ fromMs, toMs }) => ({
-        from: new Date(fromMs).toISOString(),
-        to: new Date(toMs).toISOString(),
-        mappingHash: mappingHashOf(config()),
-        expected: [],
-        items: [],
-      }),
+      samples: samples.query,
     }),
+    ...(inventory === undefined ? {} : { clients: inventory }),
+    ...(inspect === undefined ? {} : { inspect: inspect.source }),
     ...(dead === undefined ? {} : { dead }),
     get mirror() {
       const sides = deps.sides()
@@ -288,6 +306,7 @@ export function createOversight(deps: OversightDeps): Oversight {
         }),
       ),
     outcomes: books.outcomes,
+    observer: joinObservers(observers),
     sources,
     async unmet(state, to) {
       await refresh()
