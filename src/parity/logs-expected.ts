@@ -6,6 +6,8 @@ import { createDocumentBatcher } from '../ingest/elasticsearch/batcher.ts'
 import { requestToJson } from '../otlp/json/to-json.ts'
 import type { Hit } from '../read/elasticsearch-search.ts'
 import { type ElasticsearchTranslateConfig, elasticsearchTranslateConfig } from '../translate/elasticsearch/config.ts'
+import { ruleOf } from '../translate/elasticsearch/names.ts'
+import { Role, Transform } from '../translate/elasticsearch/rules.ts'
 
 /** An OTLP value as JSON has it: integers are text of digits. */
 export interface PlainValue {
@@ -29,6 +31,8 @@ export interface ExpectedRecord {
   readonly index: string
   /** Its id on the old side, which the sender may not have given it. */
   readonly id: string
+  /** JSON of the document. */
+  readonly source: Uint8Array
   /** 0: the document says no time. */
   readonly timeNs: bigint
   readonly severityNumber: number
@@ -50,6 +54,8 @@ export type NoRecord = 'span' | 'points' | 'discarded' | 'refused' | 'no_source'
 export interface DocumentTranslator {
   /** @param index as the sender named it: data stream or index */
   record(hit: Hit, index: string): ExpectedRecord | NoRecord
+  /** Whether more is done with a field than to put it under a name: it is a part of the record, or changed, or left out. */
+  isRuled(path: string): boolean
 }
 
 interface PlainRecord {
@@ -82,7 +88,14 @@ export async function createDocumentTranslator(config: ElasticsearchTranslateCon
   const translate = config ?? elasticsearchTranslateConfig.parse({})
   const fields = translate.mapping === undefined ? undefined : (await loadUserMapping(translate.mapping, 'elasticsearch')).fields
   const batcher = createDocumentBatcher({ limits, translate, nowMs: () => 0, ...(fields === undefined ? {} : { fields }) })
+  const rules = { renames: translate.ecs.renames, fields }
   return {
+    isRuled(path) {
+      const rule = ruleOf(path, rules)
+      return (
+        rule.role !== Role.Attribute || rule.transform !== Transform.None || rule.onlyWhenAbsent !== undefined || rule.shaped.length > 0
+      )
+    },
     record(hit, index) {
       const { source, id } = hit
       if (source === undefined) return 'no_source'
@@ -99,6 +112,7 @@ export async function createDocumentTranslator(config: ElasticsearchTranslateCon
       return {
         index,
         id,
+        source,
         timeNs: BigInt(record.timeUnixNano ?? 0),
         severityNumber: record.severityNumber ?? 0,
         severityText: record.severityText ?? '',

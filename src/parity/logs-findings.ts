@@ -1,6 +1,7 @@
 /** What is wrong with the documents of one index in one window, field by field and minute by minute. */
 
 import { createDifferences } from './differences.ts'
+import { logCensus } from './logs-census.ts'
 import { isOwnId, type Match } from './logs-matching.ts'
 import type { ExpectedEntry, LogStore, StoredEntry } from './logs-store.ts'
 import { sameText } from './logs-text.ts'
@@ -48,7 +49,18 @@ function lineChange(expected: string, found: string): string {
   return found !== '' && expected.startsWith(found) ? `body, cut to ${Buffer.byteLength(found)} bytes` : 'body'
 }
 
-export function createLogFindings(index: string, store: LogStore, judgesPipelines: boolean, pipelines: readonly string[]): LogFindings {
+export interface LogFindingsOptions {
+  readonly index: string
+  readonly store: LogStore
+  /** `--tolerance pipelines=judged` */
+  readonly judgesPipelines: boolean
+  /** Ingest pipelines of the index itself. */
+  readonly pipelines: readonly string[]
+  /** See `DocumentTranslator.isRuled`. */
+  readonly isRuled: (path: string) => boolean
+}
+
+export function createLogFindings({ index, store, judgesPipelines, pipelines, isRuled }: LogFindingsOptions): LogFindings {
   const differences = createDifferences(`documents of index ${index}`)
   const samples = { asked: 0, foundNew: 0, equal: 0, explained: 0, unexplained: 0 }
   const perMinute = new Map<string, number>()
@@ -107,6 +119,13 @@ export function createLogFindings(index: string, store: LogStore, judgesPipeline
     }
     for (const [name, text] of expected.unkept) {
       if (text !== '') add({ ...store.shape, kind: 'missing_new', path: `attributes["${name}"]`, old: text, expected: text })
+    }
+    // Where the first path found nothing, the second one may: it shares no rule with the bridge.
+    if (worst === 0 && !piped) {
+      for (const { path, value } of logCensus(record.source, found, { isRuled, index: record.index, indexField: store.indexField })) {
+        if (path === '_index' && found.fields.get(store.indexField) === index) continue
+        wrong('unaccounted', path, { old: value })
+      }
     }
     return worst
   }

@@ -292,7 +292,13 @@ export function createLogsComparison(deps: CompareDeps): Comparison {
         deps.signal.throwIfAborted()
         deps.progress(`index ${key.key}: counts`)
         if (deps.options.refresh) await search.refresh(pathOf(key))
-        const findings = createLogFindings(key.key, store, judges, await search.pipelines(pathOf(key)))
+        const findings = createLogFindings({
+          index: key.key,
+          store,
+          judgesPipelines: judges,
+          pipelines: await search.pipelines(pathOf(key)),
+          isRuled: tools.translator.isRuled,
+        })
         const counts = await compareCounts(key, window, tools, findings)
         if (counts.old > 0) await compareSamples(key, window, tools, findings)
         results.push({ format: 'elasticsearch', key: key.key, window, counts, unjudged: '', ...findings.result() })

@@ -1,16 +1,19 @@
 /** Parity of logs as stored: the same bulk requests to Elasticsearch 7 and to the bridge before Loki. */
 
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLogsComparison } from '../../src/parity/logs.ts'
-import type { KeyResult } from '../../src/parity/model.ts'
+import type { KeyResult, ParityReport } from '../../src/parity/model.ts'
 import { createElasticsearchSearch, type Hit } from '../../src/read/elasticsearch-search.ts'
 import { createLokiApi } from '../../src/read/loki.ts'
 import { elasticsearchTranslateConfig } from '../../src/translate/elasticsearch/config.ts'
 import { hasElasticsearch, startElasticsearch } from './elasticsearch-lab.ts'
 import { hasLoki, startLoki } from './loki-peer.ts'
 import { compareDeps, summary, unexplained } from './parity-sides.ts'
-import type { Peer } from './peers.ts'
+import { type Peer, root } from './peers.ts'
 import { type RestartingBridge, startRestartingBridge } from './restarting-bridge.ts'
 import { until } from './wait.ts'
 
@@ -153,6 +156,19 @@ describe.skipIf(!isThere)('logs of Elasticsearch 7, and of Loki behind the bridg
     })
     expect(app?.samples).toMatchObject({ asked: 200, foundNew: 200, unexplained: 0 })
     expect(edge?.counts).toMatchObject({ old: 55, distinctOld: 50, distinctNew: 50 })
+  })
+
+  it('are told of by the command', async () => {
+    const settings = ['--format', 'elasticsearch', '--old', url(old.ports.http), '--new', url(loki.ports.http), '--new-kind', 'loki']
+    const times = ['--since', new Date(window.fromMs).toISOString(), '--until', new Date(window.toMs).toISOString(), '--rate', '200']
+    const args = ['parity', ...settings, ...times, '--key', `${index},${wide}`, '--require', '100%', '--json']
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'src/main.ts'), ...args], { maxBuffer: 2 ** 26 })
+    const report = JSON.parse(stdout) as ParityReport
+    expect(report.result).toEqual({ parity: 1, require: 1, ok: true, unjudged: 0 })
+    expect(report.items.map(({ key, verdict }) => [key, verdict])).toEqual([
+      [index, 'explained'],
+      [wide, 'explained'],
+    ])
   })
 
   it('name what only one side has', async () => {
