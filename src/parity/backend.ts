@@ -37,6 +37,9 @@ const otlpStored = (spans: readonly OtlpJsonSpan[]): readonly StoredSpan[] =>
 /** Above this many traces by id, Jaeger is asked for 50 at once by its older API. */
 const fewIds = 40
 
+/** Zipkin chooses traces by their beginning: so much earlier may a trace have begun that has spans in the window. */
+const earlierMs = 60_000
+
 async function* mapped<A, B>(pages: AsyncIterable<A>, map: (page: A) => B): AsyncGenerator<B, void, undefined> {
   for await (const page of pages) yield map(page)
 }
@@ -53,7 +56,7 @@ function zipkinSource({ http }: Side, translation: LegacyTranslation): TraceSour
     reader: () => Promise.resolve('zipkin'),
     services: () => api.services(),
     wholesale: true,
-    scan: ({ fromMs, toMs }, service) => mapped(api.traces({ fromMs, toMs }, service), stored),
+    scan: ({ fromMs, toMs }, service) => mapped(api.traces({ fromMs: fromMs - earlierMs, toMs }, service), stored),
     fetch: async (ids) => stored(await api.byIds(ids)),
     translation,
   }

@@ -7,7 +7,7 @@ import { createDifferences, type Differences } from './differences.ts'
 import type { DifferenceClass, ExpectedMinute, Finding, KeyResult, ParityFormat, Window } from './model.ts'
 import { wholeItem } from './model.ts'
 import { compareSpans, type Readers } from './traces-compare.ts'
-import type { LegacyTranslation } from './traces-legacy.ts'
+import type { LegacySpan, LegacyTranslation } from './traces-legacy.ts'
 import { lostMinutes, type Missing } from './traces-minutes.ts'
 import { type Pair, type Pairs, type Stack, sampleByKey } from './traces-pairs.ts'
 
@@ -187,6 +187,9 @@ function addPair({ old, new: young, by }: Pair, { differences }: KeyCount): void
     })
 }
 
+/** An older Jaeger moves spans of hosts whose clocks differ, whatever is asked for, and warns of it in the span. */
+const isAdjusted = (legacy: LegacySpan | undefined): boolean => /clock skew/i.test(JSON.stringify(legacy?.span['warnings'] ?? ''))
+
 /** Spans of the sample, field by field and by census. */
 function compareSampled(
   inScope: readonly Pair[],
@@ -214,13 +217,20 @@ function compareSampled(
       count.differences.add(finding)
     }
     const { legacy } = old.first
+    const adjusted = isAdjusted(legacy) || isAdjusted(young.first.legacy)
+    const keepsDuration = old.span.endNs - old.span.startNs === young.span.endNs - young.span.startNs
     // What is explained once needs no second explanation.
     const settled = new Set<string>()
     for (const one of compareSpans(old.span, young.span, readers)) {
-      if (one.class !== 'unexplained') settled.add(one.path)
       const timeless = legacy?.format === 'zipkin' && legacy.span['timestamp'] === undefined && /^(?:start|end)$/.test(one.path)
       const { path, kind, rule, expected, actual } = one
-      const why = timeless ? { class: 'mapped' as const, rule: 'Z-T4' } : { class: one.class, rule }
+      const moved = /^(?:start|end|events\.timeUnixNano)$/.test(path) && adjusted && keepsDuration
+      const why = timeless
+        ? { class: 'mapped' as const, rule: 'Z-T4' }
+        : moved
+          ? { class: 'reader' as const, rule: 'reader_adjusted' }
+          : { class: one.class, rule }
+      if (why.class !== 'unexplained') settled.add(path)
       add({ ...why, kind, path, old: expected, new: actual, expected, ...at })
     }
     const asSent = sent.get(identityOf(young.span))
