@@ -1,10 +1,11 @@
 /** Live parity: what the books alone say of each minute and key. No backend is asked. */
 
+import { setImmediate as turn } from 'node:timers/promises'
 import type { LiveMinute, ParityLive } from '../admin/api.ts'
 import type { ParityQuery } from '../admin/sources.ts'
 import type { Books, Side } from './books.ts'
 import { type Line, newOpen, notMirrored, oldOpen } from './columns.ts'
-import { type KeyLine, type ReasonLine, readKnown, readMinutes, readReasons } from './reading.ts'
+import { type KeyLine, type ReasonLine, readBusy, readKnown, readMinutes, readReasons, readUneven } from './reading.ts'
 
 export interface LiveDeps {
   readonly books: Pick<Books, 'file' | 'flush' | 'nowMs'>
@@ -90,11 +91,9 @@ export interface JudgedLine extends KeyLine, Judged {
   readonly closed: boolean
 }
 
-/** Every minute and key within a window that has not more than whole minutes; oldest first. */
-export function judgeMinutes({ books, oldestMs, mirrored }: LiveDeps, { endpoint, key, fromMs, toMs }: ParityQuery): readonly JudgedLine[] {
-  books.flush()
+/** What judges the lines of a window. */
+function createJudge({ books, oldestMs, mirrored }: LiveDeps, from: number, to: number): (one: KeyLine) => JudgedLine {
   const now = books.nowMs()
-  const [from, to] = [minuteOf(fromMs), minuteOf(Math.min(toMs - 1, now))]
   const { marks } = readKnown(books.file, from, to)
   const reasons = readReasons(books.file, from, to)
   const waits = new Map<string, number>()
@@ -103,7 +102,7 @@ export function judgeMinutes({ books, oldestMs, mirrored }: LiveDeps, { endpoint
     if (age === undefined) waits.set(one, (age = Math.max(oldestMs?.(one, 'old') ?? 0, oldestMs?.(one, 'new') ?? 0)))
     return now - age
   }
-  return readMinutes(books.file, { from, to, endpoint, key }).map((one) => {
+  return (one) => {
     const closed = (one.at + 1) * 60_000 <= Math.min(now - settleMs, waitingSince(one.endpoint))
     const judging = {
       closed,
@@ -112,7 +111,15 @@ export function judgeMinutes({ books, oldestMs, mirrored }: LiveDeps, { endpoint
       mirrored: mirrored?.(one.endpoint) ?? one.line.oldPut > 0,
     }
     return { ...one, ...judge(one.line, judging), closed }
-  })
+  }
+}
+
+/** Every minute and key within a window of whole minutes, oldest first. All at once: for windows of an hour or so, or of one key. */
+export function judgeMinutes(deps: LiveDeps, { endpoint, key, fromMs, toMs }: ParityQuery): readonly JudgedLine[] {
+  const { books } = deps
+  books.flush()
+  const [from, to] = [minuteOf(fromMs), minuteOf(Math.min(toMs - 1, books.nowMs()))]
+  return readMinutes(books.file, { from, to, endpoint, key }).map(createJudge(deps, from, to))
 }
 
 const timeOf = (minute: number): string => new Date(minute * 60_000).toISOString()
@@ -131,30 +138,52 @@ const shown = ({ at, endpoint, format, key, line, verdict, text }: JudgedLine): 
   text,
 })
 
+/** Minutes that are read at a time: a day of many keys is not read without letting others have their turn. */
+const minutesAtOnce = 60
+
+/** Lines that are not equal; nobody reads more. */
+const maxJudged = 20_000
+
 /**
  * What `/parity/live` answers. A minute of an endpoint is as good as the worst of its keys; minutes in which no bridge ran, or of which nothing is known,
- * count as unknown. @param query whole minutes; at most 35 days are looked at
+ * count as unknown. Lines that are equal are counted where they lie, and read only as far as they are shown. @param query whole minutes
  */
-export function readLive(deps: LiveDeps, query: ParityQuery): ParityLive {
-  const { books } = deps
-  const lines = judgeMinutes(deps, query)
+export async function readLive(deps: LiveDeps, query: ParityQuery): Promise<ParityLive> {
+  const { books, mirrored } = deps
+  const { endpoint, key } = query
+  books.flush()
   const now = books.nowMs()
   const [from, to] = [minuteOf(query.fromMs), minuteOf(Math.min(query.toMs - 1, now))]
+  const judgeLine = createJudge(deps, from, to)
+  const busy = readBusy(books.file, { from, to, endpoint })
+  const old = mirrored === undefined ? [] : [...busy.keys()].filter(mirrored)
+  const judged: JudgedLine[] = []
+  // Of one key all that there is; else what is not equal, latest first.
+  if (key !== undefined) judged.push(...readMinutes(books.file, { from, to, endpoint, key }).map(judgeLine))
+  for (let last = to; key === undefined && last >= from && judged.length < maxJudged; last -= minutesAtOnce) {
+    const wanted = { from: Math.max(from, last - minutesAtOnce + 1), to: last, endpoint, key }
+    judged.push(...readUneven(books.file, wanted, old).map(judgeLine))
+    await turn()
+  }
   const { alive } = readKnown(books.file, from, to)
+  const unknown = Math.max(0, to - from + 1 - alive.size)
   const worst = new Map<string, Map<number, LiveMinute['verdict']>>()
-  for (const { endpoint, at, verdict } of lines) {
-    let minutes = worst.get(endpoint)
-    if (minutes === undefined) worst.set(endpoint, (minutes = new Map()))
+  for (const [name, minutes] of key === undefined ? busy : []) worst.set(name, new Map(minutes.map((at) => [at, 'equal'])))
+  for (const { endpoint: name, at, verdict } of judged) {
+    let minutes = worst.get(name)
+    if (minutes === undefined) worst.set(name, (minutes = new Map()))
     const before = minutes.get(at)
     if (before === undefined || rank[verdict] < rank[before]) minutes.set(at, verdict)
   }
-  const unknown = Math.max(0, to - from + 1 - alive.size)
-  const summary = [...worst].map(([endpoint, minutes]) => {
+  const summary = [...worst].map(([name, minutes]) => {
     const sums = { minutes: minutes.size + unknown, equal: 0, explained: 0, short: 0, open: 0, unknown }
     for (const verdict of minutes.values()) sums[verdict]++
-    return { endpoint, ...sums }
+    return { endpoint: name, ...sums }
   })
-  const ordered = [...lines].sort((a, b) => Number(a.verdict === 'equal') - Number(b.verdict === 'equal') || b.at - a.at)
+  const latest = key === undefined ? readMinutes(books.file, { from, to, endpoint, key }, maxShown).map(judgeLine) : judged
+  const ordered = [...judged.filter(({ verdict }) => verdict !== 'equal'), ...latest.filter(({ verdict }) => verdict === 'equal')].sort(
+    (a, b) => Number(a.verdict === 'equal') - Number(b.verdict === 'equal') || b.at - a.at,
+  )
   return {
     at: new Date(now).toISOString(),
     from: timeOf(from),

@@ -25,14 +25,10 @@ export interface LinesWanted {
 /** Lines given at most: of more keys and minutes the latest are read. */
 const maxLines = 200_000
 
-const numberOf = (value: Value | undefined): number => Number(value ?? 0)
+/** The same, of those that are not equal. */
+const maxUneven = 20_000
 
-/** The counts of a row. */
-export function lineOfRow(row: Readonly<Record<string, Value>>): Line {
-  const line: Record<string, number> = {}
-  for (const name of columnNames) line[name] = numberOf(row[name])
-  return line as Line
-}
+const numberOf = (value: Value | undefined): number => Number(value ?? 0)
 
 const sumsOf = columnNames.map((name) => `sum(${name}) AS ${name}`).join(', ')
 
@@ -52,22 +48,71 @@ const keyLine = (row: Readonly<Record<string, Value>>): KeyLine => ({
   endpoint: String(row['endpoint']),
   format: String(row['format']),
   key: String(row['key']),
-  line: lineOfRow(row),
+  // Every column of a line is one of the row: to copy them takes longer than to read them.
+  line: row as unknown as Line,
 })
 
-/** Lines by minute and key, oldest first. Empty when the books cannot be read. */
-export function readMinutes(file: BooksFile, { from, to, ...wanted }: LinesWanted): readonly KeyLine[] {
+/** Lines by minute and key, oldest first; of too many the latest. Empty when the books cannot be read. */
+export function readMinutes(file: BooksFile, { from, to, ...wanted }: LinesWanted, limit = maxLines): readonly KeyLine[] {
   if (!file.present) return []
   const rows = file.read((open) =>
     open.all(
       `SELECT minutes.*, keys.endpoint, keys.format, keys.key FROM minutes JOIN keys ON keys.id = minutes.id
-       WHERE at BETWEEN ? AND ? AND ${condition} ORDER BY at DESC LIMIT ${maxLines}`,
+       WHERE at BETWEEN ? AND ? AND ${condition} ORDER BY at DESC LIMIT ${limit}`,
       from,
       to,
       ...chosen(wanted),
     ),
   )
   return (rows ?? []).map(keyLine).reverse()
+}
+
+/** What cannot be said to be equal without a closer look. */
+const uneven = `(received <> newDelivered OR oldPut <> oldDelivered + oldSent
+  OR refused + newRejected + newDead + newShed + newSkipped + oldRefused + oldRejected + oldDead + oldShed <> 0
+  OR (receivedIn <> oldPut AND (oldPut <> 0 OR keys.endpoint IN (SELECT value FROM json_each(?))))
+  OR at IN (SELECT at FROM marks))`
+
+/** As {@link readMinutes}, without the lines that are equal on both sides. @param mirrored endpoints that have an old side */
+export function readUneven(file: BooksFile, { from, to, ...wanted }: LinesWanted, mirrored: readonly string[]): readonly KeyLine[] {
+  if (!file.present) return []
+  const rows = file.read((open) =>
+    open.all(
+      `SELECT minutes.*, keys.endpoint, keys.format, keys.key FROM minutes JOIN keys ON keys.id = minutes.id
+       WHERE at BETWEEN ? AND ? AND ${condition} AND ${uneven} ORDER BY at DESC LIMIT ${maxUneven}`,
+      from,
+      to,
+      ...chosen(wanted),
+      JSON.stringify(mirrored),
+    ),
+  )
+  return (rows ?? []).map(keyLine).reverse()
+}
+
+/** Minutes with anything in them, by endpoint. */
+export function readBusy(
+  file: BooksFile,
+  { from, to, endpoint = null }: Omit<LinesWanted, 'key' | 'endpoint'> & { readonly endpoint?: string | null | undefined },
+): ReadonlyMap<string, readonly number[]> {
+  const rows = file.present
+    ? file.read((open) =>
+        open.all(
+          `SELECT DISTINCT groups.endpoint, at FROM totals JOIN groups ON groups.id = totals.id
+           WHERE at BETWEEN ? AND ? AND (? IS NULL OR groups.endpoint = ?)`,
+          from,
+          to,
+          endpoint,
+          endpoint,
+        ),
+      )
+    : undefined
+  const found = new Map<string, number[]>()
+  for (const { endpoint: name, at } of rows ?? []) {
+    const minutes = found.get(String(name))
+    if (minutes === undefined) found.set(String(name), [numberOf(at)])
+    else minutes.push(numberOf(at))
+  }
+  return found
 }
 
 /** Each key's sum over minutes; `at` is its last one with anything in it. */

@@ -99,7 +99,7 @@ describe('readLive', () => {
     await test.intake.put(mirrored(1))
     test.tick()
     test.forward(20_000)
-    const live = readLive({ books: test.books }, query)
+    const live = await readLive({ books: test.books }, query)
     expect(live.minutes.map(({ at, key, verdict, received }) => [at.slice(11, 16), key, verdict, received])).toEqual([
       ['12:02', 'cart', 'open', 1],
       ['12:01', 'cart', 'short', 4],
@@ -110,16 +110,34 @@ describe('readLive', () => {
     expect([live.from, live.to]).toEqual(['2026-11-22T12:00:00.000Z', '2026-11-22T12:03:00.000Z'])
   })
 
+  it('says the same of one key as of all', async () => {
+    const test = testBooks()
+    for (let at = 0; at < 3; at++) {
+      await test.intake.put(mirrored(10))
+      deliver(test, at === 1 ? ['old'] : ['old', 'new'])
+      test.tick()
+      test.forward(60_000)
+    }
+    test.forward(20_000)
+    const all = await readLive({ books: test.books }, query)
+    const { minutes, summary } = await readLive({ books: test.books }, { ...query, key: 'cart' })
+    expect([minutes, summary]).toEqual([all.minutes, all.summary])
+    expect(minutes.map(({ verdict }) => verdict)).toEqual(['short', 'equal', 'equal'])
+    expect((await readLive({ books: test.books }, { ...query, key: 'pay' })).minutes).toEqual([])
+  })
+
   it('keeps a minute open as long as something as old may wait', async () => {
     const test = testBooks()
     await test.intake.put(mirrored(10))
     deliver(test, ['old'])
     test.forward(300_000)
     test.tick()
-    const verdict = (oldestMs: LiveDeps['oldestMs']) =>
-      readLive({ books: test.books, ...(oldestMs && { oldestMs }) }, query).minutes[0]?.verdict
-    expect(verdict((_, side) => (side === 'new' ? 299_000 : undefined))).toBe('open')
-    expect(verdict(() => 10_000)).toBe('short')
+    const verdict = async (oldestMs: NonNullable<LiveDeps['oldestMs']>) => {
+      const { minutes } = await readLive({ books: test.books, oldestMs }, query)
+      return minutes[0]?.verdict
+    }
+    expect(await verdict((_, side) => (side === 'new' ? 299_000 : undefined))).toBe('open')
+    expect(await verdict(() => 10_000)).toBe('short')
   })
 
   it('asks nothing of an old side that there is none of', async () => {
@@ -127,8 +145,8 @@ describe('readLive', () => {
     await test.intake.put(batchOf(10))
     deliver(test)
     test.forward(120_000)
-    expect(readLive({ books: test.books }, query).minutes[0]?.verdict).toBe('equal')
-    expect(readLive({ books: test.books, mirrored: () => true }, query).minutes[0]?.verdict).toBe('explained')
+    expect((await readLive({ books: test.books }, query)).minutes[0]?.verdict).toBe('equal')
+    expect((await readLive({ books: test.books, mirrored: () => true }, query)).minutes[0]?.verdict).toBe('explained')
   })
 
   it('counts minutes in which nobody was there as unknown', async () => {
@@ -137,7 +155,10 @@ describe('readLive', () => {
     deliver(test)
     test.tick()
     test.forward(120_000)
-    expect(readLive({ books: test.books }, { ...query, fromMs: noon - 600_000 }).summary[0]).toMatchObject({ equal: 1, unknown: 10 })
+    expect((await readLive({ books: test.books }, { ...query, fromMs: noon - 600_000 })).summary[0]).toMatchObject({
+      equal: 1,
+      unknown: 10,
+    })
   })
 })
 
