@@ -13,7 +13,7 @@ import {
   numberText,
   samplesByTime,
 } from './metrics-samples.ts'
-import { seriesKey } from './metrics-series.ts'
+import { seriesKey, unaccountedLabels } from './metrics-series.ts'
 import type { Difference, DifferenceClass, Finding, KeyResult } from './model.ts'
 
 /** What is known beside the two sides. */
@@ -21,6 +21,8 @@ export interface Circumstances {
   readonly tolerance: FloatTolerance
   /** Replicas are elected from: what the other one wrote may be there. */
   readonly ha: boolean
+  /** A mapping file may change units. */
+  readonly hasMapping: boolean
   /** Labels that the new side puts on series of its own: those of resources and scopes. */
   readonly isForeignLabel: (label: string) => boolean
 }
@@ -135,6 +137,17 @@ export function createMetricFindings(job: string, circumstances: Circumstances):
     }
   }
 
+  /** A unit that was changed is told of; the mapping file is the only one that may. */
+  const factor = (old: OldSeries): void => {
+    const { predicted } = old
+    const finding = {
+      kind: 'changed',
+      path: `value of ${predicted.name}${ratioText(predicted.factor)}`,
+      id: seriesKey(predicted.sent),
+    } as const
+    add({ ...finding, class: circumstances.hasMapping ? 'mapped' : 'unexplained', rule: '9 factor', new: predicted.factor }, old)
+  }
+
   const changedLabels = ({ old, other, lost, added, changed, alone }: LabelChange): void => {
     const id = seriesKey(old.predicted.labels)
     const { labels } = old.predicted
@@ -226,6 +239,11 @@ export function createMetricFindings(job: string, circumstances: Circumstances):
           const finding = { class: 'mapped', kind: 'changed', rule: renamed, path: `name ${sent['__name__'] ?? ''}` } as const
           add({ ...finding, id: seriesKey(sent), old: sent['__name__'] ?? '', new: name }, old)
         }
+        for (const label of unaccountedLabels(old.predicted, other.labels)) {
+          const finding = { kind: 'unaccounted', path: `labels["${label}"]`, id: seriesKey(sent), old: sent[label] ?? '' } as const
+          add({ ...finding, class: 'unexplained', rule: '' }, old)
+        }
+        if (old.predicted.factor !== 1) factor(old)
         // The new side writes it when it likes.
         if (special !== 'target_info') compare(old, other)
       }

@@ -3,7 +3,7 @@
 import type { SeriesLabels } from '../read/prometheus-api.ts'
 import { Member } from '../translate/prometheus/assembler.ts'
 import { back, type Strategy, strategies } from '../translate/prometheus/back.ts'
-import { type MapOptions, mapSeries } from '../translate/prometheus/mapping.ts'
+import { type MapOptions, type Mapped, mapSeries } from '../translate/prometheus/mapping.ts'
 import { MetricType } from '../translate/prometheus/model.ts'
 import type { Label } from '../translate/prometheus/series-labels.ts'
 import { suffixOf, typeOfWord } from '../translate/prometheus/type-rules.ts'
@@ -28,6 +28,21 @@ export interface Predicted {
   readonly renamed: string
   /** `le` as a number, after the factor. */
   readonly bound: number | undefined
+  /** Labels that rules take away or put where a series does not show them. */
+  readonly hidden: ReadonlySet<string>
+}
+
+/**
+ * Labels of the sent series whose values are on none of the new one, though no rule takes them away: the second path of the comparison, which
+ * knows no names. A translator that loses a label alike in the bridge and here is found by it.
+ */
+export function unaccountedLabels({ sent, hidden }: Predicted, found: SeriesLabels): string[] {
+  // Backends join values of labels that become one.
+  const values = new Set(Object.entries(found).flatMap(([name, value]) => [labelText(name, value), ...value.split(';')]))
+  return Object.keys(sent).filter((name) => {
+    const value = sent[name] ?? ''
+    return name !== '__name__' && value !== '' && !hidden.has(name) && !values.has(labelText(name, value)) && !values.has(value)
+  })
 }
 
 export interface PredictOptions {
@@ -72,6 +87,17 @@ export function sentLabels(
   const all = { ...external, ...labels }
   const replica = replicaLabels.find((label) => all[label] !== undefined)
   return replica === undefined ? all : withoutLabel(all, replica)
+}
+
+/** Bounds and quantiles are compared by the pairing, as numbers that may have a factor. */
+const alwaysHidden = ['le', 'quantile', '__type__', '__unit__'] as const
+
+function hiddenBy({ dropped, scope }: Mapped, { map }: PredictOptions): ReadonlySet<string> {
+  const ofScope =
+    scope === undefined
+      ? []
+      : ['otel_scope_name', 'otel_scope_version', 'otel_scope_schema_url', ...scope.attributes.map(([key]) => `otel_scope_${key}`)]
+  return new Set([...alwaysHidden, ...dropped, ...map.resourceLabels.keys(), ...ofScope])
 }
 
 function factorOf(member: number, factor: number): number {
@@ -120,6 +146,7 @@ export function predict(labels: SeriesLabels, strategy: Strategy, options: Predi
       mapped.member === 0 || mapped.member === Member.Quantile || suffix === undefined ? shown.name : shown.name.slice(0, -suffix.length),
     special,
     renamed: shown.name === name ? '' : mapped.metric === mapped.family ? `12.1 ${strategy}` : '9 names',
+    hidden: hiddenBy(mapped, options),
     bound: mapped.member === Member.Bucket && all['le'] !== undefined ? boundValue(all['le']) : undefined,
   }
 }

@@ -248,6 +248,7 @@ export function createMetricsComparison(deps: CompareDeps): Comparison {
     const found = createMetricFindings(job, {
       tolerance: how.tolerance,
       ha: how.translate.ha.enabled,
+      hasMapping: how.translate.mapping !== undefined,
       isForeignLabel: (label) => isScopeLabel(label) || targetLabels.has(label),
     })
     if (one.other.has('target_info')) {
