@@ -96,7 +96,8 @@ export function createFlow(nowMs: () => number): Flow {
       if (oldest === undefined || last === undefined || last.atMs <= oldest.atMs) return 0
       const names = endpoint === undefined ? [...last.counters.keys()] : [endpoint]
       const by = names.reduce((sum, name) => sum + growth(last.counters.get(name)?.[what] ?? 0, oldest.counters.get(name)?.[what] ?? 0), 0)
-      return (by * minuteMs) / (last.atMs - oldest.atMs)
+      // In the first minute nothing is made up: what came is what there was.
+      return (by * minuteMs) / Math.max(minuteMs, last.atMs - oldest.atMs)
     },
     series(endpoint, metric, minutes) {
       // The minute under way is not over: it would look like a fall.

@@ -3,6 +3,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Cutover } from '../cutover/model.ts'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
 import type { Guard } from '../ingest/guard.ts'
@@ -22,7 +23,7 @@ import { createFlow } from './flow.ts'
 import { safeHeaders } from './headers.ts'
 import { createOverview } from './overview.ts'
 import { pageFiles } from './page-files.ts'
-import type { ApiSources } from './sources.ts'
+import type { ApiSources, BooksSource } from './sources.ts'
 import { readStatus, type StatusSource } from './status.ts'
 
 export interface AdminDeps {
@@ -158,21 +159,37 @@ function startApi(app: FastifyInstance, deps: AdminDeps, access: Access): { stop
   const reader = createOverview({ metrics, health, status, sources, flow, nowMs, instance })
   const overview = async () => {
     await refresh()
+    listenToSources()
     return reader.read()
   }
   const events = createEvents({ overview, nowMs })
   addApi(app, { access, sources, overview, flow, events, nowMs })
-  const ends = [
-    sources.mirror?.cutover.subscribe((state) => events.publish('change', { endpoint: state.endpoint, revision: state.revision })),
-    sources.books?.subscribe?.((minute) => events.publish('minute', { ...minute, at: new Date(minute.atMs).toISOString() })),
-  ]
+  // Parts come and go with the configuration: those that tell of changes are listened to as they come.
+  let cutover: Cutover | undefined
+  let books: BooksSource | undefined
+  let endCutover: (() => void) | undefined
+  let endBooks: (() => void) | undefined
+  function listenToSources(): void {
+    if (cutover !== sources.mirror?.cutover) {
+      endCutover?.()
+      cutover = sources.mirror?.cutover
+      endCutover = cutover?.subscribe((state) => events.publish('change', { endpoint: state.endpoint, revision: state.revision }))
+    }
+    if (books !== sources.books) {
+      endBooks?.()
+      books = sources.books
+      endBooks = books?.subscribe?.((minute) => events.publish('minute', { ...minute, at: new Date(minute.atMs).toISOString() }))
+    }
+  }
+  listenToSources()
   const noteFailed = (error: Error): void => deps.log.error({ fault: error.message }, 'cannot note how things stand for the page')
   reader.note()
   const timer = setInterval(() => void refresh().then(reader.note).catch(noteFailed), noteEveryMs).unref()
   return {
     stop() {
       clearInterval(timer)
-      for (const end of ends) end?.()
+      endCutover?.()
+      endBooks?.()
       events.close()
     },
   }

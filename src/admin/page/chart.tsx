@@ -69,7 +69,7 @@ export function Chart({
         {
           width: Math.max(200, box.clientWidth),
           height: 220,
-          padding: [10, 8, 0, 0],
+          padding: [10, 22, 0, 0],
           cursor: { points: { size: 7 }, drag: { x: false, y: false }, y: false },
           legend: { show: false },
           scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.08)] } },

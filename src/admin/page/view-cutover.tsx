@@ -146,6 +146,10 @@ function Mirror({
   )
 }
 
+/** The key has a column of its own. */
+const headlineOf = ({ key, headline }: ReadinessItem): string =>
+  headline.startsWith(`${key}: `) ? headline.slice(key.length + 2) : headline
+
 const order: readonly Answer[] = ['not-yet', 'no-data', 'ready', 'silent']
 
 /** One line a key, the worst first. */
@@ -190,7 +194,7 @@ function Verdicts({ readiness }: { readonly readiness: Readiness }): JSX.Element
       cell: (one) => (
         <>
           <Mark tone={tones[one.answer]}>
-            <Name most={300}>{one.headline}</Name>
+            <Name most={300}>{headlineOf(one)}</Name>
           </Mark>
           {open === keyOf(one) && <Checks item={one} />}
         </>

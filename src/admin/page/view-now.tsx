@@ -83,10 +83,13 @@ export const ReasonLine = ({ reason }: { readonly reason: ApiReason }): JSX.Elem
 const useSeries = (endpoint: string | undefined, metric: SeriesMetric, range: SeriesRange, wanted = true) =>
   useAnswer<Series>(wanted ? `/series${query({ endpoint, metric, range })}` : undefined, 60)
 
+const youngSeconds = 3 * 3600
+
 /** What came in and went out, together or of one endpoint. */
 function Throughput({ endpoints }: { readonly endpoints: readonly EndpointStatus[] }): JSX.Element {
-  const { session } = useLive()
-  const [range, setRange] = useState<SeriesRange>('24h')
+  const { session, overview } = useLive()
+  // Of a bridge that has just begun a day is an empty picture.
+  const [range, setRange] = useState<SeriesRange>((overview?.uptimeSeconds ?? 0) < youngSeconds ? '1h' : '24h')
   const [endpoint, setEndpoint] = useState('')
   const mirrored = endpoints.some((one) => one.old !== undefined && (endpoint === '' || one.id === endpoint))
   const at = endpoint === '' ? undefined : endpoint

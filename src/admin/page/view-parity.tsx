@@ -131,7 +131,7 @@ function LiveParity({ live }: { readonly live: ParityLive }): JSX.Element {
       </div>
       {rows.length === 0 ? (
         <p>
-          <State tone="good">Every closed minute is equal.</State>
+          <State tone="good">No closed minute differs.</State>
         </p>
       ) : (
         <LongTable
