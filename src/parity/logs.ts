@@ -284,6 +284,12 @@ export function createLogsComparison(deps: CompareDeps): Comparison {
 
   return {
     async compare(window) {
+      if (config?.indexAttribute === 'none') {
+        throw new BridgeError(
+          'OB_PARITY',
+          'cannot compare logs: records do not say their index (translate.elasticsearch.indexAttribute: none)',
+        )
+      }
       translating ??= createDocumentTranslator(config)
       const tools: Tools = { search, store, translator: await translating, deps }
       const judges = deps.options.tolerances.get('pipelines') === 'judged'

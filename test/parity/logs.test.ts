@@ -68,12 +68,13 @@ const all = (seed = 0): Written[] => Array.from({ length: many }, (_, at) => wri
 interface Asked extends Partial<CompareOptions> {
   readonly pipeline?: string
   readonly books?: CompareDeps['books']
+  readonly translate?: object
 }
 
 async function compare(
   documents: readonly ScriptedDocument[],
   entries: readonly ScriptedEntry[],
-  { pipeline, books, ...options }: Asked = {},
+  { pipeline, books, translate = {}, ...options }: Asked = {},
 ) {
   const deps: CompareDeps = {
     old: {
@@ -94,7 +95,7 @@ async function compare(
       refresh: false,
       ...options,
     },
-    config: { translate: { elasticsearch: elasticsearchTranslateConfig.parse({}) }, parity: {} },
+    config: { translate: { elasticsearch: elasticsearchTranslateConfig.parse(translate) }, parity: {} },
     nowMs: () => window.toMs + 600_000,
     sleep: async () => {},
     progress: () => {},
@@ -277,6 +278,7 @@ describe('createLogsComparison', () => {
 
   it('asks for no index of which it was not told', async () => {
     await expect(compare([], [], { keys: [] })).rejects.toThrow('cannot compare logs: name the indices with --key')
+    await expect(compare([], [], { translate: { indexAttribute: 'none' } })).rejects.toThrow('records do not say their index')
     await expect(compare([], [], { keys: ['*'] })).rejects.toThrow('cannot compare the indices *')
   })
 })
