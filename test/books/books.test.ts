@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { otherKey } from '../../src/books/cells.ts'
-import { newOpen, oldOpen } from '../../src/books/columns.ts'
+import { columnNames, type Line, newOpen, oldOpen } from '../../src/books/columns.ts'
 import { readKeys, readKnown, readMinutes } from '../../src/books/reading.ts'
 import { BridgeError } from '../../src/errors.ts'
 import type { EncodedBatch } from '../../src/otlp/intake.ts'
@@ -28,7 +28,10 @@ const all = ({ books }: TestBooks, from = minute - 3000, to = minute + 3000) => 
   return readMinutes(books.file, { from, to, endpoint: undefined, key: undefined })
 }
 
-const lines = (test: TestBooks) => all(test).map(({ at, key, line }) => ({ at: at - minute, key, ...line }))
+/** Counts alone: a line is read with more beside them. */
+const countsOf = (line: Line) => Object.fromEntries(columnNames.map((name) => [name, line[name]])) as unknown as Line
+
+const lines = (test: TestBooks) => all(test).map(({ at, key, line }) => ({ at: at - minute, key, ...countsOf(line) }))
 
 /** The line without what is 0. */
 const short = (line: object) => Object.fromEntries(Object.entries(line).filter(([, value]) => value !== 0))
