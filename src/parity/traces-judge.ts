@@ -17,8 +17,6 @@ export interface Read {
   readonly inWindow: (one: StoredSpan) => boolean
   /** Trace ids of `--ids`. */
   readonly asked: ReadonlySet<string>
-  /** Traces that were not asked for by id, and are taken to be missing. */
-  readonly unverified: number
 }
 
 export interface JudgeInput {
@@ -205,7 +203,7 @@ function compareSampled(
     ({ old }) => old.identity,
   )
   const also = inScope.filter(({ old, new: young }) => read.asked.has(old.span.traceId) || sent.has(young.identity))
-  for (const { old, new: young } of new Set([...chosen, ...also])) {
+  for (const { old, new: young, by } of new Set([...chosen, ...also])) {
     const count = countOf(keyOfStack(old))
     count.sampled++
     count.foundOld++
@@ -220,7 +218,7 @@ function compareSampled(
     const adjusted = isAdjusted(legacy) || isAdjusted(young.first.legacy)
     const keepsDuration = old.span.endNs - old.span.startNs === young.span.endNs - young.span.startNs
     // What is explained once needs no second explanation.
-    const settled = new Set<string>()
+    const settled = new Set<string>(by === 'cut_old' ? ['traceId'] : [])
     for (const one of compareSpans(old.span, young.span, readers)) {
       const timeless = legacy?.format === 'zipkin' && legacy.span['timestamp'] === undefined && /^(?:start|end)$/.test(one.path)
       const { path, kind, rule, expected, actual } = one

@@ -22,9 +22,9 @@ const mostVerified = 1000
 /** Of more than that, so many are asked for, and stand for the others when none of them is there. */
 const verifiedSample = 200
 
-type BySpanTrace = Map<string, readonly StoredSpan[]>
+type SpansByTrace = Map<string, readonly StoredSpan[]>
 
-function addTraces(traces: BySpanTrace, page: readonly StoredSpan[]): void {
+function addTraces(traces: SpansByTrace, page: readonly StoredSpan[]): void {
   const fresh = new Map<string, StoredSpan[]>()
   for (const one of page) {
     // A trace comes whole: what came before is the same one again, by another service or at the seam of two pages.
@@ -38,8 +38,8 @@ function addTraces(traces: BySpanTrace, page: readonly StoredSpan[]): void {
     throw new BridgeError('OB_PARITY', `cannot compare the window: it holds more than ${mostTraces} traces; take a shorter one or --key`)
 }
 
-async function scanAll(source: TraceSource, window: Window, wanted: (key: string) => boolean, all: boolean): Promise<BySpanTrace> {
-  const traces: BySpanTrace = new Map()
+async function scanAll(source: TraceSource, window: Window, wanted: (key: string) => boolean, all: boolean): Promise<SpansByTrace> {
+  const traces: SpansByTrace = new Map()
   if (source.wholesale && all) {
     for await (const page of source.scan(window, undefined)) addTraces(traces, page)
     return traces
@@ -51,25 +51,29 @@ async function scanAll(source: TraceSource, window: Window, wanted: (key: string
   return traces
 }
 
-/**
- * Asks for traces by id that the search of one side did not give.
- * @returns how many more were not asked for, and are taken to be missing
- */
-async function verify(source: TraceSource, ids: readonly string[], window: Window, into: BySpanTrace): Promise<number> {
+/** Asks for traces by id that the search of one side did not give; of very many a sample, and all of them when one of it is there. */
+async function verify(source: TraceSource, ids: readonly string[], window: Window, into: SpansByTrace): Promise<void> {
   if (ids.length <= mostVerified) {
     addTraces(into, await source.fetch(ids, window))
-    return 0
+    return
   }
   const ordered = [...ids].sort((a, b) => (sampleOrder(a) < sampleOrder(b) ? -1 : 1))
   const some = await source.fetch(ordered.slice(0, verifiedSample), window)
   addTraces(into, some)
-  if (some.length === 0) return ids.length - verifiedSample
-  addTraces(into, await source.fetch(ordered.slice(verifiedSample), window))
-  return 0
+  if (some.length > 0) addTraces(into, await source.fetch(ordered.slice(verifiedSample), window))
 }
 
-const without = (of: BySpanTrace, there: BySpanTrace, wanted: (one: StoredSpan) => boolean): readonly string[] =>
+const without = (of: SpansByTrace, there: SpansByTrace, wanted: (one: StoredSpan) => boolean): readonly string[] =>
   [...of].filter(([id, spans]) => !there.has(id) && spans.some(wanted)).map(([id]) => id)
+
+/** Traces of which the other side has something, and not all: they may still be coming in. */
+const incomplete = (of: SpansByTrace, there: SpansByTrace, wanted: (one: StoredSpan) => boolean): readonly string[] =>
+  [...of].flatMap(([id, spans]) => {
+    const others = there.get(id)
+    if (others === undefined) return []
+    const known = new Set(others.map(({ span }) => span.spanId))
+    return spans.some((one) => wanted(one) && !known.has(one.span.spanId)) ? [id] : []
+  })
 
 /** What the books know of the window; each part undefined when they do not. */
 interface FromBooks {
@@ -111,23 +115,28 @@ export function createTracesComparison(deps: CompareDeps, over?: LegacyTranslato
       old: [...new Set([...without(newTraces, oldTraces, inWindow), ...asked.filter((id) => !oldTraces.has(id))])],
       new: [...new Set([...without(oldTraces, newTraces, inWindow), ...asked.filter((id) => !newTraces.has(id))])],
     })
-    const verifyBoth = async (): Promise<number> => {
+    const verifyBoth = async (): Promise<void> => {
       const ids = missing()
       if (ids.old.length + ids.new.length > 0) deps.progress(`asking for ${ids.old.length + ids.new.length} traces by id`)
-      const left = await Promise.all([verify(old, ids.old, window, oldTraces), verify(young, ids.new, window, newTraces)])
-      return left[0] + left[1]
+      await Promise.all([verify(old, ids.old, window, oldTraces), verify(young, ids.new, window, newTraces)])
     }
-    let unverified = await verifyBoth()
+    await verifyBoth()
     const settle = Math.max(options.settleMs.old, options.settleMs.new)
-    const { old: still, new: stillNew } = missing()
-    if (still.length + stillNew.length > 0 && window.toMs > deps.nowMs() - 2 * settle) {
-      deps.progress('waiting for what may not have settled')
-      await deps.sleep(settle)
-      unverified = await verifyBoth()
+    if (window.toMs > deps.nowMs() - 2 * settle) {
+      const part = { old: incomplete(newTraces, oldTraces, inWindow), new: incomplete(oldTraces, newTraces, inWindow) }
+      const ids = missing()
+      if (ids.old.length + ids.new.length + part.old.length + part.new.length > 0) {
+        deps.progress('waiting for what may not have settled')
+        await deps.sleep(settle)
+        // What is there in part is read anew, as far as that goes.
+        for (const id of part.old.slice(0, mostVerified)) oldTraces.delete(id)
+        for (const id of part.new.slice(0, mostVerified)) newTraces.delete(id)
+        await verifyBoth()
+      }
     }
     const [oldSpans, newSpans] = [[...oldTraces.values()].flat(), [...newTraces.values()].flat()]
     const pairs = pairUp(stacksOf(oldSpans), stacksOf(newSpans), deps.old.kind === 'zipkin')
-    return { pairs, inWindow, asked: new Set(asked), unverified }
+    return { pairs, inWindow, asked: new Set(asked) }
   }
 
   return {
