@@ -143,9 +143,11 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
         } catch (thrown) {
           const first = asBridgeError(thrown)
           if (along.optional === true) {
-            books.shed(tally)
             const error = await putEnvelope(first, along)
-            if (error === undefined) books.settled(tally)
+            if (error === undefined) {
+              books.shed(tally)
+              books.settled(tally)
+            } else books.lost(tally, reasonOf(error.code))
             return error
           }
           const error = await waitAgain(first, batches, tally, client)

@@ -1,6 +1,7 @@
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { MirrorState } from '../../../src/ingest/mirror-door.ts'
+import type { Seen } from '../../../src/ingest/observe.ts'
 import { type Answer, type Bulk, create, creates, lines, ndjson, startBulk, statuses } from '../support/elasticsearch.ts'
 import { answered, createFakeMirror, type FakeMirror } from '../support/fake-mirror.ts'
 import { countsOf, createFakeDeps, openBooks, openRaw, queueFull, sumOf } from '../support/fakes.ts'
@@ -397,6 +398,37 @@ describe('a mirrored _bulk, answered by the old side', () => {
     mirror.answer = answered(200, { took: 1, errors: false, items: [] })
     expect((await bulk.post('/_bulk', body)).text).toBe('{"took":1,"errors":false,"items":[]}')
     expect([bulk.messages().length, mirror.wrapped.length, mirror.wrapped[0]?.body.toString() === body]).toEqual([300, 1, true])
+  })
+})
+
+describe('the observer of documents', () => {
+  it('sees some of them, before and after', async () => {
+    const seen: Seen[] = []
+    const observer = {
+      wants: (name: string) => name === 'elasticsearch',
+      see: (one: Seen) => void seen.push({ ...one, body: one.body.slice() }),
+    }
+    mirror = createFakeMirror('elasticsearch')
+    bulk = await startBulk({}, {}, { ...createFakeDeps(), observer })
+    const body = gzipSync(lines(create(), { message: 'a' }, { delete: { _index: 'i', _id: '1' } }))
+    await bulk.post('/_bulk?refresh', body, { ...ndjson, 'content-encoding': 'gzip', 'user-agent': 'tester/1' })
+    expect(seen.map(({ body: plain, otlp, ...rest }) => ({ ...rest, body: Buffer.from(plain).toString(), otlp: otlp.length > 0 }))).toEqual(
+      [
+        {
+          endpoint: 'elasticsearch',
+          format: 'es-bulk',
+          signal: 'logs',
+          atMs: 1_700_000_000_000,
+          client: { address: '127.0.0.1', userAgent: 'tester/1', hints: undefined },
+          request: 'POST /_bulk?refresh',
+          headers: expect.arrayContaining(['tester/1']),
+          items: 1,
+          refused: '1 items were refused',
+          body: lines(create(), { message: 'a' }, { delete: { _index: 'i', _id: '1' } }),
+          otlp: true,
+        },
+      ],
+    )
   })
 })
 

@@ -132,6 +132,11 @@ describe('rewriteNodes', () => {
     })
   })
 
+  it('leaves statistics as they are', () => {
+    const stats = Buffer.from('{"nodes":{"a":{"http":{"current_open":3}}}}')
+    expect(rewriteNodes(stats, undefined)).toBe(stats)
+  })
+
   it('names none where the bridge has no address', () => {
     expect(JSON.parse(Buffer.from(rewriteNodes(body, undefined)).toString())).toEqual({ cluster_name: 'c', nodes: {} })
   })
