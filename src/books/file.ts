@@ -1,6 +1,6 @@
 /** The file `books.db`: opened when there is something to write, set aside when it cannot be read. */
 
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Logger } from '../telemetry/log.ts'
@@ -92,6 +92,8 @@ export function createBooksFile({ path, nowMs, log }: BooksFileDeps): BooksFile 
     if (path !== undefined) mkdirSync(path, { recursive: true, mode: 0o700 })
     const db = new DatabaseSync(name, { timeout: 50 })
     try {
+      // Samples of what was received are in it; what SQLite puts beside it gets the same mode.
+      if (path !== undefined) chmodSync(name, 0o600)
       // Short: this thread receives. What others hold is tried again a second later.
       if (path !== undefined) db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 8388608')
       db.exec('PRAGMA cache_size = -2000')

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -213,6 +213,8 @@ describe('createBooks', () => {
     const path = folder()
     const before = testBooks({ config: { path } })
     await before.intake.put(mirrored(10))
+    before.tick()
+    expect(readdirSync(path).map((name) => statSync(join(path, name)).mode & 0o777)).toEqual([0o600, 0o600, 0o600])
     before.books.stop()
     const after = testBooks({ config: { path } })
     const [put] = before.put as [EncodedBatch]
