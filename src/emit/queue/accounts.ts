@@ -1,6 +1,6 @@
 /** One lane's side of the books: what it holds, in total and per format and signal, and what became of what left it. */
 
-import type { DestinationBooks, MetricName, Metrics } from '../../telemetry/metrics.ts'
+import type { Cell, DestinationBooks, MetricName, Metrics } from '../../telemetry/metrics.ts'
 import type { Cargo, LeftBatch, Outcomes } from './outcomes.ts'
 import type { Lane, LaneOptions, LaneStats } from './queue.ts'
 
@@ -66,6 +66,8 @@ export function countMirrored(metrics: Metrics, destination: string, batch: Held
 /** Creates the accounts of one lane; the cells of the books are looked up once per format and signal. */
 export function createAccounts({ destination, mirror: isMirror = false }: LaneOptions, { metrics, outcomes }: AccountsDeps): Accounts {
   const known = new Map<string, DestinationBooks>()
+  /** Requests and bytes of a mirror, looked up once: there are few. */
+  const counted = new Map<string, readonly [Cell, Cell]>()
   let batches = 0
   let items = 0
   let bytes = 0
@@ -99,7 +101,16 @@ export function createAccounts({ destination, mirror: isMirror = false }: LaneOp
   }
 
   const beside = (batch: Held, outcome: string, reason: string, count: number): void => {
-    if (isMirror) countMirrored(metrics, destination, batch, outcome, reason, count)
+    if (!isMirror) return
+    const key = `${batch.format}\n${outcome}\n${reason}`
+    let cells = counted.get(key)
+    if (cells === undefined) {
+      const labels = { format: batch.format, destination, outcome, reason }
+      cells = [metrics.counter(mirrorCounters[0], labels), metrics.counter(mirrorCounters[1], labels)]
+      counted.set(key, cells)
+    }
+    cells[0].value += count
+    cells[1].value += Math.sign(count) * batch.bytes
   }
 
   const receive = (batch: Held, count: 1 | -1): void => {
