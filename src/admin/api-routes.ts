@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import type { Access } from './access.ts'
-import type { ApiErrorBody, MirrorState, Overview, Session } from './api.ts'
+import type { ApiErrorBody, Details, MirrorState, Overview, Session } from './api.ts'
 import { answers, deadDrop, deadRetry, mirrorChange, seriesMetric, seriesRange, sideName } from './api.ts'
 import { clientsCsv } from './clients-csv.ts'
 import type { Events } from './events.ts'
@@ -16,6 +16,7 @@ export interface ApiDeps {
   readonly access: Access
   readonly sources: ApiSources
   readonly overview: () => Promise<Overview>
+  readonly details: () => Promise<Details>
   readonly flow: Flow
   readonly events: Events
   readonly nowMs: () => number
@@ -188,6 +189,7 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
     () => (schemas ??= Object.fromEntries(Object.entries(answers).map(([name, schema]) => [name, z.toJSONSchema(schema)]))),
   )
   get('/overview', () => deps.overview())
+  get('/details', () => deps.details())
   get('/health', async () => (await deps.overview()).health)
   get('/series', async (_request, query) => {
     const metric = parse(seriesMetric, query('metric') ?? 'in')

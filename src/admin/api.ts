@@ -99,6 +99,35 @@ export const overview = z.object({
   memoryBytes: count,
 })
 
+/** `GET /details`: what was refused or lost and why, what was noticed in the data, and the processes of a bridge that has several. */
+export const details = z.object({
+  losses: z
+    .array(
+      z.object({
+        what: z.enum(['refused', 'refused requests', 'shed', 'set aside', 'noticed']),
+        reason: z.string(),
+        format: z.string(),
+        destination: z.string().optional(),
+        count,
+      }),
+    )
+    .readonly(),
+  workers: z
+    .array(
+      z.object({
+        worker: count,
+        state: z.enum(['starting', 'running', 'down', 'stopping']),
+        since: at,
+        restarts: count,
+        itemsPerSecond: z.number(),
+        memoryBytes: count,
+        pid: count.optional(),
+      }),
+    )
+    .readonly()
+    .describe('Empty when one process does everything.'),
+})
+
 export const seriesMetric = z.enum(['in', 'old', 'new', 'queue', 'age'])
 export const seriesRange = z.enum(['1h', '24h', '35d'])
 
@@ -391,6 +420,7 @@ export const tick = z.object({
 /** What `/api/v1/schema.json` shows, by the path that answers with it. */
 export const answers = {
   '/overview': overview,
+  '/details': details,
   '/series': series,
   '/mirror': mirrorList,
   '/mirror/{endpoint}': mirrorState,
@@ -416,6 +446,7 @@ export type SideStatus = z.infer<typeof sideStatus>
 export type EndpointStatus = z.infer<typeof endpointStatus>
 export type BooksRow = z.infer<typeof booksRow>
 export type Overview = z.infer<typeof overview>
+export type Details = z.infer<typeof details>
 export type SeriesMetric = z.infer<typeof seriesMetric>
 export type SeriesRange = z.infer<typeof seriesRange>
 export type Series = z.infer<typeof series>

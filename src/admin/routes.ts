@@ -18,6 +18,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { type Access, createAccess } from './access.ts'
 import { addApi } from './api-routes.ts'
 import type { AdminConfig } from './config.ts'
+import { detailsOf } from './details.ts'
 import { createEvents } from './events.ts'
 import { createFlow } from './flow.ts'
 import { safeHeaders } from './headers.ts'
@@ -163,7 +164,11 @@ function startApi(app: FastifyInstance, deps: AdminDeps, access: Access): { stop
     return reader.read()
   }
   const events = createEvents({ overview, nowMs })
-  addApi(app, { access, sources, overview, flow, events, nowMs })
+  const details = async () => {
+    await refresh()
+    return detailsOf(readStatus(status, metrics, health, nowMs()))
+  }
+  addApi(app, { access, sources, overview, details, flow, events, nowMs })
   // Parts come and go with the configuration: those that tell of changes are listened to as they come.
   let cutover: Cutover | undefined
   let books: BooksSource | undefined

@@ -51,6 +51,7 @@ describe('/api/v1', () => {
     const { ask } = await start({ mood })
     const paths: readonly (readonly [path: keyof typeof answers, asked?: string])[] = [
       ['/overview'],
+      ['/details'],
       ['/series', '/series?endpoint=ingest.zipkin&metric=old&range=24h'],
       ['/mirror'],
       ['/inspect'],

@@ -39,7 +39,9 @@ async function unpacked(folder: string): Promise<Found | undefined> {
     chromium.setGraphicsMode = false
     const [path, libraries] = await Promise.all([chromium.executablePath(), inflate(bin)])
     const args = chromium.args.filter((one) => !unwanted.test(one))
-    const env = { LD_LIBRARY_PATH: `${libraries}/lib`, HOME: folder }
+    // Fonts of the system where it has any: the one of the package lacks what some characters need.
+    const fonts = existsSync('/etc/fonts/fonts.conf') ? {} : { FONTCONFIG_PATH: join(folder, 'fonts') }
+    const env = { LD_LIBRARY_PATH: `${libraries}/lib`, HOME: folder, ...fonts }
     return { from: 'npm package', path, args, env }
   } catch (error) {
     console.warn(`the Chromium of the npm package cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)

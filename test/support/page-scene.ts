@@ -178,6 +178,12 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
     metrics.counter('otlp_bridge_received_requests_total', { format, transport: 'http' }).value += Math.ceil(items / 40)
     metrics.counter('otlp_bridge_received_bytes_total', { format, transport: 'http' }).value += items * 210
   }
+  if (mood === 'broken') {
+    const books = metrics.books('zipkin-json', 'traces')
+    books.received.value += 12
+    books.refused('zero_id').value += 12
+    metrics.counter('otlp_bridge_notes_total', { format: 'zipkin-json', reason: 'timestamp_in_millis' }).value = 80
+  }
   if (mood !== 'empty') {
     for (const [format, signal, endpoint] of formats) {
       const items = itemsAt(endpoint, Date.now())
