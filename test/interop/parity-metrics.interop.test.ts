@@ -1,15 +1,19 @@
 /** Parity of metrics as stored: Prometheus 2, the bridge, and Prometheus 3 with two ways of naming metrics. */
 
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMetricsComparison } from '../../src/parity/metrics.ts'
+import type { ParityReport } from '../../src/parity/model.ts'
 import { prometheusTranslateConfig } from '../../src/translate/prometheus/config.ts'
 import { compareDeps, summary, unexplained } from './parity-sides.ts'
-import { present } from './peers.ts'
+import { present, root } from './peers.ts'
 import { type Lab, runFor, startLab, type Window } from './prometheus-lab.ts'
 import { until } from './wait.ts'
 
-const seconds = 60 * Number(process.env['OTLP_BRIDGE_PARITY_MINUTES'] ?? 1)
+const seconds = 60 * Number(process.env['OTLP_BRIDGE_PARITY_MINUTES'] ?? 2)
 
 describe.skipIf(!present('prometheus-2', 'prometheus-3'))('metrics of Prometheus 2, and of Prometheus 3 behind the bridge', () => {
   let lab: Lab
@@ -58,6 +62,18 @@ describe.skipIf(!present('prometheus-2', 'prometheus-3'))('metrics of Prometheus
       expect(counts.new).toBe(counts.old)
       expect(samples.foundNew + samples.explained).toBeGreaterThanOrEqual(samples.asked)
     }
+  })
+
+  it('are told of by the command', async () => {
+    const [old, other] = [lab.senders[0]?.server.url ?? '', lab.receivers[0]?.server.url ?? '']
+    const minute = (seconds: number): string => new Date(seconds * 1000).toISOString()
+    const times = ['--since', minute(Math.ceil(window.start / 60) * 60), '--until', minute(Math.floor(window.end / 60) * 60)]
+    const settle = ['--set', 'parity.settle.old=10s', '--set', 'parity.settle.new=10s']
+    const args = ['parity', ...settle, '--format', 'prometheus', '--old', old, '--new', other, ...times, '--rate', '200', '--json']
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'src/main.ts'), ...args], { maxBuffer: 2 ** 26 })
+    const report = JSON.parse(stdout) as ParityReport
+    expect(report.result).toEqual({ parity: 1, require: 1, ok: true, unjudged: 0 })
+    expect(report.items.map(({ key }) => key).sort()).toEqual(['app', 'node', 'prometheus', 'short'])
   })
 
   it('answer queries alike', async () => {
