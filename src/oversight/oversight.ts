@@ -22,6 +22,7 @@ import type { EndpointState, Phase } from '../cutover/model.ts'
 import { createReadiness, type Readiness } from '../cutover/readiness.ts'
 import { createShareIntake } from '../cutover/share-intake.ts'
 import type { RunningCutover } from '../cutover/state.ts'
+import { destinationsOf } from '../emit/destinations.ts'
 import type { Outcomes } from '../emit/extra-lane.ts'
 import type { LaneStats } from '../emit/queue/queue.ts'
 import type { Observer } from '../ingest/observe.ts'
@@ -93,6 +94,16 @@ export function mappingHashOf({ translate }: Pick<Config, 'translate'>): string 
 
 const dayMs = 24 * 3_600_000
 
+/**
+ * Whether a destination's outcomes are those of the new side. Several that get the same are one side: the first of them counts. Those among which the
+ * data is divided all do.
+ */
+export function standsForAll(emit: Config['emit'], destination: string, signal: string): boolean {
+  const takers = destinationsOf(emit).filter(({ signals }) => signals === undefined || signals.some((one) => one === signal))
+  const first = takers.find(({ where, otherwise }) => where === undefined && !otherwise)
+  return first === undefined || first.name === destination
+}
+
 /** Days before the end of a phase's time on which somebody is told. */
 const warnDays = 7
 
@@ -138,10 +149,15 @@ export function createOversight(deps: OversightDeps): Oversight {
     nowMs,
     monotonicMs: deps.monotonicMs,
     waiting,
+    counts: (destination, signal) => standsForAll(config().emit, destination, signal),
   })
 
   const { admin, inventory: listed, mirror: mirrored } = config()
-  const samples = createSamples({ books, maxSize: mirrored.books.keepSamples, mappingHash: () => mappingHashOf(config()) })
+  const samples = createSamples({
+    books,
+    maxSize: admin.inspect === 'off' ? 0 : mirrored.books.keepSamples,
+    mappingHash: () => mappingHashOf(config()),
+  })
   const inventory = listed.enabled
     ? createInventory({ config: listed, addresses: isLoopback(admin.host) ? 'full' : 'group', books, metrics })
     : undefined
@@ -213,7 +229,7 @@ export function createOversight(deps: OversightDeps): Oversight {
         ]
         return { count: undecodable + written, text: said.join(', ') }
       },
-      legacyClients: (endpoint) => inventory?.count(endpoint) ?? 0,
+      legacyClients: (endpoint) => inventory?.all().filter((one) => one.endpoint === endpoint && !one.silent).length,
       reads: (endpoint) => {
         const count = noticed(endpoint, 'query')
         if (count === 0 && nowMs() - startedMs < dayMs) return undefined
