@@ -66,7 +66,7 @@ describe('startOtlpGrpc', () => {
   ] as const)('queues %s as they came', async (signal, service) => {
     const request = Buffer.concat([officialEncode(plain[signal], signal), Uint8Array.of(0xf8, 0x07, 1)])
     expect(await send(await start(), service, request)).toEqual(Buffer.alloc(0))
-    expect(deps.fake.batches).toEqual([{ format: 'otlp-proto', signal, items: 1, data: new Uint8Array(request) }])
+    expect(deps.fake.batches).toMatchObject([{ format: 'otlp-proto', signal, items: 1, data: new Uint8Array(request) }])
     expect(countsOf(deps.metrics, 'otlp_bridge_received_requests_total', 'transport')).toEqual({ grpc: 1 })
   })
 
