@@ -121,7 +121,9 @@ describe.skipIf(!present('zipkin', 'jaeger-v2'))('a bridge with the old Zipkin a
   it('serves the pages of the old Zipkin', async () => {
     const page = await fetch(`http://127.0.0.1:${bridge.ports.zipkin}/zipkin/`)
     expect([page.status, (await page.text()).includes('<html')]).toEqual([200, true])
-    expect((await (await fetch(`http://127.0.0.1:${bridge.ports.zipkin}/zipkin/config.json`)).json()) as object).toHaveProperty('queryLimit')
+    expect((await (await fetch(`http://127.0.0.1:${bridge.ports.zipkin}/zipkin/config.json`)).json()) as object).toHaveProperty(
+      'queryLimit',
+    )
   })
 
   it('keeps what the old Zipkin misses while it is stopped', async () => {
