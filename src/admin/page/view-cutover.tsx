@@ -67,6 +67,7 @@ function Mirror({
 }): JSX.Element {
   const own = verdicts.filter((one) => one.endpoint === mirror.endpoint && one.answer !== 'silent')
   const ready = own.filter((one) => one.answer === 'ready').length
+  const allReady = own.length > 0 && ready === own.length
   const [next, before] = [nextPhase(mirror.phase), phaseBefore(mirror.phase)]
   const off = !mirror.switchable
   const left = mirror.until === undefined ? undefined : daysUntil(mirror.until)
@@ -113,7 +114,7 @@ function Mirror({
           <div>
             <dt>Ready</dt>
             <dd>
-              {ready === own.length ? (
+              {allReady ? (
                 <Mark tone="good">all {own.length}</Mark>
               ) : (
                 <Mark tone="none">
@@ -126,7 +127,12 @@ function Mirror({
       </dl>
       <div class="switches">
         {next !== undefined && (
-          <button type="button" class="primary" disabled={off} onClick={() => onWant({ kind: 'phase', mirror, phase: next, back: false })}>
+          <button
+            type="button"
+            class={allReady ? 'primary' : undefined}
+            disabled={off}
+            onClick={() => onWant({ kind: 'phase', mirror, phase: next, back: false })}
+          >
             To {next}…
           </button>
         )}
