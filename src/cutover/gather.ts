@@ -30,7 +30,7 @@ export interface GatherDeps {
   /** Requests that were passed on to the old side of an endpoint within a day; undefined while the process is younger than that. */
   readonly reads?: ((endpoint: string) => { readonly count: number; readonly text: string } | undefined) | undefined
   readonly dashboards?: (() => { readonly converted: number; readonly byHand: string; readonly atMs: number } | undefined) | undefined
-  readonly legacyClients?: ((endpoint: string) => number) | undefined
+  readonly legacyClients?: ((endpoint: string) => number | undefined) | undefined
 }
 
 const minuteMs = 60_000
