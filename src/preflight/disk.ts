@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { roundByteSize } from '../config/units.ts'
 import { queueSettings } from '../emit/config.ts'
 import { applicationId, formatVersion, storeFile } from '../emit/queue/store.ts'
+import { mirrorsOf } from '../mirror/config.ts'
 import { because, type Check, type Finding } from './finding.ts'
 
 /** The folder itself, or the nearest one above it that is there. */
@@ -49,7 +50,7 @@ const memoryTypes: ReadonlySet<number> = new Set([0x01021994, 0x858458f6])
 /** Below this much room the queue could not even be drained in peace. */
 const leastBytes = 64 * 2 ** 20
 
-/** Compares the room on the disk with `queue.maxSize`. */
+/** Compares the room on the disk with `queue.maxSize`, and with the parts of the mirrors, which lie there, too. */
 export const checkDiskSpace: Check = async ({ config }, { statfs }) => {
   const queue = queueSettings(config.queue)
   if (queue.type !== 'disk') return []
@@ -64,9 +65,20 @@ export const checkDiskSpace: Check = async ({ config }, { statfs }) => {
   const findings: Finding[] = []
   const free = room.bavail * room.bsize
   const used = folder === resolve(queue.path) ? await usedBytes(folder) : 0
-  const wanted = queue.maxSize + queue.ballast
-  const seen = `${roundByteSize(free)} free, queue.maxSize is ${roundByteSize(queue.maxSize)}${used === 0 ? '' : `, ${roundByteSize(used)} of it are in use`}`
-  const knob = `queue.maxSize of at most ${roundByteSize(Math.max(0, free + used - queue.ballast))}, or another queue.path`
+  const mirrors = [...mirrorsOf(config.mirror)]
+  const mirrored = mirrors.reduce((sum, [, one]) => sum + one.queue.maxSize, 0)
+  const wanted = queue.maxSize + mirrored + queue.ballast
+  const inUse = used === 0 ? '' : `, ${roundByteSize(used)} of it are in use`
+  const parts =
+    mirrored === 0
+      ? ''
+      : ` and ${mirrors.length === 1 ? 'that of the mirror' : `those of ${mirrors.length} mirrors`} ${roundByteSize(mirrored)}`
+  const seen = `${roundByteSize(free)} free, queue.maxSize is ${roundByteSize(queue.maxSize)}${parts}${inUse}`
+  const together = roundByteSize(Math.max(0, free + used - queue.ballast))
+  const knob =
+    mirrored === 0
+      ? `queue.maxSize of at most ${together}, or another queue.path`
+      : `queue.maxSize and ${mirrors.map(([name]) => `mirror.${name}.queue.maxSize`).join(', ')} of at most ${together} together, or another queue.path`
   if (free + used < leastBytes + queue.ballast) findings.push({ ...about, level: 'fail', seen, knob })
   else if (free + used < wanted)
     findings.push({ ...about, level: 'warn', seen: `${seen}: the disk would be full before the queue is`, knob })

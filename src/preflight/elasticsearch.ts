@@ -38,7 +38,8 @@ export async function whoAnswers(origin: string, { timeoutMs }: Pick<Subject, 't
   }
 }
 
-function answering({ status, body }: { readonly status: number; readonly body: string }): Answering {
+/** Who it is, by what `GET /` was answered with. */
+export function answering({ status, body }: { readonly status: number; readonly body: string }): Answering {
   const root = rootOf(body)
   const number = root?.version?.number
   if (typeof number !== 'string') return { who: 'unknown', words: `something that answers ${status}` }

@@ -1,5 +1,6 @@
-/** One small GET, bounded in time and size. */
+/** One small request, bounded in time and size. */
 
+import type { IncomingHttpHeaders } from 'node:http'
 import type { SecureContext } from 'node:tls'
 
 export interface HttpAnswer {
@@ -8,12 +9,16 @@ export interface HttpAnswer {
   readonly dateMs: number | undefined
   /** At most 1 MiB of the body. */
   readonly body: string
+  /** Names in lower case. */
+  readonly headers?: IncomingHttpHeaders
 }
 
 export interface GetOptions {
   readonly timeoutMs: number
   readonly headers?: Readonly<Record<string, string>>
   readonly secureContext?: SecureContext | undefined
+  /** Makes it a POST with this body. */
+  readonly post?: Uint8Array
 }
 
 /** Rejects when there is no whole answer in time. */
@@ -21,12 +26,13 @@ export type HttpGet = (url: string, options: GetOptions) => Promise<HttpAnswer>
 
 const maxBytes = 2 ** 20
 
-export const httpGet: HttpGet = async (url, { timeoutMs, headers, secureContext }) => {
+export const httpGet: HttpGet = async (url, { timeoutMs, headers, secureContext, post }) => {
   const secure = url.startsWith('https:')
   const { request } = secure ? await import('node:https') : await import('node:http')
   return new Promise((resolve, reject) => {
     const options = {
-      headers,
+      method: post === undefined ? 'GET' : 'POST',
+      headers: post === undefined ? headers : { ...headers, 'content-length': post.length },
       agent: false,
       signal: AbortSignal.timeout(timeoutMs),
       ...(secureContext === undefined ? {} : { secureContext }),
@@ -35,7 +41,7 @@ export const httpGet: HttpGet = async (url, { timeoutMs, headers, secureContext 
       let body = ''
       const done = (): void => {
         const date = Date.parse(answer.headers.date ?? '')
-        resolve({ status: answer.statusCode ?? 0, dateMs: Number.isNaN(date) ? undefined : date, body })
+        resolve({ status: answer.statusCode ?? 0, dateMs: Number.isNaN(date) ? undefined : date, body, headers: answer.headers })
       }
       answer.setEncoding('utf8')
       answer.on('data', (piece: string) => {
@@ -48,6 +54,6 @@ export const httpGet: HttpGet = async (url, { timeoutMs, headers, secureContext 
       answer.on('error', reject)
     })
     get.on('error', reject)
-    get.end()
+    get.end(post)
   })
 }

@@ -9,6 +9,8 @@ import { because, type Check, type Finding, type PreflightDeps, type Subject } f
 import { checkKafka } from './kafka.ts'
 import { checkDescriptors, checkQueueHoldsBodies, checkReceiveBuffers } from './limits.ts'
 import { checkLoops } from './loops.ts'
+import { checkMirrorSettings } from './mirror-settings.ts'
+import { checkMirrors } from './mirrors.ts'
 import { checkPorts } from './ports.ts'
 
 /** This machine first, then the others. */
@@ -27,6 +29,8 @@ const checks: Readonly<Record<string, Check>> = {
   clocks: checkClocks,
   queryUrls: checkQueryUrls,
   destinations: checkDestinations,
+  mirrorSettings: checkMirrorSettings,
+  mirrors: checkMirrors,
   kafka: checkKafka,
 }
 

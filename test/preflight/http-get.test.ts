@@ -16,7 +16,18 @@ const serving = async (answer: (response: ServerResponse) => void): Promise<stri
 describe('httpGet', () => {
   it('gives status, clock and body', async () => {
     const url = await serving((response) => response.writeHead(404, { date: 'Tue, 14 Nov 2023 22:13:20 GMT' }).end('nothing'))
-    expect(await httpGet(url, { timeoutMs: 1000 })).toEqual({ status: 404, dateMs: 1_700_000_000_000, body: 'nothing' })
+    expect(await httpGet(url, { timeoutMs: 1000 })).toEqual({
+      status: 404,
+      dateMs: 1_700_000_000_000,
+      body: 'nothing',
+      headers: expect.objectContaining({ date: 'Tue, 14 Nov 2023 22:13:20 GMT' }),
+    })
+  })
+
+  it('posts a body where one is given', async () => {
+    const url = await serving((response) => response.end(`${response.req.method} ${response.req.headers['content-length']}`))
+    expect(await httpGet(url, { timeoutMs: 1000 })).toMatchObject({ body: 'GET undefined' })
+    expect(await httpGet(url, { timeoutMs: 1000, post: Uint8Array.of(0) })).toMatchObject({ body: 'POST 1' })
   })
 
   it('waits no longer than it is told', async () => {
