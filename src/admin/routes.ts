@@ -1,30 +1,23 @@
 /** The admin port: live page, metrics, health, status, and `/api/v1` behind the page. */
 
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { hostname } from 'node:os'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Cutover } from '../cutover/model.ts'
 import type { Listener } from '../ingest/adapter.ts'
 import { type Bound, bindAll, urlHost } from '../ingest/addresses.ts'
 import type { Guard } from '../ingest/guard.ts'
 import { type Security, startBehind } from '../ingest/security.ts'
-import { withoutSchemas } from '../net/fastify.ts'
-import { createServer } from '../net/node-http.ts'
 import { createWebServer, schemeOf, type WebServer } from '../net/web-server.ts'
 import type { Exposition } from '../telemetry/exposition.ts'
 import type { Health } from '../telemetry/health.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Access, createAccess } from './access.ts'
-import { addApi } from './api-routes.ts'
+import { createApp } from './app.ts'
 import type { AdminConfig } from './config.ts'
-import { detailsOf } from './details.ts'
-import { createEvents } from './events.ts'
-import { createFlow } from './flow.ts'
 import { safeHeaders } from './headers.ts'
-import { createOverview } from './overview.ts'
 import { pageFiles } from './page-files.ts'
-import type { ApiSources, BooksSource } from './sources.ts'
+import { isApi, serveApi } from './serve-api.ts'
+import type { ApiSources } from './sources.ts'
 import { readStatus, type StatusSource } from './status.ts'
 
 export interface AdminDeps {
@@ -149,79 +142,15 @@ function guarded(guard: Guard | undefined, pass: RequestListener): RequestListen
 export const startAdmin = (config: AdminConfig, deps: AdminDeps): Promise<Listener> =>
   startBehind('admin', config, healthPaths, deps, (security) => startSecured(config, deps, security))
 
-/** How often the charts of a bridge that nobody looks at are fed. */
-const noteEveryMs = 10_000
-
-/** Adds `/api/v1` and what feeds it. */
-function startApi(app: FastifyInstance, deps: AdminDeps, access: Access): { stop(): void } {
-  const { nowMs, metrics, health, status, sources = {}, instance = hostname() } = deps
-  const refresh = deps.refresh ?? (async () => {})
-  const flow = createFlow(nowMs)
-  const reader = createOverview({ metrics, health, status, sources, flow, nowMs, instance })
-  const overview = async () => {
-    await refresh()
-    listenToSources()
-    return reader.read()
-  }
-  const events = createEvents({ overview, nowMs })
-  const details = async () => {
-    await refresh()
-    return detailsOf(readStatus(status, metrics, health, nowMs()))
-  }
-  addApi(app, { access, sources, overview, details, flow, events, nowMs })
-  // Parts come and go with the configuration: those that tell of changes are listened to as they come.
-  let cutover: Cutover | undefined
-  let books: BooksSource | undefined
-  let endCutover: (() => void) | undefined
-  let endBooks: (() => void) | undefined
-  function listenToSources(): void {
-    if (cutover !== sources.mirror?.cutover) {
-      endCutover?.()
-      cutover = sources.mirror?.cutover
-      endCutover = cutover?.subscribe((state) => events.publish('change', { endpoint: state.endpoint, revision: state.revision }))
-    }
-    if (books !== sources.books) {
-      endBooks?.()
-      books = sources.books
-      endBooks = books?.subscribe?.((minute) => events.publish('minute', { ...minute, at: new Date(minute.atMs).toISOString() }))
-    }
-  }
-  listenToSources()
-  const noteFailed = (error: Error): void => deps.log.error({ fault: error.message }, 'cannot note how things stand for the page')
-  reader.note()
-  const timer = setInterval(() => void refresh().then(reader.note).catch(noteFailed), noteEveryMs).unref()
-  return {
-    stop() {
-      clearInterval(timer)
-      endCutover?.()
-      endBooks?.()
-      events.close()
-    },
-  }
-}
-
 async function startSecured(config: AdminConfig, deps: AdminDeps, security: Security): Promise<Listener> {
-  // Fastify wants to make its server; ours are one an address, and share its router.
-  let routed: RequestListener = () => {}
-  // Not at the top: a bridge that listens for datagrams alone does without its 24 MB.
-  const { fastify } = await import('fastify')
-  const app = fastify({
-    ...withoutSchemas,
-    logger: false,
-    bodyLimit: 1024,
-    serverFactory: (handler) => {
-      routed = handler as RequestListener
-      return createServer()
-    },
-  })
   const access = createAccess(config, security.guard, schemeOf(security.tls))
-  addRoutes(app, deps, access)
-  const api = startApi(app, deps, access)
-  await app.ready()
+  const app = await createApp((own) => addRoutes(own, deps, access))
+  const api = serveApi({ ...deps, access })
+  const routed: RequestListener = (request, response) => (isApi(request.url) ? api : app).onRequest(request, response)
   const onRequest = guarded(security.guard, routed)
   const bound = await bindAll('admin', config.host, config.port, (address, port) => listen(deps, security, onRequest, address, port)).catch(
-    (error: unknown) => {
-      api.stop()
+    async (error: unknown) => {
+      await api.stop()
       throw error
     },
   )
@@ -230,13 +159,13 @@ async function startSecured(config: AdminConfig, deps: AdminDeps, security: Secu
     trouble: security.trouble,
     async stop() {
       // Nothing here is worth waiting for: readers ask again.
-      api.stop()
+      const stopped = api.stop()
       const closing = bound.map((one) => one.close())
       for (const one of bound) {
         one.server.closeAllConnections()
         for (const socket of one.silent()) socket.destroy()
       }
-      await Promise.all(closing)
+      await Promise.all([...closing, stopped])
       await app.close()
       security.close()
     },

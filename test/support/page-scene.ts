@@ -12,18 +12,8 @@ import { createExposition } from '../../src/telemetry/exposition.ts'
 import { createHealth } from '../../src/telemetry/health.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import {
-  booksSource,
-  clientsSource,
-  deadSource,
-  type FakeDead,
-  type FakeMirror,
-  itemsAt,
-  type Mood,
-  mirrorSource,
-  paritySource,
-  readinessSource,
-} from './page-sources.ts'
+import { booksSource, clientsSource, itemsAt, type Mood, paritySource, readinessSource } from './page-sources.ts'
+import { deadSource, type FakeDead, type FakeMirror, mirrorSource } from './page-switches.ts'
 
 export interface SceneOptions {
   readonly mood: Mood
