@@ -107,7 +107,8 @@ export async function createAdminClient(options: AdminOptions, io: Pick<Io, 'env
       const headers = {
         'content-type': 'application/json',
         'x-ob-csrf': csrf,
-        origin: url,
+        // As the bridge writes its own: lower case, no default port, no path.
+        origin: new URL(url).origin,
         ...(revision === undefined ? {} : { 'if-match': `"${revision}"` }),
       }
       return parse(await ask('PUT', path, headers, JSON.stringify(body)), schema)

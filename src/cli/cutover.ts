@@ -100,6 +100,9 @@ export async function phaseSet(endpoint: string, wanted: string | undefined, opt
   if (wanted !== undefined && !phases.includes(wanted as Phase)) {
     throw new BridgeError('OB_CONFIG', `cannot set phase ${wanted}: expected ${phases.join(', ')}`, { place: 'phase' })
   }
+  if (options.force === true && (options.reason ?? '').trim() === '') {
+    throw new BridgeError('OB_CONFIG', 'cannot force a phase without a reason: give --reason', { place: '--reason' })
+  }
   const client = await createAdminClient(options, io)
   const state = await stateOf(client, endpoint)
   const phase = wanted ?? phaseBefore(state.phase)
