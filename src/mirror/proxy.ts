@@ -158,7 +158,12 @@ export function createProxy(settings: ProxySettings): MirrorProxy {
       clearTimeout(timer)
       answer.setTimeout(timeoutMs, slow)
       answer.on('error', (error) => fail(new BridgeError('OB_MIRROR_DOWN', `cannot pass answer on: ${error.message}`, { cause: error })))
-      const status = answer.statusCode ?? 502
+      const status = answer.statusCode ?? 0
+      // What the parser lets through and node.js does not write.
+      if (status < 200 || status > 999) {
+        fail(new BridgeError('OB_MIRROR_DOWN', `cannot pass answer on: the old backend answered with status ${status}`))
+        return
+      }
       options.answered?.(status)
       const headers = answerHeaders(answer)
       if (
@@ -170,7 +175,7 @@ export function createProxy(settings: ProxySettings): MirrorProxy {
         rewritten(answer, response, headers, options.rewrite)
         return
       }
-      response.writeHead(status, answer.statusMessage, headers)
+      response.writeHead(status, reasonOf(answer), headers)
       answer.pipe(response)
     })
     if (options.body !== undefined) outgoing.end(options.body)
@@ -198,6 +203,9 @@ export function createProxy(settings: ProxySettings): MirrorProxy {
   }
 }
 
+/** What stands behind the status, without what cannot be written. */
+const reasonOf = ({ statusMessage = '' }: IncomingMessage): string => statusMessage.replace(/[^\t\x20-\x7e\x80-\xff]/g, '')
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function text(response: ServerResponse, status: number, line: string, headers: Record<string, string> = {}): void {
@@ -217,7 +225,7 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: Bridg
 
 /** An answer that is read whole, and changed; one that turns out too long goes on as it comes. */
 function rewritten(answer: IncomingMessage, response: ServerResponse, headers: string[], rewrite: (body: Uint8Array) => Uint8Array): void {
-  const { statusMessage } = answer
+  const reason = reasonOf(answer)
   let pieces: Buffer[] = []
   let size = 0
   const onData = (piece: Buffer): void => {
@@ -226,7 +234,7 @@ function rewritten(answer: IncomingMessage, response: ServerResponse, headers: s
     if (size <= rewrittenBytes) return
     answer.removeListener('data', onData)
     answer.removeListener('end', onEnd)
-    response.writeHead(200, statusMessage, headers)
+    response.writeHead(200, reason, headers)
     for (const one of pieces) response.write(one)
     pieces = []
     answer.pipe(response)
@@ -242,7 +250,7 @@ function rewritten(answer: IncomingMessage, response: ServerResponse, headers: s
     for (let at = 0; at < headers.length; at += 2) {
       if (headers[at]?.toLowerCase() !== 'content-length') kept.push(headers[at] as string, headers[at + 1] as string)
     }
-    response.writeHead(200, statusMessage, [...kept, 'Content-Length', String(body.length)])
+    response.writeHead(200, reason, [...kept, 'Content-Length', String(body.length)])
     response.end(body)
   }
   answer.on('data', onData)
