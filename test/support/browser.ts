@@ -61,6 +61,19 @@ async function* candidates(folder: string): AsyncGenerator<Found> {
   for (const path of installed) if (existsSync(path)) yield { from: 'the system', path, args, env: {} }
 }
 
+/** One that starts may still break at the first field of a form, where it finds no font that it likes. */
+async function tryOut(browser: Browser): Promise<void> {
+  try {
+    const page = await browser.newPage()
+    await page.setContent('<input type="search" placeholder="a"><select><option>b</option></select>', { timeout: 5000 })
+    await page.screenshot({ timeout: 5000 })
+    await page.close()
+  } catch (error) {
+    await browser.close()
+    throw error
+  }
+}
+
 /** Undefined, and said so on stderr, where there is none that starts. */
 export async function openBrowser(): Promise<TestBrowser | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'ob-page-'))
@@ -74,6 +87,7 @@ export async function openBrowser(): Promise<TestBrowser | undefined> {
         headless: true,
         env: { ...(process.env as Record<string, string>), ...env },
       })
+      await tryOut(browser)
       return {
         browser,
         about: `Chromium ${browser.version()} of ${from}`,
