@@ -43,7 +43,8 @@ async function urlOf(options: AdminOptions, env: Io['env']): Promise<string> {
   return `${admin.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${admin.port}`
 }
 
-function authorizationOf(env: Io['env']): Record<string, string> {
+/** The header with the credentials of {@link credentialVariables}; none without them. */
+export function authorizationOf(env: Io['env']): Readonly<Record<string, string>> {
   const token = env[credentialVariables.token]
   const [user, password] = [env[credentialVariables.user], env[credentialVariables.password]]
   if (token !== undefined && token !== '') return { authorization: `Bearer ${token}` }

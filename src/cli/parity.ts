@@ -16,6 +16,7 @@ import { printReport } from '../parity/report-table.ts'
 import { type FormatRequest, type ParityDeps, type ParityRequest, requiredOf, runParity } from '../parity/run.ts'
 import { createRunStore } from '../parity/runs.ts'
 import { windowsOf } from '../parity/window.ts'
+import { authorizationOf } from './admin-client.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { printTable } from './table.ts'
 import { version } from './version.ts'
@@ -143,7 +144,7 @@ const adminUrl = ({ admin }: Config): string | undefined => {
   return `http://${host.includes(':') ? `[${host}]` : host}:${admin.port}`
 }
 
-async function requestOf(options: ParityCommandOptions, config: Config, nowMs: () => number): Promise<ParityRequest> {
+async function requestOf(options: ParityCommandOptions, config: Config, env: Io['env'], nowMs: () => number): Promise<ParityRequest> {
   const { parity, translate } = config
   const budget = budgetOf(options.budget, { requests: parity.budget.requests, bytes: parity.budget.bytes, timeMs: parity.budget.time })
   return {
@@ -163,6 +164,7 @@ async function requestOf(options: ParityCommandOptions, config: Config, nowMs: (
     rate: numberOf('--rate', options.rate, parity.rate, 1000),
     budget,
     admin: options.admin === undefined ? adminUrl(config) : checkedUrl('--admin', options.admin),
+    adminHeaders: authorizationOf(env),
     config: { translate, parity },
     mappingHash: createHash('sha256').update(JSON.stringify(translate)).digest('hex').slice(0, 16),
     tool: `otlp-bridge ${version}`,
@@ -214,7 +216,7 @@ export async function parity(options: ParityCommandOptions, io: Io, over: Partia
     ...over,
   }
   const once = async (): Promise<number> => {
-    const { report, failed } = await runParity(await requestOf(options, config, deps.nowMs), deps)
+    const { report, failed } = await runParity(await requestOf(options, config, io.env, deps.nowMs), deps)
     line('')
     if (io.terminal) io.err('\r')
     const told = options.redact === true ? redacted(report) : report

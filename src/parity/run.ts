@@ -44,6 +44,8 @@ export interface ParityRequest {
   readonly budget: BudgetLimits
   /** Admin URL of a running bridge. */
   readonly admin: string | undefined
+  /** Who asks it. */
+  readonly adminHeaders?: Readonly<Record<string, string>>
   readonly config: { readonly translate: unknown; readonly parity: unknown }
   readonly mappingHash: string
   readonly tool: string
@@ -103,9 +105,10 @@ function itemOf(result: KeyResult, judgement: Judgement): ReportItem {
 export async function runParity(request: ParityRequest, deps: ParityDeps): Promise<ParityRun> {
   const startedAt = iso(deps.nowMs())
   const budget = createBudget(request.budget, deps.monotonicMs)
-  const clientOf = (url: string, rate = request.rate): HttpClient =>
-    createHttpClient({ url, rate, concurrent: inFlight, timeoutMs: requestMs, budget }, deps)
-  const books = request.admin === undefined ? undefined : await findBooks(clientOf(request.admin, Math.max(request.rate, 20)))
+  const clientOf = (url: string, rate = request.rate, headers: Readonly<Record<string, string>> = {}): HttpClient =>
+    createHttpClient({ url, rate, concurrent: inFlight, timeoutMs: requestMs, budget, headers }, deps)
+  const { admin, adminHeaders } = request
+  const books = admin === undefined ? undefined : await findBooks(clientOf(admin, Math.max(request.rate, 20), adminHeaders))
   const clients: { readonly side: 'old' | 'new'; readonly http: HttpClient }[] = []
   const items: ReportItem[] = []
   const settle = { old: 0, new: 0 }

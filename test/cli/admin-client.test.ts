@@ -95,3 +95,16 @@ describe('createAdminClient', () => {
     expect(io.stderr()).toContain('is it running, and is its admin port there (--admin)?')
   })
 })
+
+describe('parity', () => {
+  it('asks the running bridge for its books with the same credentials, and the backends without', async () => {
+    const bridge = await port((_request, response) => response.writeHead(404).end())
+    const backend = await port((_request, response) => response.writeHead(404).end())
+    const io = createTestIo(undefined, { OTLP_BRIDGE_ADMIN_TOKEN: 't' })
+    const sides = ['--old', backend.url, '--new', backend.url, '--format', 'zipkin', '--admin', bridge.url]
+    expect(await runCommandLine(['parity', ...sides, '--set', 'queue.type=memory'], io)).toBe(4)
+    expect(bridge.asked.map(({ url, headers }) => [url, headers.authorization])).toEqual([['/api/v1/parity/samples', 'Bearer t']])
+    expect(backend.asked.length).toBeGreaterThan(0)
+    expect(backend.asked.map(({ headers }) => headers.authorization).filter((one) => one !== undefined)).toEqual([])
+  })
+})

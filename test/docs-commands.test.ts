@@ -1,0 +1,97 @@
+/** Every command line that our pages show is one that the program takes, with options that exist. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { createProgram } from '../src/cli/args.ts'
+import { createTestIo } from './cli/support/test-io.ts'
+
+const root = join(import.meta.dirname, '..')
+const below = (folder: string): string[] =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}/${name}`)
+const pages = ['README.md', 'CONTRIBUTING.md', 'RATIONALE.md', ...below('docs'), ...below('docs/mapping'), ...below('changes')]
+
+/** Words of a shell's line up to a pipe, a redirection, a second command or a comment. */
+function wordsOf(line: string): string[] {
+  const words: string[] = []
+  for (const [, double, single, plain] of line.matchAll(/"([^"]*)"|'([^']*)'|((?:[^\s"']|(?<=\S)['"])+)/g)) {
+    if (plain !== undefined && /^(#|\||>|<$|&&|;|&$|2>)/.test(plain)) break
+    words.push(double ?? single ?? plain ?? '')
+    if (plain?.endsWith(';') === true) break
+  }
+  return words
+}
+
+interface Shown {
+  readonly line: string
+  /** In a block: somebody will copy it. In a sentence a command may be named without all that it needs. */
+  readonly whole: boolean
+}
+
+/** In blocks of shell each line, elsewhere what stands in backticks. */
+function commandsOf(page: string): Shown[] {
+  const text = readFileSync(join(root, page), 'utf8')
+  const blocks = [...text.matchAll(/^```(?:sh|bash|console)\n([\s\S]*?)^```/gm)].flatMap(([, block]) =>
+    (block ?? '').replaceAll('\\\n', ' ').split('\n'),
+  )
+  const inline = [...text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, code]) => code ?? '')
+  const shown = (lines: readonly string[], whole: boolean): Shown[] =>
+    lines.flatMap((line) => {
+      const at = /(?:^|[\s|;])(?:\.\/bin\/)?otlp-bridge\s+([a-z].*)$/.exec(line)
+      return at === null ? [] : [{ line: at[1] ?? '', whole }]
+    })
+  return [...shown(blocks, true), ...shown(inline, false)]
+}
+
+/** Parses without doing anything. Returns what the program says against it. */
+function faultOf(line: string): string | undefined {
+  const io = createTestIo()
+  const program = createProgram(io, () => {})
+  let parsed = false
+  const calm = (command: Command): void => {
+    if (command.commands.length === 0)
+      command.action(() => {
+        parsed = true
+      })
+    for (const one of command.commands) calm(one)
+  }
+  calm(program)
+  try {
+    program.parse(wordsOf(line), { from: 'user' })
+    return parsed ? undefined : 'it is no command'
+  } catch {
+    return io.stderr().trim() || 'it only shows help'
+  }
+}
+
+const isOnlyNamed = /^(Usage: otlp-bridge|error: missing required argument|error: required option)/
+
+describe('command lines in the pages', () => {
+  it.each([
+    ['phase set zipkin dual --reason "a day of shadow" # then look', undefined],
+    ["parity --key 'checkout,cart*' --html parity.html > out.txt", undefined],
+    ['phase set', /missing required argument 'endpoint'/],
+    ['phase', /./],
+    ['readiness --loud', /unknown option '--loud'/],
+    ['readiness --question C', /Allowed choices are A, B/],
+    ['convert dashboards', /unknown command 'convert'/],
+  ])('are judged by the program itself: %s', (line, fault) => {
+    if (fault === undefined) expect(faultOf(line)).toBeUndefined()
+    else expect(faultOf(line)).toMatch(fault)
+  })
+
+  it.each(pages)('%s', (page) => {
+    const faults = commandsOf(page).flatMap(({ line, whole }) => {
+      const fault = faultOf(line)
+      return fault === undefined || (!whole && isOnlyNamed.test(fault)) ? [] : [`otlp-bridge ${line}: ${fault}`]
+    })
+    expect(faults).toEqual([])
+  })
+
+  it('are found: the runbook alone has more than ten', () => {
+    expect(commandsOf('docs/cutover.md').length).toBeGreaterThan(10)
+  })
+})
