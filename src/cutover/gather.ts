@@ -16,6 +16,8 @@ export interface GatherDeps {
   readonly books: Pick<Books, 'file' | 'flush' | 'nowMs'>
   readonly live: Omit<LiveDeps, 'books'>
   readonly runs: Pick<RunStore, 'ofKey'>
+  /** Of the mapping that runs: a report of another one says nothing about it. */
+  readonly mappingHash?: (() => string) | undefined
   readonly config: VerdictConfig
   /** Dead letters of the new side that are still there, by format; undefined where the queue keeps none. */
   readonly dead: (format: string) => { readonly items: number; readonly reason: string } | undefined
@@ -120,6 +122,7 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
     const queue = { ageSeconds, worstAgeSeconds: worst(ageSeconds) }
     const passed = deps.untranslated(endpoint)
     const drill = drillOf(endpoint, cutover.changes())
+    const mappingHash = deps.mappingHash?.()
     return kept.map(({ id, format, key, at, first, line: total }): Evidence => {
       const lines = judged.get(id) ?? []
       // A key is new until it was there for as long as the windows last.
@@ -137,7 +140,7 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
         lastSeenMs: (at + 1) * minuteMs,
         knownSinceMs: first * minuteMs,
         minutes,
-        stored: deps.runs.ofKey(formatOf(endpoint), key),
+        stored: deps.runs.ofKey(formatOf(endpoint), key).filter((one) => mappingHash === undefined || one.mappingHash === mappingHash),
         dead: deadOf(id, total.newDead, deps.dead(format)),
         queue,
         books: { balanced: deps.balanced(), minutes: minutes.length, unknownMinutes },

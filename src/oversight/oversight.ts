@@ -216,6 +216,7 @@ export function createOversight(deps: OversightDeps): Oversight {
       books,
       live,
       runs,
+      mappingHash: () => mappingHashOf(config()),
       config: config().verdict,
       dead: (format) => letters.get(format),
       newAgeSeconds: () => newAgeMs() / 1000,

@@ -57,6 +57,15 @@ function pass(test: TestBooks, ms: number): void {
 }
 
 describe('createEvidence', () => {
+  it('leaves out reports of another mapping', async () => {
+    const test = testBooks()
+    test.tick()
+    await send(test, 'cart')
+    const run = (mappingHash: string, parity: number) => ({ atMs: noon, parity, sampled: 1, lowerBound: 0, why: '', mappingHash })
+    const runs = { ofKey: () => [run('before', 0.5), run('now', 1)] }
+    expect(evidenceOf(test, { runs, mappingHash: () => 'now' }).all()[0]?.stored).toMatchObject([{ parity: 1 }])
+  })
+
   it('takes minutes in which nothing came for equal, and those before the books began for nothing', async () => {
     const test = testBooks()
     test.tick()
