@@ -79,3 +79,12 @@ export function endToEnd(headers: readonly string[]): string[] {
   }
   return kept
 }
+
+/** Headers of a body that is sent without the Content-Encoding in which it came. Names and values in turn. */
+export function withoutEncoding(headers: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() !== 'content-encoding') kept.push(headers[at] as string, headers[at + 1] as string)
+  }
+  return kept
+}

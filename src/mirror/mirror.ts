@@ -132,13 +132,13 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     },
   )
   let lastDead: readonly RefusedItem[] = []
-  const onDeadItems = (errand: Errand, dead: readonly DeadItem[]): void => {
+  const onDeadItems = (errand: Errand, dead: readonly DeadItem[], items: number): void => {
     const at = nowMs()
     const named = dead.slice(0, maxRefused).map((one) => ({ ...one, at, envelope: errand.head.id }))
     lastDead = [...lastDead.slice(-(maxRefused - named.length)), ...named].slice(-maxRefused)
     const { index, id, error, from, to } = dead[0] as DeadItem
-    const fields = { ...own, items: dead.length, index, id, envelope: errand.head.id, from, to }
-    log.error(fields, `the old side refused items of a request that it took otherwise: ${error}`)
+    const fields = { ...own, items, index, id, envelope: errand.head.id, from, to }
+    log.error(fields, `the old side refused items of a request that it took otherwise, which go to the dead letters: ${error}`)
   }
   const runner = createRunner(
     { name, concurrency: config.concurrency, retry, queueSurvives: deps.queueSurvives },

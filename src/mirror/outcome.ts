@@ -34,9 +34,21 @@ export interface DeadItem {
   readonly id: string | undefined
   readonly status: number
   readonly error: string
-  /** Where its bytes are in the uncompressed body: first and the one after the last. */
+  /** Where its bytes are in the uncompressed body as it was sent first: first and the one after the last. */
   readonly from: number
   readonly to: number
+}
+
+/** What the old side refused for good of a request that it took otherwise, as a request of its own. */
+export interface DeadBody {
+  /** What it was answered with. */
+  readonly status: number
+  /** Those of them that the books know: what is changed or deleted are none. */
+  readonly items: number
+  /** Without Content-Encoding. */
+  readonly body: Uint8Array
+  /** Names the first items and why they were refused. */
+  readonly message: string
 }
 
 /** What a try means. */
@@ -46,7 +58,9 @@ export type Outcome =
       readonly class: 'delivered'
       readonly sent?: true | undefined
       readonly repeats?: Repeats | undefined
+      /** The first of the items that were refused for good, and all of them as they were sent. */
       readonly dead?: readonly DeadItem[] | undefined
+      readonly deadBodies?: readonly DeadBody[] | undefined
     }
   /** `transient`: later. `suspect`: later, but not for ever: the data may be the reason. */
   | {

@@ -3,14 +3,16 @@
  * A request stays in the queue until the old side has it or has refused it for good, so that nothing is lost by any end of the process.
  */
 
-import type { Lane } from '../emit/queue/queue.ts'
+import type { DeadPart, Lane } from '../emit/queue/queue.ts'
 import { backoffMs } from '../emit/retry.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Cell, Metrics } from '../telemetry/metrics.ts'
+import { encodeEnvelope } from './envelope.ts'
 import { type Errand, itemsOf, type OldSide } from './errand.ts'
+import { withoutEncoding } from './headers.ts'
 import type { FirstTry } from './live.ts'
 import type { Order } from './order.ts'
-import type { DeadItem, Outcome } from './outcome.ts'
+import type { DeadBody, DeadItem, Outcome } from './outcome.ts'
 import { createTaking, type Taking } from './taking.ts'
 import type { Watch } from './watch.ts'
 
@@ -36,8 +38,8 @@ export interface RunnerDeps {
   readonly timer: (ms: number, call: () => void) => () => void
   /** The switch of the cutover: what is queued waits. */
   readonly paused: () => boolean
-  /** Items that the old side refused for good of a request that it took otherwise: they are counted as rejected, and are to be named. */
-  readonly onDeadItems: (errand: Errand, dead: readonly DeadItem[]) => void
+  /** Items that the old side refused for good of a request that it took otherwise: they go to the dead letters, and are to be named. */
+  readonly onDeadItems: (errand: Errand, dead: readonly DeadItem[], items: number) => void
   /** The first try of a request that is under way on behalf of its client, or was. */
   readonly firstTry: (id: string) => Promise<FirstTry> | undefined
 }
@@ -71,6 +73,18 @@ interface Sleep {
   readonly cancel: () => void
   /** It may end before its time, when the old side is back. */
   readonly early: boolean
+}
+
+/** Requests of their own for what was refused of one: same head, and as many items as the books have of it at the most. */
+function deadParts(errand: Errand, bodies: readonly DeadBody[]): DeadPart[] {
+  const { part, last, length, lengths, live, ...head } = errand.head
+  const plain = { ...head, headers: withoutEncoding(head.headers) }
+  let room = itemsOf(errand)
+  return bodies.map(({ status, items, body, message }) => {
+    const own = Math.min(items, room)
+    room -= own
+    return { data: encodeEnvelope(plain, [body]), items: own, reason: `old_${status}`, message }
+  })
 }
 
 /** Creates one that does nothing yet. */
@@ -129,15 +143,17 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
   /** They have left the queue, or are to leave it: nothing of the errand is under way. */
   const leave = async (
     errand: Errand,
-    end: { readonly how: string | undefined } | { readonly reason: string; readonly message: string },
-    rejected = 0,
+    end: { readonly how: string | undefined; readonly dead: readonly DeadPart[] } | { readonly reason: string; readonly message: string },
   ) => {
     if (lane === undefined) return
     // Of a body that was answered before it was sent whole, the rest goes the same way.
     if (errand.more !== undefined) await taking?.finish(errand)
     taking?.gone(errand)
-    if ('how' in end) void lane.settle(errand.parts, false, rejected, end.how)
-    else await lane.bury(errand.parts, end.reason, end.message)
+    if ('how' in end) {
+      // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
+      if (end.dead.length > 0) void lane.settleBut(errand.parts, end.dead)
+      else void lane.settle(errand.parts, errand.more === undefined && errand.history.tries === 1, 0, end.how)
+    } else await lane.bury(errand.parts, end.reason, end.message)
   }
 
   const bury = (errand: Errand, reason: string, message: string): void => {
@@ -202,16 +218,17 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
       case 'delivered': {
         repeated('already_there', outcome.repeats?.alreadyThere ?? 0)
         repeated('repeat_absorbed', outcome.repeats?.absorbed ?? 0)
-        const dead = outcome.dead?.length ?? 0
-        const how = outcome.sent === true ? 'sent' : dead > 0 ? `old_${outcome.dead?.[0]?.status}` : undefined
-        if (outcome.dead !== undefined) deps.onDeadItems(errand, outcome.dead)
-        if (errand.more === undefined) {
-          // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
-          void lane?.settle(errand.parts, errand.history.tries === 1, dead, how)
-          taking?.gone(errand)
-          order.done(errand)
-        } else
-          void leave(errand, { how }, dead).finally(() => {
+        const dead = deadParts(errand, outcome.deadBodies ?? [])
+        if (outcome.dead !== undefined)
+          deps.onDeadItems(
+            errand,
+            outcome.dead,
+            dead.reduce((sum, { items }) => sum + items, 0),
+          )
+        const left = leave(errand, { how: outcome.sent === true ? 'sent' : undefined, dead })
+        if (errand.more === undefined) order.done(errand)
+        else
+          void left.finally(() => {
             order.done(errand)
             pump()
           })

@@ -3,9 +3,10 @@
 import { gunzipSync } from 'node:zlib'
 import type { LegacyAnswer } from '../ingest/mirror-door.ts'
 import { type BulkAction, bulkActions, joinActions, plainBody, withAssignedIds } from './bulk-lines.ts'
+import { createDeadLines, type DeadLines } from './dead-lines.ts'
 import { type Errand, itemsOf, type OldSide } from './errand.ts'
-import { outgoingHeaders } from './headers.ts'
-import { type DeadItem, headerIn, judgeHttp, type Outcome, type Tried } from './outcome.ts'
+import { outgoingHeaders, withoutEncoding } from './headers.ts'
+import { headerIn, judgeHttp, type Outcome, type Tried } from './outcome.ts'
 import {
   circumstances,
   createHttpLine,
@@ -26,7 +27,7 @@ interface Memo {
   live: boolean
   /** What is left of a request of which some was taken. */
   rest: { readonly body: Uint8Array; readonly actions: readonly BulkAction[] } | undefined
-  readonly dead: DeadItem[]
+  readonly dead: DeadLines
   alreadyThere: number
   absorbed: number
 }
@@ -106,7 +107,7 @@ function resultsOf(body: Uint8Array): ItemResult[] | undefined {
 }
 
 const memoOf = (errand: Errand): Memo => {
-  errand.memo ??= { live: false, rest: undefined, dead: [], alreadyThere: 0, absorbed: 0 } satisfies Memo
+  errand.memo ??= { live: false, rest: undefined, dead: createDeadLines(), alreadyThere: 0, absorbed: 0 } satisfies Memo
   return errand.memo as Memo
 }
 
@@ -124,14 +125,6 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
 
   const plain = async (errand: Errand): Promise<Uint8Array> =>
     plainBody(headerIn(errand.head.headers, 'content-encoding'), await wholeBody(errand))
-
-  const withoutEncoding = (headers: readonly string[]): string[] => {
-    const kept: string[] = []
-    for (let at = 0; at + 1 < headers.length; at += 2) {
-      if (headers[at]?.toLowerCase() !== 'content-encoding') kept.push(headers[at] as string, headers[at + 1] as string)
-    }
-    return kept
-  }
 
   const exchange = async (errand: Errand, live: boolean): Promise<Tried> => {
     const { head } = errand
@@ -190,7 +183,10 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
       }
       // What was to be changed or deleted is not there: so be it.
       if (result.status === 404 && (action.op === 'update' || action.op === 'delete')) return
-      memo.dead.push({ index: result.index, id: result.id, status: result.status, error: result.error, from: action.from, to: action.to })
+      const { from, to } = action
+      const { index, id, error } = result
+      const isItem = action.op !== 'update' && action.op !== 'delete'
+      memo.dead.add({ index, id, status: result.status, error, from, to }, body.subarray(from, to), isItem)
     })
     if (rest.length === 0) return done(memo)
     memo.rest = { body: joinActions(body, rest), actions: rest }
@@ -201,7 +197,7 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
   const done = ({ alreadyThere, absorbed, dead }: Memo): Outcome => ({
     class: 'delivered',
     ...(alreadyThere + absorbed === 0 ? {} : { repeats: { alreadyThere, absorbed } }),
-    ...(dead.length === 0 ? {} : { dead }),
+    ...(dead.named.length === 0 ? {} : { dead: dead.named, deadBodies: dead.bodies() }),
   })
 
   const judgeBulk = async (errand: Errand, answer: LegacyAnswer): Promise<Outcome> => {
@@ -226,6 +222,8 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
     let actions: readonly BulkAction[]
     try {
       original = await plain(errand)
+      // With the ids that it was sent with: what goes again must have the same.
+      if (options.assignIds && isBulk(errand.head.target)) original = withAssignedIds(original, errand.head.id)
       actions = memo.rest?.actions ?? bulkActions(original)
     } catch (error) {
       return notUnderstood(`and the request cannot be read: ${error instanceof Error ? error.message : String(error)}`)

@@ -3,7 +3,7 @@
 import type { EndpointState } from '../../src/cutover/model.ts'
 import type { LaneRunner } from '../../src/emit/extra-lane.ts'
 import { createMemoryQueue } from '../../src/emit/queue/memory.ts'
-import type { Lane, Queue } from '../../src/emit/queue/queue.ts'
+import type { DeadPart, Lane, Queue } from '../../src/emit/queue/queue.ts'
 import { mirrorConfig, mirrorsOf } from '../../src/mirror/config.ts'
 import { type EnvelopeHead, encodeEnvelope } from '../../src/mirror/envelope.ts'
 import { createMirror, type Mirror, type MirrorDeps } from '../../src/mirror/mirror.ts'
@@ -24,6 +24,8 @@ export interface MirrorBench {
   readonly queue: Queue
   readonly lane: Lane
   readonly left: Left[]
+  /** What was refused of requests that were taken otherwise. */
+  readonly dead: DeadPart[]
   runner: LaneRunner
   state: EndpointState
   envelope(body: string | Uint8Array, head?: Partial<EnvelopeHead>, items?: number): Uint8Array
@@ -69,6 +71,7 @@ export async function startMirror(
   )
   const inner = queue.lanes[1] as Lane
   const left: Left[] = []
+  const dead: DeadPart[] = []
   const waiters: { count: number; resolve: () => void }[] = []
   const idOf = (data: Uint8Array): string => {
     const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true)
@@ -83,6 +86,13 @@ export async function startMirror(
     settle(batches, free, rejected = 0, how = '') {
       for (const { data } of batches) note({ what: 'settled', id: idOf(data), reason: how, message: '', rejected })
       return inner.settle(batches, free, rejected, how)
+    },
+    settleBut(batches, parts) {
+      dead.push(...parts)
+      const rejected = parts.reduce((sum, { items }) => sum + items, 0)
+      const { reason = '', message = '' } = parts[0] ?? {}
+      for (const { data } of batches) note({ what: 'settled', id: idOf(data), reason, message, rejected })
+      return inner.settleBut(batches, parts)
     },
     bury(batches, reason, message) {
       for (const { data } of batches) note({ what: 'buried', id: idOf(data), reason, message, rejected: 0 })
@@ -123,6 +133,7 @@ export async function startMirror(
     queue,
     lane,
     left,
+    dead,
     runner,
     envelope,
     put: (body: string | Uint8Array, head: Partial<EnvelopeHead> = {}, items = 1) =>

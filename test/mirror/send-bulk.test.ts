@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { assignedId, bulkActions, joinActions, withAssignedIds } from '../../src/mirror/bulk-lines.ts'
+import { decodeEnvelope } from '../../src/mirror/envelope.ts'
 import { laneName } from '../../src/mirror/order.ts'
 import { withFilterPath } from '../../src/mirror/send-bulk.ts'
 import { type MirrorBench, startMirror } from './bench-lane.ts'
@@ -83,7 +84,7 @@ describe('createBulkOldSide', () => {
     expect(repeats(b, 'repeat_possible')).toBe(0)
   })
 
-  it('names items that are refused for good, with their place, and counts them as rejected', async () => {
+  it('names items that are refused for good, with their place', async () => {
     const error = { error: { type: 'mapper_parsing_exception', reason: 'failed to parse' } }
     old.script(answer(result('create', 201), result('create', 400, error), result('delete', 404), result('update', 404)))
     const { put, gone, left, mirror } = await start()
@@ -101,6 +102,53 @@ describe('createBulkOldSide', () => {
         to: first.length + second.length,
       },
     ])
+  })
+
+  it.each([
+    ['plain', (body: string) => Buffer.from(body), []],
+    ['gzip', (body: string) => gzipSync(body), ['Content-Encoding', 'gzip']],
+  ] as const)('buries what is refused for good as a request of its own, by status (%s)', async (_name, encode, headers) => {
+    const parsing = { error: { type: 'mapper_parsing_exception', reason: 'failed to parse' } }
+    const missing = { error: { type: 'index_not_found_exception', reason: 'no such index' } }
+    old.script(answer(result('create', 400, parsing), result('create', 201), result('index', 404, missing), result('create', 400, parsing)))
+    const b = await start()
+    const last = doc(4).trimEnd()
+    await b.put(encode(doc(1) + doc(2) + doc(3, 'index') + last), { ...head, headers: [...head.headers, ...headers] }, 4)
+    await b.gone(1)
+    const opened = b.dead.map((one) => ({ ...one, ...decodeEnvelope(one.data) }))
+    expect(opened.map(({ items, reason, body }) => [items, reason, new TextDecoder().decode(body)])).toEqual([
+      [2, 'old_400', doc(1) + doc(4)],
+      [1, 'old_404', doc(3, 'index')],
+    ])
+    expect(opened[0]?.message).toBe(
+      `the old side refused 2 items with 400 of a request that it took otherwise: index logs, _id x, bytes 0 to ${doc(1).length}: mapper_parsing_exception: failed to parse; index logs, _id x, bytes ${3 * doc(1).length - 1} to ${4 * doc(1).length - 2}: mapper_parsing_exception: failed to parse`,
+    )
+    expect(opened[0]?.head).toMatchObject({ target: head.target, lane: head.lane, headers: head.headers })
+    expect(b.left).toMatchObject([{ what: 'settled', rejected: 3 }])
+  })
+
+  it('sends a dead letter of items again just as it is', async () => {
+    const parsing = { error: { type: 'mapper_parsing_exception', reason: 'failed to parse' } }
+    old.script(answer(result('create', 201), result('create', 400, parsing)), good(1))
+    const b = await start({ assignIds: true })
+    await b.put(doc(1, 'create', false) + doc(2, 'create', false), { ...head, id: 'envelope-1' }, 2)
+    await b.gone(1)
+    const [part] = b.dead
+    await b.queue.put([{ batch: { format: 'elastic-bulk', signal: 'legacy', items: 1, data: part?.data as Uint8Array }, lanes: [1] }])
+    await b.gone(2)
+    // The id that it had: another would be that of the first line.
+    expect(bodies(old.seen)[1]).toBe(bodies(old.seen)[0]?.split('\n').slice(2).join('\n'))
+    expect(bodies(old.seen)[1]).toContain(assignedId('envelope-1', 1))
+  })
+
+  it('does not count what was to be changed or deleted as items', async () => {
+    const error = { error: { type: 'illegal_argument_exception', reason: 'no' } }
+    old.script(answer(result('create', 201), result('update', 400, error)))
+    const { put, gone, left, dead } = await start()
+    await put(`${doc(1)}{"update":{"_id":"8"}}\n{"doc":{}}\n`, head, 1)
+    await gone(1)
+    expect(left).toMatchObject([{ what: 'settled', rejected: 0 }])
+    expect(dead).toMatchObject([{ items: 0, reason: 'old_400' }])
   })
 
   it('takes 409 of create for delivered: there before the first try, or brought by an earlier one', async () => {

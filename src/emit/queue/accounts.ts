@@ -2,7 +2,7 @@
 
 import type { Cell, DestinationBooks, MetricName, Metrics } from '../../telemetry/metrics.ts'
 import type { Cargo, LeftBatch, Outcomes } from './outcomes.ts'
-import type { Lane, LaneOptions, LaneStats } from './queue.ts'
+import type { DeadPart, Lane, LaneOptions, LaneStats } from './queue.ts'
 
 export interface Held {
   readonly format: string
@@ -39,7 +39,9 @@ export interface Accounts {
   lost(batch: Leaving, outcome: 'dead' | 'dropped', reason: string, batches?: number): void
   /** The other side has a batch, but for so many items of it: counts it for a mirror (a destination does so itself), and tells. */
   delivered(batch: Leaving, rejected: number, how: string): void
-  /** As the two before, without telling: somebody will. */
+  /** The other side has a batch, but for what went to the dead letters of it: counts both, and tells of both. */
+  deliveredBut(batch: Leaving, dead: readonly { readonly items: number; readonly reason: string }[]): void
+  /** As `lost` and `delivered`, without telling: somebody will. */
   countDelivered(batch: Held, rejected: number, how: string): void
   countLost(batch: Held, outcome: 'dead' | 'dropped', reason: string, batches?: number): void
   tell(batch: LeftBatch, outcome: 'delivered' | 'dead' | 'dropped', reason: string, rejected: number): void
@@ -195,6 +197,19 @@ export function createAccounts({ destination, mirror: isMirror = false }: LaneOp
       countDelivered(batch, rejected, how)
       tell(batch, 'delivered', how, rejected)
     },
+    deliveredBut(batch, dead) {
+      let items = batch.items
+      for (const part of dead) {
+        const own = { ...batch, items: part.items }
+        items -= part.items
+        // The request itself is among the delivered.
+        countLost(own, 'dead', part.reason, 0)
+        tell(own, 'dead', part.reason, 0)
+      }
+      const rest = { ...batch, items }
+      countDelivered(rest, 0, '')
+      tell(rest, 'delivered', '', 0)
+    },
     countDelivered,
     countLost,
     tell,
@@ -208,6 +223,23 @@ export function createAccounts({ destination, mirror: isMirror = false }: LaneOp
     get bytes() {
       return bytes
     },
+  }
+}
+
+/** Deals dead items out to the batches that they are of: from the first on, to each as many as it has. Gives what each batch lost. */
+export function createDealOut(dead: readonly DeadPart[]): (items: number) => { readonly items: number; readonly reason: string }[] {
+  const left = dead.map(({ items, reason }) => ({ items, reason }))
+  return (items) => {
+    const dealt: { items: number; reason: string }[] = []
+    let room = items
+    for (const part of left) {
+      const some = Math.min(room, part.items)
+      if (some === 0) continue
+      part.items -= some
+      room -= some
+      dealt.push({ items: some, reason: part.reason })
+    }
+    return dealt
   }
 }
 

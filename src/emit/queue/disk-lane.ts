@@ -3,7 +3,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import { type Accounts, createAccounts, type Held } from './accounts.ts'
+import { type Accounts, createAccounts, createDealOut, type Held } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
 import { arrived, giveUp } from './forwarding.ts'
 import { letGo, type Recycle, type TakeMemory } from './holders.ts'
@@ -221,6 +221,27 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
       }
       if (ids.length === 0) return Promise.resolve()
       writer.bury({ ids, reason, message, diedAtMs: deps.nowMs() })
+      return writer.removed()
+    },
+    settleBut(batches, dead) {
+      const entries = landed(batches)
+      const rejected = dead.reduce((sum, { items }) => sum + items, 0)
+      const ids: number[] = []
+      const lossOf = createDealOut(dead)
+      let rest = rejected
+      for (const entry of entries) {
+        gone(entry, false)
+        if (entry.stored) {
+          ids.push(entry.id)
+          accounts.deliveredBut(entry, lossOf(entry.items))
+        } else {
+          arrived(accounts, entry, Math.min(rest, entry.items), dead[0]?.reason ?? '')
+          rest -= Math.min(rest, entry.items)
+        }
+      }
+      if (ids.length === 0) return Promise.resolve()
+      deadItems += rejected
+      writer.bury({ ids, reason: '', message: '', diedAtMs: deps.nowMs(), parts: dead })
       return writer.removed()
     },
     ready: (atLeast) => bell.ready(atLeast),

@@ -7,7 +7,7 @@ import type { OutgoingMessage } from '../../net/kafka-producer.ts'
 import type { KafkaReader } from '../../net/kafka-reader.ts'
 import type { KafkaMessage } from '../../net/kafka-records.ts'
 import { createInspector } from '../../otlp/decode/inspect.ts'
-import { type Accounts, createAccounts } from './accounts.ts'
+import { type Accounts, createAccounts, createDealOut } from './accounts.ts'
 import { createDoorbell } from './doorbell.ts'
 import { createHeadReader, encodeHead } from './kafka-message.ts'
 import type { Cargo } from './outcomes.ts'
@@ -248,6 +248,31 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
           reader.abandon(place.hold)
         }
       }
+    },
+    async settleBut(batches, parts) {
+      const taken = takeAway(batches)
+      const [first] = taken
+      if (first === undefined) return
+      // Counted as queued until all of it is stored: a restart before that brings them again.
+      for (const { entry } of taken) accounts.hold(entry)
+      let stored = true
+      for (const { data, items, reason, message } of parts) {
+        const { format, queuedAtMs, account } = first.entry
+        const head = encodeHead({ format, items, queuedAtMs, destinations: [destination], account })
+        stored &&= await buryUntilDone(first.place.topic, data, { ...head, reason, message: message.slice(0, 1000) })
+      }
+      const lossOf = createDealOut(parts)
+      for (const { entry, place } of taken) {
+        accounts.remove(entry)
+        if (stored) {
+          accounts.deliveredBut(entry, lossOf(entry.items))
+          reader.done(place.hold)
+        } else {
+          accounts.books(entry).carried.value -= entry.items
+          reader.abandon(place.hold)
+        }
+      }
+      if (stored) deadItems += parts.reduce((sum, { items }) => sum + items, 0)
     },
     ready: (atLeast) => bell.ready(atLeast),
     waiting: () => ({ items: waiting.items, bytes: waiting.bytes }),

@@ -92,6 +92,13 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
         rest -= Math.min(rest, entry.items)
       }
     },
+    settleBut: (batches, dead) =>
+      lane.settle(
+        batches,
+        false,
+        dead.reduce((sum, { items }) => sum + items, 0),
+        dead[0]?.reason,
+      ),
     release(batches) {
       for (const { id } of batches) {
         const entry = underWay.get(id)

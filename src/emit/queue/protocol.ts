@@ -4,7 +4,7 @@ import type { Kept } from '../../otlp/intake.ts'
 import type { Held } from './accounts.ts'
 import type { BrokenLog } from './log-damage.ts'
 import type { Cargo } from './outcomes.ts'
-import type { Stranded } from './queue.ts'
+import type { DeadPart, Stranded } from './queue.ts'
 
 /** Handed to the worker at its start. */
 export interface WorkerOptions {
@@ -101,6 +101,8 @@ export interface Burial {
   readonly reason: string
   readonly message: string
   readonly diedAtMs: number
+  /** Undefined: the rows become dead letters as they are. Else these do, with format and times of the first row; each has its own reason. */
+  readonly parts?: readonly DeadPart[] | undefined
 }
 
 /** From now on this process sends to these; what it holds for others is let go. */

@@ -101,6 +101,15 @@ export interface LaneOptions {
   readonly mirror?: boolean | undefined
 }
 
+/** What the other side refused for good of batches that it took otherwise: a dead letter of its own. */
+export interface DeadPart {
+  /** The queue's from then on. Sent again, it is what the batches were. */
+  readonly data: Uint8Array
+  readonly items: number
+  readonly reason: string
+  readonly message: string
+}
+
 /** How much one `take` may give. */
 export interface TakeLimits {
   readonly maxItems: number
@@ -123,6 +132,13 @@ export interface Lane {
    * @param how what `Outcomes` is told; of a mirror's lane also what is counted: `sent` where nobody confirms, the reason of what was rejected
    */
   settle(batches: readonly QueuedBatch[], memoryIsFree?: boolean, rejected?: number, how?: string): Promise<void>
+  /**
+   * As `settle`, for batches of which the other side refused some items for good: those become dead letters in one transaction with the removal, with
+   * format, times and account of the first batch. `Outcomes` is told of each batch twice: of what was delivered, and of what is dead. A queue that has
+   * no dead letters (memory, `ack: forwarded`) settles them with so many items rejected, the first part's reason being how. Never rejects.
+   * @param dead with no more items than the batches together
+   */
+  settleBut(batches: readonly QueuedBatch[], dead: readonly DeadPart[]): Promise<void>
   /** Not sent: they wait again, in their old place. */
   release(batches: readonly QueuedBatch[]): void
   /** Refused for good: to the dead letters, in one transaction with the removal. Never rejects. */

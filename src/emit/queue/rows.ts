@@ -1,6 +1,6 @@
 /** The statements of the queue on an open store. Synchronous: for the worker. */
 
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementResultingChanges } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { Held } from './accounts.ts'
 import type { Cargo } from './outcomes.ts'
@@ -110,6 +110,11 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
      SELECT coalesce((SELECT destination FROM owners WHERE owners.id = owner), ''), ${rowColumns}, ?, ?, ?, coalesce(${valueText}, x'')
      FROM batches WHERE id = ? AND owner IN (${own})`,
   )
+  const buryPart = db.prepare(
+    `INSERT INTO dead (destination, format, signal, items, bytes, queued_at, crc, died_at, reason, message, data)
+     SELECT coalesce((SELECT destination FROM owners WHERE owners.id = owner), ''), format, signal, ?, ?, queued_at, ?, ?, ?, ?, ?
+     FROM batches WHERE id = ? AND owner IN (${own})`,
+  )
   const highest = db.prepare('SELECT max(id) AS id FROM batches')
   const select = db.prepare(`SELECT crc, ${valueText} AS data FROM batches WHERE id = ?`)
   const damage = db.prepare(
@@ -191,10 +196,14 @@ export function prepareRows(db: DatabaseSync, { mine, ownerOf }: RowsOptions): R
       for (const id of round.deletes) remove.run(id)
       if (round.sharedDeletes.length > 0) removeAllSharing(round.sharedDeletes)
       for (const burial of round.buries) {
-        for (const id of burial.ids) {
-          const { changes, lastInsertRowid } = bury.run(burial.diedAtMs, burial.reason, burial.message, id)
+        const { ids, parts, diedAtMs } = burial
+        const buried = ({ changes, lastInsertRowid }: StatementResultingChanges, id: number): void => {
           if (changes === 1 && hasAccounts) copyAccount(db, id, firstDeadAccount + Number(lastInsertRowid))
         }
+        if (parts === undefined) for (const id of ids) buried(bury.run(diedAtMs, burial.reason, burial.message, id), id)
+        const [first = 0] = ids
+        for (const { data, items, reason, message } of parts ?? [])
+          buried(buryPart.run(items, data.length, crc32(data), diedAtMs, reason, message, data, first), first)
         removeAllSharing(burial.ids)
       }
       return removalsOnly || round.puts.length === 0 ? { firstId: floorId + 1, lastId: floorId } : put(round, slab, floorId, bases)

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openStoreForInspection } from '../../../src/emit/queue/dead-letters.ts'
 import { createDiskQueue, type DiskQueueOptions } from '../../../src/emit/queue/disk.ts'
-import type { Parcel, Queue } from '../../../src/emit/queue/queue.ts'
+import type { Parcel, Queue, QueuedBatch } from '../../../src/emit/queue/queue.ts'
 import { salvageStore, storeFile } from '../../../src/emit/queue/store.ts'
 import { silentLog } from '../../../src/telemetry/log.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
@@ -128,6 +128,39 @@ describe('accounts in a disk queue', () => {
     await drain(lane)
     expect(lines.at(-1)).toBe('mirror.zipkin legacy delivered 1 a1')
     expect(accountsIn(path)).toBe(1)
+  })
+
+  it('stay with what was refused of a batch: it is dead, the rest delivered, each once', async () => {
+    const path = stateFolder()
+    const { queue, lines } = await open(path)
+    for (const number of [1, 2])
+      await queue.put([{ batch: { ...accounted(number, 100), items: 5, signal: 'legacy' as const }, lanes: [1] }])
+    const lane = laneOf(queue, 'mirror.zipkin')
+    const dead = (items: number, reason: string, text: string) => ({ items, reason, message: `no: ${text}`, data: Buffer.from(text) })
+    await lane.settleBut(await lane.take(limits), [dead(2, 'old_400', 'two'), dead(4, 'old_404', 'four')])
+    expect(lines).toEqual([
+      'mirror.zipkin legacy dead 2 old_400 a1',
+      'mirror.zipkin legacy dead 3 old_404 a1',
+      'mirror.zipkin legacy delivered 0 a1',
+      'mirror.zipkin legacy dead 1 old_404 a2',
+      'mirror.zipkin legacy delivered 4 a2',
+    ])
+    expect(lane.stats()).toMatchObject({ batches: 0, items: 0, bytes: 0, deadItems: 6 })
+    const store = openStoreForInspection(path)
+    const letters = store.list()
+    expect(letters).toMatchObject([
+      { destination: 'mirror.zipkin', signal: 'legacy', items: 2, bytes: 3, reason: 'old_400', message: 'no: two' },
+      { destination: 'mirror.zipkin', signal: 'legacy', items: 4, bytes: 4, reason: 'old_404', message: 'no: four' },
+    ])
+    expect(store.show(letters[0]?.id ?? 0)).toMatchObject({ intact: true })
+    expect(store.waiting()).toEqual([])
+    store.retry([letters[0]?.id ?? 0])
+    store.close()
+    await until(() => lane.waiting().items > 0)
+    const [again] = await lane.take(limits)
+    expect(Buffer.from(again?.data ?? []).toString()).toBe('two')
+    await lane.settle([again as QueuedBatch])
+    expect(lines.at(-1)).toBe('mirror.zipkin legacy delivered 2 a1')
   })
 
   it('are copied out of a file that is set aside', async () => {

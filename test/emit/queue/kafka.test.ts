@@ -368,17 +368,25 @@ describe('mirrors of a Kafka queue', () => {
       topic: 'otlp_bridge_legacy_dead',
       headers: { account: Buffer.from('a5').toString('base64') },
     })
+    await lab.queue.put([envelope(7)])
+    await eventually(() => mirror.stats().batches === 1)
+    await mirror.settleBut(await mirror.take(limits), [{ data: Buffer.from('refused'), items: 2, reason: 'old_400', message: 'bad' }])
+    expect(lab.lines.slice(-2)).toEqual(['mirror.zipkin legacy dead 2 old_400 a7', 'mirror.zipkin legacy delivered 5 a7'])
+    expect(lab.written.at(-1)).toMatchObject({
+      topic: 'otlp_bridge_legacy_dead',
+      headers: { items: '2', reason: 'old_400', message: 'bad', account: Buffer.from('a7').toString('base64') },
+    })
     lab.metrics.books('zipkin-json', 'traces').at('default').delivered.value += 3
     expect(lab.metrics.sums()).toMatchObject([
       { signal: 'traces', destination: 'default', received: 3, consumed: 3, carried: 3, balance: 0 },
       {
         signal: 'legacy',
         destination: 'mirror.zipkin',
-        received: 8,
-        elsewhere: 8,
-        carried: 8,
-        delivered: 3,
-        dead: 5,
+        received: 15,
+        elsewhere: 15,
+        carried: 15,
+        delivered: 8,
+        dead: 7,
         queued: 0,
         balance: 0,
       },
