@@ -54,7 +54,7 @@ export interface PipelineDeps {
 
 /** What was still there when the time for stopping was over. */
 export interface StopReport {
-  /** Items that wait on disk for the next start. */
+  /** Items that wait on disk for the next start; what waits for both sides counts for each. */
   readonly left: number
   /** Items that were in memory only and are gone. */
   readonly lost: number
@@ -269,8 +269,15 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     const { config: next, changed, nextStart } = changeOf(running, pinPorts(wanted, listeners()))
     await refuseLoop(next, plannedAddresses(next))
     const [before, strategies] = [running, sampling]
-    const mirrors = changed.includes('mirror') || changed.includes('ingest') ? await prepareSides(next) : undefined
     if (changed.includes('sampling')) sampling = await createSampling(next.sampling, samplingDeps)
+    let mirrors: SidesChange | undefined
+    try {
+      mirrors = changed.includes('mirror') || changed.includes('ingest') ? await prepareSides(next) : undefined
+    } catch (error) {
+      if (sampling !== strategies) sampling.stop()
+      sampling = strategies
+      throw error
+    }
     running = next
     try {
       if (changed.includes('emit')) await emit.reconfigure(next.emit)
@@ -293,21 +300,26 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     }
   }
 
+  /** Of mirrors what a stop drops alone: an old side leaves items out, too. */
+  const droppedItems = (): number =>
+    metrics.total('otlp_bridge_dropped_items_total') +
+    metrics.total('otlp_bridge_mirror_items_total', { outcome: 'shed', reason: 'shutdown' })
+
   const stop = async (deadlineMs: number): Promise<StopReport> => {
     const endMs = nowMs() + deadlineMs
     stopping = true
     // One under way would start listeners behind our back. It drains for no longer than we do.
     await reloading
     await endpoints.stop(Math.max(0, deadlineMs / 2))
-    const droppedBefore = metrics.total('otlp_bridge_dropped_items_total')
+    const droppedBefore = droppedItems()
     sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
     await sides?.close()
     oversight?.stop()
     await admin?.stop(0)
     return {
-      left: metrics.total('otlp_bridge_queue_items'),
-      lost: metrics.total('otlp_bridge_dropped_items_total') - droppedBefore,
+      left: metrics.total('otlp_bridge_queue_items') + metrics.total('otlp_bridge_mirror_queue_items'),
+      lost: droppedItems() - droppedBefore,
     }
   }
 

@@ -136,6 +136,7 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
     { nowMs, log, ...(deps.unmet === undefined ? {} : { unmet: deps.unmet }) },
   )
   let sides = new Map<string, Side>()
+  let configured = allConfigured(config)
   const doors = new Map<string, MirrorDoor>()
   /** The last one of an endpoint, also when it has none any more: requests under way end somewhere. */
   const behind = new Map<string, MirrorDoor>()
@@ -214,22 +215,45 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
       await Promise.all(fresh.map(end))
       throw error
     }
+    const configuredBefore = configured
+    const configuredNext = allConfigured(wanted)
+    let isApplied = false
     return {
       async apply() {
+        isApplied = true
         use(next)
-        await cutover.reconfigure(allConfigured(wanted))
+        // What the file says of endpoints that are mirrored already holds once nothing can fail any more: a step back would forget what was switched by hand.
+        await cutover.reconfigure(new Map([...configuredNext, ...[...configuredBefore].filter(([name]) => configuredNext.has(name))]))
       },
       async finish() {
+        configured = configuredNext
+        await cutover.reconfigure(configured)
         await Promise.all([...before.values()].filter((one) => next.get(one.endpoint) !== one).map(end))
       },
       async discard() {
-        use(before)
+        if (!isApplied) return void (await Promise.all(fresh.map(end)))
+        // A lane that was handed over has cut what was under way, and its mirror with it: another one takes its place.
+        const again = new Map(before)
+        for (const one of before.values()) {
+          if (next.get(one.endpoint) === one) continue
+          const opened = await open(one.endpoint, one.config).catch((error: unknown) => {
+            log.error({ error }, `cannot open mirror.${one.endpoint} again`)
+            return undefined
+          })
+          if (opened === undefined) continue
+          again.set(one.endpoint, opened)
+          fresh.push(one)
+        }
+        use(again)
+        await cutover.reconfigure(configuredBefore)
         await Promise.all(fresh.map(end))
       },
     }
   }
 
-  await (await prepare(config)).apply()
+  const first = await prepare(config)
+  await first.apply()
+  await first.finish()
   const unsubscribe = cutover.subscribe(({ endpoint }) => sides.get(endpoint)?.mirror.wake())
 
   return {

@@ -192,7 +192,12 @@ export async function createCutover(options: CutoverOptions, deps: CutoverDeps):
       if (known === undefined) stored.set(endpoint, begin(one, 1, nowMs()))
       else keep(endpoint, stateOf(endpoint, known), begin(one, known.revision + 1, nowMs()), 'file', 'the configuration was changed', false)
     }
-    if (isOther) await write()
+    try {
+      if (isOther) await write()
+    } catch (error) {
+      // A full disk must not keep the bridge from its work: the next change writes all of it.
+      log.error({ error }, 'the switches of the cutover could not be written: a restart begins with those written last')
+    }
     publish()
   }
 

@@ -100,8 +100,8 @@ export interface Metrics {
    * one a format and mirror. What is not of both is 0 there.
    */
   sums(): BooksSums[]
-  /** The sum of a counter or gauge over all its labels. */
-  total(name: NamesOf<'counter' | 'gauge'>): number
+  /** The sum of a counter or gauge over all its labels. @param only labels that it must have */
+  total(name: NamesOf<'counter' | 'gauge'>, only?: Readonly<Record<string, string>>): number
   /** Called before every reading of gauges (a scrape, the page): refreshes what is measured, not counted. */
   onCollect(refresh: () => void): void
   /** All series, gauges refreshed. */
@@ -358,9 +358,12 @@ export function createMetrics(): Metrics {
       known = [...names]
     },
     sums: () => [...otlpBooks().flatMap((one) => destinationsOf(one).map((name) => sumsOf(one.format, one.signal, name))), ...mirrorSums()],
-    total(name) {
+    total(name, only = {}) {
+      const wanted = Object.entries(only)
       let sum = 0
-      for (const one of series.get(name)?.values() ?? []) if ('value' in one) sum += one.value
+      for (const one of series.get(name)?.values() ?? []) {
+        if ('value' in one && wanted.every(([label, value]) => one.labels[label] === value)) sum += one.value
+      }
       return sum
     },
     onCollect(refresh) {
