@@ -1,10 +1,13 @@
-/** Every command line that our pages show is one that the program takes, with options that exist. */
+/** Every command line that our pages show is one that the program takes, with options that exist; configurations of the runbook are valid. */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createProgram } from '../src/cli/args.ts'
+import { loadBridgeConfig } from '../src/config/compose.ts'
+import { refuseIdleMirrors } from '../src/sides.ts'
 import { createTestIo } from './cli/support/test-io.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -93,5 +96,20 @@ describe('command lines in the pages', () => {
 
   it('are found: the runbook alone has more than ten', () => {
     expect(commandsOf('docs/cutover.md').length).toBeGreaterThan(10)
+  })
+})
+
+describe('configurations in the pages', () => {
+  it.each(['docs/cutover.md', 'docs/page.md'])('%s', async (page) => {
+    const folder = mkdtempSync(join(tmpdir(), 'pages-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const blocks = [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, block]) => block ?? '')
+    expect(blocks.length).toBeGreaterThan(0)
+    for (const block of blocks) {
+      const file = join(folder, 'bridge.yaml')
+      for (const [secret] of block.matchAll(/\/run\/secrets\/\w+/g)) writeFileSync(join(folder, secret.slice(13)), 'a password')
+      writeFileSync(file, block.replaceAll('/run/secrets/', `${folder}/`))
+      refuseIdleMirrors(await loadBridgeConfig({ config: file }, { ADMIN_PASSWORD: 'a-password', ADMIN_TOKEN: 'a-token' }))
+    }
   })
 })
