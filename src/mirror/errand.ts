@@ -27,6 +27,11 @@ export interface Errand {
   readonly parts: QueuedBatch[]
   /** Of a body in several parts: part number `at` (from 1); undefined after the last. Rejects when the queue cannot be read. */
   readonly more: ((at: number) => Promise<OpenedEnvelope | undefined>) | undefined
+  /**
+   * Of a body in several parts: nobody needs this one for now; it is let go of, and `more` reads it again.
+   * @param memoryIsFree none of it is on its way to a socket any more
+   */
+  readonly sent?: ((at: number, memoryIsFree: boolean) => void) | undefined
   readonly history: History
   /** What the sender keeps between tries. */
   memo: unknown

@@ -186,6 +186,11 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
   }
 
   const tryAgain = (errand: Errand, outcome: Extract<Outcome, { class: 'transient' | 'suspect' }>): void => {
+    const broken = taking?.broken(errand)
+    if (broken !== undefined) {
+      bury(errand, 'parts_missing', broken)
+      return
+    }
     const { history } = errand
     const { elapsed, suspectTries } = options.retry
     history.lastError = outcome.message

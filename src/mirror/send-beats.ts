@@ -98,6 +98,8 @@ export function createBeatsOldSide(options: BeatsOldSideOptions): OldSide & { re
       if (part === undefined) return
       const before = memo.acked
       await connection.send(eventsOf(part).slice(before), (acked) => (memo.acked = before + acked))
+      // It was copied, and its window is acknowledged.
+      errand.sent?.(memo.part, true)
       memo.part++
       memo.acked = 0
     }

@@ -114,7 +114,7 @@ const memoOf = (errand: Errand): Memo => {
 async function wholeBody(errand: Errand): Promise<Uint8Array> {
   if (errand.more === undefined) return errand.body
   const pieces: Uint8Array[] = []
-  for await (const piece of piecesOf(errand)) pieces.push(piece)
+  for await (const piece of piecesOf(errand, false)) pieces.push(piece)
   return Buffer.concat(pieces)
 }
 
@@ -142,7 +142,7 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
         return { how: 'impossible', message: `no _id can be assigned: ${error instanceof Error ? error.message : String(error)}` }
       }
     }
-    const body = errand.more === undefined ? errand.body : piecesOf(errand)
+    const body = errand.more === undefined ? errand.body : piecesOf(errand, true)
     return line.send({ ...request, headers, body, length: head.length }, live)
   }
 

@@ -1,6 +1,6 @@
 /** The way to an old backend over HTTP/1.1: what was received, byte for byte, on kept connections. */
 
-import type { Readable } from 'node:stream'
+import { getDefaultHighWaterMark, type Readable } from 'node:stream'
 import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 // The part that is needed: the package's entry brings fetch, WebSocket and caches along, 13 MB in memory.
@@ -178,13 +178,25 @@ export function createHttpLine(options: Omit<HttpOldSideOptions, 'rules' | 'nowM
   }
 }
 
-/** The bytes of a body that stands in several entries of the queue. */
-export async function* piecesOf(errand: Errand): AsyncGenerator<Uint8Array> {
+/** From this length on a socket takes no more before it has written a piece to its end. */
+const pieceAlone = getDefaultHighWaterMark(false)
+
+/**
+ * The bytes of a body that stands in several entries of the queue. Each is let go of when the next is asked for.
+ * @param toSocket the reader hands a piece to a socket, and asks for the next when that takes more: then the memory of a long one is free
+ */
+export async function* piecesOf(errand: Errand, toSocket: boolean): AsyncGenerator<Uint8Array> {
   yield errand.body
   for (let at = 1; ; at++) {
     const piece = await errand.more?.(at)
     if (piece === undefined) return
-    yield piece.body
+    let wasAsked = false
+    try {
+      yield piece.body
+      wasAsked = true
+    } finally {
+      errand.sent?.(at, toSocket && wasAsked && piece.body.length >= pieceAlone)
+    }
   }
 }
 
@@ -213,7 +225,7 @@ export function createHttpOldSide(options: HttpOldSideOptions): OldSide & Pick<H
           method: head.method,
           target: head.target,
           headers: outgoingHeaders(head.headers, head.from, rules, live),
-          body: errand.more === undefined ? errand.body : piecesOf(errand),
+          body: errand.more === undefined ? errand.body : piecesOf(errand, true),
           length: head.length,
           keep: live ? longAnswerBytes : shortAnswerBytes,
         },

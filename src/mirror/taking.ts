@@ -23,11 +23,16 @@ export interface Taking {
   finish(errand: Errand): Promise<void>
   /** It has left: its room is free. */
   gone(errand: Errand): void
+  /** Why it can never be sent: a part of it is not there any more. */
+  broken(errand: Errand): string | undefined
   /** Takes nothing more; what was taken and not added is released. */
   end(): Promise<void>
 }
 
-/** Beyond so much in memory nothing is taken: what is under way, and what waits behind requests that are tried again. One large request may be more. */
+/**
+ * Beyond so much in memory nothing is taken: what is under way, and what waits behind requests that are tried again. Of a large request the first part
+ * and those that are being sent.
+ */
 const heldBytes = 16 * 2 ** 20
 const heldErrands = 4096
 
@@ -41,10 +46,10 @@ interface Large {
   readonly errand: Errand
   taken: number
   last: boolean
-  /** All parts taken so far: they stay in memory until the request has left, since a try may fail at any of them. */
-  readonly opened: OpenedEnvelope[]
-  bytes: number
-  taking: Promise<void>
+  /** Those in memory, by number. The first is always; the others are read when they are to be sent, at each try again. */
+  readonly opened: Map<number, OpenedEnvelope>
+  taking: Promise<unknown>
+  broken: string | undefined
 }
 
 /** Creates it; nothing is taken yet. */
@@ -88,16 +93,40 @@ export function createTaking(deps: TakingDeps): Taking {
     const opened = batch === undefined ? undefined : open(batch)
     if (batch !== undefined && opened?.head.id === one.errand.head.id && opened.head.part === one.taken) {
       one.errand.parts.push(batch)
-      one.opened.push(opened)
-      one.bytes += opened.body.length
-      bytes += opened.body.length
-      one.taken++
+      keep(one, one.taken++, opened)
       if (opened.head.last === true) complete(one)
       return
     }
     if (batch !== undefined && opened !== undefined) surplus.unshift(batch)
     complete(one)
-    throw new Error(`part ${one.taken} of a request in several parts is not in the queue any more`)
+    throw missing(one, one.taken)
+  }
+
+  const missing = (one: Large, at: number): Error => {
+    one.broken = `part ${at} of a request in several parts is not in the queue any more`
+    return new Error(one.broken)
+  }
+
+  const keep = (one: Large, at: number, opened: OpenedEnvelope): void => {
+    one.opened.set(at, opened)
+    bytes += opened.body.length
+  }
+
+  /** A part that was let go of. */
+  const partAgain = async (one: Large, at: number): Promise<void> => {
+    const batch = one.errand.parts[at]
+    if (batch === undefined || !(await lane.load([batch]))) throw missing(one, at)
+    // It was read once before.
+    keep(one, at, decodeEnvelope(batch.data))
+  }
+
+  const letGo = (one: Large) => (at: number, memoryIsFree: boolean) => {
+    const opened = one.opened.get(at)
+    const batch = one.errand.parts[at]
+    if (at === 0 || opened === undefined || batch === undefined) return
+    one.opened.delete(at)
+    bytes -= opened.body.length
+    lane.unload([batch], memoryIsFree)
   }
 
   const complete = (one: Large): void => {
@@ -106,14 +135,24 @@ export function createTaking(deps: TakingDeps): Taking {
     deps.pump()
   }
 
-  const more = (one: Large) => async (at: number) => {
-    while (one.opened.length <= at) {
-      if (one.last) return undefined
-      one.taking = one.taking.then(() => (one.opened.length <= at && !one.last ? nextPart(one) : undefined))
-      underWay = one.taking.catch(() => undefined)
-      await one.taking
+  const part = async (one: Large, at: number): Promise<OpenedEnvelope | undefined> => {
+    if (one.broken !== undefined) throw new Error(one.broken)
+    while (one.taken <= at && !one.last) {
+      await nextPart(one)
+      // Nobody asked for those before it.
+      if (one.taken <= at) letGo(one)(one.taken - 1, true)
     }
-    return one.opened[at]
+    if (one.taken <= at) return undefined
+    if (!one.opened.has(at)) await partAgain(one, at)
+    return one.opened.get(at)
+  }
+
+  /** One at a time: an attempt that was given up may still ask. */
+  const more = (one: Large) => (at: number) => {
+    const result = one.taking.then(() => part(one, at))
+    one.taking = result.catch(() => undefined)
+    underWay = one.taking
+    return result
   }
 
   const larges = new Map<Errand, Large>()
@@ -137,8 +176,9 @@ export function createTaking(deps: TakingDeps): Taking {
       return
     }
     const errand: { -readonly [K in keyof Errand]: Errand[K] } = { batch, head, body, parts, more: undefined, history, memo: undefined }
-    const one: Large = { errand, taken: 1, last: false, opened: [opened], bytes: body.length, taking: Promise.resolve() }
+    const one: Large = { errand, taken: 1, last: false, opened: new Map([[0, opened]]), taking: Promise.resolve(), broken: undefined }
     errand.more = more(one)
+    errand.sent = letGo(one)
     large = one
     larges.set(errand, one)
     deps.add(errand)
@@ -182,7 +222,11 @@ export function createTaking(deps: TakingDeps): Taking {
       const one = larges.get(errand)
       if (one === undefined) return
       try {
-        while (!one.last && !ended) await errand.more?.(one.taken)
+        while (!one.last && !ended) {
+          const at = one.taken
+          await errand.more?.(at)
+          errand.sent?.(at, true)
+        }
       } catch (error) {
         log.error({ mirror: deps.mirror }, error instanceof Error ? error.message : String(error))
       }
@@ -191,8 +235,10 @@ export function createTaking(deps: TakingDeps): Taking {
       const one = larges.get(errand)
       larges.delete(errand)
       held--
-      bytes -= one?.bytes ?? errand.body.length
+      if (one === undefined) bytes -= errand.body.length
+      else for (const { body } of one.opened.values()) bytes -= body.length
     },
+    broken: (errand) => larges.get(errand)?.broken,
     async end() {
       ended = true
       await underWay

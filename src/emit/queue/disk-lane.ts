@@ -223,6 +223,17 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
       writer.bury({ ids, reason, message, diedAtMs: deps.nowMs() })
       return writer.removed()
     },
+    unload(batches, memoryIsFree) {
+      for (const { id } of batches) {
+        const entry = underWay.get(id)
+        if (entry?.stored === true && entry.data !== undefined && !repairing.has(entry)) tail.drop(entry, memoryIsFree)
+      }
+    },
+    async load(batches) {
+      const wanted = batches.map(({ id }) => underWay.get(id)).filter((entry) => entry !== undefined)
+      await reader.load(wanted)
+      return wanted.length === batches.length && wanted.every(({ data }) => data !== undefined)
+    },
     settleBut(batches, dead) {
       const entries = landed(batches)
       const rejected = dead.reduce((sum, { items }) => sum + items, 0)

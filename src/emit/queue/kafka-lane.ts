@@ -249,6 +249,9 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
         }
       }
     },
+    // It is in memory as long as the partition is ours.
+    unload() {},
+    load: async () => true,
     async settleBut(batches, parts) {
       const taken = takeAway(batches)
       const [first] = taken

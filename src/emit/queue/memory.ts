@@ -92,6 +92,9 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
         rest -= Math.min(rest, entry.items)
       }
     },
+    // It is nowhere else.
+    unload() {},
+    load: async () => true,
     settleBut: (batches, dead) =>
       lane.settle(
         batches,

@@ -139,6 +139,13 @@ export interface Lane {
    * @param dead with no more items than the batches together
    */
   settleBut(batches: readonly QueuedBatch[], dead: readonly DeadPart[]): Promise<void>
+  /**
+   * Nobody reads the data of these, which stay under way, for a while: what has it on disk lets go of the memory. It must not be read before `load`.
+   * @param memoryIsFree none of it is on its way to a socket or a thread any more
+   */
+  unload(batches: readonly QueuedBatch[], memoryIsFree: boolean): void
+  /** Gives them their data again. False: some of it is damaged, was set aside, and is under way no more. Rejects as `take` does. */
+  load(batches: readonly QueuedBatch[]): Promise<boolean>
   /** Not sent: they wait again, in their old place. */
   release(batches: readonly QueuedBatch[]): void
   /** Refused for good: to the dead letters, in one transaction with the removal. Never rejects. */
