@@ -2,7 +2,6 @@
 
 import { z } from 'zod'
 import { duration } from '../config/units.ts'
-import { filePath } from '../net/tls-config.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -44,8 +43,6 @@ export const verdictConfig = z
       .describe('For how long there must have been no dead letters, and nothing that could not be translated.'),
     hold: duration.default(30 * minute).describe('After something failed all must hold for so long before the verdict is `ready` again.'),
     silentAfter: duration.default(24 * hour).describe('A key that nothing came from for so long is silent: neither ready nor failing.'),
-    dashboards: z.number().min(0).max(1).default(0.9).describe('Part of the dashboards and rules that must be converted.'),
-    conversion: filePath('Report of `otlp-bridge convert --report`, for the condition on dashboards and rules.').optional(),
     exclude: z
       .array(z.string().min(1))
       .default([])

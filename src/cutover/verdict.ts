@@ -46,6 +46,9 @@ const worstSeconds = 15 * 60
 /** The windows must have seen so much of the busiest minute that is known. */
 const peakPart = 0.8
 
+/** Part of the dashboards and rules that must be converted. */
+const dashboardsPart = 0.9
+
 const unknown = (text: string, over: Partial<Finding> = {}): Finding => ({ state: 'unknown', text, ...over })
 
 const printPercent = (part: number): string => {
@@ -178,14 +181,20 @@ const checks: Readonly<Record<ConditionId, { readonly questions: string; readonl
   },
   V8: {
     questions: 'AB',
-    check({ dashboards, nowMs }, { dashboards: limit }) {
-      if (dashboards === undefined) return unknown('no report of converted dashboards given (verdict.conversion)')
+    check({ dashboards, nowMs }) {
+      if (dashboards === undefined) return unknown('nobody says whether dashboards and rules were moved: look, and waive V8')
       const { converted, byHand, atMs } = dashboards
       const validUntilMs = atMs + validity.dashboards
       if (nowMs > validUntilMs) return unknown(`the report is of ${printDay(atMs)}`)
       const rest = byHand === '' ? '' : ` (${byHand})`
-      const state = converted >= limit ? 'pass' : 'fail'
-      return { state, value: converted, limit, text: `dashboards converted ${printPercent(converted)}${rest}`, validUntilMs }
+      const state = converted >= dashboardsPart ? 'pass' : 'fail'
+      return {
+        state,
+        value: converted,
+        limit: dashboardsPart,
+        text: `dashboards converted ${printPercent(converted)}${rest}`,
+        validUntilMs,
+      }
     },
   },
   V9: {
@@ -199,7 +208,7 @@ const checks: Readonly<Record<ConditionId, { readonly questions: string; readonl
   V10: {
     questions: 'B',
     check({ others }) {
-      if (others === undefined) return unknown('the old side is not asked what it receives (metricsUrl)')
+      if (others === undefined) return unknown('nobody says whether others send to the old side: look, and waive V10')
       if (others > 0)
         return { state: 'fail', value: others, limit: 0, text: `the old side received ${printCount(others)} items that we did not send` }
       return { state: 'pass', value: 0, limit: 0, text: 'the old side gets nothing but from us' }
@@ -208,7 +217,7 @@ const checks: Readonly<Record<ConditionId, { readonly questions: string; readonl
   V11: {
     questions: 'B',
     check({ history }) {
-      if (history === undefined) return unknown('no back-fill reported')
+      if (history === undefined) return unknown('nobody says whether history was moved: look, and waive V11')
       return { state: history.complete ? 'pass' : 'fail', text: history.text }
     },
   },

@@ -45,12 +45,6 @@ const commonKeys = {
     .regex(/^\d{4}-\d\d-\d\d$/, { error: 'expected a day such as 2026-12-31' })
     .optional()
     .describe('Day by which the phase should be over: a warning from a week before, red afterwards. Nothing switches by itself.'),
-  phases: z
-    .record(z.string().min(1).max(200), phase)
-    .default({})
-    .describe(
-      'Phases of single services, jobs or indices, by name (`checkout`, `cart*`): the longest match wins. Only with `answer: bridge`.',
-    ),
   auth: z
     .enum(['pass', 'own', 'none'])
     .default('pass')
@@ -126,7 +120,6 @@ const httpKeys = {
     .describe('For `answer: legacy`.'),
   share,
   tls: clientTlsKeys('old backends').prefault({}).describe('TLS to the old backend.'),
-  metricsUrl: z.url().optional().describe("The old backend's own `/metrics`, to see whether others send to it as well."),
   newUi: z.string().optional().describe('Where people find the data now: clients that ask for it are told once the old side is gone.'),
 }
 
@@ -229,10 +222,6 @@ export const mirrorConfig = z
       .optional()
       .describe('The old Logstash.'),
     books: booksConfig,
-    hash: z
-      .enum(['off', 'sampled', 'all'])
-      .default('sampled')
-      .describe('Which requests are hashed (SHA-256), so that what both sides got can be compared byte by byte.'),
   })
   .prefault({})
   .describe('The old backends: what an endpoint receives goes on to them, byte for byte.')

@@ -38,24 +38,12 @@ function findingsOf(endpoint: string, config: MirrorEndpointConfig, { endpoints 
   return findings
 }
 
-/** Keys that a configuration may have and that nobody reads yet: somebody may rely on them. */
-function unread({ mirror, verdict }: Subject['config']): readonly string[] {
-  const keys = [...mirrorsOf(mirror)].flatMap(([endpoint, config]) => [
-    ...(Object.keys(config.phases).length === 0 ? [] : [`mirror.${endpoint}.phases`]),
-    ...('metricsUrl' in config && config.metricsUrl !== undefined ? [`mirror.${endpoint}.metricsUrl`] : []),
-  ])
-  return verdict.conversion === undefined ? keys : [...keys, 'verdict.conversion']
-}
-
 /** Looks at the keys of every mirror, and whether its switches can be moved. */
 export const checkMirrorSettings: Check = async (subject) => {
   const { admin, mirror } = subject.config
   const mirrors = [...mirrorsOf(mirror)]
   if (mirrors.length === 0) return []
   const findings = mirrors.flatMap(([endpoint, config]) => findingsOf(endpoint, config, subject))
-  for (const key of unread(subject.config)) {
-    findings.push({ check: 'mirror', about: key, level: 'warn', seen: 'this version does not read it', knob: `without ${key}` })
-  }
   if (mirror.zipkin !== undefined && subject.config.ingest.zipkin?.grpc !== undefined) {
     const seen = 'what comes over gRPC goes to the new side alone: only HTTP is mirrored there'
     findings.push({

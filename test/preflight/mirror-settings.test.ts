@@ -71,17 +71,6 @@ describe('checkMirrorSettings', () => {
     expect(findings.slice(0, -1)).toEqual(warned ? [expect.objectContaining({ ...about, knob })] : [])
   })
 
-  it('names keys that nobody reads yet', async () => {
-    const zipkin = { url: 'http://old:9411', phases: { cart: 'shadow' }, metricsUrl: 'http://old:9411/metrics' }
-    const mirror = { zipkin }
-    const subject = subjectOf({ mirror, verdict: { conversion: '/report.json' }, admin: { port: 0, ...basic } }, { endpoints })
-    const unread = ['mirror.zipkin.phases', 'mirror.zipkin.metricsUrl', 'verdict.conversion']
-    expect(told(await checkMirrorSettings(subject, worldOf()))).toEqual([
-      ...unread.map((key) => `warn ${key}: this version does not read it`),
-      switches,
-    ])
-  })
-
   it('says that gRPC of Zipkin is not mirrored', async () => {
     const tree = { mirror: { zipkin: { url: 'http://old:9411' } }, ingest: { zipkin: { grpc: {} } }, admin: { port: 0, ...basic } }
     expect(await checkMirrorSettings(subjectOf(tree, { endpoints }), worldOf())).toMatchObject([
