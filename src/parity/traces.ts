@@ -11,6 +11,7 @@ import type { Readers } from './traces-compare.ts'
 import { tracesInFormat } from './traces-expected.ts'
 import { judgeKeys, type Read } from './traces-judge.ts'
 import type { LegacyTranslator } from './traces-legacy.ts'
+import { readerOf } from './traces-model.ts'
 import { pairUp, sampleOrder, stacksOf } from './traces-pairs.ts'
 
 /** More traces in a window than this are not held at once. */
@@ -144,7 +145,8 @@ export function createTracesComparison(deps: CompareDeps, over?: LegacyTranslato
       const [old, young] = await sources
       const known = await fromBooks(window)
       const found = await read(old, young, window)
-      const readers: Readers = { old: await old.reader(), new: await young.reader() }
+      const sent = tracesInFormat(known.samples ?? [])
+      const readers: Readers = { old: await old.reader(), new: readerOf(await young.reader(), found.pairs.pairs, sent) }
       deps.progress('comparing')
       return judgeKeys({
         format,
@@ -156,7 +158,7 @@ export function createTracesComparison(deps: CompareDeps, over?: LegacyTranslato
         wanted,
         samples: options.samples,
         expected: known.expected,
-        sent: tracesInFormat(known.samples ?? []),
+        sent,
       })
     },
   }
