@@ -214,6 +214,13 @@ export const errorTable = {
     'As many requests are being passed to the old backend as may be.',
     'Come back later, or raise proxy.maxConcurrent.',
   ),
+  OB_FORWARD_SLOW: row(
+    'later',
+    503,
+    14,
+    'An old backend that must have the data did not take it in time, and nothing is kept here for it (queue.ack: forwarded).',
+    'Mend the old backend, raise forwardTimeout of its mirror, or let the queue keep data (queue.ack).',
+  ),
   OB_PARITY: row('never', 400, 3, 'The two sides cannot be compared.', 'The message says what is missing.'),
   OB_BACKEND: row(
     'later',

@@ -142,6 +142,7 @@ export async function createEmit(deps: EmitDeps): Promise<Emit> {
     ...more.map((lane) => ({
       destination: lane.name,
       maxSize: lane.maxSize,
+      forwardMs: lane.forwardMs,
       mirror: true,
       get whenFull() {
         return lane.whenFull

@@ -19,6 +19,8 @@ export interface ExtraLane {
    * lane. `drop`: what has no room is counted as shed, and nobody waits.
    */
   readonly whenFull: 'refuse' | 'drop'
+  /** With `ack: forwarded`: how long a sender waits for this lane, ms; undefined: as long as it takes. */
+  readonly forwardMs?: number | undefined
   /** Begins to empty it. Called once for each time that the lane comes to be this object's. */
   start(lane: Lane): LaneRunner
 }

@@ -61,7 +61,8 @@ export function isUndecodable(error: BridgeError): boolean {
 
 /** Faults of the queue that a side can be left out for. */
 export function isShedding(error: BridgeError): boolean {
-  return error.retry === 'later' && error.code !== 'OB_STOPPING'
+  // With the last of them the old side is the one that was too slow.
+  return error.retry === 'later' && error.code !== 'OB_STOPPING' && error.code !== 'OB_FORWARD_SLOW'
 }
 
 /** Status codes of gRPC that mean: come again. DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE. */

@@ -214,6 +214,7 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     lane: {
       name,
       maxSize: config.queue.maxSize,
+      forwardMs: 'forwardTimeout' in config ? config.forwardTimeout : undefined,
       get whenFull() {
         if (config.onFull !== 'phase') return config.onFull === 'shed' ? 'drop' : 'refuse'
         return requires() ? 'refuse' : 'drop'

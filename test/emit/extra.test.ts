@@ -257,6 +257,27 @@ describe.each([
     expect(metrics.sums().at(-1)).toMatchObject({ received: 1, delivered: 1, balance: 0 })
   })
 
+  it('hold the sender no longer than they are told, and balance whatever comes of it', async () => {
+    const sink = await startSink()
+    const mirror = { ...fakeMirror('mirror.zipkin'), forwardMs: 40 }
+    const { emit, lines, metrics } = await startMirrored(sink.url, [mirror], queue())
+    metrics.books('zipkin-json', 'traces').received.value++
+    const put = emit.intake.put(mirroredBatch(1, 'mirror.zipkin'))
+    await expect(put).rejects.toMatchObject({ code: 'OB_FORWARD_SLOW', http: 503 })
+    metrics.books('zipkin-json', 'traces').refused('forward_slow').value++
+    await until(() => sink.received.length === 1)
+    const lane = emit.queue.lanes.find(({ destination }) => destination === 'mirror.zipkin')
+    if (lane === undefined) throw new Error('no lane')
+    expect(lane.stats().items).toBe(1)
+    await lane.settle(await lane.take(limits))
+    await until(() => emit.queue.stats().items === 0)
+    expect(lines).toEqual([])
+    expect(metrics.sums().map(({ balance, delivered }) => [balance, delivered])).toEqual([
+      [0, 1],
+      [0, 1],
+    ])
+  })
+
   it('hold nobody when they need not have it', async () => {
     const sink = await startSink()
     const mirror = fakeMirror('mirror.zipkin', 2 ** 20, 'drop')

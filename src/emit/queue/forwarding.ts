@@ -66,6 +66,38 @@ export function createForwarding(
   }
 }
 
+/** What becomes of it is nobody's any more who waits. */
+const unheard: Forwarding = { delivered() {}, failed() {} }
+
+/**
+ * Fails for a lane that has not got a batch in time: its sender does not wait for that any longer. The batch stays in the lane, and what becomes of it is
+ * counted, not told. Returns what ends the wait.
+ */
+export function waitAtMost(
+  ms: number,
+  error: () => Error,
+  forwarding: Forwarding,
+  accounts: Accounts,
+  batch: Leaving & { forwarded: Forwarding | undefined },
+): () => void {
+  const timer = setTimeout(() => {
+    batch.forwarded = unheard
+    forwarding.failed(accounts, batch, error())
+  }, ms)
+  const end = (): void => clearTimeout(timer)
+  batch.forwarded = {
+    delivered(...of) {
+      end()
+      forwarding.delivered(...of)
+    },
+    failed(...of) {
+      end()
+      forwarding.failed(...of)
+    },
+  }
+  return end
+}
+
 /** A batch that is nowhere else is given up: who waits for it is told, else it counts as dropped. */
 export function giveUp(accounts: Accounts, entry: Forwarded, reason: string, error: Error): void {
   if (entry.forwarded === undefined) {

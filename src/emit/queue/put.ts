@@ -4,7 +4,7 @@ import { BridgeError } from '../../errors.ts'
 import type { EncodedBatch } from '../../otlp/intake.ts'
 import type { Cell, Metrics } from '../../telemetry/metrics.ts'
 import { type Accounts, countMirrored } from './accounts.ts'
-import { createForwarding } from './forwarding.ts'
+import { createForwarding, waitAtMost } from './forwarding.ts'
 import { holdersOf } from './holders.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { StagedValue } from './protocol.ts'
@@ -228,14 +228,31 @@ export function forwardDeal<L extends OpenLane>({ batches, undo, tell }: Deal<L>
     onRejected[source] ??= part.batch.onRejected
     return places
       .filter(({ lane: { options } }) => !(options.mirror === true && options.whenFull === 'drop'))
-      .map(({ lane, entry }) => ({ accounts: lane.accounts, batch: entry, source }))
+      .map(({ lane, entry }) => ({ accounts: lane.accounts, batch: entry, source, options: lane.options }))
   })
   if (shares.length === 0) {
     tell?.()
     return Promise.resolve()
   }
   const { done, forwardings } = createForwarding(shares, undo ?? (() => {}), Array.from(onRejected))
-  for (const { batch, source } of shares) batch.forwarded = forwardings[source]
+  const ended: (() => void)[] = []
+  for (const { batch, source, accounts, options } of shares) {
+    const forwarding = forwardings[source]
+    batch.forwarded = forwarding
+    const { forwardMs, destination } = options
+    if (forwardMs === undefined || forwarding === undefined) continue
+    const error = (): Error =>
+      new BridgeError('OB_FORWARD_SLOW', `cannot forward data: ${destination} did not take it within ${forwardMs} ms`, {
+        retryAfterSeconds: fullRetryAfterSeconds,
+      })
+    ended.push(waitAtMost(forwardMs, error, forwarding, accounts, batch))
+  }
+  if (ended.length > 0) {
+    const end = (): void => {
+      for (const one of ended) one()
+    }
+    done.then(end, end)
+  }
   return tell === undefined ? done : done.then(tell)
 }
 

@@ -97,6 +97,8 @@ export interface LaneOptions {
   readonly whenFull: 'refuse' | 'drop'
   /** Bytes that it may hold; default `queue.maxSize`, which is the most in memory. */
   readonly maxSize?: number | undefined
+  /** With `ack: forwarded`: how long a sender waits for it, ms. Default: as long as it takes. */
+  readonly forwardMs?: number | undefined
   /** True: it gets envelopes and no OTLP. Such lanes stand behind the others. */
   readonly mirror?: boolean | undefined
 }

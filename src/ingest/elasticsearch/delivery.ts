@@ -4,6 +4,7 @@ import type { BridgeError } from '../../errors.ts'
 import type { EncodedBatch, Envelope, Intake, Client as Sender, Staging } from '../../otlp/intake.ts'
 import type { HistogramCell } from '../../telemetry/metrics.ts'
 import type { DocumentPart } from '../documents.ts'
+import { isShedding } from '../legacy.ts'
 import { asBridgeError, reasonOf } from '../receive.ts'
 import { type Admission, type Client, goneError, isFull } from './admission.ts'
 import { type BulkBooks, formatName } from './bulk-books.ts'
@@ -142,7 +143,7 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
           break
         } catch (thrown) {
           const first = asBridgeError(thrown)
-          if (along.optional === true) {
+          if (along.optional === true && isShedding(first)) {
             const error = await putEnvelope(first, along)
             if (error === undefined) {
               books.shed(tally)
