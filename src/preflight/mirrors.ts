@@ -117,15 +117,15 @@ async function tryPrometheus(trial: Trial): Promise<Said | readonly Said[]> {
   }
   const first: Said = { level: 'ok', seen: `${where} takes remote-write` }
   const two = await send(2)
-  const knob = `protobuf_message: prometheus.WriteRequest at the senders, or mirror.${trial.endpoint}.answer: legacy, which tells them`
+  const knob = 'protobuf_message: prometheus.WriteRequest at the senders'
   if (isWell(two) && two.headers?.['x-prometheus-remote-write-samples-written'] !== undefined)
     return [first, { level: 'ok', seen: `${where} takes version 2 of it, too` }]
   if (isWell(two)) {
-    const seen = `${where} takes a request of version 2 without saying what it wrote: it may not know that version`
+    const seen = `${where} takes a request of version 2 without saying what it wrote: it may not know that version, and lose what it is sent`
     return [first, { level: 'warn', seen, knob }]
   }
   const seen = `${where} answers ${two.status} to version 2 of it: what senders of that version bring would become dead letters`
-  return [first, { level: 'warn', seen, knob }]
+  return [first, { level: 'warn', seen, knob: `${knob}, or mirror.${trial.endpoint}.answer: legacy, which tells them` }]
 }
 
 const usualPorts: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }

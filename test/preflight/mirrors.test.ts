@@ -153,7 +153,11 @@ describe('checkMirrors', () => {
 
     it.each([
       ['refuses version 2', 415, 'answers 415 to version 2 of it: what senders of that version bring would become dead letters'],
-      ['does not know it', 204, 'takes a request of version 2 without saying what it wrote: it may not know that version'],
+      [
+        'does not know it',
+        204,
+        'takes a request of version 2 without saying what it wrote: it may not know that version, and lose what it is sent',
+      ],
     ])('warns when the old server %s', async (_name, status, seen) => {
       const { url } = await oldSide((one, response) => response.writeHead(isTwo(one) ? status : 204).end())
       const [one, two] = await check({ prometheus: { url } })
@@ -161,7 +165,7 @@ describe('checkMirrors', () => {
       expect(two).toMatchObject({
         level: 'warn',
         seen: `${url}/api/v1/write ${seen}`,
-        knob: expect.stringContaining('mirror.prometheus.answer'),
+        knob: expect.stringContaining('protobuf_message: prometheus.WriteRequest'),
       })
     })
 
