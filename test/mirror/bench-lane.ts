@@ -7,6 +7,7 @@ import type { DeadPart, Lane, Queue } from '../../src/emit/queue/queue.ts'
 import { mirrorConfig, mirrorsOf } from '../../src/mirror/config.ts'
 import { type EnvelopeHead, encodeEnvelope } from '../../src/mirror/envelope.ts'
 import { createMirror, type Mirror, type MirrorDeps } from '../../src/mirror/mirror.ts'
+import { freeNow } from '../../src/otlp/encode/chunks.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 
@@ -67,7 +68,8 @@ export async function startMirror(
       maxSize: 2 ** 30,
       ack: 'memory',
     },
-    { metrics, log: silentLog, nowMs: Date.now },
+    // What was settled as free has no bytes from then on, as when the pool of the bridge has enough.
+    { metrics, log: silentLog, nowMs: Date.now, recycle: (memory) => memory instanceof ArrayBuffer && freeNow(memory) },
   )
   const inner = queue.lanes[1] as Lane
   const left: Left[] = []

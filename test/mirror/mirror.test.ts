@@ -83,6 +83,14 @@ describe('createMirror', () => {
     expect(possible.value).toBe(ambiguous ? 6 : 0)
   })
 
+  it('takes more from the queue for as long as there is some, whatever became of the memory of what has left', async () => {
+    const { put, gone, left } = await zipkin()
+    const body = new Uint8Array(2 ** 20)
+    for (let count = 0; count < 40; count++) await put(body)
+    await gone(40)
+    expect(left.every(({ what }) => what === 'settled')).toBe(true)
+  })
+
   it('sends again what got no answer within the time limit', async () => {
     old.script('hang', { status: 202 })
     const { put, gone, left } = await zipkin({ timeout: '40ms' })
