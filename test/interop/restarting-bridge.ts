@@ -32,14 +32,14 @@ export interface RestartingBridge<Port extends string> {
 /** Starts `serve` with what `configOf` makes of free ports, one for each of `names`; `admin`, and the queue where it is not said, are added. */
 export async function startRestartingBridge<Port extends string>(
   names: readonly Port[],
-  configOf: (ports: Readonly<Record<Port, number>>) => { readonly queue?: object } & object,
+  configOf: (ports: Readonly<Record<Port, number>>) => { readonly queue?: object; readonly admin?: object } & object,
 ): Promise<RestartingBridge<Port>> {
   const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-interop-'))
   const ports = await freePorts([...names, 'admin' as const], freeTcpPort)
   const file = join(folder, 'bridge.yaml')
   const config = configOf(ports)
   const queue = { type: 'disk', path: join(folder, 'queue'), ...config.queue }
-  await writeFile(file, stringify({ ...config, admin: { port: ports.admin }, queue }))
+  await writeFile(file, stringify({ ...config, admin: { ...config.admin, port: ports.admin }, queue }))
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OTEL_')))
   const admin = `http://127.0.0.1:${ports.admin}`
   const lines: string[] = []
