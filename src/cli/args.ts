@@ -190,7 +190,7 @@ export function createProgram(io: Io, finish: Finish): Command {
 
   program
     .command('preflight')
-    .description('asks ports, destinations, clocks, certificates and disk before a cutover; each finding names the knob')
+    .description('asks ports, destinations, old backends, clocks, certificates and disk before a cutover; each finding names the knob')
     .addOption(fileOption())
     .addOption(setOption())
     .addOption(

@@ -1,4 +1,4 @@
-/** `otlp-bridge preflight`: asks ports, destinations, clocks, certificates and disk before a cutover. */
+/** `otlp-bridge preflight`: asks ports, destinations, old backends, clocks, certificates and disk before a cutover. */
 
 import { readFile, statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -64,6 +64,18 @@ describe('preflight', () => {
     expect(code).toBe(2)
   })
 
+  it('asks the old backends, also with --no-send, and ends with 4 when one is not there', async () => {
+    const yaml = (old: string): string =>
+      `ingest: { zipkin: { port: 0 } }\nadmin: { port: 0 }\nmirror: { zipkin: { url: "${old}", phase: shadow } }\n`
+    const there = await run('http://127.0.0.1:1', ['--no-send'], yaml(await sink(401)))
+    expect(there.out).toMatch(/^ok {4}old side +mirror\.zipkin +http:.*wants credentials \(HTTP 401\); those of each client go on/m)
+    expect(there.out).toMatch(/^WARN {2}mirror +admin .*\n +→ admin\.auth$/m)
+    expect(there.code).toBe(0)
+    const gone = await run('http://127.0.0.1:1', ['--no-send'], yaml('http://127.0.0.1:1'))
+    expect(gone.out).toMatch(/^FAIL {2}old side +mirror\.zipkin +cannot reach .*\n +→ mirror\.zipkin\.url/m)
+    expect(gone.code).toBe(4)
+  })
+
   it('sends nothing with --no-send, and prints JSON', async () => {
     const { code, out } = await run('http://127.0.0.1:1', ['--no-send', '--json'])
     const { ok, findings } = JSON.parse(out) as { ok: boolean; findings: { check: string }[] }
