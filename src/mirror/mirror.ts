@@ -127,7 +127,9 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
       timer,
       paused,
       waitsBehind: (lane, from) =>
-        ordering === 'lane' && lane !== '' && (order.holds(lane, from) || (queued !== undefined && queued.waiting().bytes > 0)),
+        ordering !== 'none' &&
+        lane !== '' &&
+        (order.holds(lane, from) || runner.holdsBack || (queued !== undefined && queued.waiting().bytes > 0)),
       onEnd: () => runner.wake(),
     },
   )

@@ -55,6 +55,8 @@ export interface Runner {
   run(lane: Lane): void
   /** Looks again whether something may go: a switch was moved. */
   wake(): void
+  /** Requests are out of the queue that have no place in the order yet. */
+  readonly holdsBack: boolean
   flights(): ReadonlySet<Flight>
   /** Requests that wait to be tried again. */
   sleeping(): Iterable<Errand>
@@ -331,6 +333,9 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
         pump: () => pump(),
       })
       pump()
+    },
+    get holdsBack() {
+      return taking?.holdsBack === true
     },
     wake: () => pump(),
     flights: () => flights,

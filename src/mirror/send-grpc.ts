@@ -8,7 +8,7 @@ import type { LegacyAnswer } from '../ingest/mirror-door.ts'
 import type { Errand, OldSide } from './errand.ts'
 import { type HeaderRules, outgoingHeaders } from './headers.ts'
 import { type Fault, headerIn, judgeGrpc, judgeHttp, type Tried } from './outcome.ts'
-import { circumstances, judgeUnanswered, longAnswerBytes } from './send-http.ts'
+import { circumstances, judgeUnanswered, passedAnswerBytes } from './send-http.ts'
 
 export interface GrpcOldSideOptions {
   /** `jaeger.grpc` */
@@ -72,7 +72,7 @@ function exchangeOn(connection: Connection, stream: ClientHttp2Stream, body: Uin
     stream.on('data', (chunk: Buffer) => {
       connection.heard()
       size += chunk.length
-      if (size <= longAnswerBytes) chunks.push(chunk)
+      if (size <= passedAnswerBytes) chunks.push(chunk)
       else stream.close(constants.NGHTTP2_CANCEL)
     })
     stream.on('trailers', (received, _flags, raw: unknown) => void (trailers = rawOf(received, raw)))

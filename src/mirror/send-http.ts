@@ -49,6 +49,9 @@ export const shortAnswerBytes = 8 * 1024
 /** Answers that go to a client, or are read item by item, may be this long. */
 export const longAnswerBytes = 64 * 2 ** 20
 
+/** As much where nothing is said of each item: hundreds of clients may wait at a time. */
+export const passedAnswerBytes = 2 ** 20
+
 /** A client that waits must not wait for another one's answer. */
 const liveConnections = 256
 
@@ -227,7 +230,7 @@ export function createHttpOldSide(options: HttpOldSideOptions): OldSide & Pick<H
           headers: outgoingHeaders(head.headers, head.from, rules, live),
           body: errand.more === undefined ? errand.body : piecesOf(errand, true),
           length: head.length,
-          keep: live ? longAnswerBytes : shortAnswerBytes,
+          keep: live ? passedAnswerBytes : shortAnswerBytes,
         },
         live,
       )

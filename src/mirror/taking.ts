@@ -21,6 +21,8 @@ export interface Taking {
   more(): void
   /** Takes what is left of a request in parts, so that all of it can be settled. */
   finish(errand: Errand): Promise<void>
+  /** Envelopes are out of the queue that `add` has not got yet. */
+  readonly holdsBack: boolean
   /** It has left: its room is free. */
   gone(errand: Errand): void
   /** Why it can never be sent: a part of it is not there any more. */
@@ -61,6 +63,7 @@ export function createTaking(deps: TakingDeps): Taking {
   let bytes = 0
   let busy = false
   let ended = false
+  let reading = false
   let underWay: Promise<unknown> = Promise.resolve()
 
   const open = (batch: QueuedBatch): OpenedEnvelope | undefined => {
@@ -187,7 +190,8 @@ export function createTaking(deps: TakingDeps): Taking {
   const round = async (): Promise<void> => {
     if (surplus.length === 0) await lane.ready()
     if (ended) return
-    const taken = takeSome(takeLimits)
+    reading = true
+    const taken = takeSome(takeLimits).finally(() => (reading = false))
     underWay = taken.catch(() => undefined)
     const batches = await taken
     for (let at = 0; at < batches.length; at++) {
@@ -230,6 +234,9 @@ export function createTaking(deps: TakingDeps): Taking {
       } catch (error) {
         log.error({ mirror: deps.mirror }, error instanceof Error ? error.message : String(error))
       }
+    },
+    get holdsBack() {
+      return reading || surplus.length > 0
     },
     gone(errand) {
       const one = larges.get(errand)

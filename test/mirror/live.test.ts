@@ -99,6 +99,25 @@ describe('ask', () => {
     await gone(1)
   })
 
+  it('does not overtake what is being read out of the queue', async () => {
+    const { closed, open } = gate()
+    const { mirror, put, envelope, lane, gone } = await start()
+    const { take } = lane
+    Object.assign(lane, {
+      async take(limits: Parameters<typeof take>[0]) {
+        const taken = await take(limits)
+        await closed
+        return taken
+      },
+    })
+    await put('a', { lane: laneName('1') })
+    await expect.poll(() => lane.waiting().bytes).toBe(0)
+    const asked = await mirror.ask(envelopeOf(envelope('b', { lane: laneName('1') })))
+    expect(asked).toMatchObject({ how: 'none', why: 'earlier requests of this connection wait for the old side' })
+    open()
+    await gone(1)
+  })
+
   it('does not show a client that our own credentials are refused', async () => {
     old.script({ status: 401 })
     const { mirror, envelope } = await start({}, { auth: 'own', credentials: { bearer: 'x' } })
