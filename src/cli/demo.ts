@@ -1,6 +1,7 @@
 /**
- * `otlp-bridge demo`: one process with an OTLP sink, the bridge on free ports with a disk queue in a temporary folder, and recorded
- * requests of real clients sent through every endpoint. Ends with a table; exit code 0 only if everything arrived and the books balance.
+ * `otlp-bridge demo`: one process with an OTLP sink, an old Zipkin that goes on getting what it got, the bridge on free ports with a disk queue in a
+ * temporary folder, and recorded requests of real clients sent through every endpoint. Ends with a table; exit code 0 only if everything arrived, at the
+ * old side byte for byte, and the books balance.
  */
 
 import { createSocket, type Socket } from 'node:dgram'
@@ -14,6 +15,7 @@ import { type Pipeline, startPipeline } from '../pipeline.ts'
 import { createLog } from '../telemetry/log.ts'
 import type { BooksSums } from '../telemetry/metrics.ts'
 import { replayConnection } from './connection-replay.ts'
+import { type DemoOldSide, startDemoOldSide } from './demo-old-side.ts'
 import { type DemoSink, startDemoSink } from './demo-sink.ts'
 import { type Fixture, readFixtures } from './fixtures.ts'
 import { createGrpcCaller, type GrpcCaller } from './grpc-caller.ts'
@@ -49,7 +51,13 @@ interface DemoRow {
   readonly open: number
 }
 
-const settings = (sink: DemoSink, folder: string): string[] => [
+/** Both sides of the bridge. */
+interface Sides {
+  readonly sink: DemoSink
+  readonly old: DemoOldSide
+}
+
+const settings = ({ sink, old }: Sides, folder: string): string[] => [
   'ingest.zipkin.port=0',
   'ingest.prometheus.port=0',
   'ingest.elasticsearch.port=0',
@@ -58,6 +66,7 @@ const settings = (sink: DemoSink, folder: string): string[] => [
   'translate.prometheus.assembler.window=500ms',
   ...['http', 'grpc', 'compact', 'binary', 'zipkin', 'sampling', 'samplingGrpc'].map((name) => `ingest.jaeger.${name}.port=0`),
   `emit.endpoint=${sink.endpoint}`,
+  `mirror.zipkin.url=${old.url}`,
   'emit.batch.delay=50',
   `queue.path=${folder}`,
   'admin.port=0',
@@ -167,7 +176,7 @@ function compare(
 }
 
 function rowsOf(fixtures: readonly Fixture[], pipeline: Pipeline, seen: DemoSink['seen']): DemoRow[] {
-  const books = pipeline.metrics.sums()
+  const books = pipeline.metrics.sums().filter(({ signal }) => signal !== 'legacy')
   return [...new Set(fixtures.map((one) => one.format))].map((format) => {
     const own = fixtures.filter((one) => one.format === format)
     // One for each signal that came of the format.
@@ -191,10 +200,13 @@ async function settled(done: () => boolean, signal: AbortSignal): Promise<void> 
   for (const endMs = Date.now() + patienceMs; !done() && Date.now() < endMs && !signal.aborted; ) await sleep(20)
 }
 
-function report(rows: readonly DemoRow[], seconds: number, options: DemoOptions, io: Io): boolean {
-  const well = rows.every((row) => row.lost === 0 && row.open === 0 && row.received === row.sent)
+type Mirrored = ReturnType<DemoOldSide['compare']>
+
+function report(rows: readonly DemoRow[], mirror: Mirrored, seconds: number, options: DemoOptions, io: Io): boolean {
+  const same = mirror.identical === mirror.requests
+  const well = same && rows.every((row) => row.lost === 0 && row.open === 0 && row.received === row.sent)
   if (options.json === true) {
-    io.out(`${JSON.stringify({ ok: well, seconds, formats: rows }, null, 2)}\n`)
+    io.out(`${JSON.stringify({ ok: well, seconds, formats: rows, mirror }, null, 2)}\n`)
     return well
   }
   const head = ['format', 'through', 'sent', 'received', 'translated', 'delivered', 'lost']
@@ -210,6 +222,7 @@ function report(rows: readonly DemoRow[], seconds: number, options: DemoOptions,
   io.out(
     `\n${well ? 'Nothing lost' : 'NOT everything arrived'} (spans by id, points by metric and time, log records by time and body, in ${seconds.toFixed(1)} s; ${repeated} repeated). ${books}.\n`,
   )
+  io.out(`The old Zipkin got ${mirror.identical} of ${mirror.requests} requests byte for byte as well.\n`)
   return well
 }
 
@@ -222,9 +235,10 @@ async function trickle(fixtures: readonly Fixture[], sender: Sender, signal: Abo
   }
 }
 
-async function run(sink: DemoSink, folder: string, options: DemoOptions, io: Io, signal: AbortSignal): Promise<number> {
+async function run(sides: Sides, folder: string, options: DemoOptions, io: Io, signal: AbortSignal): Promise<number> {
   const fixtures = await readFixtures()
-  const config = await loadBridgeConfig({ set: settings(sink, folder) }, {})
+  const { sink, old } = sides
+  const config = await loadBridgeConfig({ set: settings(sides, folder) }, {})
   const log = createLog({ ...config.log, terminal: io.terminal })
   const pipeline = await startPipeline(config, { log, version, nowMs: Date.now, random: Math.random })
   const sender = createSender(pipeline)
@@ -235,10 +249,17 @@ async function run(sink: DemoSink, folder: string, options: DemoOptions, io: Io,
       await Promise.all(fixtures.map((fixture) => sender.send(fixture, round)))
     }
     await settled(() => compare(fixtures, rounds, sink.seen).lost === 0, signal)
+    await settled(() => old.compare(fixtures, rounds).identical === old.compare(fixtures, rounds).requests, signal)
     await settled(() => pipeline.metrics.sums().every((one) => one.queued === 0 && one.balance === 0), signal)
     if (signal.aborted) return interruptedCode
     for (const refusal of sender.refusals) io.err(`${refusal}\n`)
-    const arrived = report(rowsOf(fixtures, pipeline, sink.seen), (Date.now() - startedMs) / 1000, options, io)
+    const arrived = report(
+      rowsOf(fixtures, pipeline, sink.seen),
+      old.compare(fixtures, rounds),
+      (Date.now() - startedMs) / 1000,
+      options,
+      io,
+    )
     const well = arrived && sender.refusals.size === 0
     if (options.keep === true && well) {
       io.err(`\nThe live page: ${pipeline.adminUrl}/   (Ctrl-C ends it)\n`)
@@ -255,9 +276,11 @@ export async function demo(options: DemoOptions, io: Io): Promise<number> {
   const signal = io.takeSignals()
   const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-demo-'))
   const sink = await startDemoSink()
+  const old = await startDemoOldSide()
   try {
-    return await run(sink, folder, options, io, signal)
+    return await run({ sink, old }, folder, options, io, signal)
   } finally {
+    await old.stop()
     await sink.stop()
     await rm(folder, { recursive: true, force: true })
   }

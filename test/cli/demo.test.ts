@@ -11,6 +11,9 @@ describe('demo', () => {
     expect(io.stderr().trim().split('\n')).toHaveLength(1)
     expect(code).toBe(0)
     expect(result.ok).toBe(true)
+    // The old side gets the same bytes.
+    expect(result.mirror.requests).toBeGreaterThan(100)
+    expect(result.mirror.identical).toBe(result.mirror.requests)
     expect(result.formats.map((row: { format: string }) => row.format).sort()).toEqual([
       'beats',
       'es-bulk',
