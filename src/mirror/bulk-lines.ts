@@ -81,18 +81,6 @@ export function bulkActions(body: Uint8Array): BulkAction[] {
   return actions
 }
 
-const newline = new Uint8Array([0x0a])
-
-/** The original bytes of some actions, joined. */
-export function joinActions(body: Uint8Array, actions: readonly BulkAction[]): Uint8Array {
-  const pieces: Uint8Array[] = []
-  for (const { from, to } of actions) {
-    pieces.push(body.subarray(from, to))
-    if (body[to - 1] !== 0x0a) pieces.push(newline)
-  }
-  return Buffer.concat(pieces)
-}
-
 const opening = /^\s*\{\s*"(?:index|create)"\s*:\s*\{\s*(\}?)/
 
 /** The `_id` that an action gets which has none: the same whenever the request is sent. @param line number of the action, from 0 */
@@ -104,16 +92,29 @@ export function assignedId(envelopeId: string, line: number): string {
 export function withAssignedIds(body: Uint8Array, envelopeId: string): Uint8Array {
   const pieces: Uint8Array[] = []
   let copied = 0
-  bulkActions(body).forEach((action, at) => {
-    if (action.hasId || (action.op !== 'index' && action.op !== 'create')) return
-    const end = body.indexOf(0x0a, action.from)
-    const head = Buffer.from(body.subarray(action.from, end === -1 ? action.to : end)).toString('latin1')
-    const found = opening.exec(head)
-    if (found === null) return
-    const empty = found[1] === '}'
-    const place = action.from + found[0].length - (empty ? 1 : 0)
-    pieces.push(body.subarray(copied, place), Buffer.from(`"_id":"${assignedId(envelopeId, at)}"${empty ? '' : ','}`))
-    copied = place
+  bulkActions(body).forEach((action, number) => {
+    const lines = body.subarray(action.from, action.to)
+    const withId = withAssignedId(lines, action, envelopeId, number)
+    if (withId === lines) return
+    pieces.push(body.subarray(copied, action.from), withId)
+    copied = action.to
   })
   return pieces.length === 0 ? body : Buffer.concat([...pieces, body.subarray(copied)])
+}
+
+/** The lines of one action with an `_id`, if it is an `index` or `create` that had none; else as they are. @param number of the action, from 0 */
+export function withAssignedId(
+  lines: Uint8Array,
+  { op, hasId }: Pick<BulkAction, 'op' | 'hasId'>,
+  envelopeId: string,
+  number: number,
+): Uint8Array {
+  if (hasId || (op !== 'index' && op !== 'create')) return lines
+  const end = lines.indexOf(0x0a)
+  const found = opening.exec(Buffer.from(lines.subarray(0, end === -1 ? lines.length : end)).toString('latin1'))
+  if (found === null) return lines
+  const empty = found[1] === '}'
+  const place = found[0].length - (empty ? 1 : 0)
+  const id = Buffer.from(`"_id":"${assignedId(envelopeId, number)}"${empty ? '' : ','}`)
+  return Buffer.concat([lines.subarray(0, place), id, lines.subarray(place)])
 }

@@ -11,8 +11,8 @@ export interface DeadLines {
   bodies(): DeadBody[]
 }
 
-/** Items that are named to the operator. */
-const maxNamed = 50
+/** Items of one request that are named to the operator. */
+export const maxNamed = 50
 
 /** Items that the message of a dead letter names. */
 const namedInMessage = 5
@@ -49,7 +49,7 @@ export function createDeadLines(): DeadLines {
         open.set(item.status, into)
         all.push(into)
       }
-      into.pieces.push(lines.slice())
+      into.pieces.push(new Uint8Array(lines))
       if (lines[lines.length - 1] !== 0x0a) into.pieces.push(newline)
       into.bytes += lines.length
       into.lines++

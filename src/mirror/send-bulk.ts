@@ -2,8 +2,10 @@
 
 import { gunzipSync } from 'node:zlib'
 import type { LegacyAnswer } from '../ingest/mirror-door.ts'
-import { type BulkAction, bulkActions, joinActions, plainBody, withAssignedIds } from './bulk-lines.ts'
-import { createDeadLines, type DeadLines } from './dead-lines.ts'
+import { type BulkAnswer, type BulkResults, createBulkAnswer, isLater, type Refusal } from './bulk-answer.ts'
+import { bulkActions, plainBody, withAssignedId, withAssignedIds } from './bulk-lines.ts'
+import { type ActionLines, actionsIn, decodedPieces } from './bulk-stream.ts'
+import { createDeadLines, type DeadLines, maxNamed } from './dead-lines.ts'
 import { type Errand, itemsOf, type OldSide } from './errand.ts'
 import { outgoingHeaders, withoutEncoding } from './headers.ts'
 import { headerIn, judgeHttp, type Outcome, type Tried } from './outcome.ts'
@@ -15,6 +17,7 @@ import {
   judgeUnanswered,
   longAnswerBytes,
   piecesOf,
+  shortAnswerBytes,
 } from './send-http.ts'
 
 export interface BulkOldSideOptions extends HttpOldSideOptions {
@@ -25,12 +28,30 @@ export interface BulkOldSideOptions extends HttpOldSideOptions {
 interface Memo {
   /** Sent on behalf of a client: its `filter_path` may hide what became of the items. */
   live: boolean
-  /** What is left of a request of which some was taken. */
-  rest: { readonly body: Uint8Array; readonly actions: readonly BulkAction[] } | undefined
-  readonly dead: DeadLines
+  rest: Rest | undefined
+  /** Of each try. */
+  readonly dead: DeadLines[]
   alreadyThere: number
   absorbed: number
+  /** That of the last try, unless it is in the answer's body. */
+  answer: BulkAnswer | undefined
 }
+
+/** What is left of a request of which some was taken. */
+interface Rest {
+  /** Places of its actions in the whole request, in order. */
+  readonly numbers: readonly number[]
+  /** Those of them that the old side would have twice. */
+  readonly withoutId: number
+  /** Their bytes; undefined: too many, they are read again. */
+  readonly body: Uint8Array | undefined
+}
+
+/** A rest up to here is kept in memory. */
+const maxRestBytes = 2 ** 20
+
+/** Compressed answers, which are read when they are whole. */
+const packedAnswerBytes = 16 * 2 ** 20
 
 /** What we want to hear of each item. */
 const filterPath = 'filter_path=took,errors,items.*.status,items.*.error,items.*._index,items.*._id'
@@ -46,97 +67,66 @@ export function withFilterPath(target: string): string {
   return `${target.slice(0, at)}?${[...kept, filterPath].join('&')}`
 }
 
+const newline = new Uint8Array([0x0a])
+
+/** As Elasticsearch wants it: the last line of a body may be without. */
+const withLineEnd = (lines: Uint8Array): Uint8Array[] => (lines[lines.length - 1] === 0x0a ? [lines] : [lines, newline])
+
 const isBulk = (target: string): boolean => /\/_bulk\/?(\?|$)/.test(target)
 const isCreate = (target: string): boolean => /\/_create(\/|\?|$)|[?&]op_type=create(&|$)/.test(target)
 
-const noErrors = /"errors"\s*:\s*false/
-const status = Buffer.from('"status":')
-
-/**
- * How many items an answer has that says that none of them failed; undefined for any other answer. In a value the same text would stand with
- * backslashes. What comes first in an answer says whether there are errors.
- */
-function itemsOfGood(body: Buffer): number | undefined {
-  if (!noErrors.test(body.toString('latin1', 0, Math.min(body.length, 200)))) return undefined
-  let count = 0
-  for (let at = body.indexOf(status); at !== -1; at = body.indexOf(status, at + status.length)) count++
-  return count
-}
-
-interface ItemResult {
-  readonly status: number
-  readonly index: string
-  readonly id: string | undefined
-  readonly error: string
-}
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-function resultOf(item: unknown): ItemResult | undefined {
-  if (typeof item !== 'object' || item === null) return undefined
-  const inner: unknown = Object.values(item)[0]
-  if (typeof inner !== 'object' || inner === null || !('status' in inner) || typeof inner.status !== 'number') return undefined
-  const error = 'error' in inner ? inner.error : undefined
-  let said = textOf(error)
-  if (typeof error === 'object' && error !== null) {
-    said = `${'type' in error ? textOf(error.type) : ''}: ${'reason' in error ? textOf(error.reason) : ''}`
-  }
-  return {
-    status: inner.status,
-    index: '_index' in inner ? textOf(inner._index) : '',
-    id: '_id' in inner && typeof inner._id === 'string' ? inner._id : undefined,
-    error: said.slice(0, 512),
-  }
-}
-
-/** Results of an answer, one an item; undefined when it is not such an answer. */
-function resultsOf(body: Uint8Array): ItemResult[] | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString())
-    if (typeof value !== 'object' || value === null || !('items' in value) || !Array.isArray(value.items)) return undefined
-    const results: ItemResult[] = []
-    for (const item of value.items) {
-      const result = resultOf(item)
-      if (result === undefined) return undefined
-      results.push(result)
-    }
-    return results
-  } catch {
-    return undefined
-  }
-}
-
 const memoOf = (errand: Errand): Memo => {
-  errand.memo ??= { live: false, rest: undefined, dead: createDeadLines(), alreadyThere: 0, absorbed: 0 } satisfies Memo
+  errand.memo ??= { live: false, rest: undefined, dead: [], alreadyThere: 0, absorbed: 0, answer: undefined } satisfies Memo
   return errand.memo as Memo
 }
 
-async function wholeBody(errand: Errand): Promise<Uint8Array> {
-  if (errand.more === undefined) return errand.body
-  const pieces: Uint8Array[] = []
-  for await (const piece of piecesOf(errand, false)) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
-
-/** Answers to `_bulk` and to single documents; other paths are judged as any request. */
+/** Creates what answers to `_bulk` and to single documents; other paths are judged as any request. */
 export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<HttpLine, 'renew'> {
   const { rules } = options
   const line = createHttpLine(options)
 
-  const plain = async (errand: Errand): Promise<Uint8Array> =>
-    plainBody(headerIn(errand.head.headers, 'content-encoding'), await wholeBody(errand))
+  /** What was sent, action by action: of a rest just that. The lines are those that went out, the places those of what came in. */
+  const actionsOf = async function* (errand: Errand): AsyncGenerator<readonly ActionLines[]> {
+    const { rest } = memoOf(errand)
+    const { head } = errand
+    const assigns = options.assignIds && isBulk(head.target)
+    let next = 0
+    for await (const some of actionsIn(decodedPieces(headerIn(head.headers, 'content-encoding'), piecesOf(errand, false)))) {
+      const wanted = rest === undefined ? some : some.filter(({ number }) => number === rest.numbers[next] && ++next > 0)
+      yield assigns ? wanted.map((one) => ({ ...one, lines: withAssignedId(one.lines, one, head.id, one.number) })) : wanted
+    }
+  }
+
+  const linesOf = async function* (errand: Errand): AsyncGenerator<Uint8Array> {
+    for await (const some of actionsOf(errand)) {
+      if (some.length > 0) yield Buffer.concat(some.flatMap(({ lines }) => withLineEnd(lines)))
+    }
+  }
 
   const exchange = async (errand: Errand, live: boolean): Promise<Tried> => {
     const { head } = errand
     const memo = memoOf(errand)
     memo.live = live
+    memo.answer = undefined
     const bulk = isBulk(head.target)
     const headers = outgoingHeaders(head.headers, head.from, rules, live)
-    const request = { method: head.method, target: bulk && !live ? withFilterPath(head.target) : head.target, keep: longAnswerBytes }
-    if (memo.rest !== undefined) return line.send({ ...request, headers: withoutEncoding(headers), body: memo.rest.body }, live)
+    const request = {
+      method: head.method,
+      target: bulk && !live ? withFilterPath(head.target) : head.target,
+      keep: live ? longAnswerBytes : bulk ? packedAnswerBytes : shortAnswerBytes,
+      reader: (status: number, answered: readonly string[]) => {
+        if (live || !bulk || status !== 200 || headerIn(answered, 'content-encoding') !== undefined) return undefined
+        const answer = createBulkAnswer()
+        memo.answer = answer
+        return answer.push
+      },
+    }
+    if (memo.rest !== undefined)
+      return line.send({ ...request, headers: withoutEncoding(headers), body: memo.rest.body ?? linesOf(errand) }, live)
     if (bulk && options.assignIds) {
+      if (errand.more !== undefined) return line.send({ ...request, headers: withoutEncoding(headers), body: linesOf(errand) }, live)
       try {
-        const body = withAssignedIds(await plain(errand), head.id)
+        const body = withAssignedIds(await plainBody(headerIn(head.headers, 'content-encoding'), errand.body), head.id)
         return await line.send({ ...request, headers: withoutEncoding(headers), body }, live)
       } catch (error) {
         return { how: 'impossible', message: `no _id can be assigned: ${error instanceof Error ? error.message : String(error)}` }
@@ -156,80 +146,86 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
     ambiguous: true,
   })
 
-  /** Of an answer in which something failed: what is over, and what goes again. */
-  const sortOut = (
-    memo: Memo,
-    body: Uint8Array,
-    actions: readonly BulkAction[],
-    results: readonly ItemResult[],
-    again: boolean,
-  ): Outcome => {
-    const rest: BulkAction[] = []
+  /** Of an answer in which something failed, or that has more items than we know: what is over, and what goes again. */
+  const sortOut = async (errand: Errand, memo: Memo, results: BulkResults, again: boolean): Promise<Outcome> => {
+    const numbers: number[] = []
+    const dead = createDeadLines()
+    let body: Uint8Array[] | undefined = []
+    let bytes = 0
+    let place = 0
     let worst = 0
-    let taken = 0
-    actions.forEach((action, at) => {
-      const result = results[at] as ItemResult
-      if (result.status === 429 || result.status >= 500) {
-        rest.push(action)
-        worst ||= result.status
-        return
-      }
-      taken++
-      if (result.status < 300) return
-      if (result.status === 409 && action.op === 'create') {
-        if (again) memo.absorbed++
-        else memo.alreadyThere++
+    let withoutId = 0
+    let there = 0
+    const goesAgain = ({ number, hasId, lines }: ActionLines, status: number): void => {
+      worst ||= status
+      numbers.push(number)
+      if (!hasId && !options.assignIds) withoutId++
+      bytes += lines.length
+      if (bytes > maxRestBytes) body = undefined
+      else body?.push(...withLineEnd(new Uint8Array(lines)))
+    }
+    const isOver = (action: ActionLines, status: number, refusal: Refusal | undefined): void => {
+      if (status < 300) return
+      if (status === 409 && action.op === 'create') {
+        there++
         return
       }
       // What was to be changed or deleted is not there: so be it.
-      if (result.status === 404 && (action.op === 'update' || action.op === 'delete')) return
-      const { from, to } = action
-      const { index, id, error } = result
-      const isItem = action.op !== 'update' && action.op !== 'delete'
-      memo.dead.add({ index, id, status: result.status, error, from, to }, body.subarray(from, to), isItem)
-    })
-    if (rest.length === 0) return done(memo)
-    memo.rest = { body: joinActions(body, rest), actions: rest }
-    const message = `the old side took ${taken} of ${actions.length} items; the first of the others was answered with ${worst}`
+      const changes = action.op === 'update' || action.op === 'delete'
+      if (status === 404 && changes) return
+      const { from, to, lines } = action
+      const { index = '', id, error = '' } = refusal ?? {}
+      dead.add({ index, id, status, error, from, to }, lines, !changes)
+    }
+    for await (const some of actionsOf(errand)) {
+      for (const action of some) {
+        const at = place++
+        if (at >= results.count || results.statuses === undefined) continue
+        const status = results.statuses[at] as number
+        if (isLater(status)) goesAgain(action, status)
+        else isOver(action, status, results.refusals.get(at))
+      }
+    }
+    if (place !== results.count) return notUnderstood(`${results.count} items for ${place} actions`)
+    if (dead.named.length > 0) memo.dead.push(dead)
+    memo[again ? 'absorbed' : 'alreadyThere'] += there
+    if (numbers.length === 0) return done(memo)
+    memo.rest = { numbers, withoutId, body: body === undefined ? undefined : Buffer.concat(body) }
+    const taken = place - numbers.length
+    const message = `the old side took ${taken} of ${place} items; the first of the others was answered with ${worst}`
     return { class: 'transient', reason: `old_item_${worst}`, message, status: worst, waitMs: 0, ambiguous: false, progress: taken > 0 }
   }
 
   const done = ({ alreadyThere, absorbed, dead }: Memo): Outcome => ({
     class: 'delivered',
     ...(alreadyThere + absorbed === 0 ? {} : { repeats: { alreadyThere, absorbed } }),
-    ...(dead.named.length === 0 ? {} : { dead: dead.named, deadBodies: dead.bodies() }),
+    ...(dead.length === 0
+      ? {}
+      : { dead: dead.flatMap(({ named }) => named).slice(0, maxNamed), deadBodies: dead.flatMap((one) => one.bodies()) }),
   })
+
+  const resultsOf = async (memo: Memo, answer: LegacyAnswer): Promise<BulkResults | undefined> => {
+    if (memo.answer !== undefined) return memo.answer.end()
+    const reader = createBulkAnswer()
+    reader.push(await plainBody(headerIn(answer.headers, 'content-encoding'), answer.body))
+    return reader.end()
+  }
 
   const judgeBulk = async (errand: Errand, answer: LegacyAnswer): Promise<Outcome> => {
     const memo = memoOf(errand)
-    let body: Uint8Array
     try {
-      body = await plainBody(headerIn(answer.headers, 'content-encoding'), answer.body)
+      const results = await resultsOf(memo, answer)
+      if (results === undefined || results.count === 0) {
+        // The client asked not to hear of items, and was told what it was told.
+        if (memo.live && /filter_path=/.test(errand.head.target)) return done(memo)
+        return notUnderstood('it has no items')
+      }
+      const expected = memo.rest?.numbers.length ?? itemsOf(errand)
+      if (results.statuses === undefined && results.count === expected) return done(memo)
+      return await sortOut(errand, memo, results, errand.history.tries > 1 || errand.history.ambiguous)
     } catch (error) {
-      return notUnderstood(error instanceof Error ? error.message : String(error))
+      return notUnderstood(`it, or the request, cannot be read: ${error instanceof Error ? error.message : String(error)}`)
     }
-    const good = itemsOfGood(Buffer.from(body.buffer, body.byteOffset, body.length))
-    const expected = memo.rest?.actions.length ?? itemsOf(errand)
-    if (good !== undefined && good > 0 && good === expected) return done(memo)
-    const results = resultsOf(body)
-    if (results === undefined) {
-      // The client asked not to hear of items, and was told what it was told.
-      if (memo.live && /filter_path=/.test(errand.head.target)) return done(memo)
-      return notUnderstood('it has no items')
-    }
-    // The original body: offsets of what goes a second and third time are those of the first.
-    let original: Uint8Array
-    let actions: readonly BulkAction[]
-    try {
-      original = await plain(errand)
-      // With the ids that it was sent with: what goes again must have the same.
-      if (options.assignIds && isBulk(errand.head.target)) original = withAssignedIds(original, errand.head.id)
-      actions = memo.rest?.actions ?? bulkActions(original)
-    } catch (error) {
-      return notUnderstood(`and the request cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-    }
-    if (actions.length !== results.length) return notUnderstood(`${results.length} items for ${actions.length} actions`)
-    return sortOut(memo, original, actions, results, errand.history.tries > 1 || errand.history.ambiguous)
   }
 
   return {
@@ -249,7 +245,7 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
     doubles(errand) {
       if (options.assignIds || !isBulk(errand.head.target)) return options.assignIds ? 0 : itemsOf(errand)
       const memo = memoOf(errand)
-      if (memo.rest !== undefined) return memo.rest.actions.filter(({ hasId }) => !hasId).length
+      if (memo.rest !== undefined) return memo.rest.withoutId
       const encoding = headerIn(errand.head.headers, 'content-encoding')
       if (errand.more !== undefined) return itemsOf(errand)
       try {

@@ -33,8 +33,10 @@ export interface HttpRequest {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>
   /** Of a body in pieces; undefined: chunked. */
   readonly length?: number | undefined
-  /** Bytes of the answer that are kept; the rest is read and let go. */
+  /** Bytes of the answer that are kept; the rest is read and let go. One for a client that is longer is none. */
   readonly keep: number
+  /** Gives who reads the body of an answer as it comes, which is not kept then. */
+  readonly reader?: ((status: number, headers: readonly string[]) => ((chunk: Uint8Array) => void) | undefined) | undefined
 }
 
 export interface HttpLine {
@@ -46,8 +48,8 @@ export interface HttpLine {
 /** Of an answer that nobody but us reads, so much is kept: for its message. */
 export const shortAnswerBytes = 8 * 1024
 
-/** Answers that go to a client, or are read item by item, may be this long. */
-export const longAnswerBytes = 64 * 2 ** 20
+/** Answers that go to a client may be this long: some 200 bytes for each document of a `_bulk` of 8 MiB. */
+export const longAnswerBytes = 32 * 2 ** 20
 
 /** As much where nothing is said of each item: hundreds of clients may wait at a time. */
 export const passedAnswerBytes = 2 ** 20
@@ -100,6 +102,7 @@ export function createHttpLine(options: Omit<HttpOldSideOptions, 'rules' | 'nowM
       let headers: string[] = []
       let chunks: Uint8Array[] = []
       let size = 0
+      let read: ((chunk: Uint8Array) => void) | undefined
       const timer = setTimeout(() => {
         if (controller === undefined) finish({ how: 'failed', fault: faultOf(late, false, section) })
         else controller.abort(late)
@@ -127,11 +130,20 @@ export function createHttpLine(options: Omit<HttpOldSideOptions, 'rules' | 'nowM
           if (code < 300 && !live && request.keep <= shortAnswerBytes) return
           headers = latin1((one.rawHeaders ?? []) as unknown as Uint8Array[])
           if (live) headers = endToEnd(headers)
+          read = request.reader?.(code, headers)
         },
         onResponseData(one, chunk) {
+          if (read !== undefined) {
+            read(chunk)
+            return
+          }
           size += chunk.length
           if (size <= request.keep) chunks.push(chunk)
-          else if (chunks.length > 0 && request.keep > shortAnswerBytes) chunks = []
+          else if (live) {
+            const message = `the answer of the old side is longer than ${request.keep} bytes`
+            finish({ how: 'failed', fault: { reason: 'connection', message, sent: true } })
+            one.abort(new Error(message))
+          } else if (chunks.length > 0 && request.keep > shortAnswerBytes) chunks = []
           if (size > request.keep + drainedBytes) {
             // Its status stands, whatever else it has to say.
             answered()

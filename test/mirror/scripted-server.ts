@@ -11,7 +11,7 @@ export interface SeenRequest {
 }
 
 export type Step =
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
+  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string | Uint8Array }
   /** Reads the request and closes the connection without an answer. */
   | 'reset'
   /** Reads the request and never answers. */

@@ -47,6 +47,33 @@ describe('createDiskQueue', () => {
     expect(await drain(queue)).toEqual([0, 1, 2, 3])
   })
 
+  it('lets go of what is under way and not read now, and reads it again', async () => {
+    const path = stateFolder()
+    const { queue, metrics } = await openDisk(path, { memoryTail: 2 ** 20 })
+    for (const number of range(0, 4)) await queue.put(batch(number))
+    const taken = await queue.take({ maxItems: 3, maxBytes: 1e9 })
+    queue.unload(taken, true)
+    expect(taken.map(({ data }) => data as unknown)).toEqual([undefined, undefined, undefined])
+    expect(queue.stats()).toMatchObject({ batches: 4, items: 4 })
+    // Nobody else gets them meanwhile.
+    expect((await queue.take(all)).map(numberOf)).toEqual([3])
+    expect(await queue.load(taken.slice(1))).toBe(true)
+    expect(taken.slice(1).map(numberOf)).toEqual([1, 2])
+    await queue.settle(taken.slice(1))
+    queue.release(taken.slice(0, 1))
+    expect(await drain(queue)).toEqual([0])
+
+    await queue.put(batch(7))
+    const [last] = await queue.take(all)
+    queue.unload([last as QueuedBatch], false)
+    const db = new DatabaseSync(storeFile(path))
+    db.exec('UPDATE batches SET crc = crc + 1')
+    db.close()
+    expect(await queue.load([last as QueuedBatch])).toBe(false)
+    expect(queue.stats()).toMatchObject({ batches: 1 })
+    expect(metrics.counter('otlp_bridge_queue_damaged_batches_total').value).toBe(1)
+  })
+
   it('finds at the next start what was not settled, in order, and counts it as carried', async () => {
     const path = stateFolder()
     const before = await openDisk(path)
