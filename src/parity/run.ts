@@ -5,7 +5,9 @@ import { BridgeError, isBridgeError } from '../errors.ts'
 import { type BudgetLimits, createBudget, createHttpClient, type HttpClient, type HttpClientDeps } from '../read/http-client.ts'
 import { findBooks } from './books.ts'
 import { type Judgement, judged } from './explain.ts'
+import { plainKeys } from './keys.ts'
 import type {
+  Books,
   CompareOptions,
   Comparison,
   Cost,
@@ -80,9 +82,9 @@ const settleOf = ({ kind, settleMs }: SideRequest): number => settleMs ?? defaul
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 /** A window of which nothing can be said. */
-const unjudgedResult = (format: ParityFormat, window: Window, unjudged: string): KeyResult => ({
+const unjudgedResult = (format: ParityFormat, window: Window, unjudged: string, key = '(all)'): KeyResult => ({
   format,
-  key: '(all)',
+  key,
   window,
   counts: { expected: 0, old: 0, new: 0, distinctOld: 0, distinctNew: 0 },
   samples: { asked: 0, foundOld: 0, foundNew: 0, equal: 0, explained: 0, unexplained: 0 },
@@ -98,8 +100,30 @@ function itemOf(result: KeyResult, judgement: Judgement): ReportItem {
   return { format, key, window, counts, samples, differences, parity, verdict, why }
 }
 
+/** Whether anything was compared: that nothing is as much as nothing says nothing. */
+const hasEvidence = ({ counts, samples, differences, unjudged }: KeyResult): boolean =>
+  unjudged !== '' || differences.length > 0 || Math.max(counts.expected, counts.old, counts.new, samples.asked) > 0
+
+/** Notes whether the books had an answer to all that they were asked. */
+function watched(books: Books): Books & { readonly told: boolean } {
+  let [asked, silent] = [false, false]
+  const noted = <T>(answer: T): T => {
+    asked = true
+    silent ||= answer === undefined
+    return answer
+  }
+  return {
+    expected: async (format, window) => noted(await books.expected(format, window)),
+    samples: (format, window) => books.samples(format, window),
+    get told() {
+      return asked && !silent
+    },
+  }
+}
+
 /**
- * Compares. A window whose backend fails, or for which the budget does not reach, is in the report as not judged.
+ * Compares. A window whose backend fails, or for which the budget does not reach, is in the report as not judged; so is a format, and a key that was
+ * named, of which neither side has anything.
  * Rejects with OB_CONFIG for what was asked wrongly, and when it is aborted.
  */
 export async function runParity(request: ParityRequest, deps: ParityDeps): Promise<ParityRun> {
@@ -112,6 +136,9 @@ export async function runParity(request: ParityRequest, deps: ParityDeps): Promi
   const clients: { readonly side: 'old' | 'new'; readonly http: HttpClient }[] = []
   const items: ReportItem[] = []
   const settle = { old: 0, new: 0 }
+  const seen = new Set<string>()
+  let whole: Window = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY }
+  let byBooks = books !== undefined
   let failed = false
 
   const compare = async (comparison: Comparison, format: ParityFormat, window: Window): Promise<readonly KeyResult[]> => {
@@ -135,11 +162,39 @@ export async function runParity(request: ParityRequest, deps: ParityDeps): Promi
     const create = await comparisonOf(one.format, deps)
     const { nowMs, sleep, signal, progress } = deps
     const { config } = request
-    const comparison = create({ old, new: young, books, options: { ...request.options, settleMs }, config, nowMs, sleep, signal, progress })
-    for (const window of request.windows(Math.max(settleMs.old, settleMs.new))) {
+    const known = books === undefined ? undefined : watched(books)
+    const comparison = create({
+      old,
+      new: young,
+      books: known,
+      options: { ...request.options, settleMs },
+      config,
+      nowMs,
+      sleep,
+      signal,
+      progress,
+    })
+    const windows = request.windows(Math.max(settleMs.old, settleMs.new))
+    whole = windows.reduce((sum, { fromMs, toMs }) => ({ fromMs: Math.min(sum.fromMs, fromMs), toMs: Math.max(sum.toMs, toMs) }), whole)
+    let compared = false
+    for (const window of windows) {
       progress(`${one.format} ${iso(window.fromMs).slice(11, 16)}–${iso(window.toMs).slice(11, 16)}`)
-      items.push(...(await compare(comparison, one.format, window)).map((result) => itemOf(result, request.judgement)))
+      const results = await compare(comparison, one.format, window)
+      for (const result of results.filter(hasEvidence)) {
+        compared = true
+        seen.add(result.key.toLowerCase())
+        items.push(itemOf(result, request.judgement))
+      }
     }
+    if (!compared) items.push(itemOf(unjudgedResult(one.format, whole, 'neither side has anything in the window'), request.judgement))
+    byBooks &&= known?.told === true
+  }
+  // Where a format could not be judged at all, that says it already; queries have no keys.
+  const { keys, queries } = request.options
+  const named = queries.length > 0 || items.some(({ key }) => key === '(all)') ? [] : plainKeys(keys)
+  for (const key of named.filter((one) => !seen.has(one.toLowerCase()))) {
+    const format = request.formats[0]?.format ?? 'zipkin'
+    items.push(itemOf(unjudgedResult(format, whole, 'neither side has anything of it', key), request.judgement))
   }
   const costOfSide = (side: 'old' | 'new'): Cost => {
     const sum = { requests: 0, bytes: 0, seconds: 0 }
@@ -154,7 +209,7 @@ export async function runParity(request: ParityRequest, deps: ParityDeps): Promi
     tool: request.tool,
     mappingHash: request.mappingHash,
     startedAt,
-    reference: books === undefined ? 'old' : 'books',
+    reference: byBooks ? 'books' : 'old',
     settle: { old: printDuration(settle.old), new: printDuration(settle.new) },
     require: request.require,
     cost: { old: costOfSide('old'), new: costOfSide('new') },

@@ -1,5 +1,6 @@
 /** Two spans field by field: what is different, and which reader or rule explains it (cutover 3.4). */
 
+import { isJson } from '../read/otlp-json.ts'
 import { bareText, type CanonicalSpan, type Fields } from './canonical.ts'
 import type { DifferenceClass, DifferenceKind } from './model.ts'
 
@@ -43,6 +44,30 @@ const endpointAttribute =
   /^attributes\["(?:network\.(?:local|peer)\.(?:address|port)|net\.(?:host|peer)\.(?:ip|port)|zipkin\.(?:local|remote)Endpoint\.\w+)"\]$/
 
 const attributeAt = /attributes\[/
+
+/** A value of JSON as {@link saysTheSame} compares it: like `valueText`, without types. */
+function plainText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(plainText).join(', ')}]`
+  if (!isJson(value)) return value === null ? '' : String(value)
+  return `{${Object.entries(value)
+    .map(([key, one]) => `${JSON.stringify(key)}: ${plainText(one)}`)
+    .sort()
+    .join(', ')}}`
+}
+
+/** Whether JSON text holds what a list or map does. How a Jaeger shows bytes is its own. */
+function saysTheSame(text: string, typed: string): boolean {
+  if (typed.startsWith('bytes:')) return true
+  if (typed.startsWith('int:')) return text === bareText(typed)
+  // Numbers beyond what JSON.parse keeps stay as they are written.
+  const whole = text.replace(/(?<=^|[[{,:]\s*)-?\d{16,}(?=\s*[\]},])/g, '"$&"')
+  try {
+    const withoutTypes = (one: string): string => one.replace(/\b(?:string|int|double|bool|bytes|array|kvlist|empty):/g, '')
+    return withoutTypes(plainText(JSON.parse(whole))) === withoutTypes(typed)
+  } catch {
+    return false
+  }
+}
 
 /** The rule by which a reader, not a fault, makes this difference; undefined when none does. */
 function readerRule(
@@ -88,9 +113,8 @@ function readerRule(
     // Lists and maps are JSON text there, and so are numbers beyond 2^53.
     if (both && attributeAt.test(path)) {
       const [text, typed] = readers.new === one ? [actual, expected] : [expected, actual]
-      if (text.startsWith('string:') && /^(?:array|kvlist|bytes|int):/.test(typed)) {
-        if (!typed.startsWith('int:') || bareText(text) === bareText(typed)) return reader(rule)
-      }
+      if (text.startsWith('string:') && /^(?:array|kvlist|bytes|int):/.test(typed) && saysTheSame(bareText(text), typed))
+        return reader(rule)
     }
   }
   return undefined

@@ -6,7 +6,7 @@ import { census } from './census.ts'
 import { createDifferences, type Differences } from './differences.ts'
 import type { DifferenceClass, ExpectedMinute, Finding, KeyResult, ParityFormat, Window } from './model.ts'
 import { wholeItem } from './model.ts'
-import { compareSpans, type Readers } from './traces-compare.ts'
+import { compareSpans, type FieldDifference, type Readers } from './traces-compare.ts'
 import type { LegacySpan, LegacyTranslation } from './traces-legacy.ts'
 import { lostMinutes, type Missing } from './traces-minutes.ts'
 import { type Pair, type Pairs, type Stack, sampleByKey } from './traces-pairs.ts'
@@ -40,6 +40,8 @@ interface KeyCount {
   distinctNew: number
   paired: number
   sampled: number
+  /** Of those beside the sample, how many are not the same. */
+  outside: number
   foundOld: number
   foundNew: number
   equal: number
@@ -64,6 +66,7 @@ export function judgeKeys(input: JudgeInput): readonly KeyResult[] {
       distinctNew: 0,
       paired: 0,
       sampled: 0,
+      outside: 0,
       foundOld: 0,
       foundNew: 0,
       equal: 0,
@@ -141,7 +144,9 @@ export function judgeKeys(input: JudgeInput): readonly KeyResult[] {
           explained: count.explained,
           unexplained: count.unexplained,
         },
-        differences: count.differences.rows(({ path }) => (path.startsWith('(') || path === 'traceId' ? total : count.sampled)),
+        differences: count.differences.rows(({ path }) =>
+          path.startsWith('(') || path === 'traceId' ? total : count.outside > 0 ? count.paired : count.sampled,
+        ),
         unjudged: '',
       }
     })
@@ -188,7 +193,36 @@ function addPair({ old, new: young, by }: Pair, { differences }: KeyCount): void
 /** An older Jaeger moves spans of hosts whose clocks differ, whatever is asked for, and warns of it in the span. */
 const isAdjusted = (legacy: LegacySpan | undefined): boolean => /clock skew/i.test(JSON.stringify(legacy?.span['warnings'] ?? ''))
 
-/** Spans of the sample, field by field and by census. */
+/** Faulty pairs outside the sample that are told of; more of them say nothing new. */
+const mostOutside = 1000
+
+/** Field by field, with what is known of how both sides were read. */
+function differencesOf({ old, new: young }: Pair, readers: Readers): readonly FieldDifference[] {
+  const { legacy } = old.first
+  const found = compareSpans(old.span, young.span, readers)
+  if (found.length === 0) return found
+  const isTimeless = legacy?.format === 'zipkin' && legacy.span['timestamp'] === undefined
+  const keepsDuration = old.span.endNs - old.span.startNs === young.span.endNs - young.span.startNs
+  const isMoved = keepsDuration && (isAdjusted(legacy) || isAdjusted(young.first.legacy))
+  return found.map((one): FieldDifference => {
+    if (isTimeless && /^(?:start|end)$/.test(one.path)) return { ...one, class: 'mapped', rule: 'Z-T4' }
+    if (isMoved && /^(?:start|end|events\.timeUnixNano)$/.test(one.path)) return { ...one, class: 'reader', rule: 'reader_adjusted' }
+    return one
+  })
+}
+
+/** Pairs that the sample missed and that are not the same: all that was read is compared by its fields, the census alone is for a sample. */
+function faultyOf(inScope: readonly Pair[], sampled: ReadonlySet<Pair>, readers: Readers): readonly Pair[] {
+  const faulty: Pair[] = []
+  for (const pair of inScope) {
+    if (sampled.has(pair) || !differencesOf(pair, readers).some((one) => one.class === 'unexplained')) continue
+    faulty.push(pair)
+    if (faulty.length >= mostOutside) break
+  }
+  return faulty
+}
+
+/** Spans of the sample, field by field and by census; and those beside it that are not the same. */
 function compareSampled(
   inScope: readonly Pair[],
   input: JudgeInput,
@@ -203,11 +237,16 @@ function compareSampled(
     ({ old }) => old.identity,
   )
   const also = inScope.filter(({ old, new: young }) => read.asked.has(old.span.traceId) || sent.has(young.identity))
-  for (const { old, new: young, by } of new Set([...chosen, ...also])) {
+  const sampled = new Set([...chosen, ...also])
+  for (const pair of new Set([...sampled, ...faultyOf(inScope, sampled, readers)])) {
+    const { old, new: young, by } = pair
     const count = countOf(keyOfStack(old))
-    count.sampled++
-    count.foundOld++
-    count.foundNew++
+    const isSample = sampled.has(pair)
+    if (isSample) {
+      count.sampled++
+      count.foundOld++
+      count.foundNew++
+    } else count.outside++
     const at = { id: idOf(young.span), atMs: msOf(young.span) }
     const classes = new Set<DifferenceClass>()
     const add = (finding: Finding): void => {
@@ -215,21 +254,11 @@ function compareSampled(
       count.differences.add(finding)
     }
     const { legacy } = old.first
-    const adjusted = isAdjusted(legacy) || isAdjusted(young.first.legacy)
-    const keepsDuration = old.span.endNs - old.span.startNs === young.span.endNs - young.span.startNs
     // What is explained once needs no second explanation.
     const settled = new Set<string>(by === 'cut_old' ? ['traceId'] : [])
-    for (const one of compareSpans(old.span, young.span, readers)) {
-      const timeless = legacy?.format === 'zipkin' && legacy.span['timestamp'] === undefined && /^(?:start|end)$/.test(one.path)
-      const { path, kind, rule, expected, actual } = one
-      const moved = /^(?:start|end|events\.timeUnixNano)$/.test(path) && adjusted && keepsDuration
-      const why = timeless
-        ? { class: 'mapped' as const, rule: 'Z-T4' }
-        : moved
-          ? { class: 'reader' as const, rule: 'reader_adjusted' }
-          : { class: one.class, rule }
-      if (why.class !== 'unexplained') settled.add(path)
-      add({ ...why, kind, path, old: expected, new: actual, expected, ...at })
+    for (const { class: why, rule, kind, path, expected, actual } of differencesOf(pair, readers)) {
+      if (why !== 'unexplained') settled.add(path)
+      add({ class: why, rule, kind, path, old: expected, new: actual, expected, ...at })
     }
     const asSent = sent.get(identityOf(young.span))
     if (asSent !== undefined) {
@@ -242,6 +271,7 @@ function compareSampled(
       for (const { path, side, value } of left.filter(({ places }) => !places.some((place) => settled.has(place))))
         add({ class: 'unexplained', kind: 'unaccounted', rule: '', path, [side]: value, ...at })
     }
+    if (!isSample) continue
     if (classes.has('unexplained')) count.unexplained++
     else if (classes.size > 0) count.explained++
     else count.equal++

@@ -122,7 +122,7 @@ export function pairUp(old: ReadonlyMap<string, Stack>, young: ReadonlyMap<strin
 export const sampleOrder = (identity: string): string => createHash('sha256').update(identity).digest('hex').slice(0, 16)
 
 /**
- * At most `most` of them, smallest hash first, and at least three of each key as far as that goes.
+ * At most `most` of them, smallest hash first: one of each key, also where that makes more of them, then three of each key as far as that goes.
  * @param keyOf the key of an item
  */
 export function sampleByKey<T>(items: readonly T[], most: number, keyOf: (item: T) => string, identity: (item: T) => string): readonly T[] {
@@ -130,10 +130,11 @@ export function sampleByKey<T>(items: readonly T[], most: number, keyOf: (item: 
     .map((item) => ({ item, order: sampleOrder(identity(item)), key: keyOf(item) }))
     .sort((a, b) => (a.order < b.order ? -1 : 1))
   const seen = new Map<string, number>()
-  const ranked = ordered.map((one) => {
-    const rank = seen.get(one.key) ?? 0
-    seen.set(one.key, rank + 1)
-    return { ...one, early: rank < 3 }
-  })
-  return [...ranked.filter(({ early }) => early), ...ranked.filter(({ early }) => !early)].slice(0, most).map(({ item }) => item)
+  const ranks: T[][] = [[], [], []]
+  for (const { item, key } of ordered) {
+    const rank = seen.get(key) ?? 0
+    seen.set(key, rank + 1)
+    ranks[rank === 0 ? 0 : rank < 3 ? 1 : 2]?.push(item)
+  }
+  return ranks.flat().slice(0, Math.max(most, seen.size))
 }

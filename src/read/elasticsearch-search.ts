@@ -176,7 +176,8 @@ export function createElasticsearchSearch(http: HttpClient, { timeField = '@time
     const head = Buffer.from(response.body)
     if (response.status < 200 || response.status >= 300) throw refused(path, response)
     const at = head.indexOf('"hits"')
-    const start = (at < 0 ? head : head.subarray(0, at)).toString()
+    if (at < 0) throw fault(path, `the answer has no hits: ${head.subarray(0, 160).toString()}`)
+    const start = head.subarray(0, at).toString()
     if (/"timed_out"\s*:\s*true/.test(start)) throw fault(path, 'the search took too long, and only a part was answered')
     const failed = /"failed"\s*:\s*(\d+)/.exec(start)?.[1]
     if (failed !== undefined && failed !== '0') throw fault(path, `${failed} shards did not answer`)
@@ -273,10 +274,17 @@ export function createElasticsearchSearch(http: HttpClient, { timeField = '@time
         hits?: { total?: { value?: unknown } | number }
         aggregations?: { minutes?: { buckets?: readonly { key?: unknown; doc_count?: unknown }[] } }
       }
-      const total = answer.hits?.total
+      const hits = answer.hits?.total
+      const total = Number(typeof hits === 'object' ? hits.value : hits)
       const minutes = new Map<number, number>()
-      for (const { key, doc_count } of answer.aggregations?.minutes?.buckets ?? []) minutes.set(Number(key), Number(doc_count))
-      return { total: Number(typeof total === 'object' ? total.value : total), minutes, absent: false }
+      let counted = 0
+      for (const { key, doc_count } of answer.aggregations?.minutes?.buckets ?? []) {
+        minutes.set(Number(key), Number(doc_count))
+        counted += Number(doc_count)
+      }
+      // Nothing may look like none: what stands between may answer an error as a success.
+      if (!Number.isSafeInteger(total) || !(counted >= total)) throw fault(path, 'the answer does not count what it found')
+      return { total, minutes, absent: false }
     },
     async *documents(index, range, pageSize = defaultPage) {
       const size = Math.min(pageSize, maxPage)

@@ -77,11 +77,16 @@ export function createLokiApi(http: HttpClient): LokiApi {
     const text = Buffer.from(body).toString()
     // Faults are plain text.
     if (status !== 200) throw fault(`status ${status} ${text.slice(0, 300)}`)
+    let answer: Answer | undefined
     try {
-      return (JSON.parse(text) as Answer).data?.result ?? []
+      answer = JSON.parse(text) as Answer
     } catch {
       throw fault('the answer is not JSON')
     }
+    const result = answer?.data?.result
+    // Nothing may look like none: what stands between may answer an error as a success.
+    if (answer?.status !== 'success' || !Array.isArray(result)) throw fault(`the answer is no result: ${text.slice(0, 160)}`)
+    return result
   }
 
   const page = async (query: string, { startNs, endNs }: NanoRange): Promise<LokiEntry[]> => {

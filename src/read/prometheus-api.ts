@@ -54,7 +54,7 @@ export interface PrometheusApi {
   readonly name: string
   /** Series that match one of the selectors and have a sample in the range. A server that does not know `limit` gives all of them. */
   series(selectors: readonly string[], range: TimeRange, limit: number): Promise<SeriesList>
-  /** Values of a label. */
+  /** Values of a label. @throws OB_BACKEND when the server warns that they are not all */
   labelValues(label: string, selectors: readonly string[], range: TimeRange): Promise<readonly string[]>
   /** By name of the family. Empty where the server keeps none: Prometheus knows those of its own targets only. */
   metadata(): Promise<ReadonlyMap<string, FamilyMetadata>>
@@ -227,7 +227,10 @@ export function createPrometheusApi(http: HttpClient): PrometheusApi {
       return { series, truncated: warned }
     },
     async labelValues(label, selectors, range) {
-      const { data } = await ask(`/api/v1/label/${encodeURIComponent(label)}/values`, matching(selectors, range), false)
+      const path = `/api/v1/label/${encodeURIComponent(label)}/values`
+      const { data, warnings } = await ask(path, matching(selectors, range), false)
+      // A value that is not told would never be looked for.
+      if (Array.isArray(warnings) && warnings.length > 0) throw fault(path, `only a part answered: ${String(warnings[0]).slice(0, 300)}`)
       return (data ?? []) as readonly string[]
     },
     async metadata() {
