@@ -62,7 +62,10 @@ const phase = async (): Promise<string> => {
 describe('a reload that fails', () => {
   it('leaves a mirror sending whose requests it had cut', async () => {
     await start(`mirror.zipkin.url=${old.url}`)
-    old.answer = () => {}
+    const heard = () => old.heard.filter(({ url }) => url === '/api/v2/spans').length
+    old.answer = (_heard, response) => {
+      if (heard() > 1) response.writeHead(202, { 'content-length': 0 }).end()
+    }
     expect(await post()).toBe(202)
     await expect.poll(() => old.heard.length).toBe(1)
     const wanted = await load(
@@ -71,8 +74,6 @@ describe('a reload that fails', () => {
       'ingest.jaeger.http.host=127.0.0.1',
     )
     await expect(pipeline.reload(wanted)).rejects.toMatchObject({ code: 'OB_LISTEN' })
-    old.answer = (_heard, response) => void response.writeHead(202, { 'content-length': 0 }).end()
-    const heard = () => old.heard.filter(({ url }) => url === '/api/v2/spans').length
     await expect.poll(heard, { timeout: 5000 }).toBe(2)
     await expect.poll(() => pipeline.metrics.total('otlp_bridge_mirror_queue_items')).toBe(0)
     expect(await post()).toBe(202)

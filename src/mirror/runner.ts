@@ -95,6 +95,7 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
   const own = { destination: options.name }
   const policy = { initialIntervalMs: options.retry.initial, maxIntervalMs: options.retry.max, maxElapsedMs: undefined }
   const flights = new Set<Flight>()
+  const leaving = new Set<Promise<void>>()
   const sleeps = new Map<Errand, Sleep>()
   const triesThat = (outcome: Outcome['class']): Cell => metrics.counter('otlp_bridge_mirror_tries_total', { ...own, outcome })
   const tried: Readonly<Record<Outcome['class'], Cell>> = {
@@ -142,29 +143,38 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     return wait === 0
   }
 
+  /** {@link leave}, and then the next of its lane may go. */
+  const letGo = (...of: Parameters<typeof leave>): void => {
+    const [errand] = of
+    const left = leave(...of).finally(() => {
+      leaving.delete(left)
+      order.done(errand)
+      pump()
+    })
+    leaving.add(left)
+  }
+
   /** They have left the queue, or are to leave it: nothing of the errand is under way. */
   const leave = async (
     errand: Errand,
     end: { readonly how: string | undefined; readonly dead: readonly DeadPart[] } | { readonly reason: string; readonly message: string },
   ) => {
-    if (lane === undefined) return
+    const from = lane
+    if (from === undefined) return
     // Of a body that was answered before it was sent whole, the rest goes the same way.
     if (errand.more !== undefined) await taking?.finish(errand)
     taking?.gone(errand)
     if ('how' in end) {
       // Not awaited: the next request need not wait for the removal to be stored, and it never rejects.
-      if (end.dead.length > 0) void lane.settleBut(errand.parts, end.dead)
-      else void lane.settle(errand.parts, errand.more === undefined && errand.history.tries === 1, 0, end.how)
-    } else await lane.bury(errand.parts, end.reason, end.message)
+      if (end.dead.length > 0) void from.settleBut(errand.parts, end.dead)
+      else void from.settle(errand.parts, errand.more === undefined && errand.history.tries === 1, 0, end.how)
+    } else await from.bury(errand.parts, end.reason, end.message)
   }
 
   const bury = (errand: Errand, reason: string, message: string): void => {
     const items = itemsOf(errand)
     rarely(`refused ${reason}`, () => log.error({ ...own, reason, items }, `${message}; to the dead letters`))
-    void leave(errand, { reason, message: `${options.name}: ${message}` }).finally(() => {
-      order.done(errand)
-      pump()
-    })
+    letGo(errand, { reason, message: `${options.name}: ${message}` })
   }
 
   const sleep = (errand: Errand, ms: number, early: boolean): void => {
@@ -232,13 +242,11 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
             outcome.dead,
             dead.reduce((sum, { items }) => sum + items, 0),
           )
-        const left = leave(errand, { how: outcome.sent === true ? 'sent' : undefined, dead })
-        if (errand.more === undefined) order.done(errand)
-        else
-          void left.finally(() => {
-            order.done(errand)
-            pump()
-          })
+        const end = { how: outcome.sent === true ? 'sent' : undefined, dead }
+        if (errand.more === undefined) {
+          void leave(errand, end)
+          order.done(errand)
+        } else letGo(errand, end)
         break
       }
       case 'transient':
@@ -310,6 +318,9 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     while (flights.size > 0 && monotonicMs() < until) await new Promise<void>((resolve) => timer(drainLookMs, resolve))
     if (flights.size > 0) await side.close()
     while (flights.size > 0) await new Promise<void>((resolve) => timer(drainLookMs, resolve))
+    // What is to be removed is nobody's to give back.
+    const wait = Math.max(0, until - monotonicMs())
+    if (leaving.size > 0) await Promise.race([Promise.all(leaving), new Promise<void>((resolve) => timer(wait, resolve))])
     for (const one of sleeps.values()) one.cancel()
     sleeps.clear()
     await taking?.end()

@@ -118,6 +118,13 @@ describe('ask', () => {
     await gone(1)
   })
 
+  it('gives no half of an answer that is too long to be kept', async () => {
+    old.script({ status: 200, body: 'x'.repeat(3 * 2 ** 20) })
+    const { mirror, envelope } = await start()
+    const asked = await mirror.ask(envelopeOf(envelope('a')))
+    expect(asked).toMatchObject({ how: 'none', why: expect.stringContaining('longer than 1048576 bytes') })
+  })
+
   it('does not show a client that our own credentials are refused', async () => {
     old.script({ status: 401 })
     const { mirror, envelope } = await start({}, { auth: 'own', credentials: { bearer: 'x' } })

@@ -214,7 +214,7 @@ describe('createMirror', () => {
 
 describe('order', () => {
   const prometheus = async (): Promise<MirrorBench> => {
-    bench = await startMirror('prometheus', { prometheus: { url: old.url, ...quick } })
+    bench = await startMirror('prometheus', { prometheus: { url: old.url, ordering: 'lane', ...quick } })
     return bench
   }
 
@@ -274,6 +274,33 @@ describe('order', () => {
     open()
     await gone(4)
     expect(old.seen.map(({ body }) => body.toString())).toEqual(['a1', 'd1', 'b1', 'c1'])
+  })
+
+  it('gives nothing back that is on its way to the dead letters when it is stopped', async () => {
+    old.script({ status: 400 })
+    let stored = (): void => {}
+    const gate = new Promise<void>((resolve) => (stored = resolve))
+    const { put, lane, gone, runner } = await prometheus()
+    const released: number[] = []
+    const { bury, release } = lane
+    Object.assign(lane, {
+      async bury(...of: Parameters<typeof bury>) {
+        const done = bury(...of)
+        await gate
+        return done
+      },
+      release(batches: Parameters<typeof release>[0]) {
+        released.push(...batches.map(({ id }) => id))
+        release(batches)
+      },
+    })
+    await put('a1', { lane: laneName('1') })
+    await gone(1)
+    const stopped = runner.stop(1000)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    stored()
+    await stopped
+    expect(released).toEqual([])
   })
 
   it('takes a repeat that Prometheus refuses as out of order for delivered, and a first try for a dead letter', async () => {
