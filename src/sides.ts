@@ -122,6 +122,7 @@ function lastingDoor(now: () => MirrorDoor): MirrorDoor {
     ask: (envelope) => now().ask(envelope),
     proxy: (request, response, hooks) => now().proxy(request, response, hooks),
     count: (reason, items) => now().count(reason, items),
+    answered: (address, connection) => now().answered?.(address, connection),
     closed: (connection) => now().closed?.(connection),
     ...(tunnel === undefined ? {} : { tunnel: (end) => now().tunnel?.(end) as ReturnType<typeof tunnel> }),
   }

@@ -127,6 +127,10 @@ export function createExchange(
   ): Promise<void> => {
     try {
       const receipt = await receiver.put(translated, way === undefined ? { endpoint, client: clientOfRequest(request) } : way.along)
+      if (way !== undefined && door?.answered !== undefined) {
+        const { address, connection } = peerOf(request.socket)
+        door.answered(address, connection)
+      }
       if (response.destroyed) return
       if (way?.answer !== undefined) replyLegacy(response, way.answer)
       else {

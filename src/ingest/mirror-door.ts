@@ -127,6 +127,8 @@ export interface MirrorDoor {
   proxy(request: IncomingMessage, response: ServerResponse, options?: ProxyOptions): void
   /** Counts what passes us untranslated (`write_not_translated`, `extra_old`), for the verdict. */
   count(reason: string, items: number): void
+  /** What was wrapped last for a connection is about to be answered: what its sender sends from now on may build on it. */
+  answered?: ((address: string, connection: string) => void) | undefined
   /** A connection that requests were wrapped for is gone: those from its address that begin now wait for what it left. */
   closed?: ((connection: string) => void) | undefined
   /** Opens a connection to the old side for one of a client: Beats with `mode: tunnel` alone. */

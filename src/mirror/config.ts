@@ -134,13 +134,21 @@ const proxy = (enabled: boolean) =>
     .prefault({})
     .describe('Requests that bring no data.')
 
-const ordering = (byDefault: 'lane' | 'none') =>
-  z
-    .enum(['lane', 'none'])
-    .default(byDefault)
-    .describe('`lane`: requests of one connection go one after the other. `none`: as many at a time as `concurrency` allows.')
+type Ordering = 'sender' | 'lane' | 'none'
 
-const http = (path: { readonly proxy: boolean; readonly ordering: 'lane' | 'none' }) => ({
+const orders = '`lane`: requests of one connection go one after the other. `none`: as many at a time as `concurrency` allows.'
+
+const ordering = (byDefault: Ordering) =>
+  byDefault === 'sender'
+    ? z
+        .enum(['sender', 'lane', 'none'])
+        .default(byDefault)
+        .describe(
+          `\`sender\`: what an address sent after something was answered goes after that, whatever connections both took. ${orders}`,
+        )
+    : z.enum(['lane', 'none']).default(byDefault).describe(orders)
+
+const http = (path: { readonly proxy: boolean; readonly ordering: Ordering }) => ({
   ...httpKeys,
   proxy: proxy(path.proxy),
   ordering: ordering(path.ordering),
@@ -189,7 +197,7 @@ export const mirrorConfig = z
       .optional()
       .describe('The old Jaeger.'),
     prometheus: z
-      .strictObject(http({ proxy: false, ordering: 'lane' }))
+      .strictObject(http({ proxy: false, ordering: 'sender' }))
       .optional()
       .describe('The old remote-write receiver.'),
     elasticsearch: z

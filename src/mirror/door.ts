@@ -15,6 +15,7 @@ import { type EnvelopeHead, encodeEnvelope } from './envelope.ts'
 import { viaName } from './headers.ts'
 import { comesBack, isOwnSender } from './loop.ts'
 import { laneName } from './order.ts'
+import { createSenders } from './senders.ts'
 
 export interface DoorOptions {
   /** `zipkin`, `jaeger.http` */
@@ -125,7 +126,9 @@ export function createDoor(options: DoorOptions): MirrorDoor {
   const name = `mirror.${endpoint}`
   const own = viaName(options.instanceId)
   const filter = createHeaderFilter()
-  const ordered = 'ordering' in config ? config.ordering === 'lane' : true
+  const ordering = 'ordering' in config ? config.ordering : 'lane'
+  const ordered = ordering !== 'none'
+  const senders = ordering === 'sender' ? createSenders() : undefined
   // In the ids of requests, so that they differ from those of other runs.
   const run = randomBytes(6).toString('base64url')
   let count = 0
@@ -173,6 +176,7 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     headers: filter(head, config.auth === 'pass'),
     from: head.address,
     lane: ordered ? laneName(head.connection) : '',
+    ...senders?.came(head.address, head.connection),
   })
 
   const goes = (head: RequestHead, key: string | undefined): boolean => stateNow().old !== 'off' && isShared(key ?? head.address)
@@ -225,7 +229,15 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     },
     count: counted,
     ...(options.tunnel === undefined ? {} : { tunnel: options.tunnel }),
-    ...(options.closed === undefined || !ordered ? {} : { closed: options.closed }),
+    ...(senders === undefined ? {} : { answered: senders.answered }),
+    ...(options.closed === undefined || !ordered
+      ? {}
+      : {
+          closed(connection) {
+            senders?.closed(connection)
+            options.closed?.(connection)
+          },
+        }),
   }
   return door
 

@@ -20,6 +20,10 @@ export interface EnvelopeHead {
   readonly from: string
   /** Connection of the sender in the run that received it; empty: no order. */
   readonly lane: string
+  /** With `ordering: sender`: its place among the requests of the run that received it. */
+  readonly seq?: number | undefined
+  /** Those of the same sender that were not answered yet when it came: it need not wait for them. */
+  readonly beside?: readonly number[] | undefined
   /** Of a body in several envelopes: which it is, from 0, and whether it is the last. */
   readonly part?: number | undefined
   readonly last?: boolean | undefined

@@ -1,5 +1,5 @@
 /**
- * Which request goes next. With `lane`, requests of one connection go one after the other; a connection that begins after others from the same
+ * Which request goes next. With `sender`, a request goes after all of the same address that were answered before it came. With `lane`, requests of one connection go one after the other; a connection that begins after others from the same
  * address were closed waits until theirs have gone; what earlier runs received is one connection per address. cutover.md 1.5.
  */
 
@@ -40,9 +40,11 @@ export interface Order {
 interface Line {
   readonly key: string
   readonly from: string
+  /** All connections of a sender. */
+  readonly isShared: boolean
   readonly errands: Errand[]
-  /** Its first errand is under way, or waits to be tried again. */
-  busy: boolean
+  /** Errands that are under way, or wait to be tried again; with `lane` the first alone. */
+  readonly away: Set<Errand>
   closed: boolean
   /** Its first errand waits to be tried again. */
   stuck: boolean
@@ -50,6 +52,9 @@ interface Line {
   readonly waitsFor: Set<Line>
   readonly waitedForBy: Set<Line>
 }
+
+/** Errands of a sender that are looked at for one that may go. */
+const mostBeside = 64
 
 /** Names of closed connections that are kept for those who may still come out of the queue. */
 const closedNames = 10_000
@@ -97,17 +102,38 @@ function createUnordered(): Order {
   }
 }
 
-function createLanes(): Order {
+/** @param bySender requests of an address are in one line, and go before each other where neither was answered when the other came */
+function createLanes(bySender: boolean): Order {
   const lines = new Map<string, Line>()
   const byAddress = new Map<string, Set<Line>>()
   /** Lines whose first errand may go, in the order in which they became so. */
   const ready = new Set<Line>()
   const closedLanes = new Set<string>()
 
-  const keyOf = (lane: string, from: string): string => (lane === '' ? '' : lane.startsWith(run) ? lane : `earlier ${from}`)
+  const keyOf = (lane: string, from: string): string => {
+    if (lane === '') return ''
+    if (!lane.startsWith(run)) return `earlier ${from}`
+    return bySender ? `sender ${from}` : lane
+  }
+
+  /** The one that may go now. */
+  const startable = ({ errands, away, waitsFor, isShared }: Line): Errand | undefined => {
+    if (waitsFor.size > 0) return undefined
+    if (away.size === 0) return errands[0]
+    if (!isShared) return undefined
+    const before: number[] = []
+    for (const errand of errands) {
+      const { seq = 0, beside = [] } = errand.head
+      // Nothing behind the longest list can be free of all before it.
+      if (before.length > mostBeside) return undefined
+      if (!away.has(errand) && before.every((one) => beside.includes(one))) return errand
+      before.push(seq)
+    }
+    return undefined
+  }
 
   const look = (line: Line): void => {
-    if (!line.busy && line.errands.length > 0 && line.waitsFor.size === 0) ready.add(line)
+    if (startable(line) !== undefined) ready.add(line)
     else ready.delete(line)
   }
 
@@ -117,8 +143,9 @@ function createLanes(): Order {
     const key = keyOf(lane, from) || `one ${errand.batch.id}`
     let line = lines.get(key)
     if (line !== undefined) return line
-    const closed = key !== lane || closedLanes.has(lane)
-    line = { key, from, errands: [], busy: false, closed, stuck: false, waitsFor: new Set(), waitedForBy: new Set() }
+    const isShared = bySender && lane.startsWith(run)
+    const closed = !isShared && (key !== lane || closedLanes.has(lane))
+    line = { key, from, isShared, errands: [], away: new Set(), closed, stuck: false, waitsFor: new Set(), waitedForBy: new Set() }
     lines.set(key, line)
     if (lane === '') return line
     let others = byAddress.get(from)
@@ -162,8 +189,11 @@ function createLanes(): Order {
     next() {
       for (const line of ready) {
         ready.delete(line)
-        line.busy = true
-        return line.errands[0]
+        const errand = startable(line)
+        if (errand === undefined) continue
+        line.away.add(errand)
+        look(line)
+        return errand
       }
       return undefined
     },
@@ -171,7 +201,7 @@ function createLanes(): Order {
       const line = lineOf(errand)
       const at = line.errands.indexOf(errand)
       if (at >= 0) line.errands.splice(at, 1)
-      line.busy = false
+      line.away.delete(errand)
       line.stuck = false
       moved(line)
     },
@@ -181,7 +211,7 @@ function createLanes(): Order {
     },
     due(errand) {
       const line = lineOf(errand)
-      line.busy = false
+      line.away.delete(errand)
       look(line)
     },
     closed(lane) {
@@ -211,6 +241,6 @@ function createLanes(): Order {
 }
 
 /** Creates an empty order. */
-export function createOrder(ordering: 'lane' | 'none'): Order {
-  return ordering === 'lane' ? createLanes() : createUnordered()
+export function createOrder(ordering: 'sender' | 'lane' | 'none'): Order {
+  return ordering === 'none' ? createUnordered() : createLanes(ordering === 'sender')
 }

@@ -16,7 +16,7 @@ afterEach(async () => {
   await old.close()
 })
 
-const quick = { retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 2, open: '10m' } }
+const quick = { ordering: 'lane', retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 2, open: '10m' } }
 
 const start = async (legacy: Record<string, unknown> = {}, more: Record<string, unknown> = {}): Promise<MirrorBench> => {
   bench = await startMirror('prometheus', { prometheus: { url: old.url, ...quick, legacy, ...more } })
