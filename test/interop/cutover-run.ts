@@ -46,6 +46,8 @@ export interface Told {
   /** What was on its way to the old side when a connection could be lost: at the kill, and at the old side's stop. */
   readonly underWay: { readonly kill: number; readonly stop: number }
   readonly stopped: { readonly old: number; readonly new: number }
+  /** What the old side refused for good; see {@link Tap.refusals}. */
+  readonly refusals: readonly string[]
 }
 
 const total = async (bridge: Stage['bridge'], name: string): Promise<number> =>
@@ -145,5 +147,5 @@ export async function runCutover(stage: Stage, seconds = cutoverSeconds): Promis
     tell(`${name}: ${JSON.stringify(Object.fromEntries(tap.answers))}`)
   for (const one of old.refusals) tell(`refused: ${one}`)
   tell(`requests ${JSON.stringify(sums)}, under way ${JSON.stringify(underWay)}, stopped ${JSON.stringify(stopped)}`)
-  return { ledger: sums, report, live, overview, killMinutes: [...killMinutes], underWay, stopped }
+  return { ledger: sums, report, live, overview, killMinutes: [...killMinutes], underWay, stopped, refusals: old.refusals }
 }

@@ -12,7 +12,7 @@ export interface Fate {
   taken: number
   /** Sent, and never answered: whether they were taken is not known to who sent them. */
   unheard: number
-  /** Answered otherwise. */
+  /** Refused for good: 4xx, but for those that ask to come again. */
   refused: number
 }
 
@@ -27,7 +27,7 @@ export interface Tap {
   readonly answers: ReadonlyMap<string, number>
   /** How many were answered in the last so many ms. */
   answeredWithin(ms: number): number
-  /** The last answers other than 2xx to requests with a body, and what was asked, for whoever reads a failed run. */
+  /** The first refusals for good: status, words, media type and the first bytes of the body in base64. */
   readonly refusals: readonly string[]
   /** What each answer waits for. */
   delayMs: number
@@ -53,6 +53,9 @@ const passed = ({ rawHeaders }: IncomingMessage): [string, string][] =>
   rawHeaders.flatMap((name, at): [string, string][] =>
     at % 2 === 0 && !hop.has(name.toLowerCase()) ? [[name, rawHeaders[at + 1] ?? '']] : [],
   )
+
+/** The sender is to come again. */
+const passing = new Set([408, 425, 429])
 
 const gathered = (pairs: readonly (readonly [string, string])[]): OutgoingHttpHeaders => {
   const all: Record<string, string[]> = {}
@@ -122,11 +125,11 @@ export async function startTap(target: number, { taken, instead }: TapOptions = 
         const answer = status === undefined ? await pass(request, body) : { status, headers: {}, body: Buffer.from('instead') }
         count(String(answer.status))
         if (answer.status < 200 || answer.status > 299) {
-          if (fate !== undefined) {
+          if (fate !== undefined && answer.status >= 400 && answer.status < 500 && !passing.has(answer.status)) {
             fate.refused++
-            const said = `${request.method} ${request.url} ${answer.status} ${answer.body.subarray(0, 300)}`
-            if (refusals.length < 20)
-              refusals.push(`${said} to ${request.headers['content-type']} ${body.subarray(0, 2000).toString('latin1')}`)
+            const said = `${answer.status} ${answer.body.subarray(0, 300)}`
+            if (refusals.length < 100)
+              refusals.push(`${said} to ${request.headers['content-type']} ${body.subarray(0, 600).toString('base64')}`)
           }
         } else {
           if (fate !== undefined) fate.taken++
@@ -182,8 +185,12 @@ export async function startTap(target: number, { taken, instead }: TapOptions = 
 export interface Ledger {
   /** Requests that the first answered with 2xx. */
   readonly acknowledged: number
-  /** Of those, the ones that the second never took. */
+  /** Of those, the ones that the second never took nor refused. */
   readonly missing: number
+  /** Those that the second refused for good. */
+  readonly refused: number
+  /** Those that it refused as repeats, after a try without an answer: it has them. */
+  readonly absorbed: number
   /** What the second took more often than it was sent to the first. */
   readonly repeats: number
   /** Bodies that only the second knows. */
@@ -192,12 +199,16 @@ export interface Ledger {
 
 /** Compares them, body by body. */
 export function ledger(front: Tap, back: Tap): Ledger {
-  const sums = { acknowledged: 0, missing: 0, repeats: 0, strange: 0 }
+  const sums = { acknowledged: 0, missing: 0, refused: 0, absorbed: 0, repeats: 0, strange: 0 }
   for (const [hash, { taken, unheard }] of front.bodies) {
-    const there = back.bodies.get(hash)?.taken ?? 0
+    const there = back.bodies.get(hash)
     sums.acknowledged += taken
-    sums.missing += Math.max(0, taken - there)
-    sums.repeats += Math.max(0, there - taken - unheard)
+    const short = Math.max(0, taken - (there?.taken ?? 0))
+    const refused = Math.min(short, there?.refused ?? 0)
+    if ((there?.unheard ?? 0) > 0) sums.absorbed += refused
+    else sums.refused += refused
+    sums.missing += short - refused
+    sums.repeats += Math.max(0, (there?.taken ?? 0) - taken - unheard)
   }
   for (const [hash, { taken }] of back.bodies) if (taken > 0 && !front.bodies.has(hash)) sums.strange++
   return sums
