@@ -34,6 +34,10 @@ const hints = {
 } as const
 
 const dayMs = 86_400_000
+/** No books go further back; each hour of them is read. */
+const widestMs = 35 * dayMs
+/** The last time that a date can be. */
+const latestMs = 8.64e15
 const maxBody = 1024 * 1024
 const pageItems = 200
 
@@ -115,14 +119,16 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
   const limitOf = (value: string | undefined): number => Math.max(1, Math.min(1000, Math.trunc(Number(value ?? pageItems)) || pageItems))
   const timeOf = (text: string | undefined, fallback: number): number => {
     if (text === undefined) return fallback
-    const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
-    if (Number.isFinite(ms)) return ms
+    // `Date.parse` makes a year of nearly everything.
+    const ms = /^\d+$/.test(text) ? Number(text) : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+    if (ms <= latestMs) return ms
     throw new BridgeError('OB_ADMIN_REQUEST', `cannot read the time ${JSON.stringify(text.slice(0, 40))}: expected RFC 3339`)
   }
   const parityQuery = (query: (name: string) => string | undefined): ParityQuery => {
     const toMs = timeOf(query('until'), nowMs())
     const fromMs = timeOf(query('since'), toMs - dayMs)
     if (fromMs > toMs) throw new BridgeError('OB_ADMIN_REQUEST', 'cannot read the times: since is after until')
+    if (toMs - fromMs > widestMs) throw new BridgeError('OB_ADMIN_REQUEST', 'cannot read the times: more than 35 days are not read at once')
     return { endpoint: query('endpoint'), key: query('key'), fromMs, toMs }
   }
   const mayOperate = (request: FastifyRequest): boolean => access.visitor(request.headers).role === 'operate'
@@ -312,4 +318,7 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
   get('/*', () => {
     throw noSuch('such path')
   })
+  app.setNotFoundHandler((_request, reply) =>
+    answerError(reply.headers({ ...safeHeaders, 'cache-control': 'no-store' }), noSuch('such path')),
+  )
 }

@@ -21,10 +21,13 @@ const columns: readonly (readonly [title: string, cell: (one: ClientRecord) => s
   ['advice', (one) => one.advice],
 ]
 
+/** What spreadsheets begin a formula with, also in its wide forms, and what they skip before it. */
+const formula = /^[\s\p{C}=+\-@|%＝＋－＠；]/u
+
 /** A cell that a sender chose is text, whatever it begins with. */
 function cellOf(value: string | number | boolean | undefined): string {
   if (typeof value !== 'string') return String(value ?? '')
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value
+  const safe = formula.test(value) ? `'${value}` : value
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 

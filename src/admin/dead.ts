@@ -3,6 +3,7 @@
 import { openStoreForInspection, type StoreInspection } from '../emit/queue/dead-letters.ts'
 import type { DeadLetter } from '../emit/queue/queue.ts'
 import { BridgeError } from '../errors.ts'
+import { decodeEnvelope } from '../mirror/envelope.ts'
 import type { DeadFilter, DeadItem, DeadList } from './api.ts'
 import { endpointOfFormat } from './endpoints.ts'
 import type { DeadChoice, DeadSource } from './sources.ts'
@@ -101,8 +102,11 @@ export function createDeadSource({ path, log }: DeadDeps): DeadSource {
         const letter = store.show(Number(id))
         if (letter === undefined) return undefined
         if (!letter.intact) throw new BridgeError('OB_INPUT', `cannot give dead letter ${id}: its checksum does not hold`)
-        const media = letter.destination.startsWith('mirror.') ? 'application/octet-stream' : 'application/x-protobuf'
-        return { data: letter.data, media, name: `dead-letter-${letter.id}-${letter.signal}.bin` }
+        const name = `dead-letter-${letter.id}-${letter.signal}.bin`
+        // The body alone: headers hold credentials of the client.
+        if (letter.destination.startsWith('mirror.'))
+          return { data: decodeEnvelope(letter.data).body, media: 'application/octet-stream', name }
+        return { data: letter.data, media: 'application/x-protobuf', name }
       }),
     count: (choice) => within((store) => chosen(store, choice).length),
     retry: (choice, who) =>

@@ -101,6 +101,18 @@ export function createEvents(deps: EventsDeps): Events {
     for (const response of streams) send(response, text)
   }
 
+  /** What came after an event: the latest of it, as far as it does not cut off the one who asks. The page reads everything anew when it comes back. */
+  const missed = (id: number): string[] => {
+    const texts: string[] = []
+    let size = 0
+    for (const one of kept.toReversed()) {
+      size += one.text.length
+      if (one.id <= id || size > maxUnsentBytes / 2) break
+      texts.unshift(one.text)
+    }
+    return texts
+  }
+
   const work = async (): Promise<void> => {
     const now = await deps.overview()
     if (streams.size === 0) return
@@ -132,7 +144,7 @@ export function createEvents(deps: EventsDeps): Events {
       response.writeHead(200, { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
       response.write('retry: 3000\n\n')
       const from = Number(last)
-      if (last !== undefined && Number.isFinite(from)) for (const one of kept) if (one.id > from) send(response, one.text)
+      if (last !== undefined && Number.isFinite(from)) for (const text of missed(from)) response.write(text)
       streams.add(response)
       response.once('close', () => left(response))
       // An interval that fails is a bug of ours; the stream goes on with the next one.

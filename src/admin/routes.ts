@@ -61,11 +61,13 @@ function addRoutes(app: FastifyInstance, deps: AdminDeps, access: Access): void 
       .code(reasons.length === 0 ? 200 : 503)
       .send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons, ...(warnings.length === 0 ? {} : { warnings }) })
   })
-  app.get('/api/status', async (_request, reply) => {
+  app.get('/api/status', async (request, reply) => {
+    if (isForeign(request, reply)) return reply
     await refresh()
     return reply.header('cache-control', 'no-store').send(readStatus(deps.status, deps.metrics, deps.health, deps.nowMs()))
   })
   app.get('/api/*', async (request, reply) => {
+    if (isForeign(request, reply)) return reply
     const path = (request.params as { readonly '*': string })['*']
     const found = await deps.status.page?.(path, queryOf(request.query))
     if (found !== undefined)
@@ -80,16 +82,20 @@ function addRoutes(app: FastifyInstance, deps: AdminDeps, access: Access): void 
   app.get('/', (request, reply) => sendPage(request, reply, '/'))
   app.get('/page.:rest', (request, reply) => sendPage(request, reply, request.url.split('?', 1)[0] ?? ''))
 
-  async function sendPage(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
-    reply.headers(safeHeaders)
+  /** Answers requests under names that are not ours: a foreign site could be behind them. */
+  function isForeign(request: FastifyRequest, reply: FastifyReply): boolean {
     try {
       access.checkHost(request.headers)
+      return false
     } catch (error) {
-      return reply
-        .code(421)
-        .type('text/plain; charset=utf-8')
-        .send(`${(error as Error).message}\n`)
+      const { message } = error as Error
+      reply.code(421).type('text/plain; charset=utf-8').send(`${message}\n`)
+      return true
     }
+  }
+
+  async function sendPage(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
+    if (isForeign(request, reply.headers(safeHeaders))) return reply
     const file = (await pageFiles()).get(path)
     if (file === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('there is no such file\n')
     const kept = file.immutable ? 'public, max-age=31536000, immutable' : 'no-cache'

@@ -1,6 +1,7 @@
 import { get as httpGet } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answers } from '../../src/admin/api.ts'
+import { clientsCsv } from '../../src/admin/clients-csv.ts'
 import { adminConfig, inspectMode } from '../../src/admin/config.ts'
 import { pageFiles } from '../../src/admin/page-files.ts'
 import { type Scene, type SceneOptions, startScene } from '../support/page-scene.ts'
@@ -105,6 +106,11 @@ describe('/api/v1', () => {
       ['/series?metric=absent', 400, 'OB_ADMIN_REQUEST'],
       ['/parity/live?since=tomorrow', 400, 'OB_ADMIN_REQUEST'],
       ['/dead?side=left', 400, 'OB_ADMIN_REQUEST'],
+      ['/parity/live?since=-1', 400, 'OB_ADMIN_REQUEST'],
+      ['/parity/live?since=5', 400, 'OB_ADMIN_REQUEST'],
+      ['/parity/live?until=99999999999999999999', 400, 'OB_ADMIN_REQUEST'],
+      ['/parity/samples?since=2026-01-01T00:00:00Z&until=2026-03-01T00:00:00Z', 400, 'OB_ADMIN_REQUEST'],
+      ['/x/../y//', 404, 'OB_ADMIN_NONE'],
     ] as const) {
       const answer = await ask(path)
       expect([path, answer.status, ((await answer.json()) as { code: string }).code]).toEqual([path, status, code])
@@ -126,6 +132,14 @@ describe('/api/v1', () => {
     const csv = await (await ask('/clients.csv?filter=zipkin')).text()
     expect(csv).toContain(`,'=cmd|calc,`)
     expect(csv).toContain('"a ""b"", c"')
+  })
+
+  it('has no formula in a CSV, however it begins', () => {
+    const one = { endpoint: 'zipkin', format: 'f', library: '', probably: false, addresses: [], firstSeen: '', lastSeen: '' }
+    const more = { itemsPerMinute: 0, itemsToday: 0, errors: 0, silent: false, advice: '' }
+    for (const key of ['=1', '+1', '-1', '@a', '\t=1', '\r=1', '\n=1', ' =1', '\u00a0=1', '\u200e=1', '\u202e=1', '＝1', '；=1', '|x'])
+      expect(clientsCsv([{ ...one, ...more, key }]).split(',f,')[1]).toMatch(/^"?'/)
+    expect(clientsCsv([{ ...one, ...more, key: 'cart-service' }])).toContain(',cart-service,')
   })
 })
 
@@ -230,6 +244,18 @@ describe('who may change things', () => {
     expect([answer.status, answer.body['code']]).toEqual([403, 'OB_ADMIN_FORBIDDEN'])
   })
 
+  it('answers a method that it does not have as it answers a path', async () => {
+    const { scene } = await start()
+    for (const method of ['DELETE', 'POST', 'OPTIONS']) {
+      const answer = await fetch(`${scene.url}/api/v1/overview`, { method })
+      expect([answer.status, answer.headers.get('x-content-type-options'), ((await answer.json()) as { code: string }).code]).toEqual([
+        404,
+        'nosniff',
+        'OB_ADMIN_NONE',
+      ])
+    }
+  })
+
   it('drops dead letters only for their number', async () => {
     const { scene, session, send } = await start({ admin: auth })
     const token = { authorization: 'Bearer t' }
@@ -260,6 +286,9 @@ describe('who may change things', () => {
       for (const path of ['/', '/api/v1/overview'])
         expect([host, path, await underHost(scene.url + path, host)]).toEqual([host, path, status])
     }
+    expect(await underHost(`${scene.url}/api/status`, 'evil.example')).toBe(421)
+    expect(await underHost(`${scene.url}/api/metrics/types`, 'evil.example')).toBe(421)
+    expect(await underHost(`${scene.url}/api/status`, 'localhost')).toBe(200)
     for (const path of ['/metrics', '/health/live', '/health/ready']) {
       expect([path, await underHost(scene.url + path, 'evil.example')]).toEqual([path, path === '/health/ready' ? 503 : 200])
     }

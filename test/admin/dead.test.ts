@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDeadSource } from '../../src/admin/dead.ts'
 import { openStoreForInspection } from '../../src/emit/queue/dead-letters.ts'
 import { openStore } from '../../src/emit/queue/store.ts'
+import { encodeEnvelope } from '../../src/mirror/envelope.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 
 let path = ''
@@ -50,6 +51,26 @@ describe('createDeadSource', () => {
   it('gives the bytes of one', () => {
     expect(Buffer.from(source().raw('1')?.data ?? []).toString()).toBe('abc')
     expect(source().raw('9')).toBeUndefined()
+  })
+
+  it('gives of a request for a mirror what was received, and nothing of its headers', () => {
+    const head = {
+      id: 'a',
+      at: 1,
+      kind: 'http',
+      method: 'POST',
+      target: '/_bulk',
+      headers: ['Authorization', 'Basic c2VjcmV0'],
+      from: '',
+      lane: '',
+    } as const
+    const data = Buffer.from(encodeEnvelope(head, [Buffer.from('{"index":{}}\n{}\n')]))
+    const db = openStore(path, 'FULL')
+    db.prepare('UPDATE dead SET data = ?, crc = ?, bytes = ? WHERE id = 3').run(data, crc32(data), data.length)
+    db.close()
+    const raw = source().raw('3')
+    expect(raw).toMatchObject({ media: 'application/octet-stream' })
+    expect(Buffer.from(raw?.data ?? []).toString()).toBe('{"index":{}}\n{}\n')
   })
 
   it('puts the oldest back first, and no more than was asked for', async () => {

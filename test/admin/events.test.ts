@@ -51,7 +51,14 @@ const setUp = () => {
     const response = Object.assign(new EventEmitter(), {
       writableLength: unsent,
       writeHead: () => response,
-      write: (text: string) => written.push(text) > 0,
+      // Nothing leaves before the next turn, as with a response of node.
+      write: (text: string) => {
+        response.writableLength += text.length
+        queueMicrotask(() => {
+          response.writableLength -= text.length
+        })
+        return written.push(text) > 0
+      },
       destroy: () => {
         state.destroyed = true
         response.emit('close')
@@ -121,6 +128,20 @@ describe('createEvents', () => {
         .found('change')
         .map(({ data }) => data.endpoint),
     ).toEqual(['prometheus', 'beats'])
+  })
+
+  it('tells those that come back no more than they can take at once: the latest', () => {
+    const { events, stream, pass } = setUp()
+    for (let at = 0; at < 240; at++) {
+      pass(1000)
+      events.publish('minute', { at, filler: 'x'.repeat(3000) })
+    }
+    const { state, found } = stream('1')
+    expect(state.destroyed).toBe(false)
+    const told = found('minute').map(({ data }) => data.at)
+    expect(told.at(-1)).toBe(239)
+    expect(told).toEqual(Array.from({ length: told.length }, (_, at) => 240 - told.length + at))
+    expect(told.length).toBeGreaterThan(20)
   })
 
   it('says that it is still there, and gives up readers that do not read', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createInspect } from '../../src/admin/inspect.ts'
+import { safeHeaderPairs } from '../../src/admin/mask.ts'
 import { createFileTranslator, translateConfig } from '../../src/ingest/index.ts'
 import type { Seen } from '../../src/ingest/observe.ts'
 
@@ -106,5 +107,30 @@ describe('createInspect', () => {
     observer.see(seen({ body: Uint8Array.of(0, 255, 16), otlp: new Uint8Array(), items: 0, refused: 'cannot read it' }))
     expect(await source.show('1')).toMatchObject({ outcome: 'refused', text: 'cannot read it', legacy: { hex: '00ff10' } })
     expect(await source.show('2')).toBeUndefined()
+  })
+})
+
+describe('safeHeaderPairs', () => {
+  it('hides what may be a credential, by its name', () => {
+    const names = [
+      'Authorization',
+      'X-Auth',
+      'Cookie',
+      'X-Access-Key',
+      'X-Amz-Signature',
+      'X-Session-Id',
+      'Proxy-Authorization',
+      'X-Passwd',
+    ]
+    expect(
+      safeHeaderPairs(
+        names.flatMap((name) => [name, 'v']),
+        false,
+      ),
+    ).toEqual(names.map((name) => [name, '***']))
+    expect(safeHeaderPairs(['X-B3-TraceId', 'v', 'User-Agent', 'curl'], false)).toEqual([
+      ['X-B3-TraceId', 'v'],
+      ['User-Agent', 'curl'],
+    ])
   })
 })
