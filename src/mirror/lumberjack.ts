@@ -3,6 +3,8 @@
  *
  *     window  '2' 'W' u32 count       event  '2' 'J' u32 number u32 length payload
  *     ack     '2' 'A' u32 number      compressed  '2' 'C' u32 length zlib(events)
+ *
+ * Numbers of events go on from window to window: a sign of life that repeats the last number of the window before is no acknowledgement of this one.
  */
 
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
@@ -19,6 +21,8 @@ export interface LumberjackOptions {
   /** The other side may be silent for so long while it has something to acknowledge. */
   readonly silenceMs: number
   readonly secureContext?: SecureContext | undefined
+  /** The other side acknowledges how many events a window has, whatever their numbers: then each begins at 1. */
+  readonly countsAnew?: boolean | undefined
 }
 
 export interface LumberjackConnection {
@@ -29,6 +33,8 @@ export interface LumberjackConnection {
   send(events: readonly Uint8Array[], onAck: (events: number) => void): Promise<void>
   /** Some of a window has left on it. */
   readonly hasSent: boolean
+  /** It fell silent after it had acknowledged the count of a window whose numbers are others. */
+  readonly seemsToCount: boolean
   /** False once it is broken or closed by the other side. */
   readonly isUsable: boolean
   close(): void
@@ -42,7 +48,11 @@ const syncBytes = 64 * 1024
 const frameHeadBytes = 10
 const ackBytes = 6
 
-function framesOf(events: readonly Uint8Array[]): Buffer {
+/** Before they could be too large for 32 bits they begin anew. */
+const lastNumber = 2 ** 31
+
+/** @param before number of the event before the first */
+function framesOf(events: readonly Uint8Array[], before: number): Buffer {
   let size = 0
   for (const event of events) size += frameHeadBytes + event.length
   const frames = Buffer.allocUnsafe(size)
@@ -50,7 +60,7 @@ function framesOf(events: readonly Uint8Array[]): Buffer {
   for (let number = 1; number <= events.length; number++) {
     const event = events[number - 1] as Uint8Array
     frames.write('2J', at, 'latin1')
-    frames.writeUInt32BE(number, at + 2)
+    frames.writeUInt32BE(before + number, at + 2)
     frames.writeUInt32BE(event.length, at + 6)
     frames.set(event, at + frameHeadBytes)
     at += frameHeadBytes + event.length
@@ -103,7 +113,11 @@ export async function openLumberjack(options: LumberjackOptions): Promise<Lumber
   })
 
   let hasSent = false
-  let window: { readonly count: number; acked: number; heard(): void; finish(error?: Error): void } | undefined
+  let window: { readonly before: number; readonly count: number; acked: number; heard(): void; finish(error?: Error): void } | undefined
+  /** The number of the last event sent. */
+  let last = 0
+  let heardCounts = 0
+  let seemsToCount = false
   let rest: Buffer = Buffer.alloc(0)
 
   socket.on('close', () => window?.finish(broken))
@@ -124,25 +138,34 @@ export async function openLumberjack(options: LumberjackOptions): Promise<Lumber
   const take = (number: number): void => {
     if (window === undefined) return
     window.heard()
+    if (number === window.count) heardCounts++
+    const acked = number - window.before
     // 0, or what it has said before, is a sign of life; more than there are is none of ours.
-    if (number <= window.acked || number > window.count) return
-    window.acked = number
-    if (number === window.count) window.finish()
+    if (acked <= window.acked || acked > window.count) return
+    window.acked = acked
+    if (acked === window.count) window.finish()
   }
 
   return {
     async send(events, onAck) {
       if (broken !== undefined) throw broken
       if (events.length === 0) return
-      const frames = framesOf(events)
+      const before = options.countsAnew === true || last > lastNumber ? 0 : last
+      last = before + events.length
+      const frames = framesOf(events, before)
       const { compression: level } = options
       const packed =
         level === 0 ? frames : frames.length <= syncBytes ? deflateSync(frames, { level }) : await deflateAsync(frames, { level })
       if (broken !== undefined) throw broken
       await new Promise<void>((resolve, reject) => {
-        const late = (): void => void socket.destroy(silent(options.silenceMs))
+        const late = (): void => {
+          seemsToCount = before > 0 && heardCounts === 1
+          socket.destroy(silent(options.silenceMs))
+        }
+        heardCounts = 0
         let timer = setTimeout(late, options.silenceMs)
         window = {
+          before,
           count: events.length,
           acked: 0,
           heard() {
@@ -168,6 +191,9 @@ export async function openLumberjack(options: LumberjackOptions): Promise<Lumber
     },
     get hasSent() {
       return hasSent
+    },
+    get seemsToCount() {
+      return seemsToCount
     },
     get isUsable() {
       return broken === undefined && !socket.destroyed && socket.readyState === 'open'

@@ -8,7 +8,7 @@ import { type LumberjackConnection, type LumberjackOptions, openLumberjack } fro
 import type { Fault, Tried } from './outcome.ts'
 import { judgeUnanswered } from './send-http.ts'
 
-export interface BeatsOldSideOptions extends Omit<LumberjackOptions, 'connectTimeoutMs'> {
+export interface BeatsOldSideOptions extends Omit<LumberjackOptions, 'connectTimeoutMs' | 'countsAnew'> {
   readonly endpoint: string
 }
 
@@ -53,6 +53,8 @@ export function createBeatsOldSide(options: BeatsOldSideOptions): OldSide & { re
   const kept = new Map<string, Kept>()
   const opening = new Set<Promise<unknown>>()
   let closed = false
+  /** What the old side is: see `LumberjackOptions`. */
+  let countsAnew = false
 
   const drop = (lane: string): void => {
     const one = kept.get(lane)
@@ -70,7 +72,7 @@ export function createBeatsOldSide(options: BeatsOldSideOptions): OldSide & { re
       return known
     }
     if (known?.busy !== true) drop(lane)
-    const promise = openLumberjack({ ...options, connectTimeoutMs, secureContext })
+    const promise = openLumberjack({ ...options, connectTimeoutMs, secureContext, countsAnew })
     opening.add(promise)
     const connection = await promise.finally(() => opening.delete(promise))
     const one: Kept = { connection, busy: false, timer: undefined }
@@ -129,6 +131,7 @@ export function createBeatsOldSide(options: BeatsOldSideOptions): OldSide & { re
     } catch (error) {
       one.busy = false
       one.connection.close()
+      countsAnew ||= one.connection.seemsToCount
       if (kept.get(lane) === one) kept.delete(lane)
       return faultOf(error, true)
     }

@@ -9,10 +9,12 @@ interface Window {
   readonly connection: number
   readonly compressed: boolean
   readonly events: readonly string[]
+  /** Of its first event. */
+  readonly first: number
 }
 
-/** Numbers to acknowledge; `cut`: closes the connection then. */
-type Step = readonly (number | 'cut')[]
+/** Events of the window to acknowledge, a number as it is (`n5`), or `cut`: closes the connection then. */
+type Step = readonly (number | `n${number}` | 'cut')[]
 
 let server: Server
 let url: string
@@ -29,9 +31,10 @@ const ack = (number: number): Buffer => {
 
 function eventsIn(frames: Buffer): string[] {
   const events: string[] = []
+  const first = frames.readUInt32BE(2)
   for (let at = 0; at < frames.length; ) {
     expect(frames.toString('latin1', at, at + 2)).toBe('2J')
-    expect(frames.readUInt32BE(at + 2)).toBe(events.length + 1)
+    expect(frames.readUInt32BE(at + 2)).toBe(first + events.length)
     const length = frames.readUInt32BE(at + 6)
     events.push(frames.toString('utf8', at + 10, at + 10 + length))
     at += 10 + length
@@ -39,24 +42,32 @@ function eventsIn(frames: Buffer): string[] {
   return events
 }
 
+interface Found {
+  readonly events: string[]
+  readonly first: number
+  readonly compressed: boolean
+  readonly rest: Buffer
+}
+
 /** The first window in the bytes, and what is behind it. */
-function windowIn(bytes: Buffer): { readonly events: string[]; readonly compressed: boolean; readonly rest: Buffer } | undefined {
+function windowIn(bytes: Buffer): Found | undefined {
   if (bytes.length < 12) return undefined
   expect(bytes.toString('latin1', 0, 2)).toBe('2W')
   const count = bytes.readUInt32BE(2)
   if (bytes[7] === 0x43) {
     const length = bytes.readUInt32BE(8)
     if (bytes.length < 12 + length) return undefined
-    const events = eventsIn(inflateSync(bytes.subarray(12, 12 + length)))
+    const frames = inflateSync(bytes.subarray(12, 12 + length))
+    const events = eventsIn(frames)
     expect(events).toHaveLength(count)
-    return { events, compressed: true, rest: bytes.subarray(12 + length) }
+    return { events, first: frames.readUInt32BE(2), compressed: true, rest: bytes.subarray(12 + length) }
   }
   let at = 6
   for (let found = 0; found < count; found++) {
     if (bytes.length < at + 10 || bytes.length < at + 10 + bytes.readUInt32BE(at + 6)) return undefined
     at += 10 + bytes.readUInt32BE(at + 6)
   }
-  return { events: eventsIn(bytes.subarray(6, at)), compressed: false, rest: bytes.subarray(at) }
+  return { events: eventsIn(bytes.subarray(6, at)), first: bytes.readUInt32BE(8), compressed: false, rest: bytes.subarray(at) }
 }
 
 beforeEach(async () => {
@@ -74,10 +85,10 @@ beforeEach(async () => {
       bytes = Buffer.concat([bytes, chunk])
       for (let found = windowIn(bytes); found !== undefined; found = windowIn(bytes)) {
         bytes = Buffer.from(found.rest)
-        windows.push({ connection, compressed: found.compressed, events: found.events })
+        windows.push({ connection, compressed: found.compressed, events: found.events, first: found.first })
         for (const one of steps.shift() ?? [found.events.length]) {
           if (one === 'cut') socket.end()
-          else socket.write(ack(one))
+          else socket.write(ack(typeof one === 'number' ? (one === 0 ? 0 : found.first - 1 + one) : Number(one.slice(1))))
         }
       }
     })
@@ -115,9 +126,9 @@ describe('createBeatsOldSide', () => {
       await put(b, '2', '{"c":1}')
       await b.gone(3)
       expect(windows).toEqual([
-        { connection: 1, compressed, events: ['{"a": 1}', '{"é":2 }'] },
-        { connection: 1, compressed, events: ['{"b":1}'] },
-        { connection: 2, compressed, events: ['{"c":1}'] },
+        { connection: 1, compressed, events: ['{"a": 1}', '{"é":2 }'], first: 1 },
+        { connection: 1, compressed, events: ['{"b":1}'], first: 3 },
+        { connection: 2, compressed, events: ['{"c":1}'], first: 1 },
       ])
       expect(b.left.every(({ what }) => what === 'settled')).toBe(true)
     },
@@ -129,6 +140,25 @@ describe('createBeatsOldSide', () => {
     await put(b, '1', 'a', 'b', 'c')
     await b.gone(1)
     expect(windows).toHaveLength(1)
+  })
+
+  it('does not take a sign of life that repeats the last number for an acknowledgement of a window as long as the one before', async () => {
+    steps = [[2], ['n2', 'n0', 'n2', 'cut'], ['n2', 1, 'n0', 2]]
+    const b = await start()
+    await put(b, '1', 'a', 'b')
+    await b.gone(1)
+    await put(b, '1', 'c', 'd')
+    await b.gone(2)
+    // The second window was not acknowledged before its connection was cut: it goes again.
+    expect(windows.map(({ events, first }) => `${events.join('')} ${first}`)).toEqual(['ab 1', 'cd 3', 'cd 1'])
+  })
+
+  it('begins each window at 1 for an old side that acknowledges counts', async () => {
+    steps = [['n2'], ['n2'], ['n2'], ['n2'], ['n1']]
+    const b = await start({ timeout: '30ms' })
+    for (const events of ['ab', 'cd', 'ef', 'g']) await put(b, '1', ...events)
+    await b.gone(4)
+    expect(windows.map(({ events, first }) => `${events.join('')} ${first}`)).toEqual(['ab 1', 'cd 3', 'cd 1', 'ef 1', 'g 1'])
   })
 
   it('sends again only what is behind the last acknowledgement, before the next window of the connection', async () => {
