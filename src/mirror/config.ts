@@ -138,15 +138,15 @@ type Ordering = 'sender' | 'lane' | 'none'
 
 const orders = '`lane`: requests of one connection go one after the other. `none`: as many at a time as `concurrency` allows.'
 
-const ordering = (byDefault: Ordering) =>
-  byDefault === 'sender'
-    ? z
-        .enum(['sender', 'lane', 'none'])
-        .default(byDefault)
-        .describe(
-          `\`sender\`: what an address sent after something was answered goes after that, whatever connections both took. ${orders}`,
-        )
-    : z.enum(['lane', 'none']).default(byDefault).describe(orders)
+const ordering = (byDefault: Ordering) => {
+  const bySender = byDefault === 'sender'
+  const names: readonly Ordering[] = bySender ? ['sender', 'lane', 'none'] : ['lane', 'none']
+  const first = '`sender`: what an address sent after something was answered goes after that, whatever connections both took. '
+  return z
+    .enum(names)
+    .default(byDefault)
+    .describe(`${bySender ? first : ''}${orders}`)
+}
 
 const http = (path: { readonly proxy: boolean; readonly ordering: Ordering }) => ({
   ...httpKeys,
