@@ -27,17 +27,22 @@ export type ConditionId = keyof typeof conditions
 
 const conditionId = z.enum(Object.keys(conditions) as [ConditionId, ...ConditionId[]])
 
+/** As people write it; what is in force is printed as a number. */
+const percentage = z
+  .string()
+  .regex(/^\d{1,3}(\.\d+)?%$/, { error: 'expected a percentage such as 99.99%' })
+  // Without what binary fractions add.
+  .transform((text) => Number((Number(text.slice(0, -1)) / 100).toFixed(10)))
+  .refine((value) => value <= 1, { error: 'expected at most 100%' })
+
 export const verdictConfig = z
   .strictObject({
     windows: z.number().int().min(1).max(100).default(3).describe('Windows in a row that must be equal.'),
     window: duration.default(10 * minute).describe('Length of one.'),
     require: z
-      .string()
-      .regex(/^\d{1,3}(\.\d+)?%$/, { error: 'expected a percentage such as 99.99%' })
-      .transform((text) => Number(text.slice(0, -1)) / 100)
-      .refine((value) => value <= 1, { error: 'expected at most 100%' })
+      .union([z.number().min(0).max(1), percentage])
       .prefault('99.99%')
-      .describe('Parity of what is stored, at the least.'),
+      .describe('Parity of what is stored, at the least: `99.99%`, or 0.9999.'),
     quiet: duration
       .default(24 * hour)
       .describe('For how long there must have been no dead letters, and nothing that could not be translated.'),

@@ -36,7 +36,7 @@ describe('runCommandLine', () => {
     expect(code).toBe(2)
     expect(err).toContain('did you mean endpoint?')
     expect(err).toContain('expected one of disk, memory')
-    expect(err).toContain('dual-write comes with a later version')
+    expect(err).toContain('known here: zipkin, jaeger, prometheus, elasticsearch, beats, books')
   })
 
   it('refuses to send to itself', async () => {
