@@ -35,7 +35,12 @@ const span = (id: string): string =>
   ])
 
 /** Everything that a verdict could fail for in the first minutes of a bridge. */
-const waivers = ['V1', 'V2', 'V6', 'V7', 'V8', 'V9', 'V10', 'V11'].map((condition) => ({ condition, by: 'ana', reason: 'a test', key: 'sho*' }))
+const waivers = ['V1', 'V2', 'V6', 'V7', 'V8', 'V9', 'V10', 'V11'].map((condition) => ({
+  condition,
+  by: 'ana',
+  reason: 'a test',
+  key: 'sho*',
+}))
 
 const running = async (mirror: object, verdict: object = {}): Promise<Pipeline> => {
   const file = join(folder, `bridge-${Math.random()}.yaml`)
