@@ -23,7 +23,7 @@ export interface LinesWanted {
 }
 
 /** Lines given at most: of more keys and minutes the latest are read. */
-const maxLines = 200_000
+export const maxLines = 200_000
 
 /** The same, of those that are not equal. */
 const maxUneven = 20_000

@@ -1,8 +1,9 @@
 /** Gathers what the verdict judges by: out of the books, the queue, the dead letters and the reports of the parity command. */
 
 import type { Books } from '../books/books.ts'
+import type { Line } from '../books/columns.ts'
 import { type JudgedLine, judgeMinutes, type LiveDeps } from '../books/live.ts'
-import { readKeys, readKnown } from '../books/reading.ts'
+import { maxLines, readKeys, readKnown } from '../books/reading.ts'
 import type { ParityFormat } from '../parity/model.ts'
 import type { RunStore } from '../parity/runs.ts'
 import type { VerdictConfig } from './config.ts'
@@ -19,7 +20,7 @@ export interface GatherDeps {
   /** Of the mapping that runs: a report of another one says nothing about it. */
   readonly mappingHash?: (() => string) | undefined
   readonly config: VerdictConfig
-  /** Dead letters of the new side that are still there, by format; undefined where the queue keeps none. */
+  /** Dead letters of the new side that are still there, by format: 0 items when there are none; undefined where the queue keeps none. */
   readonly dead: (format: string) => { readonly items: number; readonly reason: string } | undefined
   /** Age in seconds of what has waited longest for the new side. */
   readonly newAgeSeconds: () => number
@@ -27,8 +28,11 @@ export interface GatherDeps {
   readonly waitingForOld: (endpoint: string) => number
   /** Whether the books of the running process balance. */
   readonly balanced: () => boolean
-  /** Things that passed us untranslated since the start, by endpoint: the first in words, and how many. */
-  readonly untranslated: (endpoint: string) => { readonly count: number; readonly text: string }
+  /**
+   * Things that passed us untranslated since the start, by endpoint: the first in words, and how many. Undefined: none, and the process is too young to
+   * know of all of the time that counts.
+   */
+  readonly untranslated: (endpoint: string) => { readonly count: number; readonly text: string } | undefined
   /** Requests that were passed on to the old side of an endpoint within a day; undefined while the process is younger than that. */
   readonly reads?: ((endpoint: string) => { readonly count: number; readonly text: string } | undefined) | undefined
   readonly dashboards?: (() => { readonly converted: number; readonly byHand: string; readonly atMs: number } | undefined) | undefined
@@ -65,8 +69,8 @@ export function drillOf(endpoint: string, changes: readonly Change[]): Evidence[
   return drill
 }
 
-/** The latest minutes of one key that are closed: those in which nothing came in are equal, those in which nobody counted unknown. */
-function minutesOf(lines: readonly JudgedLine[], alive: ReadonlySet<number>, from: number, to: number): Evidence['minutes'] {
+/** The latest minutes of one key that are closed: those in which nothing came in are equal, those in which not everything was counted unknown. */
+function minutesOf(lines: readonly JudgedLine[], isKnown: (at: number) => boolean, from: number, to: number): Evidence['minutes'] {
   const byMinute = new Map<number, JudgedLine>()
   for (const line of lines) byMinute.set(line.at, line)
   const minutes: { atMs: number; verdict: Evidence['minutes'][number]['verdict']; text: string }[] = []
@@ -75,7 +79,7 @@ function minutesOf(lines: readonly JudgedLine[], alive: ReadonlySet<number>, fro
     const atMs = at * minuteMs
     if (line !== undefined) {
       if (line.verdict !== 'open') minutes.push({ atMs, verdict: line.verdict, text: line.text })
-    } else minutes.push({ atMs, verdict: alive.has(at) ? 'equal' : 'unknown', text: '' })
+    } else minutes.push({ atMs, verdict: isKnown(at) ? 'equal' : 'unknown', text: '' })
   }
   return minutes
 }
@@ -110,7 +114,14 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
     const known = readKnown(books.file, minuteOf(nowMs - keptMs), to)
     const sinceMs = known.since === undefined ? undefined : known.since * minuteMs
     const query = { endpoint, key: undefined, fromMs: from * minuteMs, toMs: (to + 1) * minuteMs }
-    const judged = Map.groupBy(judgeMinutes({ books, ...deps.live }, query), ({ id }) => id)
+    const read = judgeMinutes({ books, ...deps.live }, query)
+    const judged = Map.groupBy(read, ({ id }) => id)
+    // Of too many lines the oldest are not there.
+    const readFrom = read.length < maxLines ? from : (read[0]?.at ?? to) + 1
+    const isKnown = (at: number): boolean => {
+      const marks = known.marks.get(at)
+      return at >= readFrom && known.alive.has(at) && marks?.has('crash') !== true && marks?.has('lost') !== true
+    }
     const kept = readKeys(books.file, { endpoint, key: undefined, from: minuteOf(nowMs - keptMs), to: minuteOf(nowMs) })
     const quiet = new Map(
       readKeys(books.file, { endpoint, key: undefined, from: minuteOf(nowMs - config.quiet), to: minuteOf(nowMs) }).map((one) => [
@@ -122,12 +133,17 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
     const queue = { ageSeconds, worstAgeSeconds: worst(ageSeconds) }
     const passed = deps.untranslated(endpoint)
     const drill = drillOf(endpoint, cutover.changes())
+    /** Dead letters of a format beyond those that the books know the keys of: they are older, or of other books. */
+    const unnamed = (format: string): number => {
+      const letters = deps.dead(format)?.items ?? 0
+      return Math.max(0, letters - kept.reduce((sum, one) => sum + (one.format === format ? one.line.newDead : 0), 0))
+    }
     const mappingHash = deps.mappingHash?.()
     return kept.map(({ id, format, key, at, first, line: total }): Evidence => {
       const lines = judged.get(id) ?? []
       // A key is new until it was there for as long as the windows last.
       const begin = Math.max(from, sinceMs === undefined ? from : minuteOf(sinceMs))
-      const minutes = minutesOf(lines, known.alive, begin, to)
+      const minutes = minutesOf(lines, isKnown, begin, to)
       const line = quiet.get(id)
       const refused = line?.refused ?? 0
       const unknownMinutes = minutes.filter(({ verdict }) => verdict === 'unknown').length
@@ -141,13 +157,16 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
         knownSinceMs: first * minuteMs,
         minutes,
         stored: deps.runs.ofKey(formatOf(endpoint), key).filter((one) => mappingHash === undefined || one.mappingHash === mappingHash),
-        dead: deadOf(id, total.newDead, deps.dead(format)),
+        dead: deadOf(id, total, deps.dead(format), unnamed(format)),
         queue,
         books: { balanced: deps.balanced(), minutes: minutes.length, unknownMinutes },
-        untranslated: {
-          count: refused + passed.count,
-          text: refused > 0 ? `${refused} items were refused, their senders were told` : passed.text,
-        },
+        untranslated:
+          refused === 0 && passed === undefined
+            ? undefined
+            : {
+                count: refused + (passed?.count ?? 0),
+                text: refused > 0 ? `${refused} items were refused, their senders were told` : (passed?.text ?? ''),
+              },
         peak: peakOf(id, from, to, nowMs, sinceMs),
         dashboards: deps.dashboards?.(),
         reads: deps.reads?.(endpoint),
@@ -161,14 +180,22 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
 
   const deadOf = (
     id: number,
-    items: number,
+    { newDead: items, newShed }: Line,
     letters: { readonly items: number; readonly reason: string } | undefined,
+    unnamed: number,
   ): Evidence['dead'] => {
-    if (items === 0) return { unresolved: 0, lastMs: undefined, reason: '' }
-    const row = books.file.read((open) => open.get('SELECT max(at) AS at FROM minutes WHERE id = ? AND newDead > 0', id))
-    const lastMs = (Number(row?.['at'] ?? 0) + 1) * minuteMs
+    if (items === 0 && newShed === 0 && unnamed === 0) return { unresolved: 0, lastMs: undefined, reason: '' }
+    const row = books.file.read((open) => open.get('SELECT max(at) AS at FROM minutes WHERE id = ? AND (newDead > 0 OR newShed > 0)', id))
+    const at = row?.['at']
+    const lastMs = typeof at === 'number' ? (at + 1) * minuteMs : undefined
+    if (items === 0 && unnamed === 0) return { unresolved: 0, lastMs, reason: `${newShed} items were lost or shed` }
     // Letters know their format alone: of one that was retried or dropped nothing is left there.
-    return { unresolved: Math.min(items, letters?.items ?? items), lastMs, reason: letters?.reason ?? 'see the dead letters' }
+    const reason = letters?.reason ?? 'see the dead letters'
+    return {
+      unresolved: Math.min(items, letters?.items ?? items) + unnamed,
+      lastMs,
+      reason: unnamed === 0 ? reason : `${reason} (of ${unnamed} nobody knows whose they are)`,
+    }
   }
 
   /** The busiest minute of the windows and of what is kept. */

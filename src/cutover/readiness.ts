@@ -88,8 +88,14 @@ export function createReadiness({ source, config, nowMs }: ReadinessDeps): Readi
     })
   }
 
+  /** Nobody can say that nothing stands against what nothing is known of. */
+  const knowsNothing = (endpoint: string, found: readonly KeyVerdict[]): readonly string[] =>
+    found.length > 0 ? [] : [`nothing came in through ${endpoint} within two days, or the books cannot be read`]
+
   const unmetKeys = (endpoint: string, question: Question): readonly string[] => {
-    const open = verdicts(question, endpoint).filter(({ answer, excluded }) => !excluded && answer !== 'ready' && answer !== 'silent')
+    const all = verdicts(question, endpoint)
+    if (all.length === 0) return knowsNothing(endpoint, all)
+    const open = all.filter(({ answer, excluded }) => !excluded && answer !== 'ready' && answer !== 'silent')
     const said = open.slice(0, sentences).map(({ headline }) => headline)
     return open.length > sentences ? [...said, `and ${open.length - sentences} more`] : said
   }
@@ -99,7 +105,9 @@ export function createReadiness({ source, config, nowMs }: ReadinessDeps): Readi
     const found: string[] = []
     const hours = Math.floor((nowMs() - state.sinceMs) / 3_600_000)
     if (nowMs() - state.sinceMs < day) found.push(`${hours} h of 24 h in shadow`)
-    for (const { checks, excluded, evidence } of verdicts('A', state.endpoint)) {
+    const all = verdicts('A', state.endpoint)
+    found.push(...knowsNothing(state.endpoint, all))
+    for (const { checks, excluded, evidence } of all) {
       if (excluded) continue
       for (const { id, state: check, text } of checks) {
         if (check === 'fail' && ['V3', 'V5', 'V6'].includes(id)) found.push(`${evidence.key}: ${text}`)

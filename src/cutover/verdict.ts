@@ -126,7 +126,7 @@ const checks: Readonly<Record<ConditionId, { readonly questions: string; readonl
         return {
           state: 'fail',
           value: printTime(lastMs),
-          text: `dead letters until ${printDay(lastMs)} ${printTime(lastMs)}: ${reason}`,
+          text: `dead letters or losses until ${printDay(lastMs)} ${printTime(lastMs)}: ${reason}`,
           link,
         }
       }
@@ -162,7 +162,8 @@ const checks: Readonly<Record<ConditionId, { readonly questions: string; readonl
   V6: {
     questions: 'AB',
     check({ untranslated }) {
-      if (untranslated === undefined) return unknown('nobody counts what is not translated')
+      if (untranslated === undefined)
+        return unknown('the bridge runs for less than verdict.quiet: what was not translated before is not known')
       const { count, text } = untranslated
       if (count > 0) return { state: 'fail', value: count, limit: 0, text }
       return { state: 'pass', value: 0, limit: 0, text: 'everything was translated' }

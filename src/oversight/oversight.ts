@@ -94,6 +94,8 @@ export function mappingHashOf({ translate }: Pick<Config, 'translate'>): string 
 
 const dayMs = 24 * 3_600_000
 
+const noLetters = { items: 0, reason: '' }
+
 /**
  * Whether a destination's outcomes are those of the new side. Several that get the same are one side: the first of them counts. Those among which the
  * data is divided all do.
@@ -218,12 +220,13 @@ export function createOversight(deps: OversightDeps): Oversight {
       runs,
       mappingHash: () => mappingHashOf(config()),
       config: config().verdict,
-      dead: (format) => letters.get(format),
+      dead: (format) => (dead === undefined ? undefined : (letters.get(format) ?? noLetters)),
       newAgeSeconds: () => newAgeMs() / 1000,
       waitingForOld: (endpoint) => laneOf(`mirror.${endpoint}`)?.items ?? 0,
       balanced: () => metrics.sums().every(({ balance }) => balance === 0),
       untranslated(endpoint) {
         const [undecodable, written] = [noticed(endpoint, 'undecodable'), noticed(endpoint, 'write_not_translated')]
+        if (undecodable + written === 0 && nowMs() - startedMs < config().verdict.quiet) return undefined
         const said = [
           ...(undecodable === 0 ? [] : [`${undecodable} requests could not be decoded`]),
           ...(written === 0 ? [] : [`${written} writes (updates, deletes) went to the old side alone`]),

@@ -35,7 +35,7 @@ const evidenceOf = (test: TestBooks, over: Partial<GatherDeps> = {}) =>
   })
 
 /** A request of one key, and what becomes of it on the new side. */
-async function send(test: TestBooks, service: string, outcome: 'delivered' | 'dead' | 'nothing' = 'delivered'): Promise<void> {
+async function send(test: TestBooks, service: string, outcome: 'delivered' | 'dead' | 'dropped' | 'nothing' = 'delivered'): Promise<void> {
   await test.intake.put(mirrored(10, { keys: [{ service, items: 10 }] }))
   const batch = test.put.at(-1) as EncodedBatch
   test.books.outcomes.left(
@@ -98,6 +98,54 @@ describe('createEvidence', () => {
     ])
     const pay = evidence.find(({ key }) => key === 'pay')
     expect(pay === undefined ? '' : verdictOf(pay, verdictConfig.parse({})).headline).toContain('pay: not yet — 3 dead letters: status 413')
+  })
+
+  it('does not forget dead letters that the books know no key of, and remembers those that are resolved for a while', async () => {
+    const test = testBooks()
+    test.tick()
+    await send(test, 'cart')
+    await send(test, 'pay', 'dead')
+    pass(test, 2 * minute)
+    const unnamed = evidenceOf(test, { dead: () => ({ items: 12, reason: 'status 413' }) }).all('zipkin')
+    const reason = 'status 413 (of 2 nobody knows whose they are)'
+    expect(unnamed.map(({ key, dead }) => [key, dead?.unresolved, dead?.reason])).toEqual([
+      ['cart', 2, reason],
+      ['pay', 12, reason],
+    ])
+    const resolved = evidenceOf(test, { dead: () => ({ items: 0, reason: '' }) }).all('zipkin')
+    expect(resolved[1]?.dead).toMatchObject({ unresolved: 0, lastMs: noon + minute })
+  })
+
+  it('counts what the new side lost without a dead letter', async () => {
+    const test = testBooks()
+    test.tick()
+    await send(test, 'cart', 'dropped')
+    pass(test, 2 * minute)
+    expect(evidenceOf(test).all('zipkin')[0]?.dead).toEqual({ unresolved: 0, lastMs: noon + minute, reason: '10 items were lost or shed' })
+  })
+
+  it('knows nothing of what was not translated while the process is young', async () => {
+    const test = testBooks()
+    test.tick()
+    await send(test, 'cart')
+    pass(test, minute)
+    expect(evidenceOf(test, { untranslated: () => undefined }).all()[0]?.untranslated).toBeUndefined()
+  })
+
+  it('does not take a minute for equal in which a process was lost', async () => {
+    const test = testBooks()
+    test.tick()
+    await send(test, 'cart')
+    pass(test, 3 * minute)
+    test.books.flush()
+    test.books.file.write((open) => open.run("INSERT INTO marks (at, why) VALUES (?, 'crash')", Math.floor(noon / minute) + 1))
+    pass(test, 4 * minute)
+    expect(
+      evidenceOf(test)
+        .all()[0]
+        ?.minutes.filter(({ verdict }) => verdict === 'unknown')
+        .map(({ atMs }) => atMs),
+    ).toEqual([noon + minute])
   })
 
   it('does not take a minute for good of which a part is still on its way', async () => {

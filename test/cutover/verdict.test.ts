@@ -104,7 +104,7 @@ describe('verdictOf', () => {
       'dead letters a while ago',
       { dead: { unresolved: 0, lastMs: nowMs - hour, reason: 'status 400' } },
       'V3',
-      'dead letters until 2026-11-20 13:00: status 400',
+      'dead letters or losses until 2026-11-20 13:00: status 400',
     ],
     ['an old queue', { queue: { ageSeconds: 61, worstAgeSeconds: 61 } }, 'V4', 'new side 61 s behind, worst today 61 s'],
     ['a queue that was old today', { queue: { ageSeconds: 1, worstAgeSeconds: 1000 } }, 'V4', 'new side 1 s behind, worst today 17 min'],
@@ -240,6 +240,14 @@ describe('createReadiness', () => {
     const keys = [good, { ...bad, key: 'cart' }, { ...bad, key: 'batch-1' }, { ...bad, key: 'old', lastSeenMs: nowMs - 2 * day }]
     const readiness = createReadiness({ source: { all: () => keys, waitingForOld: () => 0 }, config: settings, nowMs: () => nowMs })
     expect(readiness.unmet(stateIn('dual'), 'new-primary')).toEqual(['cart: not yet — new side 99 s behind, worst today 99 s'])
+  })
+
+  it('lets nothing go on of which nothing is known', () => {
+    const readiness = createReadiness({ source: { all: () => [], waitingForOld: () => 0 }, config, nowMs: () => nowMs })
+    const nothing = ['nothing came in through zipkin within two days, or the books cannot be read']
+    expect(readiness.unmet(stateIn('shadow'), 'dual')).toEqual(nothing)
+    expect(readiness.unmet(stateIn('dual'), 'new-primary')).toEqual(nothing)
+    expect(readiness.unmet(stateIn('new-primary'), 'new-only')).toEqual(nothing)
   })
 
   it('lets shadow last a day, and the old queue run empty before the old side is left out', () => {
