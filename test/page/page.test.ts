@@ -49,12 +49,10 @@ async function ownScene(options: SceneOptions): Promise<Scene> {
   return scene
 }
 
-/** Opens a view and waits until it shows something. */
-async function show(view: string, scene: SceneOptions, context: BrowserContextOptions = desktop, start = ownScene): Promise<Seen> {
+/** A tab, and what is said in it. */
+async function tabOf(scene: Scene, options: BrowserContextOptions): Promise<Seen & { readonly close: () => Promise<void> }> {
   if (opened === undefined) throw new Error('no browser')
-  const started = await start(scene)
-  const tab = await opened.browser.newContext({ locale: 'en-GB', ...context })
-  open.push(() => tab.close())
+  const tab = await opened.browser.newContext({ locale: 'en-GB', ...options })
   tab.setDefaultTimeout(6000)
   const page = await tab.newPage()
   const faults: string[] = []
@@ -63,15 +61,46 @@ async function show(view: string, scene: SceneOptions, context: BrowserContextOp
   })
   page.on('pageerror', (error) => faults.push(error.message))
   page.on('request', (request) => {
-    if (!request.url().startsWith(`${started.url}/`) && !request.url().startsWith('data:')) faults.push(`asked ${request.url()}`)
+    if (!request.url().startsWith(`${scene.url}/`) && !request.url().startsWith('data:')) faults.push(`asked ${request.url()}`)
   })
-  await page.goto(`${started.url}/#/${view}`)
+  return { page, scene, faults, close: () => tab.close() }
+}
+
+/** Opens a view in a tab of its own and waits until it shows something. */
+async function show(view: string, scene: SceneOptions, context: BrowserContextOptions = desktop): Promise<Seen> {
+  const seen = await tabOf(await ownScene(scene), context)
+  open.push(seen.close)
+  await seen.page.goto(`${seen.scene.url}/#/${view}`)
+  await seen.page.waitForSelector('main .card, main .notice')
+  return seen
+}
+
+/** Tabs of scenes that nobody changes, by what those are: to load the page takes longer than to look at it. */
+const tabs = new Map<string, Promise<Seen & { readonly close: () => Promise<void> }>>()
+afterAll(async () => {
+  for (const tab of tabs.values()) await (await tab).close()
+})
+
+/** Goes to a view in the tab of its scene. */
+async function goTo(view: string, scene: SceneOptions, size = desktop, colorScheme: 'light' | 'dark' = 'light'): Promise<Seen> {
+  const key = JSON.stringify(scene)
+  let tab = tabs.get(key)
+  if (tab === undefined) tabs.set(key, (tab = sharedScene(scene).then((started) => tabOf(started, scene.admin === undefined ? {} : ann))))
+  const seen = await tab
+  const { page } = seen
+  seen.faults.length = 0
+  await page.setViewportSize(size.viewport)
+  await page.emulateMedia({ colorScheme })
+  await page.goto(`${seen.scene.url}/#/${view}`)
+  const titles = { '': 'Now', log: 'Health', dead: 'Dead letters', inspect: 'Look inside' } as Readonly<Record<string, string>>
+  const title = titles[view] ?? `${view.slice(0, 1).toUpperCase()}${view.slice(1)}`
+  await page.waitForSelector(`h1:text-is("${title}")`)
   await page.waitForSelector('main .card, main .notice')
-  return { page, scene: started, faults }
+  return seen
 }
 
 async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(axe)
   const found: unknown = await page.evaluate(
     `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((one) => one.id + ': ' + one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 3).join(' | ')))`,
   )
@@ -93,7 +122,7 @@ const cases = views.flatMap((view, at) =>
 
 describe.skipIf(opened === undefined)('the page', () => {
   it.each(cases)('is sound: #/$view, $mood, $colorScheme', async ({ view, mood, colorScheme, size }) => {
-    const { page, faults } = await show(view, { mood, admin: auth }, { ...size, ...ann, colorScheme }, sharedScene)
+    const { page, faults } = await goTo(view, { mood, admin: auth }, size, colorScheme)
     await page.waitForLoadState('load')
     expect(await violations(page)).toEqual([])
     expect(await tooWide(page)).toBe(0)
@@ -102,7 +131,7 @@ describe.skipIf(opened === undefined)('the page', () => {
   })
 
   it.each(views)('says which option turns #/%s on where nothing stands behind it', async (view) => {
-    const { page, faults } = await show(view, { mood: 'empty', bare: true }, phone, sharedScene)
+    const { page, faults } = await goTo(view, { mood: 'empty', bare: true }, phone)
     expect(await violations(page)).toEqual([])
     expect(faults).toEqual([])
     const text = await page.locator('main').textContent()
@@ -179,7 +208,7 @@ describe.skipIf(opened === undefined)('the page', () => {
   })
 
   it('disables switches without admin.auth, and says so', async () => {
-    const { page } = await show('cutover', { mood: 'healthy' })
+    const { page } = await goTo('cutover', { mood: 'healthy' })
     expect(await page.getByRole('button', { name: 'To new-primary…' }).first().isDisabled()).toBe(true)
     expect(await page.locator('.notice').textContent()).toContain('Set admin.auth to use the switches.')
   })
@@ -199,7 +228,7 @@ describe.skipIf(opened === undefined)('the page', () => {
   })
 
   it('shows a request before and after, with the rules that made it', async () => {
-    const { page } = await show('inspect', { mood: 'healthy' })
+    const { page } = await goTo('inspect', { mood: 'healthy' })
     await page.keyboard.press('j')
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
@@ -250,7 +279,7 @@ describe.skipIf(opened === undefined)('the page', () => {
   })
 
   it('gives its chart as a table, where the unknown is not 0', async () => {
-    const { page } = await show('', { mood: 'healthy' })
+    const { page } = await goTo('', { mood: 'healthy' })
     await page.getByRole('button', { name: 'As table' }).click()
     const text = await page.locator('.values').textContent()
     expect(text).toContain('unknown')

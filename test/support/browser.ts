@@ -1,9 +1,9 @@
 /**
- * A real Chromium for tests of the page: `CHROMIUM_PATH`, else the one inside of the npm package, else one that is installed. Its libraries are unpacked
- * beside it, since a machine without them could not start it. It opens nothing but pages of our own on loopback: it runs without its sandbox.
+ * A real Chromium for tests of the page: `CHROMIUM_PATH`, else the one inside of the npm package, else one that is installed. Its libraries and its
+ * font are unpacked beside it, since a machine without any could not start it. It opens nothing but pages of our own on loopback: it runs without its sandbox.
  */
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
@@ -21,6 +21,8 @@ const installed = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/g
 const unwanted =
   /^--(disable-web-security|allow-running-insecure-content|single-process|disable-site-isolation-trials|enable-features=|headless)/
 
+const packageFolder = new URL('../../node_modules/@sparticuz/chromium/', import.meta.url).pathname
+
 interface Found {
   readonly from: string
   readonly path: string
@@ -28,27 +30,74 @@ interface Found {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** Unpacks into a folder of this run alone: two runs would write one file at a time. */
-async function unpacked(folder: string): Promise<Found | undefined> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined
-  const before = process.env['TMPDIR']
-  process.env['TMPDIR'] = folder
+/**
+ * Configures fonts: those of the system, and the one of the package, whose own file looks for it elsewhere. A Chromium that finds none at all ends
+ * itself at the first field of a form.
+ */
+function fontsOf(folder: string, fonts: string): string {
+  const file = join(folder, 'fonts.conf')
+  const families = ['sans-serif', 'serif', 'monospace', 'system-ui']
+  const aliases = families.map((name) => `<alias><family>${name}</family><default><family>Open Sans</family></default></alias>`)
+  writeFileSync(
+    file,
+    `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>${fonts}</dir>
+  <cachedir>${join(folder, 'fonts-cache')}</cachedir>
+  ${aliases.join('\n  ')}
+</fontconfig>
+`,
+  )
+  return file
+}
+
+/** Where it is unpacked, beside the packages themselves. */
+const cache = new URL('../../node_modules/.cache/', import.meta.url).pathname
+
+/** Unpacks once for all runs, since it takes seconds; two at a time each do it and one of them is kept. @param own where nothing can be kept */
+async function unpackOnce(own: string): Promise<string> {
+  const { default: chromium, inflate } = await import('@sparticuz/chromium')
+  const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as { version: string }
+  const kept = join(cache, `chromium-${version}`)
+  if (existsSync(kept)) return kept
+  let into = `${kept}.${process.pid}`
   try {
-    const { default: chromium, inflate } = await import('@sparticuz/chromium')
-    const bin = new URL('../../node_modules/@sparticuz/chromium/bin/al2023.tar.br', import.meta.url).pathname
-    chromium.setGraphicsMode = false
-    const [path, libraries] = await Promise.all([chromium.executablePath(), inflate(bin)])
-    const args = chromium.args.filter((one) => !unwanted.test(one))
-    // Fonts of the system where it has any: the one of the package lacks what some characters need.
-    const fonts = existsSync('/etc/fonts/fonts.conf') ? {} : { FONTCONFIG_PATH: join(folder, 'fonts') }
-    const env = { LD_LIBRARY_PATH: `${libraries}/lib`, HOME: folder, ...fonts }
-    return { from: 'npm package', path, args, env }
-  } catch (error) {
-    console.warn(`the Chromium of the npm package cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)
-    return undefined
+    mkdirSync(into, { recursive: true })
+  } catch {
+    into = own
+  }
+  const before = process.env['TMPDIR']
+  process.env['TMPDIR'] = into
+  try {
+    await Promise.all([chromium.executablePath(), inflate(join(packageFolder, 'bin/al2023.tar.br'))])
   } finally {
     if (before === undefined) delete process.env['TMPDIR']
     else process.env['TMPDIR'] = before
+  }
+  if (into === own) return own
+  try {
+    renameSync(into, kept)
+  } catch {
+    // Another run was faster.
+    rmSync(into, { recursive: true, force: true })
+  }
+  return kept
+}
+
+async function unpacked(folder: string): Promise<Found | undefined> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined
+  try {
+    const { default: chromium } = await import('@sparticuz/chromium')
+    chromium.setGraphicsMode = false
+    const from = await unpackOnce(folder)
+    const args = chromium.args.filter((one) => !unwanted.test(one))
+    const env = { LD_LIBRARY_PATH: join(from, 'al2023/lib'), HOME: folder, FONTCONFIG_FILE: fontsOf(folder, join(from, 'fonts')) }
+    return { from: 'npm package', path: join(from, 'chromium'), args, env }
+  } catch (error) {
+    console.warn(`the Chromium of the npm package cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
   }
 }
 
