@@ -4,7 +4,7 @@ const hourMs = 3_600_000
 const hoursKept = 24
 
 export interface DayCounts {
-  /** @param total the counter as it is now; it begins at 0 with the process. Returns its growth within the last 24 to 25 hours. */
+  /** @param total the counter as it is now; it begins at 0 with the process. Returns its growth within the last 24 to 26 hours or, where nobody looked then, since the look before. */
   growth(key: string, total: number): number
 }
 
@@ -18,12 +18,11 @@ export function createDayCounts(nowMs: () => number): DayCounts {
       let known = notes.get(key)
       if (known === undefined) notes.set(key, (known = new Map([[firstHour, 0]])))
       if (!known.has(hour)) known.set(hour, total)
-      let oldest = hour
-      for (const one of known.keys()) {
-        if (one < hour - hoursKept) known.delete(one)
-        else oldest = Math.min(oldest, one)
-      }
-      return total - (known.get(oldest) ?? 0)
+      // Where nobody looked at the right time the last look before it has to do: rather too much than too little.
+      const before = [...known.keys()].filter((one) => one < hour - hoursKept)
+      const base = before.length === 0 ? Math.min(...known.keys()) : Math.max(...before)
+      for (const one of before) if (one !== base) known.delete(one)
+      return total - (known.get(base) ?? 0)
     },
   }
 }
