@@ -38,14 +38,14 @@ const elastic = ['es-bulk', 'elasticsearch']
 
 /** The first row that fits holds. */
 const rows: readonly Row[] = [
-  // Elasticsearch: Beats, Logstash, clients, shippers.
-  { agent: /^Elastic-filebeat\/(?<v>\S+)/i, library: 'Filebeat', language: 'go' },
-  { agent: /^Elastic-metricbeat\/(?<v>\S+)/i, library: 'Metricbeat', language: 'go' },
-  { agent: /^Elastic-heartbeat\/(?<v>\S+)/i, library: 'Heartbeat', language: 'go' },
-  { agent: /^Elastic-auditbeat\/(?<v>\S+)/i, library: 'Auditbeat', language: 'go' },
-  { agent: /^Elastic-packetbeat\/(?<v>\S+)/i, library: 'Packetbeat', language: 'go' },
-  { agent: /^Elastic-winlogbeat\/(?<v>\S+)/i, library: 'Winlogbeat', language: 'go' },
-  { agent: /^Elastic-apm-server\/(?<v>\S+)/i, library: 'APM Server', language: 'go' },
+  // Elasticsearch and Lumberjack: Beats (without `Elastic-` out of `@metadata`), Logstash, clients, shippers.
+  { agent: /^(?:Elastic-)?filebeat(?:\/(?<v>\S+)|$)/i, library: 'Filebeat', language: 'go' },
+  { agent: /^(?:Elastic-)?metricbeat(?:\/(?<v>\S+)|$)/i, library: 'Metricbeat', language: 'go' },
+  { agent: /^(?:Elastic-)?heartbeat(?:\/(?<v>\S+)|$)/i, library: 'Heartbeat', language: 'go' },
+  { agent: /^(?:Elastic-)?auditbeat(?:\/(?<v>\S+)|$)/i, library: 'Auditbeat', language: 'go' },
+  { agent: /^(?:Elastic-)?packetbeat(?:\/(?<v>\S+)|$)/i, library: 'Packetbeat', language: 'go' },
+  { agent: /^(?:Elastic-)?winlogbeat(?:\/(?<v>\S+)|$)/i, library: 'Winlogbeat', language: 'go' },
+  { agent: /^(?:Elastic-)?apm-server(?:\/(?<v>\S+)|$)/i, library: 'APM Server', language: 'go' },
   { agent: /^(?:Elastic-)?(?:beat|libbeat)\/(?<v>\S+)/i, library: 'Beat', language: 'go' },
   { agent: /^logstash\/(?<v>\S+).*logstash-output-elasticsearch/i, library: 'Logstash', language: 'ruby' },
   // Its HTTP library is named instead by some versions. (K, logstash#16449)

@@ -5,13 +5,15 @@ const lookBytes = 1024
 
 const metadata = Buffer.from('"@metadata":{')
 
-/** Name and major version of a Beat, as they may stand in labels; empty where there are none. */
+/** Name and version of a Beat; empty where there are none. Name and major version may stand in labels. */
 export interface BeatName {
   readonly beat: string
   readonly major: string
+  /** `7.17.29` */
+  readonly version: string
 }
 
-export const noBeat: BeatName = { beat: '', major: '' }
+export const noBeat: BeatName = { beat: '', major: '', version: '' }
 
 /** Looks for `@metadata.beat` and `@metadata.version` near the beginning of the document at `start` to `end`. Reads it, changes nothing. */
 export function beatNameOf(bytes: Uint8Array, start: number, end: number): BeatName {
@@ -21,5 +23,6 @@ export function beatNameOf(bytes: Uint8Array, start: number, end: number): BeatN
   const text = near.toString('latin1', at + metadata.length)
   const beat = /"beat":"([a-z0-9_.-]{1,40})"/i.exec(text)?.[1]
   if (beat === undefined) return noBeat
-  return { beat, major: /"version":"(\d{1,3})\./.exec(text)?.[1] ?? '' }
+  const [, version = '', major = ''] = /"version":"((\d{1,3})\.[0-9a-z.+-]{1,30})"/i.exec(text) ?? []
+  return { beat, major, version }
 }

@@ -187,7 +187,7 @@ export function createConnection(
   })
 
   const clientOf = ({ beat }: Window): Client => {
-    const name = beat === undefined || beat.beat === '' ? undefined : beat.major === '' ? beat.beat : `${beat.beat}/${beat.major}`
+    const name = beat === undefined || beat.beat === '' ? undefined : beat.version === '' ? beat.beat : `${beat.beat}/${beat.version}`
     return { address: peer, userAgent: name }
   }
 

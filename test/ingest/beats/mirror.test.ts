@@ -80,7 +80,7 @@ describe('a mirrored window', () => {
     client.write(windowOf(events(2)))
     await client.acknowledged(1)
     expect(deps.fake.batches.map(({ keys, client: who }) => [keys, who?.userAgent])).toEqual([
-      [[{ service: 'filebeat', items: 2 }], 'filebeat/7'],
+      [[{ service: 'filebeat', items: 2 }], 'filebeat/7.17.29'],
     ])
     expect(seen.map(({ endpoint, items, body }) => [endpoint, items, body.toString().split('\n').length])).toEqual([['beats', 2, 3]])
   })
