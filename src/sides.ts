@@ -117,6 +117,7 @@ function lastingDoor(now: () => MirrorDoor): MirrorDoor {
     name,
     state: () => now().state(),
     loops: (via) => now().loops(via),
+    shares: (key) => now().shares?.(key) ?? true,
     wrap: (head, pieces, body) => now().wrap(head, pieces, body),
     wrapLarge: (head, body) => now().wrapLarge(head, body),
     ask: (envelope) => now().ask(envelope),
@@ -178,6 +179,14 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
         ? { tunnel: createTunnel({ url: own.url, timeoutMs: own.legacy.timeout, secureContext: mirror.secureContext }) }
         : {}),
       closed: (connection) => mirror.closed(laneName(connection)),
+      onLoops() {
+        mirror.looped()
+        if (state().paused) return
+        const reason = 'what was sent to the old side came back: its url leads to this bridge'
+        cutover
+          .change(endpoint, { paused: true, reason }, 'bridge')
+          .catch((error: unknown) => log.error({ mirror: `mirror.${endpoint}`, error }, 'cannot pause a mirror whose requests come back'))
+      },
     })
     return { endpoint, config: own, mirror, proxy, door }
   }

@@ -170,6 +170,19 @@ describe('a mirrored endpoint that answers itself', () => {
     expect(await send(url, [...json, 'Via', many, ...sized(spans)], [spans])).toMatchObject({ status: 508 })
     const few = many.slice(0, many.lastIndexOf(','))
     expect(await send(url, [...json, 'Via', few, ...sized(spans)], [spans])).toMatchObject({ status: 202 })
+    await expect.poll(() => old.heard.length).toBe(2)
+    // Two more of our own: the third within a minute pauses the mirror, and what comes then waits. What came through others does not count.
+    expect(await send(url, [...json, 'Via', via, ...sized(spans)], [spans])).toMatchObject({ status: 508 })
+    expect(pipeline.health.reasons()).toEqual([])
+    expect(await send(url, [...json, 'Via', via, ...sized(spans)], [spans])).toMatchObject({ status: 508 })
+    await expect
+      .poll(() => pipeline.health.reasons().map(({ reason }) => reason))
+      .toContainEqual(expect.stringMatching(/^mirror\.zipkin is paused: what was sent to the old side came back here/))
+    expect(await send(url, [...json, ...sized(spans)], [spans])).toMatchObject({ status: 202 })
+    await expect.poll(arrived).toBe(3)
+    // Three received, two delivered.
+    expect(pipeline.metrics.total('otlp_bridge_mirror_requests_total')).toBe(5)
+    expect(old.heard).toHaveLength(2)
   })
 })
 

@@ -23,7 +23,7 @@ export interface CoalescerOptions {
 export interface DatagramMirror {
   /** `mirror.jaeger.compact` */
   readonly name: string
-  /** One envelope of all datagrams that make up a batch, as they came. */
+  /** One envelope of the datagrams of a batch that the old side gets, as they came. @param items in these */
   wrap(datagrams: readonly Uint8Array[], items: number, key: string | undefined): Envelope | undefined
   /** The new side need not have the data: what its queue cannot take is left out. */
   isOptional(): boolean
@@ -32,7 +32,7 @@ export interface DatagramMirror {
 export interface Coalescer {
   /**
    * Takes over `data`, a whole encoded request; empty for a datagram of which only the old side has a use.
-   * @param services whose the items are @param datagram as it came, for the old side
+   * @param services whose the items are @param datagram as it came, if the old side gets it
    */
   add(items: number, data: Uint8Array, services?: readonly ServiceCount[], datagram?: Uint8Array): void
   /** Puts what is left; what the queue does not take within the time given is dropped and counted. */
@@ -105,6 +105,7 @@ export function createCoalescer(
   let parts: Uint8Array[] = []
   let lists: (readonly ServiceCount[])[] = []
   let datagrams: Uint8Array[] = []
+  let datagramItems = 0
   let partItems = 0
   let partBytes = 0
   /** Bytes of `hold` that what is being gathered takes. */
@@ -122,13 +123,14 @@ export function createCoalescer(
     timer = undefined
     if (partItems === 0 && datagrams.length === 0) return
     const keys = joinKeys(lists)
-    const envelope = datagrams.length === 0 ? undefined : mirror?.wrap(datagrams, partItems, keys[0]?.service)
+    const envelope = datagrams.length === 0 ? undefined : mirror?.wrap(datagrams, datagramItems, keys[0]?.service)
     const data = partItems === 0 ? noBytes : joinParts(parts, partBytes, deps.chunks)
     if (partItems === 0 && envelope === undefined) heldBytes -= taken
     else held.push({ items: partItems, data, keys, envelope, bytes: taken })
     parts = []
     lists = []
     datagrams = []
+    datagramItems = 0
     partItems = 0
     partBytes = 0
     taken = 0
@@ -201,7 +203,10 @@ export function createCoalescer(
         parts.push(data)
         lists.push(services)
       }
-      if (datagram !== noBytes) datagrams.push(datagram)
+      if (datagram !== noBytes) {
+        datagrams.push(datagram)
+        datagramItems += items
+      }
       partItems += items
       partBytes += data.length
       if (partItems >= options.items || taken >= options.bytes || datagrams.length >= mostDatagrams) close()

@@ -46,6 +46,8 @@ export interface MirroredBody {
   readonly items: number
   /** Whose it is (first service, job, index): decides about `share.old`. */
   readonly key: string | undefined
+  /** {@link MirrorDoor.shares} was asked for each of its datagrams. */
+  readonly isShared?: boolean | undefined
 }
 
 /** The old backend's answer. */
@@ -114,6 +116,8 @@ export interface MirrorDoor {
   state(): MirrorState
   /** True, and counted, when the request went out here (`Via` holds our own name), or through too many bridges: to be refused. */
   loops(via: string | undefined): boolean
+  /** Whether the old side still gets what is of this key, by `share.old`: for datagrams, which are asked about before they are put together. */
+  shares?(key: string): boolean
   /**
    * The envelope of a request; undefined when this one does not go to the old side (phase, share). Copies the body.
    * @param pieces as it came: still compressed; a gRPC message with its five bytes of prefix; one piece a datagram

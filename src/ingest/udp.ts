@@ -79,7 +79,7 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
     door && {
       name: door.name,
       wrap: (datagrams, count, key) =>
-        door.wrap({ ...noHead, address: lastAddress, connection: endpoint }, datagrams, { format, items: count, key }),
+        door.wrap({ ...noHead, address: lastAddress, connection: endpoint }, datagrams, { format, items: count, key, isShared: true }),
       isOptional: () => door.state().new === 'optional',
     },
   )
@@ -101,14 +101,17 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
     deps.log.warn({ format, code: error.code, fault: error.message }, 'a datagram was refused; further ones are only counted for a while')
   }
 
-  const mirrored = (datagram: Buffer): Buffer | undefined => (door?.state().old === 'off' ? undefined : datagram)
+  /** The datagram, if the old side gets it: decided for each, as its sender would have sent it. */
+  const mirrored = (datagram: Buffer, key: string | undefined): Buffer | undefined =>
+    door === undefined || door.state().old === 'off' || door.shares?.(key ?? lastAddress) === false ? undefined : datagram
 
   /** A datagram of which only the old side may have a use. */
   const addSpoiled = (datagram: Buffer): void => {
     const { old, undecodable } = (door as MirrorDoor).state()
     if (old === 'off' || undecodable === 'refuse') return
     door?.count('undecodable', 1)
-    coalescer.add(0, nothingOf.data, undefined, datagram)
+    const own = mirrored(datagram, undefined)
+    if (own !== undefined) coalescer.add(0, nothingOf.data, undefined, own)
   }
 
   const show = (datagram: Buffer, body: TranslatedBody, fault: BridgeError | undefined): void => {
@@ -137,7 +140,7 @@ export async function startUdp(options: UdpOptions, deps: AdapterDeps): Promise<
       items.clients(body.services)
       if (observer?.wants(endpoint) === true) show(datagram, body, undefined)
       if (door !== undefined && (body.items > 0 || body.drops.length === 0))
-        coalescer.add(body.items, body.data, body.services, mirrored(datagram))
+        coalescer.add(body.items, body.data, body.services, mirrored(datagram, body.services?.[0]?.service))
       else if (body.items > 0) coalescer.add(body.items, body.data, body.services)
       else if (door !== undefined) addSpoiled(datagram)
     } catch (error) {

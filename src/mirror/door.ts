@@ -35,7 +35,12 @@ export interface DoorOptions {
   readonly proxy: MirrorDoor['proxy']
   readonly tunnel?: MirrorDoor['tunnel']
   readonly closed?: MirrorDoor['closed']
+  /** Told when {@link mostLoops} of our own requests came back within a minute. */
+  readonly onLoops?: () => void
 }
+
+/** So many requests that come back within a minute pause the mirror. */
+export const mostLoops = 3
 
 /** Headers that belong to the connection or to the request's framing, whoever sends them. @see RFC 9110, 7.6.1 */
 const dropped = new Set([
@@ -136,6 +141,8 @@ export function createDoor(options: DoorOptions): MirrorDoor {
   let state: MirrorState | undefined
   let share: { readonly old: number; readonly of: Share } | undefined
   let saidMs = Number.NEGATIVE_INFINITY
+  /** When the last ones came back. */
+  let looped: readonly number[] = []
   const cells = new Map<string, Cell>()
 
   const stateNow = (): MirrorState => {
@@ -158,6 +165,7 @@ export function createDoor(options: DoorOptions): MirrorDoor {
 
   /** Whether a sender is among those whose requests the old side still gets. */
   const isShared = (key: string): boolean => {
+    stateNow()
     const { old } = (known ?? options.state()).share
     if (old >= 1) return true
     if (share?.old !== old) share = { old, of: createShare(old) }
@@ -188,14 +196,23 @@ export function createDoor(options: DoorOptions): MirrorDoor {
       if (via === undefined || !(via.startsWith('udp ') ? isOwnDatagram(via) : comesBack(via, own))) return false
       counted('loop', 1)
       const now = nowMs()
+      // What came through others alone is no loop of ours; any client could claim it, and stop the mirror.
+      if (via.startsWith('udp ') || via.toLowerCase().includes(own)) {
+        looped = [...looped.filter((at) => at <= now && now - at < quietMs), now]
+      }
+      if (looped.length >= mostLoops) {
+        looped = []
+        options.onLoops?.()
+      }
       if (!(now - saidMs < quietMs && now >= saidMs)) {
         saidMs = now
         log.error({ mirror: name, via: via.slice(0, 200) }, 'what was sent to the old backend came back here; it is refused')
       }
       return true
     },
+    shares: (key) => isShared(key),
     wrap(head, pieces, body) {
-      if (!goes(head, body.key)) return undefined
+      if (body.isShared === true ? stateNow().old === 'off' : !goes(head, body.key)) return undefined
       const own = headOf(nextId(), head)
       const whole =
         pieces.length > 1 || head.kind === 'udp' || head.kind === 'beats' ? { ...own, lengths: pieces.map(({ length }) => length) } : own

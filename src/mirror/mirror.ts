@@ -47,6 +47,8 @@ export interface Mirror {
   ask(envelope: Envelope): Promise<Asked>
   /** A connection of a sender is gone. @param lane its name as in `EnvelopeHead.lane`, see `laneName` */
   closed(lane: string): void
+  /** What was sent came back too often, and the mirror is being paused for it: said until somebody resumes it. */
+  looped(): void
   /** A switch of the cutover was moved: look again. */
   wake(): void
   /** Red only where the phase requires the old side. */
@@ -160,8 +162,12 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     return found.sort((a, b) => a.sinceMs - b.sinceMs).slice(0, maxStalled)
   }
 
+  let hasLooped = false
+
   const sentences = (): string[] => {
     const said: string[] = []
+    if (hasLooped && paused())
+      said.push(`${name} is paused: what was sent to the old side came back here; see ${name}.url, and resume it when that is mended`)
     const stats = queued?.stats()
     const items = stats?.items ?? 0
     const safe = `; the new side goes on, and what the old side has not got (${items} items) waits in the queue: nothing is lost`
@@ -232,7 +238,13 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
       order.closed(lane)
       side.closed?.(lane)
     },
-    wake: runner.wake,
+    looped() {
+      hasLooped = true
+    },
+    wake() {
+      if (!paused()) hasLooped = false
+      runner.wake()
+    },
     health,
     warnings: () => [
       ...(requires() ? [] : sentences()),

@@ -60,6 +60,7 @@ export function createProxy(settings: ProxySettings): MirrorProxy {
   const agentOptions = { keepAlive: true, maxSockets: maxConcurrent, maxFreeSockets: 4, timeout: idleMs }
   const plainAgent = secure ? undefined : new Agent(agentOptions)
   let secureAgent: SecureAgent | undefined
+  let lastContext: SecureContext | undefined
   let active = 0
 
   /** With the body only where the client sent one: `Content-Length` as received, else chunked. */
@@ -87,8 +88,14 @@ export function createProxy(settings: ProxySettings): MirrorProxy {
     if (!secure) return requestOverHttp({ ...parts, agent: plainAgent as Agent })
     // Not at the top: most old backends are spoken to without.
     const https = await import('node:https')
-    secureAgent ??= new https.Agent(agentOptions)
     const context = settings.secureContext?.()
+    if (context !== lastContext) {
+      // Connections of before the renewal: those under way end by themselves, none is used again.
+      for (const sockets of Object.values(secureAgent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy()
+      secureAgent = undefined
+      lastContext = context
+    }
+    secureAgent ??= new https.Agent(agentOptions)
     return https.request({ ...parts, agent: secureAgent, ...(context === undefined ? {} : { secureContext: context }) })
   }
 

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BodyTranslator, Listener } from '../../src/ingest/adapter.ts'
 import { startUdp, type UdpOptions } from '../../src/ingest/udp.ts'
+import { createFakeMirror } from './support/fake-mirror.ts'
 import { countsOf, createFakeDeps, eventually, type FakeDeps, openBooks, sumOf, toyTranslate } from './support/fakes.ts'
 
 let deps: FakeDeps
@@ -70,6 +71,32 @@ async function flooding(datagrams: number) {
   }
   return { translate, flood, close: () => socket.close() }
 }
+
+describe('startUdp with a mirror', () => {
+  it('decides for each datagram by its service whether the old side gets it, also where several are put together', async () => {
+    const mirror = createFakeMirror('toy')
+    const asked: string[] = []
+    const door = {
+      ...mirror.door,
+      shares(key: string) {
+        asked.push(key)
+        return key !== 'away' && key !== '127.0.0.1'
+      },
+    }
+    deps = { ...deps, mirrors: () => door }
+    await start({ host: '127.0.0.1' }, (body, at) => {
+      const made = toyTranslate(body, at)
+      const service = ['stays', 'away'][(body[1] ?? 0) - 0x73]
+      return { ...made, ...(service === undefined ? {} : { services: [{ service, items: made.items }] }) }
+    })
+    // Two letters: `ss` is of the one service, `st` of the other, `s` of none.
+    await send(address(), 'ss', 'st', 's', 'ssss')
+    await eventually(() => deps.fake.batches.length > 0)
+    expect(deps.fake.batches.reduce((sum, { items }) => sum + items, 0)).toBe(8)
+    expect(asked.toSorted()).toEqual(['127.0.0.1', 'away', 'stays', 'stays'])
+    expect(mirror.wrapped.map(({ body, items }) => [body.toString(), items])).toEqual([['ssssss', 6]])
+  })
+})
 
 describe('startUdp', () => {
   it('listens on both loopback families at one port', async () => {
