@@ -65,6 +65,11 @@ export function isShedding(error: BridgeError): boolean {
   return error.retry === 'later' && error.code !== 'OB_STOPPING' && error.code !== 'OB_FORWARD_SLOW'
 }
 
+/** Whether the new side is left out of a request that its queue did not take. Not when the bytes for the old side are another thread's by now. */
+export function goesWithout(error: BridgeError, { optional, envelope }: Along): boolean {
+  return optional === true && isShedding(error) && envelope?.data.byteLength !== 0
+}
+
 /** Status codes of gRPC that mean: come again. DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE. */
 const passing = new Set([4, 8, 10, 14])
 

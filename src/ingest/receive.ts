@@ -7,7 +7,7 @@ import type { EncodedBatch, Signal } from '../otlp/intake.ts'
 import { type Cell, cappedValues, type FormatBooks } from '../telemetry/metrics.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
 import type { AdapterDeps, BodyTranslator, TranslatedBody } from './adapter.ts'
-import { type Along, batchAlong, isShedding, lossOf, reasonOf } from './legacy.ts'
+import { type Along, batchAlong, goesWithout, lossOf, reasonOf } from './legacy.ts'
 
 export interface ReceiverOptions {
   /** Format label, as in `interface.md`. */
@@ -233,7 +233,7 @@ export function createReceiver(options: ReceiverOptions, deps: AdapterDeps): Rec
   /** What the queue did not take. */
   const notTaken = async (body: TranslatedBody, along: Along, rejected: number, error: BridgeError): Promise<Receipt> => {
     totals.lostItems += body.items
-    if (along.optional !== true || !isShedding(error)) {
+    if (!goesWithout(error, along)) {
       items.lost(reasonOf(error.code)).value += body.items
       totals.refusedRequests++
       throw error

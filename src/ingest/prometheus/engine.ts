@@ -17,7 +17,7 @@ import { createWriteTranslator } from '../../translate/prometheus/to-otlp.ts'
 import type { WaitsFor } from '../../translate/prometheus/waits.ts'
 import type { WriteOutcome } from '../../translate/prometheus/write-outcome.ts'
 import type { AdapterDeps } from '../adapter.ts'
-import { type Along, batchAlong, isShedding, LegacyRefusal, lossOf, reasonOf } from '../legacy.ts'
+import { type Along, batchAlong, goesWithout, LegacyRefusal, lossOf, reasonOf } from '../legacy.ts'
 import { asBridgeError } from '../receive.ts'
 import { createWriteCounters } from './counters.ts'
 import { decodeWrite } from './decode.ts'
@@ -188,7 +188,7 @@ export function createEngine(deps: EngineDeps): Engine {
       translator.forget(body.touched)
       // What could be sent was; what waits comes again.
       const known = asBridgeError(error instanceof Unkept ? error.cause : error)
-      const isShed = along.optional === true && isShedding(known)
+      const isShed = goesWithout(known, along)
       const reason = isShed ? 'shed_full' : lossOf(known)
       if (part !== undefined) turnAway(part, keep, reason)
       if (error instanceof Unkept) throw known
