@@ -206,7 +206,7 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     }
   }
 
-  metrics.onCollect(() => {
+  const forget = metrics.onCollect(() => {
     const breaker = watch.breaker.state()
     metrics.gauge('otlp_bridge_mirror_breaker_open', own).value = breaker === 'closed' || breaker === 'resting' ? 0 : 1
     metrics.gauge('otlp_bridge_mirror_in_flight', own).value = runner.flights().size + live.underWay
@@ -257,6 +257,7 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     secureContext: () => tls?.secureContext,
     look: async () => tls?.look(),
     async close() {
+      forget()
       tls?.close()
       await side.close()
     },

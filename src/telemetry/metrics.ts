@@ -102,8 +102,8 @@ export interface Metrics {
   sums(): BooksSums[]
   /** The sum of a counter or gauge over all its labels. @param only labels that it must have */
   total(name: NamesOf<'counter' | 'gauge'>, only?: Readonly<Record<string, string>>): number
-  /** Called before every reading of gauges (a scrape, the page): refreshes what is measured, not counted. */
-  onCollect(refresh: () => void): void
+  /** Called before every reading of gauges (a scrape, the page): refreshes what is measured, not counted. Returns what ends that. */
+  onCollect(refresh: () => void): () => void
   /** All series, gauges refreshed. */
   collect(): ReadonlyMap<MetricName, readonly (Cell | HistogramCell)[]>
 }
@@ -129,7 +129,7 @@ export function createMetrics(): Metrics {
   const series = new Map<MetricName, Map<string, Cell | HistogramCell>>()
   const books = new Map<string, Books>()
   let known: readonly string[] | undefined
-  const refreshers: (() => void)[] = []
+  const refreshers = new Set<() => void>()
 
   const chosen = new Map<string, Set<string>>()
 
@@ -367,7 +367,8 @@ export function createMetrics(): Metrics {
       return sum
     },
     onCollect(refresh) {
-      refreshers.push(refresh)
+      refreshers.add(refresh)
+      return () => void refreshers.delete(refresh)
     },
     collect() {
       for (const refresh of refreshers) refresh()

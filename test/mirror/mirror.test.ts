@@ -54,6 +54,18 @@ describe('createMirror', () => {
     ])
   })
 
+  it('is forgotten when it is closed', async () => {
+    const { mirror, metrics } = await zipkin()
+    const before = metrics.gauge('otlp_bridge_mirror_in_flight', { destination: 'mirror.zipkin' })
+    before.value = 7
+    metrics.collect()
+    expect(before.value).toBe(0)
+    await mirror.close()
+    before.value = 7
+    metrics.collect()
+    expect(before.value).toBe(7)
+  })
+
   it('puts its own credentials, the host and the address where it is told to', async () => {
     const more = { auth: 'own', credentials: { username: 'u', password: 'p' }, hostHeader: 'pass', forwarded: true }
     const { put, gone } = await zipkin(more)
