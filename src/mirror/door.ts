@@ -10,8 +10,9 @@ import type { MirrorDoor, MirrorState, RequestHead } from '../ingest/mirror-door
 import type { Envelope } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { type Cell, cappedValues, type Metrics } from '../telemetry/metrics.ts'
+import { createCommonHeads } from './common-heads.ts'
 import type { MirrorEndpointConfig } from './config.ts'
-import { type EnvelopeHead, encodeEnvelope } from './envelope.ts'
+import { type CommonHead, type EnvelopeHead, encodeEnvelope, encodeEnvelopeOf, type OwnHead } from './envelope.ts'
 import { viaName } from './headers.ts'
 import { comesBack, isOwnSender } from './loop.ts'
 import { laneName } from './order.ts'
@@ -174,9 +175,9 @@ export function createDoor(options: DoorOptions): MirrorDoor {
 
   const nextId = (): string => `${run}${(count++).toString(36).padStart(8, '0')}`
 
-  const headOf = (id: string, head: RequestHead): EnvelopeHead => ({
-    id,
-    at: nowMs(),
+  const ownOf = (head: RequestHead): OwnHead => ({ id: nextId(), at: nowMs(), ...senders?.came(head.address, head.connection) })
+
+  const commonOf = (head: RequestHead): CommonHead => ({
     kind: head.kind,
     method: head.method,
     target: head.target,
@@ -184,8 +185,11 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     headers: filter(head, config.auth === 'pass'),
     from: head.address,
     lane: ordered ? laneName(head.connection) : '',
-    ...senders?.came(head.address, head.connection),
   })
+
+  const commonBytes = createCommonHeads(commonOf)
+
+  const isOne = ({ kind }: RequestHead, pieces: readonly Uint8Array[]): boolean => pieces.length < 2 && kind !== 'udp' && kind !== 'beats'
 
   const goes = (head: RequestHead, key: string | undefined): boolean => stateNow().old !== 'off' && isShared(key ?? head.address)
 
@@ -213,14 +217,16 @@ export function createDoor(options: DoorOptions): MirrorDoor {
     shares: (key) => isShared(key),
     wrap(head, pieces, body) {
       if (body.isShared === true ? stateNow().old === 'off' : !goes(head, body.key)) return undefined
-      const own = headOf(nextId(), head)
-      const whole =
-        pieces.length > 1 || head.kind === 'udp' || head.kind === 'beats' ? { ...own, lengths: pieces.map(({ length }) => length) } : own
-      return envelopeOf(body.format, body.items, whole, pieces)
+      const { format, items } = body
+      const own = ownOf(head)
+      if (isOne(head, pieces)) {
+        return { mirror: name, format, items, data: encodeEnvelopeOf(own, commonBytes(head), pieces, options.takeMemory) }
+      }
+      return envelopeOf(format, items, { ...own, ...commonOf(head), lengths: pieces.map(({ length }) => length) }, pieces)
     },
     wrapLarge(head, { format, key }) {
       if (!goes(head, key)) return undefined
-      const first = headOf(nextId(), head)
+      const first = { ...ownOf(head), ...commonOf(head) }
       const length = declaredLength(head)
       let part = 0
       return {

@@ -41,6 +41,12 @@ export interface OpenedEnvelope {
   readonly body: Uint8Array
 }
 
+/** What is of one request alone. */
+export type OwnHead = Pick<EnvelopeHead, 'id' | 'at' | 'seq' | 'beside'>
+
+/** What requests of one sender have in common. */
+export type CommonHead = Omit<EnvelopeHead, keyof OwnHead>
+
 /** Bytes of an envelope with this head. */
 export function sizeOfEnvelope(head: Uint8Array, bodyBytes: number): number {
   return 4 + head.length + bodyBytes
@@ -49,19 +55,29 @@ export function sizeOfEnvelope(head: Uint8Array, bodyBytes: number): number {
 const text = new TextEncoder()
 const utf8 = new TextDecoder()
 
-/** Puts an envelope together. @param take gives memory, as `ChunkPool.take`; it may be larger than asked */
-export function encodeEnvelope(
-  head: EnvelopeHead,
-  pieces: readonly Uint8Array[],
-  take: (bytes: number) => ArrayBufferLike = (bytes) => new ArrayBuffer(bytes),
-): Uint8Array {
-  const headBytes = text.encode(JSON.stringify(head))
-  let size = sizeOfEnvelope(headBytes, 0)
+/** Smaller envelopes get memory of their own size: a chunk that is mostly empty would be copied by the queue, or count for less than it takes. */
+const chunkFrom = 12 * 1024
+
+type Take = (bytes: number) => ArrayBufferLike
+
+const exactly: Take = (bytes) => Buffer.allocUnsafeSlow(bytes).buffer
+
+/** Joins the bytes of a head and of a body. */
+function join(head: readonly Uint8Array[], pieces: readonly Uint8Array[], take: Take): Uint8Array {
+  let length = 0
+  for (const part of head) length += part.length
+  let size = 4 + length
   for (const piece of pieces) size += piece.length
-  const envelope = new Uint8Array(take(size), 0, size)
-  new DataView(envelope.buffer, envelope.byteOffset).setUint32(0, headBytes.length, true)
-  envelope.set(headBytes, 4)
-  let at = 4 + headBytes.length
+  const envelope = new Uint8Array((size < chunkFrom ? exactly : take)(size), 0, size)
+  envelope[0] = length
+  envelope[1] = length >>> 8
+  envelope[2] = length >>> 16
+  envelope[3] = length >>> 24
+  let at = 4
+  for (const part of head) {
+    envelope.set(part, at)
+    at += part.length
+  }
   for (const piece of pieces) {
     envelope.set(piece, at)
     at += piece.length
@@ -69,13 +85,54 @@ export function encodeEnvelope(
   return envelope
 }
 
+/** Puts an envelope together. @param take gives memory, as `ChunkPool.take`; it may be larger than asked */
+export function encodeEnvelope(head: EnvelopeHead, pieces: readonly Uint8Array[], take: Take = exactly): Uint8Array {
+  return join([text.encode(JSON.stringify(head))], pieces, take)
+}
+
+/** A head's end, for {@link encodeEnvelopeOf}. */
+export function encodeCommonHead(head: CommonHead): Uint8Array {
+  // First, so that who reads it finds where it begins.
+  const { kind, ...rest } = head
+  return text.encode(`,${JSON.stringify({ kind, ...rest }).slice(1)}`)
+}
+
+/** As {@link encodeEnvelope}. @param common as {@link encodeCommonHead} gives it */
+export function encodeEnvelopeOf(own: OwnHead, common: Uint8Array, pieces: readonly Uint8Array[], take: Take = exactly): Uint8Array {
+  return join([text.encode(JSON.stringify(own).slice(0, -1)), common], pieces, take)
+}
+
+/** Begins what heads have in common; no text in JSON holds it, since quotes have a backslash there. */
+const commonMark = ',"kind":"'
+
+/** Heads of senders that were read lately, by their JSON. */
+const lately = new Map<string, CommonHead>()
+const mostLately = 256
+const longestLately = 4096
+
+/** Reads a head. The same JSON of a {@link CommonHead} gives the same list of headers. */
+function readHead(bytes: Uint8Array): EnvelopeHead {
+  const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+  const at = raw.indexOf(commonMark)
+  if (at < 0 || raw.length - at > longestLately) return JSON.parse(utf8.decode(bytes)) as EnvelopeHead
+  const rest = raw.slice(at)
+  const known = lately.get(rest)
+  if (known !== undefined) return { ...(JSON.parse(`${raw.slice(0, at)}}`) as OwnHead), ...known }
+  const head = JSON.parse(utf8.decode(bytes)) as EnvelopeHead
+  // Those of parts and of datagrams are each of their own.
+  if (head.lengths === undefined && head.part === undefined) {
+    if (lately.size >= mostLately) lately.clear()
+    lately.set(rest, JSON.parse(`{${utf8.decode(bytes.subarray(at + 1))}`) as CommonHead)
+  }
+  return head
+}
+
 /** Reads an envelope. Throws OB_DECODE_JSON for what is none: the queue's checksum held, so it is of another version. */
 export function decodeEnvelope(data: Uint8Array): OpenedEnvelope {
   try {
     const length = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0, true)
     if (4 + length > data.length) throw new Error(`its head is said to have ${length} bytes`)
-    const head = JSON.parse(utf8.decode(data.subarray(4, 4 + length))) as EnvelopeHead
-    return { head, body: data.subarray(4 + length) }
+    return { head: readHead(data.subarray(4, 4 + length)), body: data.subarray(4 + length) }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new BridgeError('OB_DECODE_JSON', `cannot read envelope of a mirrored request: ${why}`, { cause: error })

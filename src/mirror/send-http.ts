@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici'
 // The part that is needed: the package's entry brings fetch, WebSocket and caches along, 13 MB in memory.
 import Pool from 'undici/lib/dispatcher/pool.js'
 import { classifyFault } from '../emit/transport/classify.ts'
+import type { EnvelopeHead } from './envelope.ts'
 import { type Errand, itemsOf, type OldSide } from './errand.ts'
 import { endToEnd, type HeaderRules, outgoingHeaders } from './headers.ts'
 import { type Circumstances, type Fault, judgeFault, judgeHttp, type Outcome, type Tried } from './outcome.ts'
@@ -232,6 +233,13 @@ export function judgeUnanswered(tried: Tried): Outcome | undefined {
 export function createHttpOldSide(options: HttpOldSideOptions): OldSide & Pick<HttpLine, 'renew'> {
   const { endpoint, rules } = options
   const line = createHttpLine(options)
+  /** By the list received, which is the same one for requests that have the same headers; see `decodeEnvelope`. */
+  const made = new WeakMap<readonly string[], string[]>()
+  const queuedHeaders = ({ headers, from }: EnvelopeHead): string[] => {
+    let own = made.get(headers)
+    if (own === undefined) made.set(headers, (own = outgoingHeaders(headers, from, rules, false)))
+    return own
+  }
   return {
     exchange(errand, live) {
       const { head } = errand
@@ -239,7 +247,7 @@ export function createHttpOldSide(options: HttpOldSideOptions): OldSide & Pick<H
         {
           method: head.method,
           target: head.target,
-          headers: outgoingHeaders(head.headers, head.from, rules, live),
+          headers: live ? outgoingHeaders(head.headers, head.from, rules, true) : queuedHeaders(head),
           body: errand.more === undefined ? errand.body : piecesOf(errand, true),
           length: head.length,
           keep: live ? passedAnswerBytes : shortAnswerBytes,
