@@ -311,9 +311,9 @@ export const formats = Object.keys(recipes) as readonly Format[]
 /** Spans in each body of a format. */
 export const spansOf = (format: Format): number => recipes[format].spans
 
-/** Different bodies of a format, the same ones every time. */
-export function seededBodies(format: Format, count: number): Uint8Array[] {
-  const { spans, services, encode } = recipes[format]
+/** Different bodies of a format, the same ones every time. @param spans in each; by default as many as are usual */
+export function seededBodies(format: Format, count: number, spans: number = recipes[format].spans): Uint8Array[] {
+  const { services, encode } = recipes[format]
   const dice = createDice(randomFrom(1))
   return Array.from({ length: count }, () => encode(seedSpans(dice, spans, pickServices(dice, services))))
 }

@@ -47,12 +47,15 @@ function documentOf(dice: Dice): object {
   }
 }
 
-const bodyOf = (dice: Dice): Buffer =>
+const bodyOf = (dice: Dice, documents: number): Buffer =>
   Buffer.from(
-    Array.from({ length: documentsPerBody }, () => `{"create":{"_index":"logs-shop-prod"}}\n${JSON.stringify(documentOf(dice))}\n`).join(
-      '',
-    ),
+    Array.from({ length: documents }, () => `{"create":{"_index":"logs-shop-prod"}}\n${JSON.stringify(documentOf(dice))}\n`).join(''),
   )
+
+/** Different bodies, the same ones every time. @param documents in each */
+export function documentBodies(documents: number, count: number): Buffer[] {
+  return Array.from({ length: count }, (_, at) => bodyOf(createDice(randomFrom(at + 1)), documents))
+}
 
 /** Calls for each line of a body, actions and documents alike. */
 function lines(body: Buffer, each: (start: number, end: number, line: number) => void): void {
@@ -65,7 +68,7 @@ function lines(body: Buffer, each: (start: number, end: number, line: number) =>
 
 /** The cases. Throws when a document is lost. */
 export function createDocumentCases(): BenchCase[] {
-  const bodies = Array.from({ length: bodyCount }, (_, i) => bodyOf(createDice(randomFrom(i + 1))))
+  const bodies = documentBodies(documentsPerBody, bodyCount)
   const bytesIn = bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length
   const chunks = createChunkPool()
   const batcher = createDocumentBatcher({

@@ -39,7 +39,7 @@ export async function startSink(): Promise<Sink> {
 }
 
 /** Ports that nobody listens on: they have to be known before the bridge does, whose first answer is waited for. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createSocketServer().listen(0, '127.0.0.1')
@@ -77,11 +77,12 @@ export interface ServedBridge {
   stop(): Promise<number>
 }
 
-const status = (pid: number, name: string): number =>
+/** A line of `/proc/<pid>/status`, in bytes. */
+export const status = (pid: number, name: string): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 
 /** CPU of a process since its start; the clock of the kernel ticks a hundred times a second. */
-const cpuSecondsOf = (pid: number): number => {
+export const cpuSecondsOf = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / 100
