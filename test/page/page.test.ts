@@ -14,6 +14,8 @@ afterAll(() => opened?.close())
 
 const views = ['', 'cutover', 'clients', 'parity', 'inspect', 'dead', 'log'] as const
 const phone = { viewport: { width: 390, height: 844 } }
+/** Also a desktop of 1,280 px at 400 %. */
+const small = { viewport: { width: 320, height: 640 } }
 const desktop = { viewport: { width: 1280, height: 860 } }
 const auth = { auth: { basic: [{ user: 'ann', password: 'x' }] } }
 const ann = { httpCredentials: { username: 'ann', password: 'x' } }
@@ -128,6 +130,19 @@ describe.skipIf(opened === undefined)('the page', () => {
     expect(await tooWide(page)).toBe(0)
     expect(faults).toEqual([])
     expect(await page.locator('h1').count()).toBe(1)
+  })
+
+  it.each(views)('fits 320 px: #/%s', async (view) => {
+    const { page, faults } = await goTo(view, { mood: 'broken', admin: auth }, small, 'dark')
+    if (view === 'inspect') {
+      await page.locator('tbody button, tbody a').first().click()
+      await page.waitForSelector('h2:text-is("Request")')
+    }
+    expect(await tooWide(page)).toBe(0)
+    const cut =
+      "[...document.querySelectorAll('main button, main a, .tabs a')].filter((one) => one.getBoundingClientRect().right > innerWidth).length"
+    expect(await page.evaluate(cut)).toBe(0)
+    expect(faults).toEqual([])
   })
 
   it.each(views)('says which option turns #/%s on where nothing stands behind it', async (view) => {

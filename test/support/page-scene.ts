@@ -12,7 +12,7 @@ import { createExposition } from '../../src/telemetry/exposition.ts'
 import { createHealth } from '../../src/telemetry/health.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { booksSource, clientsSource, itemsAt, type Mood, paritySource, readinessSource } from './page-sources.ts'
+import { booksSource, clientsSource, itemsAt, type Mood, paritySource, readinessSource, totalOf, upDays } from './page-sources.ts'
 import { deadSource, type FakeDead, type FakeMirror, mirrorSource } from './page-switches.ts'
 
 export interface SceneOptions {
@@ -105,9 +105,10 @@ async function look(nowMs: () => number) {
 }
 
 export async function startScene({ mood, bare = false, names = [], admin = {} }: SceneOptions): Promise<Scene> {
-  // A minute passes between the first look and the second: rates are there at once.
-  let passed = 0
-  const nowMs = (): number => Date.now() - 60_000 + passed
+  // A minute passes between the first look and the second, however long the start takes: rates are there at once.
+  const startMs = Date.now()
+  let passedAtMs: number | undefined
+  const nowMs = (): number => (passedAtMs === undefined ? startMs - 60_000 : startMs + Date.now() - passedAtMs)
   const later = (): number => Date.now()
   const metrics = createMetrics()
   const health = createHealth()
@@ -129,7 +130,7 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
   const destination = { name: 'default', endpoint: 'http://otel.internal:4318', protocol: 'http/protobuf' }
   const status: StatusSource = {
     version: '0.2.0',
-    startedMs: Date.now() - 3 * 86_400_000,
+    startedMs: Date.now() - upDays * 86_400_000,
     listeners: () => [...listeners, { section: 'admin', addresses: ['http://127.0.0.1:8899'] }],
     queue: () => queue,
     destinations: () => [mood === 'broken' ? { ...destination, fault: 'connect ECONNREFUSED 10.0.4.20:4318' } : destination],
@@ -157,9 +158,6 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
     sources,
     instance: 'prod-eu-1',
   }
-  let listener: Listener = await startAdmin(config, deps)
-  const url = listener.addresses[0] ?? ''
-  passed = 60_000
   const count = (format: string, signal: string, items: number, delivered: number): void => {
     const books = metrics.books(format, signal)
     books.received.value += items
@@ -168,6 +166,12 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
     metrics.counter('otlp_bridge_received_requests_total', { format, transport: 'http' }).value += Math.ceil(items / 40)
     metrics.counter('otlp_bridge_received_bytes_total', { format, transport: 'http' }).value += items * 210
   }
+  // What came in before anybody looked.
+  if (mood !== 'empty')
+    for (const [format, signal, endpoint] of formats) count(format, signal, totalOf(endpoint, startMs), totalOf(endpoint, startMs))
+  let listener: Listener = await startAdmin(config, deps)
+  const url = listener.addresses[0] ?? ''
+  passedAtMs = Date.now()
   if (mood === 'broken') {
     const books = metrics.books('zipkin-json', 'traces')
     books.received.value += 12
@@ -176,7 +180,7 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
   }
   if (mood !== 'empty') {
     for (const [format, signal, endpoint] of formats) {
-      const items = itemsAt(endpoint, Date.now())
+      const items = itemsAt(endpoint, startMs)
       count(format, signal, items, mood === 'broken' ? 0 : items - (endpoint === 'zipkin' ? 41 : 0))
     }
   }

@@ -30,6 +30,13 @@ export function itemsAt(endpoint: string, atMs: number): number {
   return Math.round(level * shape * (0.97 + 0.06 * noise(Math.floor(atMs / minuteMs), endpoint.length)))
 }
 
+/** Days that the bridge of the scene runs. */
+export const upDays = 3
+
+/** Items of an endpoint since the bridge runs. */
+export const totalOf = (endpoint: string, nowMs: number): number =>
+  Array.from({ length: upDays * 24 }, (_, at) => 60 * itemsAt(endpoint, nowMs - (at + 1) * hourMs)).reduce((sum, one) => sum + one, 0)
+
 const endpoints = ['zipkin', 'jaeger.compact', 'jaeger.grpc', 'prometheus', 'elasticsearch']
 
 export function booksSource(mood: Mood, nowMs: () => number): BooksSource {
@@ -57,7 +64,16 @@ export const hostileNames = ['<img src=x onerror="window.hit=1">', 'javascript:w
 
 export function clientsSource(mood: Mood, nowMs: () => number, names: readonly string[] = []): ClientsSource {
   const ago = (minutes: number): string => new Date(nowMs() - minutes * minuteMs).toISOString()
-  const client = (endpoint: string, format: string, key: string, library: string, part: Partial<ClientRecord> = {}): ClientRecord => ({
+  const today = (nowMs() % (24 * hourMs)) / minuteMs
+  /** @param portion of what its endpoint takes in */
+  const client = (
+    endpoint: string,
+    format: string,
+    key: string,
+    library: string,
+    portion: number,
+    part: Partial<ClientRecord> = {},
+  ): ClientRecord => ({
     endpoint,
     format,
     key,
@@ -66,37 +82,34 @@ export function clientsSource(mood: Mood, nowMs: () => number, names: readonly s
     addresses: ['10.0.0.7'],
     firstSeen: ago(9000),
     lastSeen: ago(0.2),
-    itemsPerMinute: 3200,
-    itemsToday: 2_204_000,
+    itemsPerMinute: Math.round(itemsAt(endpoint, nowMs()) * portion),
+    itemsToday: Math.round(itemsAt(endpoint, nowMs()) * portion * today),
     errors: 0,
     silent: false,
     ...part,
   })
   const all = [
-    client('zipkin', 'zipkin v2', 'checkout', 'zipkin-reporter', {
+    client('zipkin', 'zipkin v2', 'checkout', 'zipkin-reporter', 0.66, {
       version: '3.4',
       language: 'Java 17.0.15',
       probably: true,
       addresses: ['10.0.0.7', '10.0.0.8', '10.0.0.9', '10.0.1.4'],
-      itemsPerMinute: 18_200,
       advice: 'Replace by the OpenTelemetry SDK, or keep: the bridge stays.',
     }),
-    client('zipkin', 'zipkin v2', 'cart', 'zipkin-js', {
+    client('zipkin', 'zipkin v2', 'cart', 'zipkin-js', 0.34, {
       language: 'Node',
-      itemsPerMinute: 9_410,
       advice: 'Replace by @opentelemetry/sdk-node.',
     }),
-    client('jaeger.compact', 'compact', 'payments', 'Jaeger Go', {
+    client('jaeger.compact', 'compact', 'payments', 'Jaeger Go', 1, {
       version: '2.30.0',
-      itemsPerMinute: 5_120,
       advice: 'Replace by the OpenTelemetry SDK.',
     }),
-    client('jaeger.grpc', 'proto', 'search', 'Jaeger Java', { version: '1.8.1', itemsPerMinute: 7_830 }),
-    client('prometheus', 'message 2', 'node-exporter', 'Prometheus', { version: '3.2.1', itemsPerMinute: 88_000, addresses: ['10.0.4.3'] }),
-    client('elasticsearch', '_bulk', 'logs-app-default', 'elasticsearch-js', { version: '8.19.2', itemsPerMinute: 61_000, errors: 4 }),
-    client('elasticsearch', '_bulk', 'logs-nginx', 'Fluent Bit', { itemsPerMinute: 22_500, via: '10.0.9.1' }),
-    client('zipkin', 'zipkin v1', 'batch-nightly', 'unknown', { itemsPerMinute: 0, itemsToday: 0, silent: true, lastSeen: ago(1700) }),
-    ...names.map((name) => client('zipkin', 'zipkin v2', name, name)),
+    client('jaeger.grpc', 'proto', 'search', 'Jaeger Java', 1, { version: '1.8.1' }),
+    client('prometheus', 'message 2', 'node-exporter', 'Prometheus', 1, { version: '3.2.1', addresses: ['10.0.4.3'] }),
+    client('elasticsearch', '_bulk', 'logs-app-default', 'elasticsearch-js', 0.73, { version: '8.19.2', errors: 4 }),
+    client('elasticsearch', '_bulk', 'logs-nginx', 'Fluent Bit', 0.27, { via: '10.0.9.1' }),
+    client('zipkin', 'zipkin v1', 'batch-nightly', 'unknown', 0, { silent: true, lastSeen: ago(1700) }),
+    ...names.map((name) => client('zipkin', 'zipkin v2', name, name, 0.01)),
   ]
   const known = mood === 'empty' ? [] : all
   return {

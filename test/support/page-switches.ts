@@ -4,7 +4,7 @@ import type { DeadItem, SideStatus } from '../../src/admin/api.ts'
 import type { DeadSource, MirrorSource } from '../../src/admin/sources.ts'
 import type { Change, ChangeRequest, Cutover, EndpointState } from '../../src/cutover/model.ts'
 import { BridgeError } from '../../src/errors.ts'
-import { itemsAt, type Mood } from './page-sources.ts'
+import { itemsAt, type Mood, totalOf } from './page-sources.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -21,6 +21,21 @@ const sideOf = (perMinute: number, part: Partial<SideStatus> = {}): SideStatus =
   breaker: 'closed',
   ...part,
 })
+
+/** Endpoints with an old side, and what they are sent. */
+const oldFormats = [
+  ['zipkin', 'zipkin-json'],
+  ['jaeger.compact', 'jaeger-thrift-compact'],
+  ['prometheus', 'prometheus'],
+  ['elasticsearch', 'es-bulk'],
+] as const
+
+const urls: Readonly<Record<string, string>> = {
+  zipkin: 'http://old-zipkin.internal:9411',
+  'jaeger.compact': 'udp://old-jaeger.internal:6831',
+  prometheus: 'http://old-prometheus.internal:9090',
+  elasticsearch: 'http://old-elasticsearch.internal:9200',
+}
 
 export interface FakeMirror extends MirrorSource {
   readonly asked: { readonly endpoint: string; readonly request: ChangeRequest; readonly who: string }[]
@@ -102,45 +117,24 @@ export function mirrorSource(mood: Mood, nowMs: () => number): FakeMirror {
     breaker: 'open',
     lastError: { at: new Date(now - 40_000).toISOString(), text: 'connect ECONNREFUSED 10.0.4.12:9090', count: 118 },
   }
+  const rows = oldFormats.map(([endpoint, format]) => {
+    const received = totalOf(endpoint, now) + itemsAt(endpoint, now)
+    const skipped = Math.round(received * (1 - (states.get(endpoint)?.share.old ?? 1)))
+    const queued = endpoint === 'prometheus' ? (mood === 'healthy' ? 8 : (failing.queueItems ?? 0)) : 0
+    const nothing = { dead: 0, refused: 0, shed: 0, open: 0 }
+    return { format, side: 'old' as const, received, delivered: received - queued - skipped, queued, skipped, ...nothing }
+  })
   return {
     cutover,
     asked,
-    url: (endpoint) => `http://old-${endpoint.split('.')[0]}.internal:${endpoint === 'prometheus' ? 9090 : 9411}`,
+    url: (endpoint) => urls[endpoint],
     status(endpoint) {
       if (!states.has(endpoint)) return undefined
       const share = states.get(endpoint)?.share.old ?? 1
-      const perMinute = mood === 'empty' ? 0 : itemsAt(endpoint, nowMs()) * share
+      const perMinute = mood === 'empty' ? 0 : itemsAt(endpoint, now) * share
       return sideOf(perMinute, endpoint === 'prometheus' && (mood === 'degraded' || mood === 'broken') ? failing : {})
     },
-    books: () =>
-      mood === 'empty'
-        ? []
-        : [
-            {
-              format: 'zipkin-json',
-              side: 'old',
-              received: 59_100_220,
-              delivered: 59_100_220,
-              queued: 0,
-              dead: 0,
-              refused: 0,
-              shed: 0,
-              skipped: 0,
-              open: 0,
-            },
-            {
-              format: 'prometheus',
-              side: 'old',
-              received: 172_800_400,
-              delivered: 172_800_392,
-              queued: 8,
-              dead: 0,
-              refused: 0,
-              shed: 0,
-              skipped: 0,
-              open: 0,
-            },
-          ],
+    books: () => (mood === 'empty' ? [] : rows),
   }
 }
 

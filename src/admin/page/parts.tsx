@@ -162,7 +162,7 @@ export function Table<Row>({
                 </th>
               ) : (
                 <td key={title} data-title={title} class={kind}>
-                  {cell(row)}
+                  <div class="cell">{cell(row)}</div>
                 </td>
               )
             })}
