@@ -149,7 +149,9 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
     for (const { mirror, old, unit } of endpoints) {
       if (mirror === undefined || old === undefined || old.state === 'up' || old.state === 'off') continue
       const waits = `${figure(old.queueItems)} ${unit} wait, nothing is lost`
-      const text = `the old side of ${mirror} is ${old.state}${old.lastError === undefined ? '' : `: ${old.lastError.text}`} — ${waits}`
+      // What is slow has answered since: its last error may be long over.
+      const why = old.state === 'down' && old.lastError !== undefined ? `: ${old.lastError.text}` : ''
+      const text = `the old side of ${mirror} is ${old.state}${why} — ${waits}`
       degraded.push({ code: 'mirror', text, state: 'degraded', link: '#/cutover' })
     }
     if (deadItems > 0)
