@@ -233,7 +233,7 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
         isApplied = true
         use(next)
         // What the file says of endpoints that are mirrored already holds once nothing can fail any more: a step back would forget what was switched by hand.
-        await cutover.reconfigure(new Map([...configuredNext, ...[...configuredBefore].filter(([name]) => configuredNext.has(name))]))
+        await cutover.reconfigure(configuredNext, true)
       },
       async finish() {
         configured = configuredNext
@@ -255,7 +255,7 @@ export async function createSides(config: Config, deps: SidesDeps): Promise<Side
           fresh.push(one)
         }
         use(again)
-        await cutover.reconfigure(configuredBefore)
+        await cutover.reconfigure(configuredBefore, true)
         await Promise.all(fresh.map(end))
       },
     }

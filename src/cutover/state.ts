@@ -37,8 +37,11 @@ export interface CutoverDeps {
 }
 
 export interface RunningCutover extends Cutover {
-  /** Another configuration: endpoints that come begin as it says, those that go are forgotten when they do not come back. */
-  reconfigure(endpoints: ReadonlyMap<string, ConfiguredEndpoint>): Promise<void>
+  /**
+   * Another configuration: endpoints that come begin as it says, those that go are forgotten when they do not come back.
+   * @param comingAlone what it says of others is left for later: other processes may be further
+   */
+  reconfigure(endpoints: ReadonlyMap<string, ConfiguredEndpoint>, comingAlone?: boolean): Promise<void>
   close(): void
 }
 
@@ -183,11 +186,11 @@ export async function createCutover(options: CutoverOptions, deps: CutoverDeps):
   }
 
   /** Endpoints that are new, or of which the configuration says something new. */
-  const followConfiguration = async (): Promise<void> => {
+  const followConfiguration = async (comingAlone = false): Promise<void> => {
     let isOther = false
     for (const [endpoint, one] of configured) {
       const known = stored.get(endpoint)
-      if (known?.configured === textOf(one)) continue
+      if (known?.configured === textOf(one) || (comingAlone && known !== undefined)) continue
       isOther = true
       if (known === undefined) stored.set(endpoint, begin(one, 1, nowMs()))
       else keep(endpoint, stateOf(endpoint, known), begin(one, known.revision + 1, nowMs()), 'file', 'the configuration was changed', false)
@@ -283,10 +286,10 @@ export async function createCutover(options: CutoverOptions, deps: CutoverDeps):
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    reconfigure: (endpoints) =>
+    reconfigure: (endpoints, comingAlone) =>
       inTurn(async () => {
         configured = endpoints
-        await followConfiguration()
+        await followConfiguration(comingAlone)
       }),
     close: () => watch?.close(),
   }

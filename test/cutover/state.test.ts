@@ -74,6 +74,22 @@ describe('createCutover', () => {
     expect(first.changes().at(-2)).toMatchObject({ who: 'file', what: 'phase', from: 'shadow', to: 'new-primary' })
   })
 
+  it('lets those begin that come, and the others where they are, until all processes have the configuration', async () => {
+    const cutover = await start({ zipkin: endpoint({ phase: 'shadow' }) })
+    await cutover.change('zipkin', { paused: true, reason: '' }, 'ana')
+    const next = new Map([
+      ['zipkin', endpoint({ phase: 'new-only' })],
+      ['prometheus', endpoint({ phase: 'dual' })],
+    ])
+    await cutover.reconfigure(next, true)
+    expect(cutover.list()).toMatchObject([
+      { endpoint: 'zipkin', phase: 'shadow', paused: true },
+      { endpoint: 'prometheus', phase: 'dual' },
+    ])
+    await cutover.reconfigure(next)
+    expect(cutover.of('zipkin')?.phase).toBe('new-only')
+  })
+
   it('changes the answer with the phase, unless one is asked for or configured', async () => {
     const cutover = await start({ zipkin: endpoint({ phase: 'shadow' }), prometheus: endpoint({ phase: 'shadow', answer: 'legacy' }) })
     expect(await cutover.change('zipkin', { phase: 'dual', reason: '' }, 'ana')).toMatchObject({ answer: 'bridge' })
