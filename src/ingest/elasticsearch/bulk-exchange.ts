@@ -207,7 +207,7 @@ export function createBulkExchanges(deps: BulkExchangeDeps) {
         if (large === undefined && !own.rejectsAll) {
           // The first piece may be held as it came, and not have gone by the tap.
           if (body.whole !== undefined) old?.tap.data(body.whole)
-          large = delivery.begin(sender)
+          large = delivery.begin(sender, optional)
         }
         if (!isMore) body.keep(next.from, next.skip)
         collectYoung()

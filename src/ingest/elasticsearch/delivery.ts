@@ -44,7 +44,11 @@ export interface LargeDelivery {
 export interface Delivery {
   /** All of a request at once. Undefined when the queue has it, or why not; then nothing was taken. Waits for room as long as the client may. */
   deliver(parts: readonly DocumentPart[], tally: Tally, client: Client, along?: Along): Promise<BridgeError | undefined>
-  begin(sender?: Sender): LargeDelivery
+  /**
+   * @param optional as {@link Along.optional}: where the new side has no room for the first part, none of the request goes there. One that it takes in part
+   * is refused, and comes again: then it goes without.
+   */
+  begin(sender?: Sender, optional?: boolean): LargeDelivery
 }
 
 const nothing = new Uint8Array(0)
@@ -84,11 +88,19 @@ function batchesOf(parts: readonly DocumentPart[], along: Along): EncodedBatch[]
 const bytesOf = (batches: readonly EncodedBatch[]): number =>
   batches.reduce((sum, { data, envelope }) => sum + data.byteLength + (envelope?.data.byteLength ?? 0), 0)
 
+const isSheddingNow = (refusal: Error | undefined): boolean => refusal !== undefined && isShedding(asBridgeError(refusal))
+
 /** What was refused may have been given to another thread before; it cannot be tried again then. */
 const isHere = (batches: readonly EncodedBatch[]): boolean =>
   batches.every(({ data, items, envelope }) => (items === 0 || data.byteLength > 0) && envelope?.data.byteLength !== 0)
 
+/** So long after a large request was refused for want of room in a new side that need not have it, large ones go without that side. */
+const withoutMs = 60_000
+
 export function createDelivery({ intake, admission, hold, books, seconds, monotonicMs }: DeliveryDeps): Delivery {
+  /** Until when large requests go to the old side alone, where they may. */
+  let withoutUntilMs = Number.NEGATIVE_INFINITY
+
   const putAll = async (batches: readonly EncodedBatch[]): Promise<void> => {
     const [only] = batches
     if (only !== undefined && batches.length === 1) {
@@ -163,10 +175,12 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
       return undefined
     },
 
-    begin(sender) {
+    begin(sender, optional = false) {
       let staging: Staging = intake.stage()
       let isEmpty = true
       const startedAt = monotonicMs()
+      /** The new side gets none of it. */
+      let isShed = optional && (startedAt < withoutUntilMs || isSheddingNow(intake.refusal()))
       let over = false
       const discard = (): void => {
         if (!over) staging.discard()
@@ -177,14 +191,23 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
         for (;;) {
           // What was refused once cannot be added again when there is something before it: it is asked first whether there is room.
           const refusal = intake.refusal(batch.envelope?.mirror)
-          if (refusal !== undefined && isFull(refusal) && (await admission.wait(client, bytesOf([batch]))) === 'gone') return goneError()
+          if (!optional && refusal !== undefined && isFull(refusal) && (await admission.wait(client, bytesOf([batch]))) === 'gone')
+            return goneError()
           try {
             await staging.add(batch)
             isEmpty = false
             return undefined
           } catch (thrown) {
             const error = asBridgeError(thrown)
-            if (isEmpty && isFull(error) && isHere([batch])) {
+            if (optional && batch.envelope === undefined && isShedding(error)) {
+              if (isEmpty) {
+                isShed = true
+                staging.discard()
+                staging = intake.stage()
+                return undefined
+              }
+              withoutUntilMs = monotonicMs() + withoutMs
+            } else if (isEmpty && isFull(error) && isHere([batch])) {
               const room = await admission.wait(client, bytesOf([batch]))
               if (room === 'gone') return goneError()
               if (room === 'room') {
@@ -202,6 +225,7 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
       return {
         async add(parts, client, envelopes = []) {
           for (const part of parts) {
+            if (isShed) break
             const error = await addOne(batchOf(part, { sender }), client)
             if (error !== undefined) return error
           }
@@ -217,11 +241,17 @@ export function createDelivery({ intake, admission, hold, books, seconds, monoto
             await staging.commit()
           } catch (thrown) {
             const error = asBridgeError(thrown)
+            if (optional && !isShed && isShedding(error)) withoutUntilMs = monotonicMs() + withoutMs
             books.lost(tally, reasonOf(error.code))
             discard()
             return error
           }
           over = true
+          if (isShed) {
+            books.shed(tally)
+            books.settled(tally)
+            return undefined
+          }
           books.taken(tally)
           hold.taken()
           seconds.observe((monotonicMs() - startedAt) / 1000)
