@@ -4,7 +4,7 @@
  *
  * Every round starts a bridge for each --case and sends to them in turn, a short time each: `alone` (with the books, as with the page on; --bare: without
  * admin and books), `mirror`, `slow`: the old side answers after --slow ms, and `shed`: the same with `onFull: shed`. CPU is that of the bridge's process, by
- * request, at a steady rate at which it is about half busy, until both sides have everything (`slow`, `shed`: until the new side has). Throughput is
+ * request, at a steady rate at which it is about half busy. Throughput is
  * that of the new side over 8 connections; of `slow` as long as the queue for the old side has room. Ratios are to the first case of the same round,
  * figures are medians of rounds.
  * Tables and JSON go to stdout, progress to stderr. Linux alone.
@@ -12,7 +12,7 @@
 
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ import { parseArgs } from 'node:util'
 import { type CellText, printTable } from '../src/cli/table.ts'
 import { type Driven, drivenFormats } from './mirror-bodies.ts'
 import type { Count, Drive, Driven as Drove, End, PeerAnswer } from './mirror-peers.ts'
-import { cpuSecondsOf, freePorts, status } from './served-bridge.ts'
+import { freePorts, status } from './served-bridge.ts'
 
 const { values } = parseArgs({
   options: {
@@ -44,6 +44,17 @@ const connections = 8
 
 /** Bytes of requests that a slow old side is sent: they have room in a queue in memory. */
 const roomBytes = 180 * 2 ** 20
+
+/** After a turn of the steady part. */
+const afterMs = 200
+
+/** CPU of all threads that a process has, to the microsecond. */
+function threadSecondsOf(pid: number): number {
+  let nanos = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    nanos += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
+  return nanos / 1e9
+}
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
@@ -192,21 +203,24 @@ async function measure(
       for (const one of served) full.get(one)?.push(await one.run(Math.floor(Math.min(fast, one.room / 2 / (turns - turn))), 0))
     }
     for (const one of served) await one.settled()
-    const before = served.map(({ pid }) => cpuSecondsOf(pid))
+    const used = served.map(() => 0)
     const counts = served.map(() => 0)
     for (let turn = 0; turn < turns; turn++) {
       for (const [at, one] of served.entries()) {
         const count = Math.floor(Math.min((steady * seconds) / turns, one.room / (turns - turn + 1)))
+        const before = threadSecondsOf(one.pid)
         await one.run(count, steady)
+        // What came last is on its way still. Not longer: what a bridge does while others have their turn is not to count.
+        await pause(afterMs)
+        used[at] = (used[at] ?? 0) + threadSecondsOf(one.pid) - before
         counts[at] = (counts[at] ?? 0) + count
       }
     }
-    for (const one of served) await one.settled()
     const figures = served.map((one, at): Figures => {
       const all = full.get(one) ?? []
       return {
         case: one.name,
-        cpuMicros: ((cpuSecondsOf(one.pid) - (before[at] ?? 0)) * 1e6) / (counts[at] ?? 1),
+        cpuMicros: ((used[at] ?? 0) * 1e6) / (counts[at] ?? 1),
         perSecond:
           all.reduce((sum, drove) => sum + drove.perSecond * drove.seconds, 0) / all.reduce((sum, drove) => sum + drove.seconds, 0),
         p99Ms: median(all.map(({ p99Ms }) => p99Ms)),
