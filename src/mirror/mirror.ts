@@ -206,10 +206,12 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     }
   }
 
-  const forget = metrics.onCollect(() => {
+  const isOpen = metrics.gauge('otlp_bridge_mirror_breaker_open', own)
+  const inFlight = metrics.gauge('otlp_bridge_mirror_in_flight', own)
+  const endGauges = metrics.onCollect(() => {
     const breaker = watch.breaker.state()
-    metrics.gauge('otlp_bridge_mirror_breaker_open', own).value = breaker === 'closed' || breaker === 'resting' ? 0 : 1
-    metrics.gauge('otlp_bridge_mirror_in_flight', own).value = runner.flights().size + live.underWay
+    isOpen.value = breaker === 'closed' || breaker === 'resting' ? 0 : 1
+    inFlight.value = runner.flights().size + live.underWay
   })
 
   const health = (): EmitHealth => {
@@ -257,7 +259,10 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
     secureContext: () => tls?.secureContext,
     look: async () => tls?.look(),
     async close() {
-      forget()
+      endGauges()
+      // That of a mirror that takes its place says its own at the next reading.
+      isOpen.value = 0
+      inFlight.value = 0
       tls?.close()
       await side.close()
     },
