@@ -36,6 +36,13 @@ async function urlOf(options: AdminOptions, env: Io['env']): Promise<string> {
   if (options.admin !== undefined) {
     if (!URL.canParse(options.admin) || !/^https?:/i.test(options.admin))
       throw new BridgeError('OB_CONFIG', `cannot use --admin ${options.admin}: expected http://host:port`, { place: '--admin' })
+    const { username, password } = new URL(options.admin)
+    if (username !== '' || password !== '') {
+      const names = `${credentialVariables.user} and ${credentialVariables.password}`
+      throw new BridgeError('OB_CONFIG', `cannot use --admin: credentials are not for arguments; give them as ${names}`, {
+        place: '--admin',
+      })
+    }
     return options.admin.replace(/\/+$/, '')
   }
   const { admin } = await loadBridgeConfig(options, env)

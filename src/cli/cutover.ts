@@ -7,7 +7,7 @@ import { matchesKey } from '../cutover/verdict.ts'
 import { BridgeError } from '../errors.ts'
 import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts'
 import type { Io } from './io.ts'
-import { printTable } from './table.ts'
+import { plainText, printTable } from './table.ts'
 
 export interface ShowOptions extends AdminOptions {
   readonly json?: boolean
@@ -159,7 +159,7 @@ export async function showReadiness(options: ReadinessOptions, io: Io): Promise<
     if (options.verbose === true) {
       for (const one of items) {
         io.out(
-          `\n${one.key}\n${printTable(
+          `\n${plainText(one.key)}\n${printTable(
             ['', 'state', 'evidence'],
             one.checks.map(({ id, state, text }) => [id, state, text]),
           )}`,

@@ -141,7 +141,7 @@ function tolerancesOf(given: readonly string[], standard: Readonly<Record<string
 const adminUrl = ({ admin }: Config): string | undefined => {
   if (!admin.enabled || admin.port === 0) return undefined
   const host = admin.host === '0.0.0.0' || admin.host === '::' ? 'localhost' : admin.host
-  return `http://${host.includes(':') ? `[${host}]` : host}:${admin.port}`
+  return `${admin.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${admin.port}`
 }
 
 async function requestOf(options: ParityCommandOptions, config: Config, env: Io['env'], nowMs: () => number): Promise<ParityRequest> {

@@ -40,6 +40,15 @@ describe('createAdminClient', () => {
     expect((await createAdminClient({ set }, { env: {} })).url).toBe(url)
   })
 
+  it('refuses credentials in --admin, and does not repeat them', async () => {
+    const refused = await clientOf('http://ann:pass-word@127.0.0.1:1').then(
+      () => '',
+      (error: Error) => error.message,
+    )
+    expect(refused).toContain('OTLP_BRIDGE_ADMIN_PASSWORD')
+    expect(refused).not.toContain('pass-word')
+  })
+
   it.each(['localhost:8899', 'ftp://bridge', ''])('refuses --admin %j', async (admin) => {
     await expect(clientOf(admin)).rejects.toMatchObject({ code: 'OB_CONFIG', message: expect.stringContaining('--admin') })
   })
