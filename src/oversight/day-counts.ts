@@ -9,15 +9,15 @@ export interface DayCounts {
 }
 
 export function createDayCounts(nowMs: () => number): DayCounts {
-  /** Totals as they were when an hour was first looked at. */
+  /** Totals as they were when somebody looked last in an hour. */
   const notes = new Map<string, Map<number, number>>()
   const firstHour = Math.floor(nowMs() / hourMs)
   return {
     growth(key, total) {
       const hour = Math.floor(nowMs() / hourMs)
       let known = notes.get(key)
-      if (known === undefined) notes.set(key, (known = new Map([[firstHour, 0]])))
-      if (!known.has(hour)) known.set(hour, total)
+      if (known === undefined) notes.set(key, (known = new Map([[firstHour - 1, 0]])))
+      known.set(hour, total)
       // Where nobody looked at the right time the last look before it has to do: rather too much than too little.
       const before = [...known.keys()].filter((one) => one < hour - hoursKept)
       const base = before.length === 0 ? Math.min(...known.keys()) : Math.max(...before)

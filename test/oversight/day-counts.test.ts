@@ -18,15 +18,15 @@ describe('createDayCounts', () => {
     expect(at(0, 2)).toBe(2)
     expect(at(1, 5)).toBe(5)
     expect(at(24, 6)).toBe(6)
-    expect(at(25, 6)).toBe(6)
+    expect(at(25, 6)).toBe(4)
     expect(at(26, 6)).toBe(1)
   })
 
   it('rather counts too much than too little when nobody looked for a day', () => {
     const at = setUp()
     expect(at(0, 2)).toBe(2)
-    expect(at(30, 7)).toBe(7)
-    expect(at(40, 7)).toBe(7)
+    expect(at(30, 7)).toBe(5)
+    expect(at(40, 7)).toBe(5)
     expect(at(56, 7)).toBe(0)
   })
 })
