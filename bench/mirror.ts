@@ -4,9 +4,8 @@
  *
  * Every round starts a bridge for each --case and sends to them in turn, a short time each: `alone` (with the books, as with the page on; --bare: without
  * admin and books), `mirror`, `slow`: the old side answers after --slow ms, and `shed`: the same with `onFull: shed`. CPU is that of the bridge's process, by
- * request, at a steady rate at which it is about half busy. Throughput is
- * that of the new side over 8 connections; of `slow` as long as the queue for the old side has room. Ratios are to the first case of the same round,
- * figures are medians of rounds.
+ * request, at a steady rate at which it is about half busy. Throughput is that of the new side over 8 connections; of `slow` as long as the queue for the
+ * old side has room. Ratios are to the first case of the same round, figures are medians of rounds.
  * Tables and JSON go to stdout, progress to stderr. Linux alone.
  */
 
@@ -264,6 +263,9 @@ async function measureFormat(format: Driven, items: number, driver: Peer): Promi
     }
   })
 }
+
+// So that what was started ends, too.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
 
 const driver = await startPeer('driver')
 const rows: Row[] = []
