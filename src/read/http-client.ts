@@ -74,15 +74,20 @@ const slow = 3
 /** Answers this fast say nothing about a backend's load. */
 const fastMs = 100
 const remembered = 21
+/** A large answer takes its time on an idle backend, too: latency counts by pieces of this many bytes. */
+const pieceBytes = 65_536
+/** The rate never falls below this part of what was asked for: a request in 4 s by default. */
+const slowest = 20
 /** After this many good answers the rate grows again. */
 const goodInARow = 10
 const longestPauseMs = 30_000
 
-/** The rate of requests: halved when the backend suffers, never below a request in 4 s; grows back by a quarter. */
+/** The rate of requests: halved when the backend suffers, never below a twentieth; grows back by a quarter. */
 export interface Pace {
   /** Milliseconds between two requests. */
   readonly intervalMs: number
-  answered(latencyMs: number): void
+  /** @param bytes of the answer */
+  answered(tookMs: number, bytes: number): void
   refused(): void
 }
 
@@ -91,14 +96,15 @@ export function createPace(rate: number): Pace {
   let now = rate
   let good = 0
   const halve = (): void => {
-    now = Math.max(now / 2, Math.min(rate, 0.25))
+    now = Math.max(now / 2, rate / slowest)
     good = 0
   }
   return {
     get intervalMs() {
       return 1000 / now
     },
-    answered(latencyMs) {
+    answered(tookMs, bytes) {
+      const latencyMs = tookMs / Math.max(1, bytes / pieceBytes)
       const median = [...latencies].sort((a, b) => a - b)[latencies.length >> 1] ?? 0
       const suffers = latencies.length >= 5 && latencyMs > fastMs && latencyMs > slow * median
       latencies.push(latencyMs)
@@ -216,6 +222,7 @@ export function createHttpClient(options: HttpClientOptions, deps: HttpClientDep
     const search = query.size === 0 ? '' : `?${query}`
     const left = budget.left()
     const startMs = deps.monotonicMs()
+    let bytes = 0
     cost.requests++
     budget.spend(1, 0)
     try {
@@ -232,7 +239,8 @@ export function createHttpClient(options: HttpClientOptions, deps: HttpClientDep
         signal: AbortSignal.any([deps.signal, AbortSignal.timeout(options.timeoutMs)]),
       })
       const body = await readBody(answer, left)
-      cost.bytes += body.length
+      bytes = body.length
+      cost.bytes += bytes
       budget.spend(0, body.length)
       return { status: answer.status, headers: answer.headers, body }
     } catch (error) {
@@ -246,7 +254,7 @@ export function createHttpClient(options: HttpClientOptions, deps: HttpClientDep
     } finally {
       const tookMs = deps.monotonicMs() - startMs
       cost.seconds += tookMs / 1000
-      pace.answered(tookMs)
+      pace.answered(tookMs, bytes)
     }
   }
 

@@ -142,7 +142,7 @@ describe('a cutover under load', () => {
       }
       const url = `${front.url}/api/v2/spans`
       const send = (): Sender[] => [
-        poster('shop', 200, (n) => ({ url, headers, body: JSON.stringify(shopBody(n, 2, Date.now())) })),
+        poster('shop', 400, (n) => ({ url, headers, body: JSON.stringify(shopBody(n, 2, Date.now())) })),
         poster('vectors', 1000, (n) => ({
           url,
           headers,

@@ -131,15 +131,22 @@ describe('createHttpClient', () => {
 describe('createPace', () => {
   it('halves when an answer takes three times as long as usual, and comes back', () => {
     const pace = createPace(4)
-    for (let i = 0; i < 6; i++) pace.answered(100)
+    for (let i = 0; i < 6; i++) pace.answered(100, 1000)
     expect(pace.intervalMs).toBe(250)
-    pace.answered(400)
+    pace.answered(400, 1000)
     expect(pace.intervalMs).toBe(500)
-    for (let i = 0; i < 40; i++) pace.answered(100)
+    for (let i = 0; i < 40; i++) pace.answered(100, 1000)
     expect(pace.intervalMs).toBe(250)
   })
 
-  it('never goes below one request in four seconds', () => {
+  it('does not take a large answer for a backend that suffers', () => {
+    const pace = createPace(4)
+    for (let i = 0; i < 6; i++) pace.answered(50, 1000)
+    pace.answered(1800, 1_250_000)
+    expect(pace.intervalMs).toBe(250)
+  })
+
+  it('never goes below a twentieth of the rate: one request in four seconds', () => {
     const pace = createPace(5)
     for (let i = 0; i < 20; i++) pace.refused()
     expect(pace.intervalMs).toBe(4000)
