@@ -2,7 +2,6 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { MirrorState } from '../../../src/ingest/mirror-door.ts'
 import type { Seen } from '../../../src/ingest/observe.ts'
-import { createStaging } from '../../support/staging.ts'
 import { type Answer, type Bulk, create, creates, lines, ndjson, startBulk, statuses } from '../support/elasticsearch.ts'
 import { answered, createFakeMirror, type FakeMirror } from '../support/fake-mirror.ts'
 import { countsOf, createFakeDeps, openBooks, openRaw, queueFull, sumOf } from '../support/fakes.ts'
@@ -241,42 +240,6 @@ describe('a large mirrored _bulk', () => {
     expect(await socket.until('{"errors":')).toContain('{"errors":false}')
     check(Buffer.from(large))
     socket.destroy()
-  })
-
-  /** A new side that has room for so many parts, and an old one that has room for all. */
-  const roomFor = (parts: number): void => {
-    const { fake, intake } = bulk.deps
-    let left = parts
-    const stage = () => {
-      const staging = createStaging(
-        async (all) => void fake.batches.push(...all),
-        async ({ envelope }) => {
-          if (envelope === undefined && left-- <= 0) throw queueFull()
-        },
-      )
-      fake.stagings.push(staging)
-      return staging
-    }
-    Object.assign(intake, { stage })
-  }
-
-  it('goes to the old side alone where the new side has no room for it and need not have it', async () => {
-    await start({ new: 'optional' })
-    roomFor(0)
-    const answer = await bulk.post('/_bulk', large)
-    expect([answer.status, bulk.messages(), forOld().equals(Buffer.from(large))]).toEqual([200, [], true])
-    expect(countsOf(bulk.deps.metrics, 'otlp_bridge_dropped_items_total', 'reason')).toEqual({ shed_full: 900 })
-  })
-
-  it('comes again when the new side has room for some of it, and goes without that side then', async () => {
-    await start({ new: 'optional' }, { backpressure: { hold: 0, answer: 429 } })
-    roomFor(1)
-    expect((await bulk.post('/_bulk', large)).status).toBe(429)
-    expect(bulk.deps.fake.batches).toEqual([])
-    mirror.wrapped.length = 0
-    const answer = await bulk.post('/_bulk', large)
-    expect([answer.status, bulk.messages(), forOld().equals(Buffer.from(large))]).toEqual([200, [], true])
-    expect(countsOf(bulk.deps.metrics, 'otlp_bridge_dropped_items_total', 'reason')).toEqual({ shed_full: 900 })
   })
 
   it('is nobody’s when its end is bad', async () => {
