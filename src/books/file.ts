@@ -73,6 +73,9 @@ const faultOf = (error: unknown): number =>
 /** SQLITE_CORRUPT, SQLITE_NOTADB, and a table that is not what it should be (SQLITE_ERROR). */
 const isDamage = (error: unknown): boolean => [11, 26, 1].includes(faultOf(error))
 
+/** Tries in a row that found the file locked by another, one a second, before that is told. */
+const mostBusy = 30
+
 interface Handle {
   readonly db: DatabaseSync
   readonly file: OpenFile
@@ -84,6 +87,8 @@ export function createBooksFile({ path, nowMs, log }: BooksFileDeps): BooksFile 
   const preparers: ((file: OpenFile) => void)[] = []
   let handle: Handle | undefined
   let trouble: string | undefined
+  let busy = 0
+  let hasUnwritten = false
   let closed = false
 
   const connect = (): Handle => {
@@ -157,13 +162,17 @@ export function createBooksFile({ path, nowMs, log }: BooksFileDeps): BooksFile 
     for (const suffix of ['-wal', '-shm']) rmSync(`${name}${suffix}`, { force: true })
   }
 
-  const attempt = <T>(work: (open: Handle) => T): { readonly value: T } | undefined => {
+  const attempt = <T>(work: (open: Handle) => T, writes = false): { readonly value: T } | undefined => {
     if (closed) return undefined
     for (let again = 0; again < 2; again++) {
       try {
         handle ??= connect()
         const value = work(handle)
+        // That it can be read says nothing of a disk that is full.
+        if (!writes && hasUnwritten) return { value }
         trouble = undefined
+        hasUnwritten = false
+        if (writes) busy = 0
         return { value }
       } catch (error) {
         if (isDamage(error) && again === 0) {
@@ -175,9 +184,12 @@ export function createBooksFile({ path, nowMs, log }: BooksFileDeps): BooksFile 
           }
         }
         const why = `cannot write the books: ${error instanceof Error ? error.message : String(error)}`
-        // Busy is another process that writes: it is tried again a second later.
-        if (trouble === undefined && faultOf(error) !== 5) log.warn({ error, file: name }, why)
-        if (faultOf(error) !== 5) trouble = why
+        // Busy is another process that writes: it is tried again a second later. One that never ends is no process that writes.
+        busy = faultOf(error) === 5 ? busy + 1 : 0
+        hasUnwritten ||= writes
+        if (busy > 0 && busy < mostBusy) return undefined
+        if (trouble === undefined) log.warn({ error, file: name }, why)
+        trouble = why
         return undefined
       }
     }
@@ -192,7 +204,7 @@ export function createBooksFile({ path, nowMs, log }: BooksFileDeps): BooksFile 
     get present() {
       return handle !== undefined || (path !== undefined && existsSync(name))
     },
-    write: (work) => attempt((open) => transact(open, work)) !== undefined,
+    write: (work) => attempt((open) => transact(open, work), true) !== undefined,
     read: (work) => attempt(({ file }) => work(file))?.value,
     onOpen(prepare) {
       preparers.push(prepare)

@@ -42,6 +42,8 @@ const maxItem = 16 * 1024
 const maxBody = 64 * 1024
 /** Samples given at most. */
 const maxGiven = 2000
+/** Characters of received requests in one answer: a request that many samples share is in it as often. */
+export const maxGivenBytes = 8 * 2 ** 20
 
 interface Sample {
   readonly endpoint: string
@@ -225,11 +227,12 @@ export function createSamples({ books, maxSize, mappingHash }: SamplesDeps): Sam
       }
       if (!books.file.present) return { ...answer, items: [] }
       // By event time, and of the minutes in which it can have come in.
-      const rows = books.file.read((open) =>
-        open.all(
-          `SELECT samples.*, ${withBytes ? 'bodies.body' : 'NULL AS body'} FROM samples
-           LEFT JOIN bodies ON bodies.at = samples.at AND bodies.sha = samples.sha
-           WHERE samples.at BETWEEN ? AND ? AND event >= ? AND event < ? AND mapping = ?
+      const base64 = (value: unknown): string | undefined =>
+        withBytes && value instanceof Uint8Array ? Buffer.from(value).toString('base64') : undefined
+      const read = (open: OpenFile) => {
+        let left = withBytes ? maxGivenBytes : 0
+        const rows = open.all(
+          `SELECT * FROM samples WHERE at BETWEEN ? AND ? AND event >= ? AND event < ? AND mapping = ?
              AND (? IS NULL OR endpoint = ?) AND (? IS NULL OR key = ?) ORDER BY hash LIMIT ${maxGiven}`,
           from - 1440,
           to + 1440,
@@ -240,22 +243,24 @@ export function createSamples({ books, maxSize, mappingHash }: SamplesDeps): Sam
           endpoint,
           key,
           key,
-        ),
-      )
-      const base64 = (value: unknown): string | undefined =>
-        withBytes && value instanceof Uint8Array ? Buffer.from(value).toString('base64') : undefined
-      const items = (rows ?? []).map((row) => {
-        const [legacy, otlp] = [base64(row['body']), base64(row['otlp'])]
-        return {
-          endpoint: String(row['endpoint']),
-          format: String(row['format']),
-          key: String(row['key']),
-          id: String(row['id']),
-          at: new Date(Number(row['event'])).toISOString(),
-          ...(legacy === undefined ? {} : { legacy }),
-          ...(otlp === undefined ? {} : { otlp }),
-        }
-      })
+        )
+        return rows.map((row) => {
+          const body =
+            left > 0 ? open.get('SELECT body FROM bodies WHERE at = ? AND sha = ?', row['at'] ?? null, row['sha'] ?? null) : undefined
+          const [legacy, otlp] = [base64(body?.['body']), base64(row['otlp'])]
+          left -= legacy?.length ?? 0
+          return {
+            endpoint: String(row['endpoint']),
+            format: String(row['format']),
+            key: String(row['key']),
+            id: String(row['id']),
+            at: new Date(Number(row['event'])).toISOString(),
+            ...(legacy === undefined ? {} : { legacy }),
+            ...(otlp === undefined ? {} : { otlp }),
+          }
+        })
+      }
+      const items = books.file.read(read) ?? []
       return { ...answer, items }
     },
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createSamples } from '../../src/books/samples.ts'
+import { createSamples, maxGivenBytes } from '../../src/books/samples.ts'
 import type { Seen } from '../../src/ingest/observe.ts'
 import { requestToJson } from '../../src/otlp/json/to-json.ts'
 import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
@@ -112,6 +112,21 @@ describe('createSamples', () => {
     expect(minutes.size).toBeGreaterThan(1)
     expect(minutes.size).toBeLessThan(6)
     expect(minutes).toContain(new Date(noon + 39 * 60_000).toISOString())
+  })
+
+  it('answers within its bytes, also where many samples are of one large request', () => {
+    const { samples } = setUp({ maxSize: 64 * 2 ** 20 })
+    const resourceSpans = upTo(190).map((at) => ({
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: `service-${at}` } }] },
+      scopeSpans: [{ spans: [{ traceId: hex(at + 1, 32), spanId: hex(at + 1, 16), name: 'get', startTimeUnixNano: `${noon}000000` }] }],
+    }))
+    const otlp = jsonToRequest('traces', Buffer.from(JSON.stringify({ resourceSpans })), 64)
+    samples.see({ ...seenOf('', [0], noon, 'x'.repeat(64 * 1024)), otlp, items: 190 })
+    const { items } = samples.query(window, true)
+    expect(items.length).toBeGreaterThan(4)
+    expect(JSON.stringify(items).length).toBeLessThan(maxGivenBytes + 2 ** 20)
+    expect(items.every(({ otlp }) => otlp !== undefined)).toBe(true)
+    expect(items[0]?.legacy?.length).toBeGreaterThan(64 * 1024)
   })
 
   it('keeps them over a restart, and gives none that other rules made', () => {
