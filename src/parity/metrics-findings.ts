@@ -119,6 +119,12 @@ export function createMetricFindings(job: string, circumstances: Circumstances):
         }
       },
       oldOnly(timeMs, value) {
+        if (predicted.special === 'created') {
+          // Until its type is told the series is one like any other, and its first samples are there under its own name.
+          const found = { kind: 'missing_new', path: 'series _created', id, old: value, atMs: timeMs } as const
+          add({ ...found, class: 'created', rule: '12.3 created' }, old)
+          return
+        }
         if (!ha) count.old++
         const path = `samples at ${minuteOf(timeMs)}`
         add({ class: lonely, kind: 'missing_new', rule: ha ? '8.5' : '', path, id, old: value, atMs: timeMs }, old)

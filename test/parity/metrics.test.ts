@@ -131,6 +131,15 @@ describe('createMetricsComparison', () => {
     ])
   })
 
+  it('explains what is created, of which the new side has the samples from before its type was told', async () => {
+    const [first] = oldSeries(0).filter(({ labels }) => labels['__name__'] === 'http_requests_created')
+    if (first === undefined) throw new Error('no such series')
+    const early = { labels: { ...external, ...first.labels }, points: first.points.slice(0, 3) }
+    const [result] = await compare({}, { series: [...passedOn(oldSeries(0)), early] })
+    expect(result?.differences.map((one) => [one.class, one.path, one.rule])).toEqual([['created', 'series _created', '12.3 created']])
+    expect(result?.counts.old).toBe(result?.counts.new)
+  })
+
   it.each<[string, Partial<Script>, { kind: string; path: string; count: number }[]]>([
     [
       'a counter sent as gauge, where the backend names types',
