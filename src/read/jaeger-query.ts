@@ -101,7 +101,10 @@ export function createJaegerApi(http: HttpClient, { limit = 1500 }: JaegerApiOpt
       return found
     },
     hasV3() {
-      v3 ??= http.send({ path: '/api/v3/services', accept: [400, 404, 405, 501] }).then(({ status }) => status === 200)
+      v3 ??= http.send({ path: '/api/v3/services', accept: [400, 404, 405, 501] }).then(
+        // A page is what older ones answer unknown paths with.
+        ({ status, body }) => status === 200 && Buffer.from(body).toString().trimStart().startsWith('{'),
+      )
       return v3
     },
     tracesV3: (window, service) =>

@@ -23,12 +23,12 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const spans = shopTraces(50)
 
-function world(young = translated(spans)) {
+function world(young = translated(spans), abort = new AbortController(), old = spans) {
   let now = 0
   let out = ''
   let err = ''
   const asked: string[] = []
-  const answer = scriptedFetch(scriptedZipkin(spans), scriptedJaeger(young))
+  const answer = scriptedFetch(scriptedZipkin(old), scriptedJaeger(young))
   const io = {
     env: {},
     out: (data: string | Uint8Array) => {
@@ -40,12 +40,14 @@ function world(young = translated(spans)) {
     drained: async () => {},
     terminal: true,
     stdin: async () => new Uint8Array(),
-    takeSignals: () => new AbortController().signal,
+    takeSignals: () => abort.signal,
     takeHangups: () => {},
   }
   const deps = {
     fetch: async (input: Parameters<typeof fetch>[0], init?: RequestInit) => {
       asked.push(`${init?.method} ${new URL(String(input)).origin}`)
+      onAsked()
+      init?.signal?.throwIfAborted()
       return answer(input, init)
     },
     monotonicMs: () => now,
@@ -56,7 +58,13 @@ function world(young = translated(spans)) {
   }
   const options: ParityCommandOptions = { format: 'zipkin', old: oldUrl, new: newUrl, set: ['admin.enabled=false', `queue.path=${folder}`] }
   const run = (more: ParityCommandOptions = {}): Promise<number> => parity({ ...options, ...more }, io, deps)
-  return { run, io, asked, out: () => out, err: () => err }
+  let onAsked = (): void => {}
+  const atRequest = (count: number, act: () => void): void => {
+    onAsked = () => {
+      if (asked.length === count) act()
+    }
+  }
+  return { run, io, asked, atRequest, out: () => out, err: () => err }
 }
 
 describe('parity', () => {
@@ -73,6 +81,21 @@ describe('parity', () => {
     const young = translated(spans).slice(1)
     expect(await world(young).run()).toBe(1)
     expect(await world(young).run({ require: '90%' })).toBe(0)
+  })
+
+  it('never ends with 0 where there was nothing to compare, whatever is required', async () => {
+    const { run, out } = world([], new AbortController(), [])
+    expect(await run({ require: '0%' })).toBe(1)
+    expect(out()).toContain('neither side has anything in the window')
+    expect(await world().run({ require: '0%', key: ['cart', 'chekout'] })).toBe(1)
+  })
+
+  it.each([1, 2, 3])('ends with 130 when it is interrupted, at request %i too', async (count) => {
+    const abort = new AbortController()
+    const { run, atRequest, out } = world(translated(spans), abort)
+    atRequest(count, () => abort.abort())
+    expect(await run()).toBe(130)
+    expect(out()).toBe('')
   })
 
   it('compares the services asked for', async () => {

@@ -123,6 +123,8 @@ describe('createJaegerApi', () => {
     const api = createJaegerApi(http)
     expect([await api.hasV3(), await api.hasV3()]).toEqual([false, false])
     expect(asked).toHaveLength(1)
+    // Its page is what an old one answers paths with that it does not know.
+    expect(await createJaegerApi(client(() => ({ body: '<!doctype html><title>Jaeger UI</title>' })).http).hasV3()).toBe(false)
   })
 })
 
