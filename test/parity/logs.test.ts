@@ -123,6 +123,14 @@ const withMetadata = (one: ScriptedEntry, metadata: Readonly<Record<string, stri
 const sampled = 50
 
 describe('createLogsComparison', () => {
+  it('finds a document that is lost where a copy of another keeps the number', async () => {
+    const some = all()
+    const copied = some[21]?.entry
+    const young = entriesOf(some, (one, at) => (at === 22 ? undefined : one))
+    const results = await compare(documentsOf(some), copied === undefined ? young : [...young, { ...copied, timeNs: copied.timeNs + 5n }])
+    expect(rowsOf(results)).toContainEqual({ kind: 'missing_new', path: 'documents at 11:01', count: 1 })
+  })
+
   it('finds nothing wrong where nothing is, twenty times', async () => {
     for (let seed = 0; seed < 20; seed++) {
       const some = all(seed)
