@@ -23,8 +23,8 @@ export function lokiName(name: string): string {
   return /^[0-9]/.test(plain) ? `key_${plain}` : plain
 }
 
-/** Fields that nobody sent. */
-const addedFields: ReadonlySet<string> = new Set(['detected_level', 'observed_timestamp', 'elasticsearch_pipeline'])
+/** Fields that nobody sent; `__stream_shard__` is on streams that Loki splits, as it does with what comes at once after an outage. */
+const addedFields: ReadonlySet<string> = new Set(['detected_level', 'observed_timestamp', 'elasticsearch_pipeline', '__stream_shard__'])
 
 type Fields = Map<string, string[]>
 

@@ -145,6 +145,13 @@ describe('createLogsComparison', () => {
     }
   })
 
+  it('takes the label of a stream that Loki split for no difference', async () => {
+    const some = all()
+    const split = entriesOf(some, (one, at) => (at % 2 === 0 ? one : { ...one, labels: { ...one.labels, __stream_shard__: '1' } }))
+    const results = await compare(documentsOf(some), split)
+    expect(results[0]).toMatchObject({ counts: { old: many, new: many }, samples: { equal: sampled }, differences: [] })
+  })
+
   it.each<[string, (one: ScriptedEntry, at: number) => ScriptedEntry | undefined, { kind: string; path: string; count: number }[]]>([
     [
       'a minute that the new side lost',
