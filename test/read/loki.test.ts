@@ -94,7 +94,11 @@ describe('createLokiApi', () => {
           [180, '1'],
           [240, '9'],
         ]
-        return { status: 200, headers: new Headers(), body: Buffer.from(JSON.stringify({ status: 'success', data: { result: [{ metric: {}, values }] } })) }
+        return {
+          status: 200,
+          headers: new Headers(),
+          body: Buffer.from(JSON.stringify({ status: 'success', data: { result: [{ metric: {}, values }] } })),
+        }
       },
       json: async () => undefined,
     }
