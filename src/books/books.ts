@@ -14,7 +14,7 @@ import { type Cell, createCells, type Group, otherKey } from './cells.ts'
 import { createBooksClock } from './clock.ts'
 import { Column, type ColumnName } from './columns.ts'
 import type { BooksConfig } from './config.ts'
-import { endpointOf, endpointOfBatch } from './endpoint.ts'
+import { endpointOf, endpointOfBatch, isMirror } from './endpoint.ts'
 import { type BooksFile, createBooksFile } from './file.ts'
 import { createPartSplitter } from './partial.ts'
 import { splitByRemainder } from './remainder.ts'
@@ -220,6 +220,12 @@ export function createBooks(deps: BooksDeps): Books {
     return encodeAccount({ run, minute, ids: split.cells.map(({ id }) => id), items: split.items, legacy: legacies, kept: split.items })
   }
 
+  /** What comes as one batch; one that is late came with others. */
+  const receiveWhole = (batch: EncodedBatch): Uint8Array => {
+    const isLate = batch.late === true
+    return receive(batch, clock.minute(), legacyOf(batch), isLate ? 0 : 1, isLate ? 0 : bytesOf(batch))
+  }
+
   /** What was received was not taken: the client knows. */
   const refuse = (batch: EncodedBatch, account: Uint8Array, error: unknown): void => {
     for (const watcher of watchers) watcher.refused(batch)
@@ -270,7 +276,7 @@ export function createBooks(deps: BooksDeps): Books {
   const holdingOf = (holding: Holding): Holding => ({
     put(batch, keep) {
       if (batch === undefined) return holding.put(batch, keep)
-      const account = receive(batch, clock.minute(), legacyOf(batch), 1, bytesOf(batch))
+      const account = receiveWhole(batch)
       return holding.put({ ...batch, account }, keep).catch((error: unknown) => {
         refuse(batch, account, error)
         throw error
@@ -289,7 +295,7 @@ export function createBooks(deps: BooksDeps): Books {
 
   const outcomes: Outcomes = {
     left(destination, batch, outcome, reason, rejectedItems) {
-      const side: Side = batch.signal === 'legacy' || destination.startsWith('mirror.') ? 'old' : 'new'
+      const side: Side = batch.signal === 'legacy' || isMirror(destination) ? 'old' : 'new'
       if (side === 'new' && destination !== '' && !counts(destination, batch.signal)) return
       const opened = batch.account === undefined ? undefined : decodeAccount(batch.account)
       if (opened === undefined) {
@@ -344,7 +350,7 @@ export function createBooks(deps: BooksDeps): Books {
     file,
     intake: (inner) => ({
       put(batch) {
-        const account = receive(batch, clock.minute(), legacyOf(batch), 1, bytesOf(batch))
+        const account = receiveWhole(batch)
         // Written out: a spread of so many keys costs more than all of the counting.
         return inner
           .put({
@@ -425,7 +431,7 @@ const noBytes = new Uint8Array()
 
 const bytesOf = (batch: EncodedBatch): number => batch.envelope?.data.length ?? batch.data.length
 
-const legacyOf = (batch: EncodedBatch): number => batch.envelope?.items ?? batch.answered ?? batch.items
+const legacyOf = (batch: EncodedBatch): number => batch.envelope?.items ?? batch.answered ?? (batch.late === true ? 0 : batch.items)
 
 function columnOf(side: Side, outcome: 'delivered' | 'dead' | 'dropped', reason: string): number {
   if (side === 'old') {

@@ -50,6 +50,8 @@ export interface EncodedBatch {
   readonly client?: Client | undefined
   /** Items of the same request that the old backend has taken already, while the client waited (`answer: legacy`); only without an envelope. */
   readonly answered?: number | undefined
+  /** Its items came with earlier requests, and waited to be put together: as received, they were counted with those. */
+  readonly late?: boolean | undefined
   /** What the books know the batch by when it leaves the queue, also after a restart. Opaque to the queue; some ten bytes. */
   readonly account?: Uint8Array | undefined
   /**

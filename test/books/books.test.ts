@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { otherKey } from '../../src/books/cells.ts'
-import { columnNames, type Line, newOpen, oldOpen } from '../../src/books/columns.ts'
+import { columnNames, type Line, newOpen, notMirrored, oldOpen } from '../../src/books/columns.ts'
 import { readKeys, readKnown, readMinutes } from '../../src/books/reading.ts'
 import { BridgeError } from '../../src/errors.ts'
 import type { EncodedBatch } from '../../src/otlp/intake.ts'
@@ -91,6 +91,16 @@ describe('createBooks', () => {
     const test = testBooks()
     await test.intake.put(batchOf(4, { answered: 5 }))
     expect(lines(test)[0]).toMatchObject({ received: 4, receivedIn: 5, oldPut: 5, oldDelivered: 5 })
+  })
+
+  it('counts what has waited to be put together with the request that it came in', async () => {
+    const test = testBooks()
+    const whole = mirrored(10)
+    await test.intake.put({ ...whole, items: 4, keys: [{ service: 'cart', items: 4 }] })
+    await test.intake.put({ ...batchOf(2), late: true })
+    const [{ line } = { line: undefined }] = all(test)
+    expect(line).toMatchObject({ requests: 1, received: 6, receivedIn: 10, oldPut: 10 })
+    expect(notMirrored(line as Line)).toBe(0)
   })
 
   it('counts a request of several parts once, and its bytes as they came in', async () => {

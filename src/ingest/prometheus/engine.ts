@@ -114,6 +114,12 @@ export function createEngine(deps: EngineDeps): Engine {
     return batchAlong(formatName, 'metrics', points, data, keys, along)
   }
 
+  /** Of samples that have waited: the requests that they came in went to the old side then. */
+  const lateBatch = (points: number, data: Uint8Array, keys: WriteBody['services']): EncodedBatch | undefined => {
+    const batch = batchFor(points, data, keys)
+    return batch && { ...batch, late: true }
+  }
+
   const receiptOf = (outcome: WriteOutcome): WriteReceipt => {
     const reasons = outcome.refusals.size === 0 ? nothing : [...outcome.refusals.values()]
     let rejected = 0
@@ -285,7 +291,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const data = encode(due, due.count * 200)
     books.emission(emission, 1)
     try {
-      await send(batchFor(emission.points, data, countJobs(due)), keeper?.ofEmission(emission), emission)
+      await send(lateBatch(emission.points, data, countJobs(due)), keeper?.ofEmission(emission), emission)
     } catch (error) {
       const known = asBridgeError(error)
       takeBack(emission, known)
@@ -344,7 +350,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const { emission } = body
     const points = body.items - (emission?.points ?? 0)
     try {
-      await send(batchFor(body.items, body.data, body.services), body.keep, emission)
+      await send(lateBatch(body.items, body.data, body.services), body.keep, emission)
       stuck = undefined
       after()
     } catch (error) {
