@@ -1,11 +1,11 @@
 /** The dead letters of a disk queue for the page: listed, tried again, removed. Works on the store beside the running queue, as `otlp-bridge queue` does. */
 
+import { endpointOf, endpointOfMirror, isMirror } from '../books/endpoint.ts'
 import { openStoreForInspection, type StoreInspection } from '../emit/queue/dead-letters.ts'
 import type { DeadLetter } from '../emit/queue/queue.ts'
 import { BridgeError } from '../errors.ts'
 import { decodeEnvelope } from '../mirror/envelope.ts'
 import type { DeadFilter, DeadItem, DeadList } from './api.ts'
-import { endpointOfFormat } from './endpoints.ts'
 import type { DeadChoice, DeadSource } from './sources.ts'
 
 export interface DeadDeps {
@@ -17,14 +17,14 @@ export interface DeadDeps {
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 function itemOf(one: DeadLetter): DeadItem {
-  const mirror = one.destination.startsWith('mirror.')
+  const mirrored = endpointOfMirror(one.destination)
   const status = /\bstatus(?: code)?:? (\d{3})\b/i.exec(one.message)?.[1]
   return {
     id: String(one.id),
     at: iso(one.diedAtMs),
-    side: mirror ? 'old' : 'new',
+    side: mirrored === undefined ? 'new' : 'old',
     destination: one.destination,
-    endpoint: mirror ? one.destination.slice('mirror.'.length) : endpointOfFormat(one.format),
+    endpoint: mirrored ?? endpointOf(one.format),
     format: one.format,
     reason: one.reason,
     ...(status === undefined ? {} : { status: Number(status) }),
@@ -104,8 +104,7 @@ export function createDeadSource({ path, log }: DeadDeps): DeadSource {
         if (!letter.intact) throw new BridgeError('OB_INPUT', `cannot give dead letter ${id}: its checksum does not hold`)
         const name = `dead-letter-${letter.id}-${letter.signal}.bin`
         // The body alone: headers hold credentials of the client.
-        if (letter.destination.startsWith('mirror.'))
-          return { data: decodeEnvelope(letter.data).body, media: 'application/octet-stream', name }
+        if (isMirror(letter.destination)) return { data: decodeEnvelope(letter.data).body, media: 'application/octet-stream', name }
         return { data: letter.data, media: 'application/x-protobuf', name }
       }),
     count: (choice) => within((store) => chosen(store, choice).length),

@@ -1,25 +1,12 @@
-/** Which endpoint a format came in by, and what its items are called. Counters know formats; the page shows endpoints. */
+/** What there is to say of an endpoint, and its counters. Counters know formats; the page shows endpoints. */
 
+import { endpointOf, endpointOfMirror } from '../books/endpoint.ts'
 import type { BooksSums, Cell } from '../telemetry/metrics.ts'
 
 /** How an endpoint's items are called. */
 export type Unit = 'spans' | 'samples' | 'documents' | 'items'
 
-const byFormat: readonly (readonly [pattern: RegExp, endpoint: string])[] = [
-  [/^zipkin/, 'zipkin'],
-  [/^jaeger-proto/, 'jaeger.grpc'],
-  [/^jaeger-thrift-compact/, 'jaeger.compact'],
-  [/^jaeger-thrift-binary/, 'jaeger.http'],
-  [/^jaeger/, 'jaeger.http'],
-  [/^(prometheus|remote-write)/, 'prometheus'],
-  [/^es-/, 'elasticsearch'],
-  [/^beats/, 'beats'],
-  [/^otlp/, 'otlp'],
-]
-
-/** Names an endpoint as the mirrors do: without `ingest.`. */
-export const endpointOfFormat = (format: string): string => byFormat.find(([pattern]) => pattern.test(format))?.[1] ?? format
-
+/** Whether the protocol has an answer: of datagrams what is sent is all that is known. */
 export const acknowledges = (endpoint: string): boolean => !['jaeger.compact', 'jaeger.binary', 'jaeger.zipkin'].includes(endpoint)
 
 /** Listeners that take no data. */
@@ -32,9 +19,6 @@ export function unitOf(endpoint: string): Unit {
   if (endpoint === 'prometheus') return 'samples'
   return endpoint === 'elasticsearch' || endpoint === 'beats' ? 'documents' : 'items'
 }
-
-/** Lines of the books that are about old backends. */
-export const isMirror = (one: Pick<BooksSums, 'destination'>): boolean => one.destination.startsWith('mirror.')
 
 /** Totals of an endpoint; of several destinations, the one that has got least. */
 export interface Counters {
@@ -64,7 +48,7 @@ export function countersOf(
     requests.filter((cell) => cell.labels['format'] === 'jaeger-thrift-binary' && cell.value > 0).map((cell) => cell.labels['transport']),
   )
   const binary = transports.has('udp') && !transports.has('http') ? 'jaeger.binary' : 'jaeger.http'
-  const of = (format: string): string => (format === 'jaeger-thrift-binary' ? binary : endpointOfFormat(format))
+  const of = (format: string): string => (format === 'jaeger-thrift-binary' ? binary : endpointOf(format))
   const all = new Map<string, Counters>()
   const at = (endpoint: string): Counters => {
     let found = all.get(endpoint)
@@ -73,8 +57,9 @@ export function countersOf(
   }
   const lines = new Map<string, BooksSums[]>()
   for (const one of sums) {
-    if (isMirror(one)) {
-      at(one.destination.slice('mirror.'.length)).oldItems += one.delivered
+    const mirrored = endpointOfMirror(one.destination)
+    if (mirrored !== undefined) {
+      at(mirrored).oldItems += one.delivered
       continue
     }
     const key = `${one.format}\n${one.signal}`

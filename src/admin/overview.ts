@@ -1,9 +1,11 @@
 /** The overview: how every endpoint and both of its sides are doing at this moment. */
 
+import { endpointOf, isMirror } from '../books/endpoint.ts'
+import { printCount } from '../telemetry/figures.ts'
 import type { Health } from '../telemetry/health.ts'
 import type { BooksSums, Cell, MetricName, Metrics } from '../telemetry/metrics.ts'
 import type { ApiReason, BooksRow, EndpointStatus, Overview, SideStatus } from './api.ts'
-import { acknowledges, countersOf, endpointOfFormat, isMirror, takesData, unitOf } from './endpoints.ts'
+import { acknowledges, countersOf, takesData, unitOf } from './endpoints.ts'
 import type { Flow } from './flow.ts'
 import type { ApiSources } from './sources.ts'
 import type { StatusSource } from './status.ts'
@@ -25,14 +27,11 @@ export interface OverviewReader {
   read(): Overview
 }
 
-/** With thin separators, for sentences. */
-const figure = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, '\u202f')
-
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 const rowOf = (one: BooksSums): BooksRow => ({
   format: one.format,
-  side: isMirror(one) ? 'old' : 'new',
+  side: isMirror(one.destination) ? 'old' : 'new',
   received: one.received + one.carried + one.recovered,
   delivered: one.delivered,
   queued: one.queued + one.held,
@@ -117,9 +116,9 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
       const own = counters.get(name)
       const state = mirror?.cutover.of(name)
       const old = mirror?.status(name)
-      const dead = sums.reduce((sum, one) => sum + (!isMirror(one) && endpointOfFormat(one.format) === name ? one.dead : 0), 0)
+      const dead = sums.reduce((sum, one) => sum + (!isMirror(one.destination) && endpointOf(one.format) === name ? one.dead : 0), 0)
       const services = new Set(
-        clients.filter((cell) => endpointOfFormat(cell.labels['format'] ?? '') === name).map((cell) => cell.labels['service']),
+        clients.filter((cell) => endpointOf(cell.labels['format'] ?? '') === name).map((cell) => cell.labels['service']),
       )
       return {
         id: `ingest.${name}`,
@@ -148,7 +147,7 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
     const degraded = health.warnings().map((one) => reasonOf('degraded', one))
     for (const { mirror, old, unit } of endpoints) {
       if (mirror === undefined || old === undefined || old.state === 'up' || old.state === 'off') continue
-      const waits = `${figure(old.queueItems)} ${unit} wait, nothing is lost`
+      const waits = `${printCount(old.queueItems)} ${unit} wait, nothing is lost`
       // What is slow has answered since: its last error may be long over.
       const why = old.state === 'down' && old.lastError !== undefined ? `: ${old.lastError.text}` : ''
       const text = `the old side of ${mirror} is ${old.state}${why} — ${waits}`
@@ -157,7 +156,7 @@ export function createOverview(deps: OverviewDeps): OverviewReader {
     if (deadItems > 0)
       degraded.push({
         code: 'dead',
-        text: `${figure(deadItems)} items are set aside: no side took them`,
+        text: `${printCount(deadItems)} items are set aside: no side took them`,
         state: 'degraded',
         link: '#/dead',
       })

@@ -3,6 +3,7 @@
  * switched off (`B`, from `new-primary` to `new-only`)? Every condition passes, fails, is unknown or waived; all must pass or be waived.
  */
 
+import { printCount } from '../telemetry/figures.ts'
 import { type ConditionId, conditions, type VerdictConfig } from './config.ts'
 import type { Evidence } from './evidence.ts'
 
@@ -55,11 +56,6 @@ const printPercent = (part: number): string => {
   if (part === 1) return '100 %'
   // Never rounded up to all; the sum takes back what binary fractions lose.
   return `${Math.min(99.999, Math.floor(part * 1e5 + 1e-6) / 1000)} %`
-}
-
-const printCount = (count: number): string => {
-  const digits = String(Math.round(count))
-  return digits.replace(/\B(?=(\d{3})+$)/g, '\u202f')
 }
 
 const printAge = (seconds: number): string =>

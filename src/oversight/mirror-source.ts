@@ -1,7 +1,9 @@
 /** The old sides as the page shows them. */
 
 import type { SideStatus } from '../admin/api.ts'
+import { acknowledges } from '../admin/endpoints.ts'
 import type { MirrorSource } from '../admin/sources.ts'
+import { mirrorOf } from '../books/endpoint.ts'
 import { maskUserinfo } from '../config/mask.ts'
 import type { RunningCutover } from '../cutover/state.ts'
 import type { LaneStats } from '../emit/queue/queue.ts'
@@ -61,7 +63,8 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
 
   /** Of several processes what went through the queue is all that is known. */
   const deliveredTo = (endpoint: string): number => {
-    const queued = metrics.sums().filter((one) => one.destination === `mirror.${endpoint}`)
+    const name = mirrorOf(endpoint)
+    const queued = metrics.sums().filter((one) => one.destination === name)
     return Math.max(
       deps.delivered(endpoint),
       queued.reduce((sum, one) => sum + one.delivered, 0),
@@ -83,7 +86,7 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
     status(endpoint) {
       const config = mirrorsOf(deps.config()).get(endpoint)
       if (config === undefined) return undefined
-      const name = `mirror.${endpoint}`
+      const name = mirrorOf(endpoint)
       const own = deps
         .mirrors()
         .find((one) => one.endpoint === endpoint)
@@ -99,7 +102,7 @@ export function createMirrorSource(deps: MirrorSourceDeps): MirrorSource {
       const said = own?.halted === undefined ? own?.lastError : { at: deps.nowMs(), text: own.halted, count: 1 }
       return {
         state,
-        acknowledges: !/^jaeger\.(compact|binary|zipkin)$/.test(endpoint),
+        acknowledges: acknowledges(endpoint),
         deliveredPerMinute: rates.note(`${name} delivered`, deliveredTo(endpoint)),
         queueItems: lane?.items ?? 0,
         queueBytes: bytes,
