@@ -7,7 +7,7 @@ import { cutMetric } from './cut-metric.ts'
 import type { ProtoReader } from './decode/reader.ts'
 import type { Signal } from './intake.ts'
 import { addBounds, type Chosen, headMost, Rebuilt, sizeOf } from './rebuild.ts'
-import { type ClassOfItem, type Group, type Run, type Scope, Survey } from './survey.ts'
+import { type ClassOfItem, firstField, type Group, type Run, type Scope, Survey, traceIdTag } from './survey.ts'
 
 export interface CutOptions {
   /** Into how many heaps it is dealt; what belongs together comes to one heap. */
@@ -30,9 +30,6 @@ export interface Cut {
   readonly tooLarge: number
 }
 
-/** Tag of the trace id in a span. */
-const traceIdTag = 0x0a
-
 /** FNV-1a. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = 0x811c9dc5
@@ -42,17 +39,8 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
 
 /** The low 32 bits of a span's trace id, which are random in every format; 0 for one that has none. */
 function traceWord(reader: ProtoReader, end: number): number {
-  reader.end = end
-  while (reader.at < end) {
-    const tag = reader.varint32()
-    if (tag !== traceIdTag) {
-      reader.skip(tag)
-      continue
-    }
-    const stop = reader.length()
-    return stop - reader.at < 4 ? 0 : reader.view.getUint32(stop - 4)
-  }
-  return 0
+  const stop = firstField(reader, end, traceIdTag)
+  return stop - reader.at < 4 ? 0 : reader.view.getUint32(stop - 4)
 }
 
 /** Everything in the request, items by their heap. */

@@ -4,7 +4,7 @@ import { attributesTag } from './codes.ts'
 import { type ProtoReader, WireType } from './decode/reader.ts'
 import type { Signal } from './intake.ts'
 import { type Chosen, Rebuilt } from './rebuild.ts'
-import { type ClassOfItem, type Group, Survey } from './survey.ts'
+import { type ClassOfItem, firstField, type Group, Survey, traceIdTag } from './survey.ts'
 
 /** Says who stays. Asked for the same thing it answers the same. */
 export interface Keeps {
@@ -26,7 +26,6 @@ export interface Portion {
 }
 
 const bytesOf = (field: number): number => (field << 3) | WireType.Bytes
-const traceIdTag = bytesOf(1)
 const nameTag = bytesOf(1)
 const keyTag = bytesOf(1)
 const valueTag = bytesOf(2)
@@ -113,23 +112,10 @@ class Sieve {
   }
 
   #span(reader: ProtoReader, end: number): number {
-    const outer = reader.end
-    reader.end = end
-    let ofClass = kept
-    while (reader.at < end) {
-      const tag = reader.varint32()
-      if (tag !== traceIdTag) {
-        reader.skip(tag)
-        continue
-      }
-      const stop = reader.length()
-      // What is no trace id is for the endpoint to judge.
-      if (stop - reader.at === 16)
-        ofClass = this.#keeps.trace(reader.view.getUint32(stop - 8), reader.view.getUint32(stop - 4)) ? kept : out
-      break
-    }
-    reader.end = outer
-    return ofClass
+    const stop = firstField(reader, end, traceIdTag)
+    // What is no trace id is for the endpoint to judge.
+    if (stop - reader.at !== 16) return kept
+    return this.#keeps.trace(reader.view.getUint32(stop - 8), reader.view.getUint32(stop - 4)) ? kept : out
   }
 
   #record(reader: ProtoReader, end: number): number {
@@ -140,18 +126,8 @@ class Sieve {
   }
 
   #family(reader: ProtoReader, end: number): number {
-    const outer = reader.end
-    reader.end = end
-    let name = ''
-    while (reader.at < end) {
-      const tag = reader.varint32()
-      if (tag === nameTag) {
-        name = textOf(reader, reader.length())
-        break
-      }
-      reader.skip(tag)
-    }
-    reader.end = outer
+    const stop = firstField(reader, end, nameTag)
+    const name = stop < 0 ? '' : textOf(reader, stop)
     return this.#keeps.text(name.replace(familySuffix, '')) ? kept : out
   }
 

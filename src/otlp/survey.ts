@@ -50,7 +50,20 @@ export const scopeTag = bytesOf(2)
 const resourceTag = bytesOf(1)
 export const itemTag = bytesOf(2)
 export const pointTag = bytesOf(1)
+/** In a span. */
+export const traceIdTag = bytesOf(1)
 export const pointsTags: ReadonlySet<number> = new Set([5, 7, 9, 10, 11].map(bytesOf))
+
+/** Puts the reader before the value of the first field with this tag in an item, as {@link ClassOfItem} gets it; gives its end, or -1 when there is none. */
+export function firstField(reader: ProtoReader, end: number, wanted: number): number {
+  reader.end = end
+  while (reader.at < end) {
+    const tag = reader.varint32()
+    if (tag === wanted) return reader.length()
+    reader.skip(tag)
+  }
+  return -1
+}
 
 /**
  * Goes through a request field by field, and into a group when told to. Throws OB_DECODE_PROTO where it is cut off, or where a field that
