@@ -11,6 +11,7 @@ import type { LegacyAnswer, MirrorDoor } from './mirror-door.ts'
 import { clientOfRequest, peerOf } from './peer.ts'
 import { asBridgeError, type Receipt, type Receiver } from './receive.ts'
 import type { HttpLimits } from './schema.ts'
+import { showBody } from './show.ts'
 
 /** What a protocol does with bodies posted to one path. */
 export interface BodyRoute {
@@ -158,6 +159,20 @@ export function createExchange(
     return setOut(to, head, [wire], receiver.format, translated, fault, endpoint, clientOfRequest(request))
   }
 
+  const show = (
+    request: IncomingMessage,
+    receiver: Receiver,
+    body: Uint8Array,
+    translated: TranslatedBody,
+    fault: BridgeError | undefined,
+  ): void => {
+    if (observer?.wants(endpoint) !== true) return
+    const client = clientOfRequest(request)
+    const target = `${request.method} ${pathOf(request.url ?? '/')}`
+    const sight = { endpoint, atMs: deps.nowMs(), client, request: target, headers: request.rawHeaders, body }
+    showBody(observer, sight, receiver, translated, fault)
+  }
+
   /** A body that cannot be read. */
   const spoiled = (
     request: IncomingMessage,
@@ -168,32 +183,25 @@ export function createExchange(
     plain: Uint8Array | undefined,
     wire: Uint8Array,
   ): void => {
-    if (observer?.wants(endpoint) === true) show(request, receiver, plain ?? wire, undefined, error)
+    show(request, receiver, plain ?? wire, nothingOf, error)
     const way = door === undefined ? undefined : setOutFrom(request, receiver, wire, undefined, error, door)
     if (way === undefined) refuse(request, response, route, error, plain)
     else void put(request, response, route, receiver, nothingOf, way)
   }
 
-  const show = (
+  /** A body that does not come as far as its translator, which would count it. */
+  const spoiledBefore = (
     request: IncomingMessage,
+    response: ServerResponse,
+    route: BodyRoute,
     receiver: Receiver,
-    body: Uint8Array,
-    translated: TranslatedBody | undefined,
-    fault: BridgeError | undefined,
+    error: unknown,
+    plain: Uint8Array | undefined,
+    wire: Uint8Array,
   ): void => {
-    observer?.see({
-      endpoint,
-      format: receiver.format,
-      signal: receiver.signal ?? 'traces',
-      atMs: deps.nowMs(),
-      client: clientOfRequest(request),
-      request: `${request.method} ${pathOf(request.url ?? '/')}`,
-      headers: request.rawHeaders,
-      body,
-      otlp: translated?.data ?? nothingOf.data,
-      items: translated?.items ?? 0,
-      refused: fault?.message ?? translated?.drops[0]?.example,
-    })
+    const known = asBridgeError(error)
+    receiver.refused(known)
+    spoiled(request, response, route, receiver, known, plain, wire)
   }
 
   /** @param wire the body as it came */
@@ -207,8 +215,7 @@ export function createExchange(
   ): void => {
     const fault = route.checkBody?.(request, plain)
     if (fault !== undefined) {
-      receiver.refused(fault)
-      spoiled(request, response, route, receiver, fault, plain, wire)
+      spoiledBefore(request, response, route, receiver, fault, plain, wire)
       return
     }
     let translated: TranslatedBody
@@ -218,7 +225,7 @@ export function createExchange(
       spoiled(request, response, route, receiver, asBridgeError(error), plain, wire)
       return
     }
-    if (observer?.wants(endpoint) === true) show(request, receiver, plain, translated, undefined)
+    show(request, receiver, plain, translated, undefined)
     const way = door === undefined ? undefined : setOutFrom(request, receiver, wire, translated, receiver.fault?.(translated), door)
     void put(request, response, route, receiver, translated, way)
   }
@@ -237,9 +244,7 @@ export function createExchange(
         const result = inflater.decompress(encoding, body)
         plain = result instanceof Promise ? await result : result
       } catch (error) {
-        const known = asBridgeError(error)
-        receiver.refused(known)
-        spoiled(request, response, route, receiver, known, undefined, body)
+        spoiledBefore(request, response, route, receiver, error, undefined, body)
         return
       }
       translate(request, response, route, receiver, plain, body)
@@ -261,9 +266,7 @@ export function createExchange(
     try {
       plain = decoder(body)
     } catch (error) {
-      const known = asBridgeError(error)
-      receiver.refused(known)
-      spoiled(request, response, route, receiver, known, undefined, body)
+      spoiledBefore(request, response, route, receiver, error, undefined, body)
       return
     }
     translate(request, response, route, receiver, plain, body)

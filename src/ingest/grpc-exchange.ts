@@ -17,6 +17,7 @@ import { type Along, LegacyRefusal, nothingOf, setOut, type Way } from './legacy
 import type { LegacyAnswer, RequestHead } from './mirror-door.ts'
 import { clientOf, peerOf } from './peer.ts'
 import { asBridgeError, type Receiver } from './receive.ts'
+import { showBody } from './show.ts'
 
 type Route =
   | { readonly kind: 'body'; readonly body: GrpcBody }
@@ -232,19 +233,10 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
     translated: TranslatedBody,
     fault: BridgeError | undefined,
   ): void => {
-    observer?.see({
-      endpoint,
-      format: receiver.format,
-      signal: receiver.signal ?? 'traces',
-      atMs: deps.nowMs(),
-      client: clientOf(socket, (name) => stream.field(name)),
-      request: stream.field(':path') ?? '',
-      headers: metadataOf(stream),
-      body,
-      otlp: translated.data,
-      items: translated.items,
-      refused: fault?.message ?? translated.drops[0]?.example,
-    })
+    if (observer?.wants(endpoint) !== true) return
+    const client = clientOf(socket, (name) => stream.field(name))
+    const sight = { endpoint, atMs: deps.nowMs(), client, request: stream.field(':path') ?? '', headers: metadataOf(stream), body }
+    showBody(observer, sight, receiver, translated, fault)
   }
 
   /** Puts what a message was translated to, and answers. */
@@ -281,7 +273,7 @@ export function createExchange(options: ExchangeOptions, deps: AdapterDeps): Exc
     } catch (error) {
       fault = asBridgeError(error)
     }
-    if (observer?.wants(endpoint) === true) show(call, receiver, plain, translated, fault)
+    show(call, receiver, plain, translated, fault)
     const way = setOutFrom(call, receiver, message, translated, fault ?? receiver.fault?.(translated))
     call.reader.release()
     if (fault !== undefined && way === undefined) refuse(call, fault)
