@@ -6,6 +6,7 @@ import type { Metrics } from '../../telemetry/metrics.ts'
 import { beginBody } from '../body.ts'
 import { type Encoding, encodingOf, zstdWindowLog } from '../decompress.ts'
 import { asBridgeError } from '../receive.ts'
+import { byQueryPaths, isMonitoring, searchPaths, syncPaths } from './api-paths.ts'
 import { type Asked, replyError, replyJson } from './handshake-replies.ts'
 import type { Find, Handler, Method, Route } from './handshake-routes.ts'
 
@@ -15,32 +16,7 @@ export interface DocumentPathsOptions {
   readonly metrics: Metrics
 }
 
-const searches = new Set([
-  '_search',
-  '_search_shards',
-  '_async_search',
-  '_msearch',
-  '_count',
-  '_mget',
-  '_field_caps',
-  '_knn_search',
-  '_sql',
-  '_eql',
-  '_query',
-  '_pit',
-  '_source',
-  '_explain',
-  '_termvectors',
-  '_mtermvectors',
-  '_terms_enum',
-  '_validate',
-  '_rank_eval',
-  '_delete_by_query',
-  '_update_by_query',
-  '_reindex',
-])
-
-const syncs = new Set(['_refresh', '_flush', '_forcemerge'])
+const searches = new Set([...searchPaths, ...byQueryPaths])
 
 /** Where documents are sent; it is answered elsewhere. */
 const bulk: readonly Method[] = ['POST', 'PUT']
@@ -123,16 +99,15 @@ export function createDocumentPaths({ backend, metrics }: DocumentPathsOptions):
   const action: Route = { endpoint: '_doc', methods: {}, elsewhere: bulk }
 
   return (segments) => {
-    const [first = '', second, third] = segments
+    const [first = '', second] = segments
     const { length } = segments
-    if (length === 2 && first === '_monitoring' && (second === 'bulk' || second === '_bulk')) return monitoringRoute
-    if (length === 3 && first === '_xpack' && second === 'monitoring' && third === '_bulk') return monitoringRoute
+    if (isMonitoring(segments)) return monitoringRoute
     if (searches.has(first)) return length <= 3 ? search : undefined
-    if (syncs.has(first)) return length === 1 ? syncRoute : undefined
+    if (syncPaths.has(first)) return length === 1 ? syncRoute : undefined
     if (first === '_bulk') return length === 1 ? bulkRoute : undefined
     if (first === '' || first.startsWith('_') || second === undefined) return undefined
     if (searches.has(second)) return length <= 3 ? search : undefined
-    if (length === 2 && syncs.has(second)) return syncRoute
+    if (length === 2 && syncPaths.has(second)) return syncRoute
     if (length <= 3 && segments[length - 1] === '_bulk') return bulkRoute
     if (second === '_create' || second === '_update') return length === 3 ? action : undefined
     // A type of 6.x and 7.x stands where `_doc` does; what else begins so is not known.

@@ -3,6 +3,8 @@
  * the mapping. Here and not with the mirror, because ingest knows paths and never imports mirror.
  */
 
+import { byQueryPaths, isMonitoring, searchPaths, syncPaths } from './api-paths.ts'
+
 /** What is done with a request. */
 export interface MirrorRoute {
   /**
@@ -39,36 +41,8 @@ const isIndex = (segment: string | undefined): segment is string => segment !== 
 /** Where a type of 6.x and 7.x may stand. */
 const isType = (segment: string | undefined): boolean => isIndex(segment) || segment === '_doc'
 
-const byQuery = new Set(['_update_by_query', '_delete_by_query', '_reindex'])
-
-const searches = new Set([
-  '_search',
-  '_search_shards',
-  '_msearch',
-  '_count',
-  '_mget',
-  '_sql',
-  '_eql',
-  '_query',
-  '_async_search',
-  '_pit',
-  '_scroll',
-  '_field_caps',
-  '_mapping',
-  '_mappings',
-  '_settings',
-  '_source',
-  '_explain',
-  '_termvectors',
-  '_mtermvectors',
-  '_terms_enum',
-  '_validate',
-  '_rank_eval',
-  '_knn_search',
-])
-
-const syncs = new Set(['_refresh', '_flush', '_forcemerge'])
-
+const byQuery = new Set(byQueryPaths)
+const searches = new Set([...searchPaths, '_scroll', '_mapping', '_mappings', '_settings'])
 const entries = new Set(['_template', '_index_template', '_component_template', '_data_stream', '_aliases', '_alias'])
 
 const isBulk = (s: Segments): boolean =>
@@ -85,10 +59,6 @@ function isDocument(method: string, s: Segments): boolean {
   if (s.length === 3) return isWrite(method) && third?.startsWith('_') !== true
   return s.length === 4 && fourth === '_create' && isWrite(method)
 }
-
-const isMonitoring = (s: Segments): boolean =>
-  (s.length === 2 && s[0] === '_monitoring' && (s[1] === 'bulk' || s[1] === '_bulk')) ||
-  (s.length === 3 && s[0] === '_xpack' && s[1] === 'monitoring' && s[2] === '_bulk')
 
 function isChange(method: string, s: Segments): boolean {
   const [first = '', second, third, fourth] = s
@@ -159,7 +129,7 @@ export const mirrorRows: readonly Row[] = [
   { name: 'set-up', fits: (method, s) => !isRead(method) && isEntry(s), route: { to: 'proxy', absent: 'own', copy: true } },
   { name: 'set-up, read', fits: (method, s) => isRead(method) && isEntry(s), route: proxy },
   { name: 'one document, read', fits: (method, s) => isRead(method) && isIndex(s[0]) && isType(s[1]), route: search },
-  { name: 'refresh', fits: (_method, s) => syncs.has(s[0] ?? '') || (isIndex(s[0]) && syncs.has(s[1] ?? '')), route: proxy },
+  { name: 'refresh', fits: (_method, s) => syncPaths.has(s[0] ?? '') || (isIndex(s[0]) && syncPaths.has(s[1] ?? '')), route: proxy },
 ]
 
 /** Everything else. */
