@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import { type Bulk, create, lines, ndjson, startBulk, statuses } from '../support/elasticsearch.ts'
 import { countsOf, eventually, openBooks, openRaw, queueFull, type RawSocket, sumOf } from '../support/fakes.ts'
+import { documents, filler, numbers } from '../support/large-documents.ts'
 
 let bulk: Bulk
 const start = async (config: object = {}): Promise<Bulk> => {
@@ -14,25 +15,6 @@ afterEach(async () => {
   expect(openBooks(bulk.deps.metrics)).toEqual([])
   await bulk.listener.stop(0)
 })
-
-/** Text that does not shrink to nothing. */
-const filler = (bytes: number, seed: number): string => {
-  let text = ''
-  for (let state = seed + 1; text.length < bytes; ) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    text += state.toString(36)
-  }
-  return text.slice(0, bytes)
-}
-
-/** So many documents of so many bytes; their messages are their numbers. */
-const documents = (count: number, bytes: number): string => {
-  const parts: string[] = []
-  for (let at = 0; at < count; at++) parts.push(lines(create('logs'), { message: String(at), filler: filler(bytes, at) }))
-  return parts.join('')
-}
-
-const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => String(at))
 
 /** 6 MB in 600 documents: more than one piece. */
 const large = documents(600, 10_000)

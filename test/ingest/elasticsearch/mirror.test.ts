@@ -5,6 +5,7 @@ import type { Seen } from '../../../src/ingest/observe.ts'
 import { type Answer, type Bulk, create, creates, lines, ndjson, startBulk, statuses } from '../support/elasticsearch.ts'
 import { answered, createFakeMirror, type FakeMirror } from '../support/fake-mirror.ts'
 import { countsOf, createFakeDeps, openBooks, openRaw, queueFull, sumOf } from '../support/fakes.ts'
+import { documents, numbers } from '../support/large-documents.ts'
 
 let bulk: Bulk
 let mirror: FakeMirror
@@ -20,21 +21,6 @@ afterEach(async () => {
   expect(openBooks(bulk.deps.metrics)).toEqual([])
   await bulk.listener.stop(0)
 })
-
-/** Text that does not shrink to nothing. */
-const filler = (bytes: number, seed: number): string => {
-  let text = ''
-  for (let state = seed + 1; text.length < bytes; ) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    text += state.toString(36)
-  }
-  return text.slice(0, bytes)
-}
-
-const documents = (count: number, bytes: number): string =>
-  Array.from({ length: count }, (_, at) => lines(create('logs'), { message: String(at), filler: filler(bytes, at) })).join('')
-
-const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => String(at))
 
 /** Everything that the queue has for the old side, one body after the other. */
 const forOld = (): Buffer =>
