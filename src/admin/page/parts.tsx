@@ -116,6 +116,19 @@ export function Off({ what, card, title }: { readonly what: string; readonly car
   )
 }
 
+/** What cannot be done here, and why; nothing for somebody who may do it. */
+export function ReadOnly({ children }: { readonly children: string }): JSX.Element | null {
+  const { session } = useLive()
+  if (session?.role !== 'read' || session.why === undefined) return null
+  return (
+    <p class="notice none">
+      <State tone="none">
+        {children} {session.why}
+      </State>
+    </p>
+  )
+}
+
 export const Waiting = (): JSX.Element => <p class="soft waiting">One moment…</p>
 
 export interface Column<Row> {
@@ -172,6 +185,11 @@ export function Table<Row>({
     </table>
   )
 }
+
+/** The button in the head of a row, which keys lead to. */
+export const RowButton = (
+  props: Pick<JSX.IntrinsicElements['button'], 'aria-expanded' | 'aria-pressed' | 'onClick' | 'children'>,
+): JSX.Element => <button type="button" class="link" data-row {...props} />
 
 /** Rows at a time: thousands are there, and nobody reads them all. */
 const step = 100

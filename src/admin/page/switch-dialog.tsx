@@ -3,9 +3,9 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { MirrorState } from '../api.ts'
-import { useLive } from './hooks.ts'
+import { FormDialog, useForm } from './form-dialog.tsx'
 import { percent } from './numbers.ts'
-import { Dialog, State } from './parts.tsx'
+import { State } from './parts.tsx'
 import { ApiFault, send } from './request.ts'
 import { endpointName, type Phase, phaseWords } from './words.ts'
 
@@ -52,93 +52,76 @@ export function SwitchDialog({
   readonly onClose: () => void
   readonly onDone: () => void
 }): JSX.Element {
-  const { session } = useLive()
   const { mirror } = wanted
   const [reason, setReason] = useState('')
   const [fresh, setFresh] = useState(String(mirror.share.new * 100))
   const [old, setOld] = useState(String(mirror.share.old * 100))
   const [force, setForce] = useState(false)
-  const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<ApiFault | Error | undefined>()
-  const refused = fault instanceof ApiFault && fault.status === 422
   const shares = { new: portion(fresh), old: portion(old) }
   const sound = reason.trim() !== '' && (wanted.kind !== 'share' || (shares.new !== undefined && shares.old !== undefined))
 
-  const submit = (event: Event): void => {
-    event.preventDefault()
-    if (session === undefined || !sound || busy) return
-    setBusy(true)
-    const body = {
-      ...(wanted.kind === 'phase' ? { phase: wanted.phase } : {}),
-      ...(wanted.kind === 'share' ? { share: shares } : {}),
-      ...(wanted.kind === 'pause' ? { paused: wanted.paused } : {}),
-      reason: reason.trim(),
-      ...(force ? { force: true } : {}),
-    }
-    send<MirrorState>('PUT', `/mirror/${encodeURIComponent(mirror.endpoint)}`, body, session, mirror.revision).then(
-      onDone,
-      (error: Error) => {
-        setBusy(false)
-        setFault(error)
-      },
-    )
+  const body = {
+    ...(wanted.kind === 'phase' ? { phase: wanted.phase } : {}),
+    ...(wanted.kind === 'share' ? { share: shares } : {}),
+    ...(wanted.kind === 'pause' ? { paused: wanted.paused } : {}),
+    reason: reason.trim(),
+    ...(force ? { force: true } : {}),
   }
+  const path = `/mirror/${encodeURIComponent(mirror.endpoint)}`
+  const form = useForm(sound, (session) => send<MirrorState>('PUT', path, body, session, mirror.revision), onDone)
+  const { fault } = form
+  const refused = fault instanceof ApiFault && fault.status === 422
 
   return (
-    <Dialog title={titleOf(wanted)} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{whatHappens(wanted)}</p>
-        <p class="soft">{howToUndo(wanted)}</p>
-        {wanted.kind === 'share' && (
-          <div class="fields">
-            <label>
-              New side, %
-              <input
-                type="number"
-                min="0"
-                max="100"
-                step="0.01"
-                value={fresh}
-                onInput={({ currentTarget }) => setFresh(currentTarget.value)}
-              />
-            </label>
-            <label>
-              Old side, %
-              <input type="number" min="0" max="100" step="0.01" value={old} onInput={({ currentTarget }) => setOld(currentTarget.value)} />
-            </label>
-          </div>
-        )}
-        <label class="field">
-          Reason, kept in the record
-          <input type="text" maxLength={500} required value={reason} onInput={({ currentTarget }) => setReason(currentTarget.value)} />
-        </label>
-        {fault !== undefined && (
-          <div class="notice bad" role="alert">
-            <State tone="bad">{refused ? 'A condition of this phase is not met:' : fault.message}</State>
-            {refused && (
-              <ul>
-                {(fault.body.conditions ?? [fault.message]).map((one) => (
-                  <li key={one}>{one}</li>
-                ))}
-              </ul>
-            )}
-          </div>
-        )}
-        {refused && (
-          <label class="check">
-            <input type="checkbox" checked={force} onChange={({ currentTarget }) => setForce(currentTarget.checked)} />
-            Do it all the same; this is kept in the record.
+    <FormDialog
+      title={titleOf(wanted)}
+      form={form}
+      action={wanted.kind === 'phase' ? `Go to ${wanted.phase}` : 'Change it'}
+      onClose={onClose}
+    >
+      <p>{whatHappens(wanted)}</p>
+      <p class="soft">{howToUndo(wanted)}</p>
+      {wanted.kind === 'share' && (
+        <div class="fields">
+          <label>
+            New side, %
+            <input
+              type="number"
+              min="0"
+              max="100"
+              step="0.01"
+              value={fresh}
+              onInput={({ currentTarget }) => setFresh(currentTarget.value)}
+            />
           </label>
-        )}
-        <div class="buttons">
-          <button type="submit" class="primary" disabled={!sound || busy}>
-            {wanted.kind === 'phase' ? `Go to ${wanted.phase}` : 'Change it'}
-          </button>
-          <button type="button" onClick={onClose}>
-            Leave as it is
-          </button>
+          <label>
+            Old side, %
+            <input type="number" min="0" max="100" step="0.01" value={old} onInput={({ currentTarget }) => setOld(currentTarget.value)} />
+          </label>
         </div>
-      </form>
-    </Dialog>
+      )}
+      <label class="field">
+        Reason, kept in the record
+        <input type="text" maxLength={500} required value={reason} onInput={({ currentTarget }) => setReason(currentTarget.value)} />
+      </label>
+      {fault !== undefined && (
+        <div class="notice bad" role="alert">
+          <State tone="bad">{refused ? 'A condition of this phase is not met:' : fault.message}</State>
+          {refused && (
+            <ul>
+              {(fault.body.conditions ?? [fault.message]).map((one) => (
+                <li key={one}>{one}</li>
+              ))}
+            </ul>
+          )}
+        </div>
+      )}
+      {refused && (
+        <label class="check">
+          <input type="checkbox" checked={force} onChange={({ currentTarget }) => setForce(currentTarget.checked)} />
+          Do it all the same; this is kept in the record.
+        </label>
+      )}
+    </FormDialog>
   )
 }

@@ -5,7 +5,24 @@ import { useMemo, useState } from 'preact/hooks'
 import type { MirrorList, MirrorState, Readiness, ReadinessItem } from '../api.ts'
 import { useAnswer, useLive } from './hooks.ts'
 import { age, day, daysUntil, percent, plural } from './numbers.ts'
-import { Card, Choice, type Column, Fault, Filter, LongTable, Mark, Name, Off, State, Tag, Time, type Tone, Waiting } from './parts.tsx'
+import {
+  Card,
+  Choice,
+  type Column,
+  Fault,
+  Filter,
+  LongTable,
+  Mark,
+  Name,
+  Off,
+  ReadOnly,
+  RowButton,
+  State,
+  Tag,
+  Time,
+  type Tone,
+  Waiting,
+} from './parts.tsx'
 import { SwitchDialog, type Wanted } from './switch-dialog.tsx'
 import { endpointName, nextPhase, phaseBefore, phaseOrder, phaseWords } from './words.ts'
 
@@ -25,11 +42,7 @@ export function CutoverView(): JSX.Element {
   if (mirrors.value === undefined) return <Waiting />
   return (
     <>
-      {session?.role === 'read' && session.why !== undefined && (
-        <p class="notice none">
-          <State tone="none">Switches are disabled. {session.why}</State>
-        </p>
-      )}
+      <ReadOnly>Switches are disabled.</ReadOnly>
       <div class="mirrors">
         {mirrors.value.items.map((one) => (
           <Mirror key={one.endpoint} mirror={one} verdicts={verdicts.value?.items ?? []} onWant={setWanted} />
@@ -181,15 +194,9 @@ function Verdicts({ readiness }: { readonly readiness: Readiness }): JSX.Element
       title: 'Key',
       head: true,
       cell: (one) => (
-        <button
-          type="button"
-          class="link"
-          data-row
-          aria-expanded={open === keyOf(one)}
-          onClick={() => setOpen(open === keyOf(one) ? undefined : keyOf(one))}
-        >
+        <RowButton aria-expanded={open === keyOf(one)} onClick={() => setOpen(open === keyOf(one) ? undefined : keyOf(one))}>
           <Name>{one.key}</Name>
-        </button>
+        </RowButton>
       ),
     },
     { title: 'Endpoint', cell: (one) => endpointName(one.endpoint) },

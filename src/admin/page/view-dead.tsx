@@ -3,9 +3,10 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { DeadDone, DeadItem, DeadList } from '../api.ts'
+import { FormDialog, useForm } from './form-dialog.tsx'
 import { useAnswer, useLive, usePlace } from './hooks.ts'
 import { bytes, count, plural } from './numbers.ts'
-import { Card, Choice, type Column, Dialog, Empty, Fault, Name, Off, State, Table, Tag, Time, Waiting } from './parts.tsx'
+import { Card, Choice, type Column, Empty, Fault, Name, Off, ReadOnly, RowButton, State, Table, Tag, Time, Waiting } from './parts.tsx'
 import { query, send } from './request.ts'
 
 type Group = DeadList['byReason'][number]
@@ -59,15 +60,9 @@ export function DeadView(): JSX.Element {
       title: 'Reason',
       head: true,
       cell: (one) => (
-        <button
-          type="button"
-          class="link"
-          data-row
-          aria-pressed={reason === one.reason}
-          onClick={() => setReason(reason === one.reason ? '' : one.reason)}
-        >
+        <RowButton aria-pressed={reason === one.reason} onClick={() => setReason(reason === one.reason ? '' : one.reason)}>
           <Name>{one.reason}</Name>
-        </button>
+        </RowButton>
       ),
     },
     { title: 'Side', cell: (one) => `${one.side} side` },
@@ -118,11 +113,7 @@ export function DeadView(): JSX.Element {
   }
   return (
     <>
-      {session?.role === 'read' && session.why !== undefined && (
-        <p class="notice none">
-          <State tone="none">Nothing can be tried again or dropped from here. {session.why}</State>
-        </p>
-      )}
+      <ReadOnly>Nothing can be tried again or dropped from here.</ReadOnly>
       <Card title="By reason" note="what no side took is kept until somebody decides">
         <Table caption="Dead letters by reason" rows={value.byReason} columns={groups} keyOf={(one) => `${one.side} ${one.reason}`} />
       </Card>
@@ -172,48 +163,33 @@ function DeadDialog({
   readonly onClose: () => void
   readonly onDone: () => void
 }): JSX.Element {
-  const { session } = useLive()
   const [typed, setTyped] = useState('')
-  const [fault, setFault] = useState<Error | undefined>()
-  const [busy, setBusy] = useState(false)
   const drop = wanted.what === 'drop'
   const sound = !drop || typed.trim() === String(wanted.batches)
-  const submit = (event: Event): void => {
-    event.preventDefault()
-    if (session === undefined || !sound || busy) return
-    setBusy(true)
-    const body = { ...wanted.body, limit: most, ...(drop ? { confirm: typed.trim() } : {}) }
-    send<DeadDone>('POST', `/dead/${wanted.what}`, body, session).then(onDone, (error: Error) => {
-      setBusy(false)
-      setFault(error)
-    })
-  }
+  const body = { ...wanted.body, limit: most, ...(drop ? { confirm: typed.trim() } : {}) }
+  const form = useForm(sound, (session) => send<DeadDone>('POST', `/dead/${wanted.what}`, body, session), onDone)
   const what = `${plural(wanted.batches, 'batch', 'batches')} with ${plural(wanted.items, 'item')}`
   return (
-    <Dialog title={drop ? 'Drop dead letters' : 'Try dead letters again'} onClose={onClose}>
-      <form onSubmit={submit}>
-        <p>{drop ? `${what} will be deleted for good.` : `${what} go back into the queue and are sent again.`}</p>
-        <p class="soft">
-          {drop
-            ? 'This cannot be undone. To keep a copy: otlp-bridge queue export.'
-            : 'If they are refused again they come back here. What was partly taken before may arrive twice.'}
-        </p>
-        {drop && (
-          <label class="field">
-            Type the number of batches, {wanted.batches}, to confirm
-            <input type="text" inputMode="numeric" value={typed} onInput={({ currentTarget }) => setTyped(currentTarget.value)} />
-          </label>
-        )}
-        {fault !== undefined && <Fault fault={fault} />}
-        <div class="buttons">
-          <button type="submit" class={drop ? 'danger' : 'primary'} disabled={!sound || busy}>
-            {drop ? 'Drop them' : 'Try again'}
-          </button>
-          <button type="button" onClick={onClose}>
-            Leave as it is
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={drop ? 'Drop dead letters' : 'Try dead letters again'}
+      form={form}
+      action={drop ? 'Drop them' : 'Try again'}
+      danger={drop}
+      onClose={onClose}
+    >
+      <p>{drop ? `${what} will be deleted for good.` : `${what} go back into the queue and are sent again.`}</p>
+      <p class="soft">
+        {drop
+          ? 'This cannot be undone. To keep a copy: otlp-bridge queue export.'
+          : 'If they are refused again they come back here. What was partly taken before may arrive twice.'}
+      </p>
+      {drop && (
+        <label class="field">
+          Type the number of batches, {wanted.batches}, to confirm
+          <input type="text" inputMode="numeric" value={typed} onInput={({ currentTarget }) => setTyped(currentTarget.value)} />
+        </label>
+      )}
+      {form.fault !== undefined && <Fault fault={form.fault} />}
+    </FormDialog>
   )
 }

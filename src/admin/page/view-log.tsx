@@ -5,7 +5,7 @@ import type { ChangeList, ChangeRecord, Details } from '../api.ts'
 import { useAnswer, useLive } from './hooks.ts'
 import { age, bytes, count } from './numbers.ts'
 import { Card, type Column, Empty, Fault, Name, State, Table, Tag, Time, Waiting } from './parts.tsx'
-import { ReasonLine } from './view-now.tsx'
+import { ReasonList } from './view-now.tsx'
 import { endpointName } from './words.ts'
 
 const columns: readonly Column<ChangeRecord>[] = [
@@ -107,13 +107,7 @@ export function LogView(): JSX.Element {
             <State tone="good">All well.</State>
           </p>
         ) : (
-          <ul class="reasons">
-            {health.reasons.map((one) => (
-              <li key={`${one.code} ${one.text}`}>
-                <ReasonLine reason={one} />
-              </li>
-            ))}
-          </ul>
+          <ReasonList reasons={health.reasons} />
         )}
         <dl class="facts">
           <div>

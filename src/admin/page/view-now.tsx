@@ -48,36 +48,34 @@ function Reasons({ health }: { readonly health: Overview['health'] }): JSX.Eleme
   return (
     <section class={`notice ${health.state === 'broken' ? 'bad' : 'warn'}`} aria-labelledby="needs-you">
       <h2 id="needs-you">Needs you</h2>
-      <ul class="reasons">
-        {health.reasons.map((one) => (
-          <li key={`${one.code} ${one.text}`}>
-            <ReasonLine reason={one} />
-          </li>
-        ))}
-      </ul>
+      <ReasonList reasons={health.reasons} />
     </section>
   )
 }
 
-export const ReasonLine = ({ reason }: { readonly reason: ApiReason }): JSX.Element => (
-  <>
-    <State tone={reason.state === 'broken' ? 'bad' : 'warn'}>
-      <Name most={400}>{reason.text}</Name>
-    </State>
-    <span class="soft">
-      {reason.since !== undefined && (
-        <>
-          since <Time at={reason.since} />
-        </>
-      )}
-      {reason.link !== undefined && reason.link !== '#/' && (
-        <>
-          {' · '}
-          <a href={reason.link}>look</a>
-        </>
-      )}
-    </span>
-  </>
+export const ReasonList = ({ reasons }: { readonly reasons: readonly ApiReason[] }): JSX.Element => (
+  <ul class="reasons">
+    {reasons.map((one) => (
+      <li key={`${one.code} ${one.text}`}>
+        <State tone={one.state === 'broken' ? 'bad' : 'warn'}>
+          <Name most={400}>{one.text}</Name>
+        </State>
+        <span class="soft">
+          {one.since !== undefined && (
+            <>
+              since <Time at={one.since} />
+            </>
+          )}
+          {one.link !== undefined && one.link !== '#/' && (
+            <>
+              {' · '}
+              <a href={one.link}>look</a>
+            </>
+          )}
+        </span>
+      </li>
+    ))}
+  </ul>
 )
 
 const useSeries = (endpoint: string | undefined, metric: SeriesMetric, range: SeriesRange, wanted = true) =>

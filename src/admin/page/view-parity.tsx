@@ -16,6 +16,7 @@ import {
   Mark,
   Name,
   Off,
+  RowButton,
   State,
   Table,
   Time,
@@ -168,15 +169,9 @@ function Runs({ runs }: { readonly runs: readonly ParityRun[] }): JSX.Element {
             title: 'Run',
             head: true,
             cell: (one) => (
-              <button
-                type="button"
-                class="link"
-                data-row
-                aria-expanded={open === one.id}
-                onClick={() => setOpen(open === one.id ? undefined : one.id)}
-              >
+              <RowButton aria-expanded={open === one.id} onClick={() => setOpen(open === one.id ? undefined : one.id)}>
                 <Time at={one.at} />
-              </button>
+              </RowButton>
             ),
           },
           { title: 'Format', cell: (one) => one.format },
