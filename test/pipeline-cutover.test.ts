@@ -1,53 +1,22 @@
 /** A cutover from the first phase to the last through a running bridge: switches, shares, books, the verdict, restarts. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LiveMinute, MirrorState, Readiness } from '../src/admin/api.ts'
-import { type DemoSink, startDemoSink } from '../src/cli/demo-sink.ts'
-import { loadBridgeConfig } from '../src/config/compose.ts'
-import { type Pipeline, startPipeline } from '../src/pipeline.ts'
-import { silentLog } from '../src/telemetry/log.ts'
-import { type OldSide, startOldSide } from './support/old-side.ts'
+import type { Pipeline } from '../src/pipeline.ts'
+import { addressOf, type BothSides, startBothSides } from './support/both-sides.ts'
+import type { OldSide } from './support/old-side.ts'
 
-let folder: string
+let sides: BothSides
 let old: OldSide
-let sink: DemoSink
-const open: (() => Promise<unknown>)[] = []
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'cutover-'))
-  old = await startOldSide()
-  sink = await startDemoSink()
-  open.push(() => old.stop(), sink.stop)
+  sides = await startBothSides(['admin.port=0', 'admin.auth.basic=[{"user":"ana","password":"secret"}]', 'ingest.zipkin.port=0'])
+  old = sides.old
 })
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close()
-  await rm(folder, { recursive: true })
-})
+afterEach(() => sides.close())
 
-const load = (...set: string[]) =>
-  loadBridgeConfig(
-    {
-      set: [
-        `queue.path=${folder}/queue`,
-        'emit.batch.delay=5',
-        `emit.endpoint=${sink.endpoint}`,
-        'admin.port=0',
-        'admin.auth.basic=[{"user":"ana","password":"secret"}]',
-        'ingest.zipkin.port=0',
-        `mirror.zipkin.url=${old.url}`,
-        ...set,
-      ],
-    },
-    {},
-  )
-
-const start = async (...set: string[]): Promise<Pipeline> => {
-  const pipeline = await startPipeline(await load(...set), { log: silentLog, version: 'test', nowMs: Date.now, random: Math.random })
-  open.push(() => pipeline.stop(1000))
-  return pipeline
-}
+const load = (...set: string[]) => sides.load(`mirror.zipkin.url=${old.url}`, ...set)
+const start = (...set: string[]): Promise<Pipeline> => sides.start(`mirror.zipkin.url=${old.url}`, ...set)
+const arrived = (): number => sides.arrived()
 
 const authorization = `Basic ${Buffer.from('ana:secret').toString('base64')}`
 
@@ -81,7 +50,7 @@ let ids = 0
 
 /** Spans of traces that are all different, one a request. Returns the status of each. */
 const send = async (pipeline: Pipeline, count: number, service = 'cart'): Promise<number[]> => {
-  const url = pipeline.listeners.find((one) => one.section === 'ingest.zipkin')?.addresses[0] ?? ''
+  const url = addressOf(pipeline, 'ingest.zipkin')
   const statuses: number[] = []
   for (let at = 0; at < count; at++) {
     const traceId = (++ids * 0x9e3779b1).toString(16).padStart(16, '0').slice(-16)
@@ -96,8 +65,6 @@ const send = async (pipeline: Pipeline, count: number, service = 'cart'): Promis
   }
   return statuses
 }
-
-const arrived = (): number => [...sink.seen.values()].reduce((sum, count) => sum + count, 0)
 
 describe('a cutover', () => {
   it('goes from shadow to new-only and back, and neither side gets more or less than its phase says', async () => {

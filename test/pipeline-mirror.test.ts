@@ -1,48 +1,24 @@
 /** The doors of mirrored endpoints: what the old side gets, whose answer clients get. Table 1.7 of the cutover's mapping. */
 
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type DemoSink, startDemoSink } from '../src/cli/demo-sink.ts'
-import { loadBridgeConfig } from '../src/config/compose.ts'
-import { type Pipeline, startPipeline } from '../src/pipeline.ts'
-import { silentLog } from '../src/telemetry/log.ts'
-import { type OldSide, pairs, startOldSide } from './support/old-side.ts'
+import type { Pipeline } from '../src/pipeline.ts'
+import { addressOf, type BothSides, startBothSides } from './support/both-sides.ts'
+import { type OldSide, pairs } from './support/old-side.ts'
 
-let folder: string
+let sides: BothSides
 let old: OldSide
-let sink: DemoSink
-const open: (() => Promise<unknown>)[] = []
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'mirror-'))
-  old = await startOldSide()
-  sink = await startDemoSink()
-  open.push(() => old.stop(), sink.stop)
+  sides = await startBothSides(['admin.enabled=false'])
+  old = sides.old
 })
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close()
-  await rm(folder, { recursive: true })
-})
+afterEach(() => sides.close())
 
-const load = (...set: string[]) => {
-  const base = ['admin.enabled=false', `queue.path=${folder}/queue`, 'emit.batch.delay=5', `emit.endpoint=${sink.endpoint}`]
-  return loadBridgeConfig({ set: [...base, ...set] }, {})
-}
-
-const start = async (...set: string[]): Promise<Pipeline> => {
-  const pipeline = await startPipeline(await load(...set), { log: silentLog, version: 'test', nowMs: Date.now, random: Math.random })
-  open.push(() => pipeline.stop(1000))
-  return pipeline
-}
-
-const addressOf = (pipeline: Pipeline, section: string): string =>
-  pipeline.listeners.find((one) => one.section === section)?.addresses[0] ?? 'http://nothing.invalid'
-
-const arrived = (): number => [...sink.seen.values()].reduce((sum, count) => sum + count, 0)
+const load = (...set: string[]) => sides.load(...set)
+const start = (...set: string[]): Promise<Pipeline> => sides.start(...set)
+const arrived = (): number => sides.arrived()
 
 interface Answer {
   readonly status: number
@@ -150,12 +126,11 @@ describe('a mirrored endpoint that answers itself', () => {
   })
 
   it('keeps what an old side that is down has not got', async () => {
-    const { port } = old
     await old.stop()
     const url = `${addressOf(await zipkin('mirror.zipkin.retry.initial=20ms', 'mirror.zipkin.retry.max=50ms', 'mirror.zipkin.breaker.open=50ms'), 'ingest.zipkin')}/api/v2/spans`
     expect(await send(url, [...json, ...sized(spans)], [spans])).toMatchObject({ status: 202 })
     await expect.poll(arrived).toBe(1)
-    old = await startOldSide(port)
+    old = await sides.reviveOld()
     await expect.poll(() => old.heard.map(({ sha256 }) => sha256), { timeout: 5000 }).toEqual([hash(spans)])
   })
 
@@ -230,7 +205,6 @@ describe('a mirrored endpoint that gives the old answer', () => {
   })
 
   it('answers itself when the old side is down, says so, and queues for both', async () => {
-    const { port } = old
     await old.stop()
     const quick = ['mirror.zipkin.retry.initial=20ms', 'mirror.zipkin.retry.max=50ms', 'mirror.zipkin.breaker.open=50ms']
     const url = `${addressOf(await legacy(...quick), 'ingest.zipkin')}/api/v2/spans`
@@ -238,7 +212,7 @@ describe('a mirrored endpoint that gives the old answer', () => {
     expect(answer.status).toBe(202)
     expect(pairs(answer.headers)).toContainEqual(['X-Otlp-Bridge-Answer', 'bridge'])
     await expect.poll(arrived).toBe(1)
-    old = await startOldSide(port)
+    old = await sides.reviveOld()
     await expect.poll(() => old.heard.map(({ sha256 }) => sha256), { timeout: 5000 }).toEqual([hash(spans)])
   })
 
