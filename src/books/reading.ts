@@ -130,6 +130,43 @@ export function readKeys(file: BooksFile, { from, to, ...wanted }: LinesWanted):
   return (rows ?? []).map((row) => ({ ...keyLine(row), first: numberOf(row['first']) }))
 }
 
+/** The busiest minutes of a key. */
+export interface Peak {
+  /** Items received in the busiest minute of the window, and of all that was asked for. */
+  readonly window: number
+  readonly all: number
+}
+
+/** The busiest minutes of an endpoint's keys, by the id of the key. @param from of all @param windowFrom of the window @param to of both, included */
+export function readPeaks(file: BooksFile, endpoint: string, from: number, windowFrom: number, to: number): ReadonlyMap<number, Peak> {
+  if (!file.present) return new Map()
+  const rows = file.read((open) =>
+    open.all(
+      `SELECT minutes.id AS id, max(received) FILTER (WHERE at >= ?) AS most, max(received) FILTER (WHERE at >= ?) AS ever
+       FROM minutes JOIN keys ON keys.id = minutes.id WHERE at BETWEEN ? AND ? AND keys.endpoint = ? GROUP BY minutes.id`,
+      windowFrom,
+      from,
+      Math.min(from, windowFrom),
+      to,
+      endpoint,
+    ),
+  )
+  return new Map((rows ?? []).map(({ id, most, ever }) => [numberOf(id), { window: numberOf(most), all: numberOf(ever) }]))
+}
+
+/** The last minutes in which the new side lost something of an endpoint's keys or set it aside, by the id of the key. */
+export function readLastLosses(file: BooksFile, endpoint: string): ReadonlyMap<number, number> {
+  if (!file.present) return new Map()
+  const rows = file.read((open) =>
+    open.all(
+      `SELECT minutes.id AS id, max(at) AS at FROM minutes JOIN keys ON keys.id = minutes.id
+       WHERE keys.endpoint = ? AND (newDead > 0 OR newShed > 0) GROUP BY minutes.id`,
+      endpoint,
+    ),
+  )
+  return new Map((rows ?? []).map(({ id, at }) => [numberOf(id), numberOf(at)]))
+}
+
 /** Why items of a minute and key were not delivered, most first: `new dead 413`. */
 export interface ReasonLine {
   readonly what: string

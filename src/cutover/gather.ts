@@ -1,15 +1,14 @@
 /** Gathers what the verdict judges by: out of the books, the queue, the dead letters and the reports of the parity command. */
 
 import type { Books } from '../books/books.ts'
-import type { Line } from '../books/columns.ts'
 import { type JudgedLine, judgeMinutes, type LiveDeps } from '../books/live.ts'
-import { maxLines, readKeys, readKnown } from '../books/reading.ts'
+import { type KeyLine, maxLines, readKeys, readKnown, readLastLosses, readPeaks } from '../books/reading.ts'
 import type { ParityFormat } from '../parity/model.ts'
 import type { RunStore } from '../parity/runs.ts'
 import type { VerdictConfig } from './config.ts'
 import type { Evidence } from './evidence.ts'
-import type { Change, Cutover, EndpointState } from './model.ts'
-import { phases } from './model.ts'
+import type { Change, Cutover, EndpointState, Phase } from './model.ts'
+import { stepsForward } from './phase-rules.ts'
 import type { EvidenceSource } from './readiness.ts'
 
 export interface GatherDeps {
@@ -45,6 +44,9 @@ const dayMs = 24 * hourMs
 /** The books keep minutes for so long. */
 const keptMs = 2 * dayMs
 
+/** Of a key without minutes that are closed. */
+const noPeak = { window: 0, all: 0 }
+
 const minuteOf = (ms: number): number => Math.floor(ms / minuteMs)
 
 const formatOf = (endpoint: string): ParityFormat =>
@@ -57,7 +59,7 @@ export function drillOf(endpoint: string, changes: readonly Change[]): Evidence[
   let drill: Evidence['drill']
   for (const change of changes) {
     if (change.endpoint !== endpoint || change.what !== 'phase') continue
-    const steps = phases.indexOf(change.to as (typeof phases)[number]) - phases.indexOf(change.from as (typeof phases)[number])
+    const steps = stepsForward(change.from as Phase, change.to as Phase)
     if (steps < 0) {
       backMs = change.atMs
       from = change.from
@@ -107,11 +109,25 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
     return [to + 1 - Math.round((config.windows * config.window) / minuteMs), to]
   }
 
-  const gatherEndpoint = (state: EndpointState): readonly Evidence[] => {
+  /** What is the same for all keys of all endpoints. */
+  const readCommon = () => {
+    const ageSeconds = deps.newAgeSeconds()
+    return {
+      nowMs: books.nowMs(),
+      mappingHash: deps.mappingHash?.(),
+      queue: { ageSeconds, worstAgeSeconds: worst(ageSeconds) },
+      balanced: deps.balanced(),
+      dashboards: deps.dashboards?.(),
+      changes: cutover.changes(),
+    }
+  }
+
+  const gatherEndpoint = (state: EndpointState, common: ReturnType<typeof readCommon>): readonly Evidence[] => {
     const { endpoint } = state
-    const nowMs = books.nowMs()
+    const { nowMs, mappingHash, queue, balanced, dashboards } = common
     const [from, to] = windowsOf(nowMs)
-    const known = readKnown(books.file, minuteOf(nowMs - keptMs), to)
+    const keptFrom = minuteOf(nowMs - keptMs)
+    const known = readKnown(books.file, keptFrom, to)
     const sinceMs = known.since === undefined ? undefined : known.since * minuteMs
     const query = { endpoint, key: undefined, fromMs: from * minuteMs, toMs: (to + 1) * minuteMs }
     const read = judgeMinutes({ books, ...deps.live }, query)
@@ -122,30 +138,21 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
       const marks = known.marks.get(at)
       return at >= readFrom && known.alive.has(at) && marks?.has('crash') !== true && marks?.has('lost') !== true
     }
-    const kept = readKeys(books.file, { endpoint, key: undefined, from: minuteOf(nowMs - keptMs), to: minuteOf(nowMs) })
-    const quiet = new Map(
-      readKeys(books.file, { endpoint, key: undefined, from: minuteOf(nowMs - config.quiet), to: minuteOf(nowMs) }).map((one) => [
-        one.id,
-        one.line,
-      ]),
-    )
-    const ageSeconds = deps.newAgeSeconds()
-    const queue = { ageSeconds, worstAgeSeconds: worst(ageSeconds) }
+    // A key is new until it was there for as long as the windows last.
+    const begin = Math.max(from, sinceMs === undefined ? from : minuteOf(sinceMs))
+    const keysSince = (first: number) => readKeys(books.file, { endpoint, key: undefined, from: first, to: minuteOf(nowMs) })
+    const kept = keysSince(keptFrom)
+    const quiet = new Map(keysSince(minuteOf(nowMs - config.quiet)).map((one) => [one.id, one.line]))
+    const peaks = readPeaks(books.file, endpoint, keptFrom, from, to)
+    const deadOf = createDead(endpoint, kept)
     const passed = deps.untranslated(endpoint)
-    const drill = drillOf(endpoint, cutover.changes())
-    /** Dead letters of a format beyond those that the books know the keys of: they are older, or of other books. */
-    const unnamed = (format: string): number => {
-      const letters = deps.dead(format)?.items ?? 0
-      return Math.max(0, letters - kept.reduce((sum, one) => sum + (one.format === format ? one.line.newDead : 0), 0))
-    }
-    const mappingHash = deps.mappingHash?.()
-    return kept.map(({ id, format, key, at, first, line: total }): Evidence => {
-      const lines = judged.get(id) ?? []
-      // A key is new until it was there for as long as the windows last.
-      const begin = Math.max(from, sinceMs === undefined ? from : minuteOf(sinceMs))
-      const minutes = minutesOf(lines, isKnown, begin, to)
-      const line = quiet.get(id)
-      const refused = line?.refused ?? 0
+    const reads = deps.reads?.(endpoint)
+    const legacyClients = deps.legacyClients?.(endpoint)
+    const drill = drillOf(endpoint, common.changes)
+    return kept.map((one): Evidence => {
+      const { id, format, key, at, first } = one
+      const minutes = minutesOf(judged.get(id) ?? [], isKnown, begin, to)
+      const refused = quiet.get(id)?.refused ?? 0
       const unknownMinutes = minutes.filter(({ verdict }) => verdict === 'unknown').length
       return {
         format,
@@ -156,10 +163,10 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
         lastSeenMs: (at + 1) * minuteMs,
         knownSinceMs: first * minuteMs,
         minutes,
-        stored: deps.runs.ofKey(formatOf(endpoint), key).filter((one) => mappingHash === undefined || one.mappingHash === mappingHash),
-        dead: deadOf(id, total, deps.dead(format), unnamed(format)),
+        stored: deps.runs.ofKey(formatOf(endpoint), key).filter((run) => mappingHash === undefined || run.mappingHash === mappingHash),
+        dead: deadOf(one),
         queue,
-        books: { balanced: deps.balanced(), minutes: minutes.length, unknownMinutes },
+        books: { balanced, minutes: minutes.length, unknownMinutes },
         untranslated:
           refused === 0 && passed === undefined
             ? undefined
@@ -167,54 +174,51 @@ export function createEvidence(deps: GatherDeps): EvidenceSource {
                 count: refused + (passed?.count ?? 0),
                 text: refused > 0 ? `${refused} items were refused, their senders were told` : (passed?.text ?? ''),
               },
-        peak: peakOf(id, from, to, nowMs, sinceMs),
-        dashboards: deps.dashboards?.(),
-        reads: deps.reads?.(endpoint),
+        peak: sinceMs === undefined ? undefined : { ...(peaks.get(id) ?? noPeak), historyMs: nowMs - sinceMs },
+        dashboards,
+        reads,
         others: undefined,
         history: undefined,
-        legacyClients: deps.legacyClients?.(endpoint),
+        legacyClients,
         drill,
       }
     })
   }
 
-  const deadOf = (
-    id: number,
-    { newDead: items, newShed }: Line,
-    letters: { readonly items: number; readonly reason: string } | undefined,
-    unnamed: number,
-  ): Evidence['dead'] => {
-    if (items === 0 && newShed === 0 && unnamed === 0) return { unresolved: 0, lastMs: undefined, reason: '' }
-    const row = books.file.read((open) => open.get('SELECT max(at) AS at FROM minutes WHERE id = ? AND (newDead > 0 OR newShed > 0)', id))
-    const at = row?.['at']
-    const lastMs = typeof at === 'number' ? (at + 1) * minuteMs : undefined
-    if (items === 0 && unnamed === 0) return { unresolved: 0, lastMs, reason: `${newShed} items were lost or shed` }
-    // Letters know their format alone: of one that was retried or dropped nothing is left there.
-    const reason = letters?.reason ?? 'see the dead letters'
-    return {
-      unresolved: Math.min(items, letters?.items ?? items) + unnamed,
-      lastMs,
-      reason: unnamed === 0 ? reason : `${reason} (of ${unnamed} nobody knows whose they are)`,
+  /** What is known of the dead letters of an endpoint's keys. */
+  const createDead = (endpoint: string, kept: readonly KeyLine[]): ((one: KeyLine) => Evidence['dead']) => {
+    const formats = new Map<string, { readonly letters: ReturnType<GatherDeps['dead']>; readonly unnamed: number }>()
+    for (const [format, lines] of Map.groupBy(kept, (one) => one.format)) {
+      const letters = deps.dead(format)
+      // Beyond those that the books know the keys of: they are older, or of other books.
+      const unnamed = (letters?.items ?? 0) - lines.reduce((sum, { line }) => sum + line.newDead, 0)
+      formats.set(format, { letters, unnamed: Math.max(0, unnamed) })
     }
-  }
-
-  /** The busiest minute of the windows and of what is kept. */
-  const peakOf = (id: number, from: number, to: number, nowMs: number, sinceMs: number | undefined): Evidence['peak'] => {
-    if (sinceMs === undefined) return undefined
-    const most = (first: number): number => {
-      const rows = books.file.read((open) =>
-        open.get('SELECT max(received) AS most FROM minutes WHERE id = ? AND at BETWEEN ? AND ?', id, first, to),
-      )
-      return Number(rows?.['most'] ?? 0)
+    let losses: ReadonlyMap<number, number> | undefined
+    return ({ id, format, line: { newDead: items, newShed } }) => {
+      const { letters, unnamed = 0 } = formats.get(format) ?? {}
+      if (items === 0 && newShed === 0 && unnamed === 0) return { unresolved: 0, lastMs: undefined, reason: '' }
+      losses ??= readLastLosses(books.file, endpoint)
+      const at = losses.get(id)
+      const lastMs = at === undefined ? undefined : (at + 1) * minuteMs
+      if (items === 0 && unnamed === 0) return { unresolved: 0, lastMs, reason: `${newShed} items were lost or shed` }
+      // Letters know their format alone: of one that was retried or dropped nothing is left there.
+      const reason = letters?.reason ?? 'see the dead letters'
+      return {
+        unresolved: Math.min(items, letters?.items ?? items) + unnamed,
+        lastMs,
+        reason: unnamed === 0 ? reason : `${reason} (of ${unnamed} nobody knows whose they are)`,
+      }
     }
-    return { window: most(from), all: most(minuteOf(nowMs - keptMs)), historyMs: nowMs - sinceMs }
   }
 
   return {
     all(endpoint) {
       books.flush()
       const states = endpoint === undefined ? cutover.list() : [cutover.of(endpoint)].filter((one) => one !== undefined)
-      return states.flatMap(gatherEndpoint)
+      if (states.length === 0) return []
+      const common = readCommon()
+      return states.flatMap((state) => gatherEndpoint(state, common))
     },
     waitingForOld: deps.waitingForOld,
   }

@@ -165,6 +165,42 @@ describe('createEvidence', () => {
     ).toContain('short')
   })
 
+  it('tells the busiest minute of the windows and of two days, key by key', async () => {
+    const test = testBooks()
+    test.tick()
+    await send(test, 'cart')
+    await send(test, 'cart')
+    await send(test, 'pay')
+    pass(test, 10 * minute)
+    await send(test, 'cart')
+    pass(test, 2 * minute)
+    expect(
+      evidenceOf(test)
+        .all()
+        .map(({ key, peak }) => [key, peak]),
+    ).toEqual([
+      ['cart', { window: 10, all: 20, historyMs: 12 * minute }],
+      ['pay', { window: 0, all: 10, historyMs: 12 * minute }],
+    ])
+  })
+
+  it('asks once for what is the same for all keys', async () => {
+    const test = testBooks()
+    test.tick()
+    for (const key of ['cart', 'pay', 'web']) await send(test, key)
+    pass(test, 2 * minute)
+    const asked: string[] = []
+    const evidence = evidenceOf(test, {
+      balanced: () => asked.push('balanced') > 0,
+      dead: (format) => void asked.push(`dead ${format}`),
+      dashboards: () => void asked.push('dashboards'),
+      reads: (endpoint) => void asked.push(`reads ${endpoint}`),
+      legacyClients: (endpoint) => asked.push(`clients ${endpoint}`),
+    }).all()
+    expect(evidence).toHaveLength(3)
+    expect(asked.toSorted()).toEqual(['balanced', 'clients zipkin', 'dashboards', 'dead zipkin-json', 'reads zipkin'])
+  })
+
   it('remembers the worst age of the queue', async () => {
     const test = testBooks()
     test.tick()
