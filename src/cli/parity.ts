@@ -1,20 +1,19 @@
 /** `otlp-bridge parity`: reads both backends and says whether they hold the same. Nothing is written anywhere. */
 
-import { createHash } from 'node:crypto'
 import { access, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { BridgeError } from '../errors.ts'
 import { mirrorsOf } from '../mirror/config.ts'
 import { budgetOf } from '../parity/budget.ts'
 import { judgementOf } from '../parity/explain.ts'
+import { mappingHashOf } from '../parity/mapping-hash.ts'
 import { type NewKind, newKinds, type ParityFormat, type ParityReport, parityFormats } from '../parity/model.ts'
 import { htmlReport } from '../parity/report-html.ts'
 import { redacted } from '../parity/report-json.ts'
 import { printReport } from '../parity/report-table.ts'
 import { type FormatRequest, type ParityDeps, type ParityRequest, requiredOf, runParity } from '../parity/run.ts'
-import { createRunStore } from '../parity/runs.ts'
+import { createRunStore, runsFolder } from '../parity/runs.ts'
 import { windowsOf } from '../parity/window.ts'
 import { authorizationOf } from './admin-client.ts'
 import { type Io, interruptedCode } from './io.ts'
@@ -166,7 +165,7 @@ async function requestOf(options: ParityCommandOptions, config: Config, env: Io[
     admin: options.admin === undefined ? adminUrl(config) : checkedUrl('--admin', options.admin),
     adminHeaders: authorizationOf(env),
     config: { translate, parity },
-    mappingHash: createHash('sha256').update(JSON.stringify(translate)).digest('hex').slice(0, 16),
+    mappingHash: mappingHashOf(config),
     tool: `otlp-bridge ${version}`,
   }
 }
@@ -181,7 +180,7 @@ async function keep(report: ParityReport, { queue }: Config, say: (text: string)
     return
   }
   try {
-    await createRunStore(join(queue.path, 'parity')).add(report)
+    await createRunStore(runsFolder(queue.path)).add(report)
   } catch (error) {
     // The comparison stands, whether it can be kept or not.
     say(`${error instanceof Error ? error.message : String(error)}\n`)

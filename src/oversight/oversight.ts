@@ -3,14 +3,12 @@
  * endpoints and the queue; made by the pipeline before the queue, which tells it what became of batches.
  */
 
-import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { inspectMode, isLoopback } from '../admin/config.ts'
 import { createDeadSource } from '../admin/dead.ts'
 import { createInspect, type InspectDeps } from '../admin/inspect.ts'
 import type { ApiSources } from '../admin/sources.ts'
 import { type Books, createBooks } from '../books/books.ts'
-import { endpointOf } from '../books/endpoint.ts'
+import { endpointOf, endpointOfMirror, isMirror, mirrorOf } from '../books/endpoint.ts'
 import type { LiveDeps } from '../books/live.ts'
 import { joinObservers } from '../books/observers.ts'
 import { createSamples } from '../books/samples.ts'
@@ -30,7 +28,8 @@ import { mirrorsOf } from '../mirror/config.ts'
 import type { Mirror } from '../mirror/mirror.ts'
 import type { ChunkPool } from '../otlp/encode/chunks.ts'
 import type { Intake } from '../otlp/intake.ts'
-import { createRunStore, type RunStore } from '../parity/runs.ts'
+import { mappingHashOf } from '../parity/mapping-hash.ts'
+import { createRunStore, type RunStore, runsFolder } from '../parity/runs.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createDayCounts } from './day-counts.ts'
@@ -84,14 +83,6 @@ export interface Oversight {
   stop(): void
 }
 
-/** Folder of reports of the parity command, beside the queue. */
-export const runsFolder = (dataPath: string): string => join(dataPath, 'parity')
-
-/** What tells one mapping from another: a report of another one says nothing about this one. */
-export function mappingHashOf({ translate }: Pick<Config, 'translate'>): string {
-  return createHash('sha256').update(JSON.stringify(translate)).digest('hex').slice(0, 16)
-}
-
 const dayMs = 24 * 3_600_000
 
 const noLetters = { items: 0, reason: '' }
@@ -122,7 +113,7 @@ export function createOversight(deps: OversightDeps): Oversight {
       ?.stats()
   const newLanes = (): readonly LaneStats[] =>
     lanes()
-      .filter((one) => !one.destination.startsWith('mirror.'))
+      .filter((one) => !isMirror(one.destination))
       .map((one) => one.stats())
   const newAgeMs = (): number => Math.max(0, ...newLanes().map(({ oldestMs }) => oldestMs ?? 0))
 
@@ -131,7 +122,7 @@ export function createOversight(deps: OversightDeps): Oversight {
     const items = new Map<string, number>()
     for (const one of metrics.sums()) {
       if (one.queued > 0) {
-        const endpoint = one.destination.startsWith('mirror.') ? one.destination.slice('mirror.'.length) : endpointOf(one.format)
+        const endpoint = endpointOfMirror(one.destination) ?? endpointOf(one.format)
         items.set(endpoint, (items.get(endpoint) ?? 0) + one.queued)
       }
     }
@@ -139,7 +130,7 @@ export function createOversight(deps: OversightDeps): Oversight {
     return [...items].map(([endpoint, count]) => ({
       endpoint,
       items: count,
-      ageMs: Math.max(age, laneOf(`mirror.${endpoint}`)?.oldestMs ?? 0),
+      ageMs: Math.max(age, laneOf(mirrorOf(endpoint))?.oldestMs ?? 0),
     }))
   }
 
@@ -177,7 +168,7 @@ export function createOversight(deps: OversightDeps): Oversight {
 
   const live: LiveDeps = {
     books,
-    oldestMs: (endpoint, side) => (side === 'new' ? newAgeMs() : laneOf(`mirror.${endpoint}`)?.oldestMs),
+    oldestMs: (endpoint, side) => (side === 'new' ? newAgeMs() : laneOf(mirrorOf(endpoint))?.oldestMs),
     mirrored: (endpoint) => cutover.of(endpoint) !== undefined,
   }
 
@@ -222,7 +213,7 @@ export function createOversight(deps: OversightDeps): Oversight {
       config: config().verdict,
       dead: (format) => (dead === undefined ? undefined : (letters.get(format) ?? noLetters)),
       newAgeSeconds: () => newAgeMs() / 1000,
-      waitingForOld: (endpoint) => laneOf(`mirror.${endpoint}`)?.items ?? 0,
+      waitingForOld: (endpoint) => laneOf(mirrorOf(endpoint))?.items ?? 0,
       balanced: () => metrics.sums().every(({ balance }) => balance === 0),
       untranslated(endpoint) {
         const [undecodable, written] = [noticed(endpoint, 'undecodable'), noticed(endpoint, 'write_not_translated')]

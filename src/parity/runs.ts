@@ -82,15 +82,41 @@ function summaryOf(id: string, { startedAt, items, result }: ParityReport): RunS
   }
 }
 
+/** Where reports are kept: beside the disk queue. @param dataPath folder of the queue */
+export const runsFolder = (dataPath: string): string => join(dataPath, 'parity')
+
+const nameOf = (format: ParityFormat, key: string): string => `${format}\n${key}`
+
+/** What reports say of each key, by {@link nameOf}: the latest windows, latest last. */
+function windowsByKey(reports: Iterable<ParityReport>): ReadonlyMap<string, readonly StoredParity[]> {
+  const found = new Map<string, StoredParity[]>()
+  for (const { items, mappingHash } of reports) {
+    for (const { format, key, window, parity, samples, verdict, why } of items) {
+      if (verdict === 'unjudged') continue
+      const { asked: sampled, lowerBound } = samples
+      const one = { atMs: Date.parse(window.to), parity, sampled, lowerBound, why, mappingHash }
+      const name = nameOf(format, key)
+      const others = found.get(name)
+      if (others === undefined) found.set(name, [one])
+      else others.push(one)
+    }
+  }
+  for (const [name, windows] of found) found.set(name, windows.sort((a, b) => a.atMs - b.atMs).slice(-windowsKept))
+  return found
+}
+
 /** @param folder is made with the first report */
 export function createRunStore(folder: string): RunStore {
   const known = new Map<string, { readonly summary: RunSummary; readonly report: ParityReport }>()
+  /** Of what is known; undefined once that has changed. */
+  let index: ReadonlyMap<string, readonly StoredParity[]> | undefined
 
   const parse = (id: string, text: string): boolean => {
     try {
       const report = JSON.parse(text) as ParityReport
       if (report.version !== 1 || !Array.isArray(report.items)) return false
       known.set(id, { summary: summaryOf(id, report), report })
+      index = undefined
       return true
     } catch {
       return false
@@ -136,7 +162,7 @@ export function createRunStore(folder: string): RunStore {
     },
     async list() {
       const present = await ids()
-      for (const id of [...known.keys()]) if (!present.includes(id)) known.delete(id)
+      for (const id of [...known.keys()]) if (!present.includes(id) && known.delete(id)) index = undefined
       const found: RunSummary[] = []
       for (const id of present.toReversed()) {
         if (await load(id)) found.push((known.get(id) as { summary: RunSummary }).summary)
@@ -149,21 +175,8 @@ export function createRunStore(folder: string): RunStore {
       return known.get(id)?.report
     },
     ofKey(format, key) {
-      const found = [...known.values()].flatMap(({ report }) =>
-        report.items
-          .filter((item) => item.format === format && item.key === key && item.verdict !== 'unjudged')
-          .map(
-            ({ window, parity, samples, why }): StoredParity => ({
-              atMs: Date.parse(window.to),
-              parity,
-              sampled: samples.asked,
-              lowerBound: samples.lowerBound,
-              why,
-              mappingHash: report.mappingHash,
-            }),
-          ),
-      )
-      return found.toSorted((a, b) => a.atMs - b.atMs).slice(-windowsKept)
+      index ??= windowsByKey([...known.values()].map(({ report }) => report))
+      return index.get(nameOf(format, key)) ?? []
     },
   }
 }

@@ -85,6 +85,20 @@ describe('createRunStore', () => {
     expect(store.ofKey('jaeger', 'pay')).toEqual([])
   })
 
+  it('knows of one key what came since, and nothing of what is gone', async () => {
+    const store = createRunStore(folder)
+    const id = await store.add(reportOf([short]))
+    await store.list()
+    expect(store.ofKey('zipkin', 'pay')).toHaveLength(1)
+    await store.add(reportOf([itemOf()], '2026-11-20T11:11:00Z'))
+    expect(store.ofKey('zipkin', 'cart')).toEqual([])
+    await store.list()
+    expect(store.ofKey('zipkin', 'cart')).toHaveLength(1)
+    await rm(join(folder, `${id}.json`))
+    await store.list()
+    expect(store.ofKey('zipkin', 'pay')).toEqual([])
+  })
+
   it('leaves out what is no report, and reads nothing outside of its folder', async () => {
     const store = createRunStore(folder)
     const id = await store.add(reportOf([itemOf()]))
