@@ -1,20 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { judgementOf } from '../../src/parity/explain.ts'
 import type { ParityReport } from '../../src/parity/model.ts'
-import { type ParityRequest, runParity } from '../../src/parity/run.ts'
+import type { ParityDeps } from '../../src/parity/run.ts'
 import type { OtlpJsonSpan } from '../../src/read/otlp-json.ts'
 import { requestToProto } from '../support/otlp-request.ts'
 import {
   firstMs,
   type LegacyJson,
-  newUrl,
-  oldUrl,
   scriptedFetch,
   scriptedJaeger,
   scriptedZipkin,
   shopTraces,
   translated,
 } from '../support/trace-backends.ts'
+import { allKeys, faultsOf, runScripted } from './scripted-run.ts'
 
 const adminUrl = 'http://admin.test:8899'
 const iso = (ms: number): string => new Date(ms).toISOString()
@@ -80,45 +78,14 @@ async function compare(
   young: readonly OtlpJsonSpan[],
   answers: ((url: URL) => Response) | undefined,
 ): Promise<ParityReport> {
-  let now = 0
   const backends = scriptedFetch(scriptedZipkin(old), scriptedJaeger(young))
-  const request: ParityRequest = {
-    formats: [
-      {
-        format: 'zipkin',
-        old: { url: oldUrl, kind: 'zipkin', settleMs: undefined },
-        new: { url: newUrl, kind: 'jaeger', settleMs: undefined },
-      },
-    ],
-    windows: () => [{ fromMs: firstMs, toMs: firstMs + 10 * minuteMs }],
-    options: { keys: [], samples: 50, ids: [], queries: [], match: undefined, tolerances: new Map(), refresh: false },
-    judgement: judgementOf([], []),
-    require: 1,
-    rate: 1000,
-    budget: { requests: 10_000, bytes: 2 ** 30, timeMs: 600_000 },
-    admin: adminUrl,
-    config: { translate: {}, parity: {} },
-    mappingHash: 'x',
-    tool: 'otlp-bridge test',
+  const fetch: ParityDeps['fetch'] = async (input, init) => {
+    const url = new URL(String(input))
+    return url.origin === adminUrl && answers !== undefined ? answers(url) : backends(input, init)
   }
-  const { report } = await runParity(request, {
-    fetch: async (input, init) => {
-      const url = new URL(String(input))
-      return url.origin === adminUrl && answers !== undefined ? answers(url) : backends(input, init)
-    },
-    monotonicMs: () => now,
-    sleep: async (ms) => {
-      now += ms
-    },
-    signal: new AbortController().signal,
-    nowMs: () => firstMs + 3_600_000,
-    progress: () => {},
-  })
+  const { report } = await runScripted(fetch, { admin: adminUrl, options: { ...allKeys, samples: 50 } })
   return report
 }
-
-const faults = (report: ParityReport): readonly string[] =>
-  report.items.flatMap(({ differences }) => differences.filter((one) => one.class === 'unexplained').map(({ text }) => text))
 
 const spans = shopTraces(300)
 const whole = translated(spans)
@@ -150,7 +117,7 @@ describe('parity with the books of a running bridge', () => {
       whole.filter((one) => minuteOf(one) !== 7),
       admin(spans),
     )
-    expect(faults(report)).toContainEqual(
+    expect(faultsOf(report)).toContainEqual(
       'new side: 11:07, services cart, pay, web: 90 of 90 missing; books say delivered: the new endpoint lost them or does not show them yet',
     )
   })
@@ -162,7 +129,7 @@ describe('parity with the books of a running bridge', () => {
       whole.filter((one) => minuteOf(one) !== 7),
       admin(spans, lost),
     )
-    expect(faults(report)).toContainEqual('new side: 11:07, services cart, pay, web: 90 of 90 missing; books say 30 dead letters: 413')
+    expect(faultsOf(report)).toContainEqual('new side: 11:07, services cart, pay, web: 90 of 90 missing; books say 30 dead letters: 413')
   })
 
   it('takes what was left out on purpose for explained', async () => {
@@ -172,7 +139,7 @@ describe('parity with the books of a running bridge', () => {
       whole.filter((one) => minuteOf(one) !== 7),
       admin(spans, lost),
     )
-    expect(faults(report)).toEqual([])
+    expect(faultsOf(report)).toEqual([])
     expect(report.result.ok).toBe(true)
   })
 
@@ -180,7 +147,7 @@ describe('parity with the books of a running bridge', () => {
     const [first, ...rest] = whole
     if (first === undefined) throw new Error('no spans')
     const report = await compare(spans, [{ ...first, span: { ...first.span, name: 'other' } }, ...rest], admin(spans))
-    expect(faults(report)).toContainEqual(expect.stringMatching(/^name is not as the bridge sent it/))
+    expect(faultsOf(report)).toContainEqual(expect.stringMatching(/^name is not as the bridge sent it/))
   })
 
   it.each([

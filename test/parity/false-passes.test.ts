@@ -2,9 +2,8 @@
 
 import { describe, expect, it } from 'vitest'
 import { canonicalSpan } from '../../src/parity/canonical.ts'
-import { judgementOf } from '../../src/parity/explain.ts'
 import type { KeyResult, ParityReport } from '../../src/parity/model.ts'
-import { type FormatRequest, type ParityDeps, type ParityRequest, runParity } from '../../src/parity/run.ts'
+import type { FormatRequest, ParityDeps } from '../../src/parity/run.ts'
 import { compareSpans } from '../../src/parity/traces-compare.ts'
 import { createElasticsearchSearch } from '../../src/read/elasticsearch-search.ts'
 import type { HttpClient } from '../../src/read/http-client.ts'
@@ -22,12 +21,8 @@ import {
   shopTraces,
   translated,
 } from '../support/trace-backends.ts'
+import { allKeys, attributesOf, faultsOf, runScripted, spansOfZipkin } from './scripted-run.ts'
 
-const traces: FormatRequest = {
-  format: 'zipkin',
-  old: { url: oldUrl, kind: 'zipkin', settleMs: undefined },
-  new: { url: newUrl, kind: 'jaeger', settleMs: undefined },
-}
 const metrics: FormatRequest = {
   format: 'prometheus',
   old: { url: oldUrl, kind: 'prometheus', settleMs: undefined },
@@ -45,39 +40,10 @@ interface Asked {
 }
 
 async function run(old: readonly LegacyJson[], young: readonly OtlpJsonSpan[], asked: Asked = {}): Promise<ParityReport> {
-  let now = 0
-  const { keys = [], samples = 30, formats = [traces], comparisons = {}, admin } = asked
-  const request: ParityRequest = {
-    formats,
-    windows: () => [{ fromMs: firstMs, toMs: firstMs + 600_000 }],
-    options: { keys, samples, ids: [], queries: [], match: undefined, tolerances: new Map(), refresh: false },
-    judgement: judgementOf([], []),
-    require: 1,
-    rate: 1000,
-    budget: { requests: 10_000, bytes: 2 ** 30, timeMs: 600_000 },
-    admin,
-    config: { translate: {}, parity: {} },
-    mappingHash: 'x',
-    tool: 'otlp-bridge test',
-  }
-  const deps: ParityDeps = {
-    fetch: asked.fetch ?? scriptedFetch(scriptedZipkin(old), scriptedJaeger(young)),
-    monotonicMs: () => now,
-    sleep: async (ms) => {
-      now += ms
-    },
-    signal: new AbortController().signal,
-    nowMs: () => firstMs + 3_600_000,
-    progress: () => {},
-    comparisons,
-  }
-  return (await runParity(request, deps)).report
+  const { keys = [], samples = 30, formats = [spansOfZipkin], comparisons, admin } = asked
+  const fetch = asked.fetch ?? scriptedFetch(scriptedZipkin(old), scriptedJaeger(young))
+  return (await runScripted(fetch, { formats, admin, options: { ...allKeys, keys, samples } }, comparisons)).report
 }
-
-const attributesOf = (span: Json): readonly { readonly key: string; readonly value: unknown }[] => (span['attributes'] ?? []) as never
-
-const faults = (report: ParityReport): readonly string[] =>
-  report.items.flatMap(({ differences }) => differences.filter((one) => one.class === 'unexplained').map(({ text }) => text))
 
 const many = shopTraces(500)
 
@@ -90,7 +56,7 @@ describe('parity of spans', () => {
       return { ...one, span: { ...one.span, attributes: [{ ...first, value: { stringValue: text.slice(0, -1) } }, ...rest] } }
     })
     const report = await run(many, young)
-    expect(faults(report)).toContainEqual(expect.stringMatching(/^attribute .* changed/))
+    expect(faultsOf(report)).toContainEqual(expect.stringMatching(/^attribute .* changed/))
     expect(report.result.ok).toBe(false)
   })
 
@@ -121,7 +87,9 @@ describe('parity of spans', () => {
     }))
     const report = await run(many, young)
     expect(report.result.ok).toBe(false)
-    expect(faults(report)).toContainEqual(expect.stringMatching(/service\.name of resource changed: "string:pay" became "string:payments"/))
+    expect(faultsOf(report)).toContainEqual(
+      expect.stringMatching(/service\.name of resource changed: "string:pay" became "string:payments"/),
+    )
   })
 
   it('does not take a copy for what is missing', async () => {
@@ -150,7 +118,7 @@ describe('runParity', () => {
   })
 
   it('is not satisfied by one format when the other one had nothing', async () => {
-    const formats = [traces, metrics]
+    const formats = [spansOfZipkin, metrics]
     for (const compare of [async () => [], async () => [zero('node')]]) {
       const report = await run(few, translated(few), { formats, comparisons: { prometheus: () => ({ compare }) } })
       expect([report.result.ok, report.result.unjudged]).toEqual([false, 1])

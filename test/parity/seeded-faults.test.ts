@@ -2,69 +2,31 @@
 
 import { describe, expect, it } from 'vitest'
 import { judgementOf } from '../../src/parity/explain.ts'
-import type { ParityReport } from '../../src/parity/model.ts'
-import { type ParityRequest, runParity } from '../../src/parity/run.ts'
+import type { CreateComparison, ParityReport } from '../../src/parity/model.ts'
+import type { ParityRequest } from '../../src/parity/run.ts'
 import { createTracesComparison } from '../../src/parity/traces.ts'
 import type { Json, OtlpJsonSpan } from '../../src/read/otlp-json.ts'
 import { requestToProto } from '../support/otlp-request.ts'
 import {
   firstMs,
   type LegacyJson,
-  newUrl,
-  oldUrl,
   scriptedFetch,
   scriptedJaeger,
   scriptedZipkin,
   shopTraces,
   translated,
 } from '../support/trace-backends.ts'
-
-const request = (over: Partial<ParityRequest> = {}): ParityRequest => ({
-  formats: [
-    {
-      format: 'zipkin',
-      old: { url: oldUrl, kind: 'zipkin', settleMs: undefined },
-      new: { url: newUrl, kind: 'jaeger', settleMs: undefined },
-    },
-  ],
-  windows: () => [{ fromMs: firstMs, toMs: firstMs + 600_000 }],
-  options: { keys: [], samples: 200, ids: [], queries: [], match: undefined, tolerances: new Map(), refresh: false },
-  judgement: judgementOf([], []),
-  require: 1,
-  rate: 1000,
-  budget: { requests: 10_000, bytes: 2 ** 30, timeMs: 600_000 },
-  admin: undefined,
-  config: { translate: {}, parity: {} },
-  mappingHash: 'x',
-  tool: 'otlp-bridge test',
-  ...over,
-})
+import { attributesOf, faultsOf, runScripted } from './scripted-run.ts'
 
 async function compare(
   old: readonly LegacyJson[],
   young: readonly OtlpJsonSpan[],
   more: Partial<ParityRequest> = {},
 ): Promise<ParityReport> {
-  let now = 0
-  const sleep = async (ms: number): Promise<void> => {
-    now += ms
-  }
-  const fetch = scriptedFetch(scriptedZipkin(old), scriptedJaeger(young))
-  const deps = {
-    fetch,
-    monotonicMs: () => now,
-    sleep,
-    signal: new AbortController().signal,
-    nowMs: () => firstMs + 3_600_000,
-    progress: () => {},
-  }
-  const { report, failed } = await runParity(request(more), deps)
+  const { report, failed } = await runScripted(scriptedFetch(scriptedZipkin(old), scriptedJaeger(young)), more)
   expect(failed).toBe(false)
   return report
 }
-
-const faults = (report: ParityReport): readonly string[] =>
-  report.items.flatMap(({ differences }) => differences.filter((one) => one.class === 'unexplained').map(({ text }) => text))
 
 const explained = (report: ParityReport): readonly string[] =>
   report.items.flatMap(({ key, differences }) =>
@@ -80,7 +42,6 @@ const serviceOf = ({ resource }: OtlpJsonSpan): string =>
 const edit = (change: (span: Json, service: string, at: number) => Json): readonly OtlpJsonSpan[] =>
   translated(spans).map((one, at) => ({ ...one, span: change(one.span, serviceOf(one), at) }))
 
-const attributesOf = (span: Json): readonly { readonly key: string; readonly value: unknown }[] => (span['attributes'] ?? []) as never
 const laterBy = (span: Json, nanos: bigint): Json => ({
   ...span,
   startTimeUnixNano: (BigInt(String(span['startTimeUnixNano'])) + nanos).toString(),
@@ -93,7 +54,7 @@ describe('parity of spans', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const clean = shopTraces(60, 10, seed)
       const report = await compare(clean, translated(clean))
-      expect(faults(report)).toEqual([])
+      expect(faultsOf(report)).toEqual([])
       expect(report.result).toEqual({ parity: 1, require: 1, ok: true, unjudged: 0 })
       expect(report.items.map(({ key, counts }) => [key, counts.old, counts.new])).toEqual([
         ['cart', 60, 60],
@@ -169,7 +130,7 @@ describe('parity of spans', () => {
 
   it.each(cases)('finds and names %s', async (_, young, sentence) => {
     const report = await compare(spans, young())
-    expect(faults(report)).toContainEqual(expect.stringMatching(sentence))
+    expect(faultsOf(report)).toContainEqual(expect.stringMatching(sentence))
     expect(report.result.ok).toBe(false)
     expect(report.result.parity).toBeLessThan(1)
   })
@@ -182,7 +143,7 @@ describe('parity of spans', () => {
       spans.filter(({ traceId }) => !gone.has(traceId)),
       translated(spans),
     )
-    expect(faults(report)).toContainEqual(expect.stringMatching(/^old side: 11:04, services cart, pay, web: 90 of 90 missing$/))
+    expect(faultsOf(report)).toContainEqual(expect.stringMatching(/^old side: 11:04, services cart, pay, web: 90 of 90 missing$/))
     expect(report.result.ok).toBe(false)
   })
 
@@ -190,7 +151,7 @@ describe('parity of spans', () => {
     const many = shopTraces(3400)
     const young = translated(many).filter((_, at) => at !== 4711)
     const report = await compare(many, young)
-    expect(faults(report)).toEqual([expect.stringMatching(/^spans of service \w+ missing on new: 1 of 3400, rule none, first seen 11:/)])
+    expect(faultsOf(report)).toEqual([expect.stringMatching(/^spans of service \w+ missing on new: 1 of 3400, rule none, first seen 11:/)])
     expect(report.result.ok).toBe(false)
     expect(report.result.parity).toBeCloseTo(1 - 1 / 3400, 6)
   })
@@ -240,7 +201,7 @@ describe('parity of spans', () => {
       list.map((one) => ({ ...one, span: change(one.span, serviceOf(one)) }))
     // The command's translator has the same fault as the bridge's.
     const report = await compareAlike(spans, mutated)
-    expect(faults(report)).toContainEqual(expect.stringMatching(sentence))
+    expect(faultsOf(report)).toContainEqual(expect.stringMatching(sentence))
     expect(report.result.ok).toBe(false)
   })
 })
@@ -250,20 +211,8 @@ async function compareAlike(
   old: readonly LegacyJson[],
   mutate: (spans: readonly OtlpJsonSpan[]) => readonly OtlpJsonSpan[],
 ): Promise<ParityReport> {
-  let now = 0
-  const deps = {
-    fetch: scriptedFetch(scriptedZipkin(old), scriptedJaeger(mutate(translated(old)))),
-    monotonicMs: () => now,
-    sleep: async (ms: number): Promise<void> => {
-      now += ms
-    },
-    signal: new AbortController().signal,
-    nowMs: () => firstMs + 3_600_000,
-    progress: () => {},
-    comparisons: {
-      zipkin: (given: Parameters<typeof createTracesComparison>[0]) =>
-        createTracesComparison(given, (body) => requestToProto(mutate(translated(JSON.parse(Buffer.from(body).toString()))))),
-    },
-  }
-  return (await runParity(request(), deps)).report
+  const fetch = scriptedFetch(scriptedZipkin(old), scriptedJaeger(mutate(translated(old))))
+  const zipkin: CreateComparison = (given) =>
+    createTracesComparison(given, (body) => requestToProto(mutate(translated(JSON.parse(Buffer.from(body).toString())))))
+  return (await runScripted(fetch, {}, { zipkin })).report
 }
