@@ -452,7 +452,6 @@ export type SeriesRange = z.infer<typeof seriesRange>
 export type Series = z.infer<typeof series>
 export type MirrorState = z.infer<typeof mirrorState>
 export type MirrorList = z.infer<typeof mirrorList>
-export type MirrorChange = z.infer<typeof mirrorChange>
 export type InspectItem = z.infer<typeof inspectItem>
 export type InspectList = z.infer<typeof inspectList>
 export type InspectDetail = z.infer<typeof inspectDetail>

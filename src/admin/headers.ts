@@ -1,7 +1,7 @@
 /** Headers of the page: it loads nothing from elsewhere, stands in no frame, and what it shows of senders (names) is never run. */
 
 /** Content-Security-Policy of the page. */
-export const contentSecurityPolicy =
+const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 /** On every answer of the page and of `/api/v1`. */

@@ -28,7 +28,7 @@ const harmless = new Set([
 const maxDepth = 200
 
 /** `text 12 · 9f31c0a4`. */
-export const maskText = (text: string): string => `text ${text.length} · ${hashOf(text)}`
+const maskText = (text: string): string => `text ${text.length} · ${hashOf(text)}`
 
 /** A JSON value masked. @param keep true for OTLP, whose harmless fields stay */
 export function maskJson(value: unknown, keep: boolean, depth = 0): unknown {

@@ -7,7 +7,7 @@ import type { Logger } from '../telemetry/log.ts'
 import { columnNames } from './columns.ts'
 
 /** Version of the layout, in `user_version`. A file of a later one is set aside. */
-export const booksVersion = 1
+const booksVersion = 1
 
 /** A value of a row that was read. */
 export type Value = null | number | bigint | string | Uint8Array

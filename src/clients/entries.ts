@@ -62,7 +62,7 @@ export interface Entries {
 const maxAgents = 500
 
 /** Of all that have no place of their own. */
-export const otherAgent = '(other)'
+const otherAgent = '(other)'
 
 /** Longest service, job or index. */
 const longestKey = 200

@@ -44,7 +44,7 @@ function reasonsOf(live: Json): readonly { readonly place: string; readonly reas
 }
 
 /** Reads `/api/v1/parity/samples` and `/api/v1/parity/live`, once a window. Answers undefined when the bridge has no such thing. */
-export function createBooks(http: HttpClient): Books {
+function createBooks(http: HttpClient): Books {
   const answers = new Map<string, Promise<unknown>>()
   const ask = (path: string, { fromMs, toMs }: Window): Promise<unknown> => {
     const query = [

@@ -27,7 +27,7 @@ export interface CanonicalSpan {
 const numberText = (value: unknown): string => (typeof value === 'number' && Object.is(value, -0) ? '-0' : String(value))
 
 /** An AnyValue as text: `string:GET`, `int:200`, `array:[int:1, int:2]`. */
-export function valueText(value: unknown): string {
+function valueText(value: unknown): string {
   if (!isJson(value)) return 'empty:'
   const [entry] = Object.entries(value)
   if (entry === undefined) return 'empty:'

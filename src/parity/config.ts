@@ -43,5 +43,3 @@ export const parityConfig = z
   })
   .prefault({})
   .describe('The command `otlp-bridge parity`: it reads both backends and compares what they hold.')
-
-export type ParityConfig = z.output<typeof parityConfig>

@@ -13,13 +13,13 @@ export interface Differences {
 }
 
 /** Longest value in a report. */
-export const longestShown = 500
+const longestShown = 500
 
 /** Different rows of a key and window; what is beyond them is one row more. */
 const mostRows = 200
 
 /** A value cut to what a report shows. */
-export function shown(value: Shown): Shown {
+function shown(value: Shown): Shown {
   return typeof value === 'string' && value.length > longestShown ? `${value.slice(0, longestShown - 1)}…` : value
 }
 

@@ -45,6 +45,16 @@ const atom = ({ name, value, paths, values, group = '', placed = false }: AtomPa
 
 const taggedPaths = (key: string): readonly string[] => [attributePath(key), attributePath(key, 'resource.'), attributePath(key, 'scope.')]
 
+/** Of an annotation or a log, in microseconds. */
+const eventTime = (value: unknown, group: string): AtomParts => ({
+  name: `${group}.timestamp`,
+  value: String(value),
+  values: [micros(value)],
+  paths: ['events.timeUnixNano'],
+  group,
+  placed: true,
+})
+
 const isTrue = (value: unknown): boolean => value === true
 
 /** A span of `/api/v2/trace`. */
@@ -75,15 +85,7 @@ export function zipkinAtoms(span: Json): readonly Atom[] {
   if (isTrue(span['shared'])) add({ name: 'shared', value: 'true', paths: [attributePath('zipkin.shared')], placed: true })
   listOf(span['annotations']).forEach((one, at) => {
     const group = `annotations[${at}]`
-    if (one['timestamp'] !== undefined)
-      add({
-        name: `${group}.timestamp`,
-        value: String(one['timestamp']),
-        values: [micros(one['timestamp'])],
-        paths: ['events.timeUnixNano'],
-        group,
-        placed: true,
-      })
+    if (one['timestamp'] !== undefined) add(eventTime(one['timestamp'], group))
     add({ name: `${group}.value`, value: String(one['value']), paths: ['events.name'], group })
   })
   Object.entries(isJson(span['tags']) ? span['tags'] : {}).forEach(([key, value], at) => {
@@ -116,14 +118,7 @@ export function jaegerAtoms(span: Json, process: Json): readonly Atom[] {
   atoms.push(...fieldAtoms(span['tags'], 'tags', (key) => (key === 'span.kind' ? ['kind', ...taggedPaths(key)] : taggedPaths(key))))
   listOf(span['logs']).forEach((one, at) => {
     const group = `logs[${at}]`
-    add({
-      name: `${group}.timestamp`,
-      value: String(one['timestamp']),
-      values: [micros(one['timestamp'])],
-      paths: ['events.timeUnixNano'],
-      group,
-      placed: true,
-    })
+    add(eventTime(one['timestamp'], group))
     const pathsOf = (key: string): readonly string[] =>
       key === 'event' ? ['events.name', 'events.attributes["event"]'] : [`events.${attributePath(key)}`, 'events.name']
     atoms.push(...fieldAtoms(one['fields'], `${group}.fields`, pathsOf, group))

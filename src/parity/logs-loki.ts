@@ -44,7 +44,7 @@ function putAttributes(fields: Fields, attributes: readonly PlainAttribute[], pr
 }
 
 /** What Loki should have of a record. */
-export function lokiExpectation(record: ExpectedRecord): ExpectedEntry {
+function lokiExpectation(record: ExpectedRecord): ExpectedEntry {
   const fields: Fields = new Map()
   putAttributes(fields, record.resource, '')
   putAttributes(fields, record.attributes, '')

@@ -53,7 +53,7 @@ function putAttributes(fields: Map<string, string[]>, attributes: readonly Plain
 }
 
 /** What OTel mode should have of a record. The data stream is the exporter's to choose. */
-export function otelExpectation(record: ExpectedRecord): ExpectedEntry {
+function otelExpectation(record: ExpectedRecord): ExpectedEntry {
   const fields = new Map<string, string[]>()
   const isStream = ({ key = '' }: PlainAttribute): boolean => key.startsWith('data_stream.')
   putAttributes(

@@ -3,7 +3,7 @@
 import { escaped, quoted } from '../read/prometheus-api.ts'
 
 /** Samples of one answer. */
-export const mostSamples = 50_000
+const mostSamples = 50_000
 
 /** Names of one selector: a regular expression of more is refused by some servers. */
 const mostNames = 200

@@ -28,7 +28,7 @@ export interface QueryComparison {
 }
 
 /** Queries and, where it differs, the form of the new side. */
-export function parseQueries(lines: readonly string[]): { old: string; new: string }[] {
+function parseQueries(lines: readonly string[]): { old: string; new: string }[] {
   return lines
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -14,7 +14,7 @@ export const defaultTolerance: FloatTolerance = { abs: 1e-9, rel: 1e-6 }
 export type Likeness = 'equal' | 'close' | 'different'
 
 /** NaN is NaN, infinities are exact, zeros have a sign in `equal` only. */
-export function likeness(old: number, other: number, { abs, rel }: FloatTolerance): Likeness {
+function likeness(old: number, other: number, { abs, rel }: FloatTolerance): Likeness {
   if (Object.is(old, other) || (Number.isNaN(old) && Number.isNaN(other))) return 'equal'
   if (!Number.isFinite(old) || !Number.isFinite(other)) return 'different'
   const apart = Math.abs(old - other)

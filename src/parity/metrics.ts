@@ -53,7 +53,7 @@ interface Job {
 const rangeOf = ({ fromMs, toMs }: Window): TimeRange => ({ startMs: fromMs, endMs: toMs })
 
 /** `abs` and `rel` of `--tolerance`. @throws OB_PARITY for what is no number */
-export function toleranceOf(given: ReadonlyMap<string, string>): FloatTolerance {
+function toleranceOf(given: ReadonlyMap<string, string>): FloatTolerance {
   const number = (name: string, fallback: number): number => {
     const text = given.get(name)
     if (text === undefined) return fallback
@@ -66,7 +66,7 @@ export function toleranceOf(given: ReadonlyMap<string, string>): FloatTolerance 
 }
 
 /** `strategy` of `--tolerance`: undefined when it is to be found. @throws OB_PARITY for a word that is none */
-export function strategyOf(given: ReadonlyMap<string, string>): Strategy | undefined {
+function strategyOf(given: ReadonlyMap<string, string>): Strategy | undefined {
   const word = given.get('strategy')
   const found = strategies.find((one) => one === word)
   if (word !== undefined && found === undefined)

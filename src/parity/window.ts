@@ -12,14 +12,14 @@ const refused = (option: string, value: string, expected: string): BridgeError =
   new BridgeError('OB_CONFIG', `cannot use ${option} ${value}: expected ${expected}`, { place: option })
 
 /** A duration of the command line, in ms. Throws OB_CONFIG. */
-export function durationOf(option: string, value: string): number {
+function durationOf(option: string, value: string): number {
   const ms = parseDuration(value)
   if (ms === undefined || ms <= 0) throw refused(option, value, 'a duration such as 10m')
   return ms
 }
 
 /** `2h` is that long ago, `now-5m` likewise, `now` is now; otherwise RFC 3339. */
-export function timeOf(option: string, value: string, nowMs: number): number {
+function timeOf(option: string, value: string, nowMs: number): number {
   if (value === 'now') return nowMs
   const ago = parseDuration(value.replace(/^now-/, ''))
   if (ago !== undefined) return nowMs - ago

@@ -76,7 +76,7 @@ export interface ElasticsearchOptions {
 }
 
 /** `index.max_result_window` */
-export const maxPage = 10_000
+const maxPage = 10_000
 
 /** Documents of a page; a page is one answer in memory. */
 const defaultPage = 1000

@@ -83,7 +83,7 @@ export interface PrometheusApi {
 export const maxSteps = 11_000
 
 /** Longest range of one raw answer. */
-export const longestSliceMs = 3_600_000
+const longestSliceMs = 3_600_000
 
 /** Shortest range that is tried when a server says that it is too much. */
 const shortestSliceMs = 1000
@@ -99,7 +99,7 @@ const floatOf = (text: unknown): number => {
 }
 
 /** Seconds with three digits behind the point, as the API writes times and reads them. */
-export const secondsText = (ms: number): string => (ms / 1000).toFixed(3)
+const secondsText = (ms: number): string => (ms / 1000).toFixed(3)
 
 const millisOf = (seconds: unknown): number => Math.round(Number(seconds) * 1000)
 
