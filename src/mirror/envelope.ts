@@ -47,6 +47,11 @@ export type OwnHead = Pick<EnvelopeHead, 'id' | 'at' | 'seq' | 'beside'>
 /** What requests of one sender have in common. */
 export type CommonHead = Omit<EnvelopeHead, keyof OwnHead>
 
+/** Bytes of an envelope with this head. */
+export function sizeOfEnvelope(head: Uint8Array, bodyBytes: number): number {
+  return 4 + head.length + bodyBytes
+}
+
 const text = new TextEncoder()
 const utf8 = new TextDecoder()
 

@@ -30,8 +30,7 @@ export function countScore(counts: Counts, differences: readonly Difference[]): 
 }
 
 /** Part of the sample that is equal or explained; 1 without a sample. */
-const sampleScore = ({ asked, unexplained }: Pick<Samples, 'asked' | 'unexplained'>): number =>
-  asked === 0 ? 1 : 1 - unexplained / asked
+const sampleScore = ({ asked, unexplained }: Pick<Samples, 'asked' | 'unexplained'>): number => (asked === 0 ? 1 : 1 - unexplained / asked)
 
 export interface Score {
   readonly parity: number
