@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CompareDeps, CompareOptions, KeyResult, Side } from '../../src/parity/model.ts'
 import { createBudget, createHttpClient } from '../../src/read/http-client.ts'
+import { allKeys } from '../parity/scripted-run.ts'
 
 const monotonicMs = (): number => performance.now()
 
@@ -27,17 +28,7 @@ export function compareDeps({ old, new: other, translate, options = {} }: Sides)
     old: side('old', old),
     new: side('new', other),
     books: undefined,
-    options: {
-      keys: [],
-      samples: 200,
-      ids: [],
-      queries: [],
-      match: undefined,
-      tolerances: new Map(),
-      settleMs: { old: 4000, new: 4000 },
-      refresh: false,
-      ...options,
-    },
+    options: { ...allKeys, settleMs: { old: 4000, new: 4000 }, ...options },
     config: { translate, parity: {} },
     nowMs: Date.now,
     sleep: wait,

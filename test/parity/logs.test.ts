@@ -4,6 +4,7 @@ import { lokiName } from '../../src/parity/logs-loki.ts'
 import type { CompareDeps, CompareOptions, KeyResult } from '../../src/parity/model.ts'
 import { elasticsearchTranslateConfig } from '../../src/translate/elasticsearch/config.ts'
 import { type ScriptedDocument, type ScriptedEntry, scriptedElasticsearch, scriptedLoki } from './scripted-logs.ts'
+import { allKeys } from './scripted-run.ts'
 
 const startMs = Date.UTC(2026, 10, 22, 11, 0)
 const minutes = 10
@@ -84,17 +85,7 @@ async function compare(
     },
     new: { side: 'new', kind: 'loki', http: scriptedLoki(entries) },
     books,
-    options: {
-      keys: ['app-*'],
-      samples: 50,
-      ids: [],
-      queries: [],
-      match: undefined,
-      tolerances: new Map(),
-      settleMs: { old: 2000, new: 30_000 },
-      refresh: false,
-      ...options,
-    },
+    options: { ...allKeys, keys: ['app-*'], samples: 50, settleMs: { old: 2000, new: 30_000 }, ...options },
     config: { translate: { elasticsearch: elasticsearchTranslateConfig.parse(translate) }, parity: {} },
     nowMs: () => window.toMs + 600_000,
     sleep: async () => {},

@@ -3,6 +3,7 @@ import { createMetricsComparison } from '../../src/parity/metrics.ts'
 import type { CompareDeps, CompareOptions, KeyResult } from '../../src/parity/model.ts'
 import { prometheusTranslateConfig } from '../../src/translate/prometheus/config.ts'
 import { type Script, type ScriptedSeries, scriptedPrometheus } from './scripted-prometheus.ts'
+import { allKeys } from './scripted-run.ts'
 
 const startMs = Date.UTC(2026, 10, 22, 11, 0)
 const minutes = 10
@@ -72,17 +73,7 @@ async function compare(
     old: side('old', { metadata, external, closed: true, series: oldSeries(0), ...old }),
     new: side('new', { series: passedOn(oldSeries(0)), ...other }),
     books: undefined,
-    options: {
-      keys: [],
-      samples: 200,
-      ids: [],
-      queries: [],
-      match: undefined,
-      tolerances: new Map(),
-      settleMs: { old: 30_000, new: 30_000 },
-      refresh: false,
-      ...options,
-    },
+    options: { ...allKeys, settleMs: { old: 30_000, new: 30_000 }, ...options },
     config: { translate: { prometheus: prometheusTranslateConfig.parse(translate) }, parity: {} },
     nowMs: () => window.toMs + 600_000,
     sleep: async () => {},

@@ -17,6 +17,7 @@ import {
   shopTraces,
   translated,
 } from '../support/trace-backends.ts'
+import { allKeys } from './scripted-run.ts'
 
 const minuteMs = 60_000
 const whole: Window = { fromMs: firstMs, toMs: firstMs + 10 * minuteMs }
@@ -39,17 +40,7 @@ function comparison(old: Answer, young: Answer, kind = 'zipkin', over: Partial<C
     old: { side: 'old', kind, http: client(oldUrl) },
     new: { side: 'new', kind: 'jaeger', http: client(newUrl) },
     books: undefined,
-    options: {
-      keys: [],
-      samples: 500,
-      ids: [],
-      queries: [],
-      match: undefined,
-      tolerances: new Map(),
-      settleMs: { old: 10_000, new: 10_000 },
-      refresh: false,
-      ...over,
-    },
+    options: { ...allKeys, samples: 500, settleMs: { old: 10_000, new: 10_000 }, ...over },
     config: { translate: {}, parity: {} },
     nowMs: () => now,
     sleep,
