@@ -76,6 +76,8 @@ describe('a reload that fails', () => {
     await expect(pipeline.reload(wanted)).rejects.toMatchObject({ code: 'OB_LISTEN' })
     await expect.poll(heard, { timeout: 5000 }).toBe(2)
     await expect.poll(() => pipeline.metrics.total('otlp_bridge_mirror_queue_items')).toBe(0)
+    // The mirror that was to be had it in between.
+    expect(pipeline.metrics.total('otlp_bridge_mirror_repeats_total')).toBeGreaterThanOrEqual(old.heard.length - 1)
     expect(await post()).toBe(202)
     await expect.poll(heard).toBe(3)
   })

@@ -125,7 +125,7 @@ export interface MirrorDoor {
   wrap(head: RequestHead, pieces: readonly Uint8Array[], body: MirroredBody): Envelope | undefined
   /** As `wrap`, of a body that comes in pieces. */
   wrapLarge(head: RequestHead, body: Omit<MirroredBody, 'items'>): LargeMirror | undefined
-  /** `answer: legacy`: sends now. Never rejects. The envelope stays the caller's, to be put when there is no answer. */
+  /** `answer: legacy`: sends now. Never rejects. The envelope stays the caller's, to be put when there is no answer; its bytes then say whether it may have arrived. */
   ask(envelope: Envelope): Promise<Asked>
   /** Passes a request that brings no data to the old backend and its answer back. Answers by itself in every case. */
   proxy(request: IncomingMessage, response: ServerResponse, options?: ProxyOptions): void

@@ -11,6 +11,8 @@ export interface History {
   suspects: number
   /** An earlier try may have arrived. */
   ambiguous: boolean
+  /** The old side has some of it: `memo` knows which, and who begins anew does not. */
+  partly: boolean
   /** When the first try began, monotonic ms; undefined before. */
   firstTryMs: number | undefined
   /** Why the last try failed. */
@@ -38,7 +40,7 @@ export interface Errand {
 }
 
 export function newHistory(ambiguous: boolean): History {
-  return { tries: 0, suspects: 0, ambiguous, firstTryMs: undefined, lastError: undefined }
+  return { tries: 0, suspects: 0, ambiguous, partly: false, firstTryMs: undefined, lastError: undefined }
 }
 
 /** Items of all parts that are under way. */

@@ -6,9 +6,9 @@
 import type { QueuedBatch } from '../emit/queue/queue.ts'
 import type { Asked } from '../ingest/mirror-door.ts'
 import type { Envelope } from '../otlp/intake.ts'
-import { decodeEnvelope } from './envelope.ts'
+import { decodeEnvelope, markSent } from './envelope.ts'
 import { type Errand, newHistory, type OldSide } from './errand.ts'
-import type { Outcome } from './outcome.ts'
+import { mayHaveArrived, type Outcome } from './outcome.ts'
 import type { Watch } from './watch.ts'
 
 export interface LiveOptions {
@@ -103,12 +103,15 @@ export function createLive(options: LiveOptions, deps: LiveDeps): Live {
     })
     const first = await Promise.race([trying, late])
     if (first === 'late') {
+      // What is kept here does not outlive a minute, nor this mirror.
+      markSent(envelope.data)
       keep(errand.head.id, outcome)
       return none(`no answer within ${options.timeoutMs} ms (legacy.timeout)`, true)
     }
     const { outcome: judged } = await outcome
     // That the old side refuses us is nothing a client could mend.
     if (first.how === 'answered' && judged.class !== 'halt') return { how: 'answered', answer: first.answer }
+    if (mayHaveArrived(judged)) markSent(envelope.data)
     keep(errand.head.id, outcome)
     return none('message' in judged ? judged.message : 'the bridge is stopping')
   }

@@ -1,5 +1,6 @@
 /** What the old side's answer, or the lack of one, means for a mirrored request: the table of it. */
 
+import { gateways, retryAfterMs } from '../emit/transport/classify.ts'
 import type { LegacyAnswer } from '../ingest/mirror-door.ts'
 
 /** Why there was no answer. */
@@ -83,16 +84,15 @@ export type Outcome =
   | { readonly class: 'halt'; readonly reason: string; readonly message: string; readonly status: number }
   | { readonly class: 'stopped' }
 
-/** Of what the old side says, this many characters are kept with a dead letter. */
-export const saidCharacters = 512
+/** Whether the old side may have the request although it did not say so; of one that was cut nobody knows. */
+export function mayHaveArrived(outcome: Outcome): boolean {
+  return outcome.class === 'transient' || outcome.class === 'suspect' ? outcome.ambiguous : outcome.class === 'stopped'
+}
 
-/** A wait longer than this asked for by Retry-After is cut to it. */
-const maxRetryAfterMs = 600_000
+/** Of what the old side says, this many characters are kept with a dead letter. */
+const saidCharacters = 512
 
 const transientStatuses: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504])
-
-/** Statuses behind which another server may have taken the data before its answer got lost. */
-const gateways: ReadonlySet<number> = new Set([502, 504])
 
 /** What Prometheus says of samples that it has, or has newer ones than. */
 const repeatWords = /out of order|duplicate sample|too old sample|out of bounds/
@@ -114,14 +114,6 @@ export function headerIn(headers: readonly string[], name: string): string | und
     if (headers[at]?.length === name.length && headers[at]?.toLowerCase() === name) return headers[at + 1]
   }
   return undefined
-}
-
-/** `Retry-After` as milliseconds, whether seconds or a date; 0 when absent, in the past or not understood. */
-export function retryAfterMs(header: string | undefined, nowMs: number): number {
-  if (header === undefined) return 0
-  const text = header.trim()
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs
-  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), maxRetryAfterMs)
 }
 
 /** What one has to know of the request to judge an answer to it. */

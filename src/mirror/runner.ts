@@ -12,7 +12,7 @@ import { type Errand, itemsOf, type OldSide } from './errand.ts'
 import { withoutEncoding } from './headers.ts'
 import type { FirstTry } from './live.ts'
 import type { Order } from './order.ts'
-import type { DeadBody, DeadItem, Outcome } from './outcome.ts'
+import { type DeadBody, type DeadItem, mayHaveArrived, type Outcome } from './outcome.ts'
 import { createTaking, type Taking } from './taking.ts'
 import type { Watch } from './watch.ts'
 
@@ -79,7 +79,7 @@ interface Sleep {
 
 /** Requests of their own for what was refused of one: same head, and as many items as the books have of it at the most. */
 function deadParts(errand: Errand, bodies: readonly DeadBody[]): DeadPart[] {
-  const { part, last, length, lengths, live, ...head } = errand.head
+  const { part, last, length, lengths, ...head } = errand.head
   const plain = { ...head, headers: withoutEncoding(head.headers) }
   let room = itemsOf(errand)
   return bodies.map(({ status, items, body, message }) => {
@@ -206,7 +206,7 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     const { history } = errand
     const { elapsed, suspectTries } = options.retry
     history.lastError = outcome.message
-    if (outcome.ambiguous) history.ambiguous = true
+    if (outcome.progress === true) history.partly = true
     if (outcome.class === 'suspect' && ++history.suspects >= suspectTries) {
       bury(errand, outcome.reason, outcome.message)
       return
@@ -225,6 +225,7 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     const { errand } = flight
     flights.delete(flight)
     const wasFailing = watch.failingSinceMs !== undefined
+    if (mayHaveArrived(outcome)) errand.history.ambiguous = true
     if (!heard) watch.heard(outcome, monotonicMs() - flight.startedMs)
     tried[outcome.class].value++
     if (wasFailing && watch.failingSinceMs === undefined) {
@@ -274,8 +275,13 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     history.tries++
     history.firstTryMs ??= flight.startedMs
     const first = history.tries === 1 ? deps.firstTry(errand.head.id) : undefined
-    if (first === undefined) watch.breaker.begin()
-    if (first === undefined && history.ambiguous) repeated('repeat_possible', side.doubles?.(errand) ?? itemsOf(errand))
+    if (first === undefined) {
+      watch.breaker.begin()
+      if (history.ambiguous) repeated('repeat_possible', side.doubles?.(errand) ?? itemsOf(errand))
+    } else {
+      // It will say itself whether it may have arrived.
+      history.ambiguous = false
+    }
     const ofClient = first?.then(({ outcome, memo }) => {
       errand.memo = memo
       return outcome
@@ -324,8 +330,11 @@ export function createRunner(options: RunnerOptions, deps: RunnerDeps): Runner {
     for (const one of sleeps.values()) one.cancel()
     sleeps.clear()
     await taking?.end()
-    const left = order.removeAll().flatMap(({ parts }) => parts)
-    if (left.length > 0) lane?.release(left)
+    const left = order.removeAll()
+    for (const maybeSent of [false, true]) {
+      const batches = left.filter(({ history: { ambiguous, partly } }) => (ambiguous || partly) === maybeSent).flatMap(({ parts }) => parts)
+      if (batches.length > 0) lane?.release(batches, maybeSent)
+    }
     lane = undefined
     taking = undefined
     phase = 'idle'

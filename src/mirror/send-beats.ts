@@ -38,7 +38,7 @@ interface Kept {
 }
 
 /** Events in an envelope: one, unless its head says otherwise. */
-function eventsOf({ head, body }: OpenedEnvelope): Uint8Array[] {
+function eventsOf({ head, body }: Pick<OpenedEnvelope, 'head' | 'body'>): Uint8Array[] {
   if (head.lengths === undefined) return body.length === 0 ? [] : [body]
   let at = 0
   return head.lengths.map((length) => body.subarray(at, (at += length)))

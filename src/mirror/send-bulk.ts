@@ -237,8 +237,8 @@ export function createBulkOldSide(options: BulkOldSideOptions): OldSide & Pick<H
       const bulk = isBulk(errand.head.target)
       if (bulk && answer.status === 200) return judgeBulk(errand, answer)
       if (!bulk && answer.status === 409 && isCreate(errand.head.target)) {
-        const { tries } = errand.history
-        return { class: 'delivered', repeats: tries > 1 ? { absorbed: itemsOf(errand) } : { alreadyThere: itemsOf(errand) } }
+        const { tries, ambiguous } = errand.history
+        return { class: 'delivered', repeats: tries > 1 || ambiguous ? { absorbed: itemsOf(errand) } : { alreadyThere: itemsOf(errand) } }
       }
       return judgeHttp(answer, circumstances(errand, options.endpoint, rules, options.nowMs()))
     },

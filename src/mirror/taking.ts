@@ -163,14 +163,14 @@ export function createTaking(deps: TakingDeps): Taking {
   const accept = (batch: QueuedBatch): void => {
     const opened = open(batch)
     if (opened === undefined) return
-    const { head, body } = opened
+    const { head, body, maybeSent } = opened
     const inParts = head.part === 0 && head.last !== true
     if (head.part !== undefined && head.part > 0) {
       // Its first part is gone, by damage or by hand: what is left of it is no request.
       void lane.bury([batch], 'parts_missing', 'cannot send part of a request without the parts before it')
       return
     }
-    const history = newHistory(batch.maybeSent || head.live === true)
+    const history = newHistory(batch.maybeSent || maybeSent)
     const parts = [batch]
     held++
     bytes += body.length

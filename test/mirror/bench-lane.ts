@@ -5,7 +5,7 @@ import type { LaneRunner } from '../../src/emit/extra-lane.ts'
 import { createMemoryQueue } from '../../src/emit/queue/memory.ts'
 import type { DeadPart, Lane, Queue } from '../../src/emit/queue/queue.ts'
 import { mirrorConfig, mirrorsOf } from '../../src/mirror/config.ts'
-import { type EnvelopeHead, encodeEnvelope } from '../../src/mirror/envelope.ts'
+import { decodeEnvelope, type EnvelopeHead, encodeEnvelope } from '../../src/mirror/envelope.ts'
 import { createMirror, type Mirror, type MirrorDeps } from '../../src/mirror/mirror.ts'
 import { freeNow } from '../../src/otlp/encode/chunks.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
@@ -20,7 +20,7 @@ export interface Left {
 }
 
 export interface MirrorBench {
-  readonly mirror: Mirror
+  mirror: Mirror
   readonly metrics: Metrics
   readonly queue: Queue
   readonly lane: Lane
@@ -33,6 +33,8 @@ export interface MirrorBench {
   put(body: string | Uint8Array, head?: Partial<EnvelopeHead>, items?: number): Promise<void>
   /** Resolves when so many envelopes have left. */
   gone(count: number): Promise<void>
+  /** Another mirror takes the lane over, as when the configuration changes. */
+  replace(): Promise<void>
   close(): Promise<void>
 }
 
@@ -75,10 +77,7 @@ export async function startMirror(
   const left: Left[] = []
   const dead: DeadPart[] = []
   const waiters: { count: number; resolve: () => void }[] = []
-  const idOf = (data: Uint8Array): string => {
-    const length = new DataView(data.buffer, data.byteOffset).getUint32(0, true)
-    return (JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length))) as EnvelopeHead).id
-  }
+  const idOf = (data: Uint8Array): string => decodeEnvelope(data).head.id
   const note = (one: Left): void => {
     left.push(one)
     for (const waiter of waiters) if (left.length >= waiter.count) waiter.resolve()
@@ -102,17 +101,19 @@ export async function startMirror(
     },
   }
   const bench = { state: dual(endpoint) }
-  const mirror = await createMirror(endpoint, config, {
-    log: silentLog,
-    metrics,
-    nowMs: Date.now,
-    monotonicMs: () => performance.now(),
-    random: () => 0.5,
-    instanceId: '0a1b2c3d-0000-4000-8000-000000000000',
-    state: () => bench.state,
-    queueSurvives: false,
-    ...deps,
-  })
+  const open = (): Promise<Mirror> =>
+    createMirror(endpoint, config, {
+      log: silentLog,
+      metrics,
+      nowMs: Date.now,
+      monotonicMs: () => performance.now(),
+      random: () => 0.5,
+      instanceId: '0a1b2c3d-0000-4000-8000-000000000000',
+      state: () => bench.state,
+      queueSurvives: false,
+      ...deps,
+    })
+  const mirror = await open()
   const runner = mirror.lane.start(lane)
   const envelope: MirrorBench['envelope'] = (body, head = {}, _items) => {
     const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
@@ -129,7 +130,7 @@ export async function startMirror(
     }
     return encodeEnvelope(whole, [bytes])
   }
-  return Object.assign(bench, {
+  const whole: MirrorBench = Object.assign(bench, {
     mirror,
     metrics,
     queue,
@@ -145,10 +146,17 @@ export async function startMirror(
         if (left.length >= count) resolve()
         else waiters.push({ count, resolve })
       }),
+    async replace() {
+      await whole.runner.handOver(0)
+      await whole.mirror.close()
+      whole.mirror = await open()
+      whole.runner = whole.mirror.lane.start(lane)
+    },
     async close() {
-      await runner.stop(0)
-      await mirror.close()
+      await whole.runner.stop(0)
+      await whole.mirror.close()
       await queue.close()
     },
   })
+  return whole
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RequestHead } from '../../src/ingest/mirror-door.ts'
 import { createCommonHeads } from '../../src/mirror/common-heads.ts'
-import { type CommonHead, decodeEnvelope, encodeEnvelope, encodeEnvelopeOf } from '../../src/mirror/envelope.ts'
+import { type CommonHead, decodeEnvelope, encodeEnvelope, encodeEnvelopeOf, markSent } from '../../src/mirror/envelope.ts'
 
 const request = (more: Partial<RequestHead> = {}): RequestHead => ({
   kind: 'http',
@@ -72,6 +72,18 @@ describe('decodeEnvelope', () => {
     const [first, second] = [1, 2].map((at) => decodeEnvelope(encodeEnvelopeOf({ id: `e${at}`, at }, common, [body])).head)
     expect(second?.headers).toBe(first?.headers)
     expect([first?.id, second?.id]).toEqual(['e1', 'e2'])
+  })
+})
+
+describe('markSent', () => {
+  it('is told of an envelope, and changes nothing else of it', () => {
+    const head = { id: 'e', at: 0, ...commonOf(request()) }
+    const data = encodeEnvelope(head, [new Uint8Array([1, 2, 3])])
+    const before = decodeEnvelope(data.slice())
+    markSent(data)
+    markSent(data)
+    expect(before.maybeSent).toBe(false)
+    expect(decodeEnvelope(data)).toEqual({ ...before, maybeSent: true })
   })
 })
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { laneName } from '../../src/mirror/order.ts'
 import type { Envelope } from '../../src/otlp/intake.ts'
 import { type MirrorBench, startMirror } from './bench-lane.ts'
-import { type ScriptedServer, startScriptedServer } from './scripted-server.ts'
+import { type ScriptedServer, type Step, startScriptedServer } from './scripted-server.ts'
 
 let old: ScriptedServer
 let bench: MirrorBench | undefined
@@ -70,6 +70,71 @@ describe('ask', () => {
     expect(old.seen).toHaveLength(2)
     const kind = { destination: 'mirror.prometheus', kind: 'repeat_possible' }
     expect(metrics.counter('otlp_bridge_mirror_repeats_total', kind).value).toBe(1)
+  })
+
+  describe('of a request that nobody remembers any more when it comes out of the queue', () => {
+    const repeats = ({ metrics }: MirrorBench, kind = 'repeat_possible'): number =>
+      metrics.counter('otlp_bridge_mirror_repeats_total', { destination: 'mirror.prometheus', kind }).value
+
+    /** Asks with one mirror, and gives another one the same bytes: as after a restart, or a minute later. */
+    const askThenQueue = async (first: MirrorBench): Promise<MirrorBench> => {
+      const one = envelopeOf(first.envelope('a', { headers: ['X-One', 'a'] }))
+      expect(await first.mirror.ask(one)).toMatchObject({ how: 'none', fallback: 'bridge' })
+      await first.close()
+      old.script({ status: 400, body: 'out of order sample' })
+      const b = await start()
+      await b.queue.put([{ batch: { ...one, signal: 'legacy', items: 3 }, lanes: [1] }])
+      await b.gone(1)
+      return b
+    }
+
+    it.each<[string, Step]>([
+      ['took too long', 'hang'],
+      ['got no answer', 'reset'],
+    ])('counts one that %s as a possible repeat', async (_what, step) => {
+      old.script(step)
+      const b = await askThenQueue(await start({ timeout: '20ms' }))
+      expect([repeats(b), repeats(b, 'repeat_absorbed')]).toEqual([3, 3])
+      expect(b.left).toMatchObject([{ what: 'settled' }])
+      expect(old.seen.at(-1)?.body.toString()).toBe('a')
+      expect(old.seen.at(-1)?.rawHeaders).toContain('X-One')
+    })
+
+    it('counts one that was cut by the end of its mirror', async () => {
+      old.script('hang')
+      const first = await start()
+      const one = envelopeOf(first.envelope('a'))
+      const asking = first.mirror.ask(one)
+      await expect.poll(() => old.seen.length).toBe(1)
+      old.script({ status: 204 })
+      await first.replace()
+      expect(await asking).toMatchObject({ how: 'none' })
+      await first.queue.put([{ batch: { ...one, signal: 'legacy' }, lanes: [1] }])
+      await first.gone(1)
+      expect(repeats(first)).toBe(1)
+    })
+
+    it('counts none that did not reach the old side', async () => {
+      const nobody = await startScriptedServer()
+      await nobody.close()
+      const b = await askThenQueue(await startMirror('prometheus', { prometheus: { url: nobody.url, ...quick } }))
+      expect(repeats(b)).toBe(0)
+      expect(b.left).toMatchObject([{ what: 'buried', reason: 'old_out_of_order' }])
+    })
+  })
+
+  it('counts no repeat once a first try that took long was refused', async () => {
+    const { closed, open } = gate()
+    old.script({ gate: closed, status: 503 }, { status: 204 })
+    const { mirror, queue, envelope, gone, metrics } = await start({ timeout: '20ms' })
+    const one = envelopeOf(envelope('a'))
+    expect(await mirror.ask(one)).toMatchObject({ how: 'none', slow: true })
+    await queue.put([{ batch: { ...one, signal: 'legacy' }, lanes: [1] }])
+    open()
+    await gone(1)
+    expect(old.seen).toHaveLength(2)
+    const kind = { destination: 'mirror.prometheus', kind: 'repeat_possible' }
+    expect(metrics.counter('otlp_bridge_mirror_repeats_total', kind).value).toBe(0)
   })
 
   it('asks nobody while the old side is left alone, or paused', async () => {

@@ -213,6 +213,31 @@ describe('createMirror', () => {
     expect(lane.waiting().items).toBe(20)
   })
 
+  it('counts what it had under way when another mirror took over as possible repeats, and nothing else', async () => {
+    old.script('hang')
+    const b = await zipkin()
+    for (let at = 0; at < 20; at++) await b.put(`[${at}]`)
+    await expect.poll(() => old.seen.length).toBe(8)
+    old.script({ status: 202 })
+    await b.replace()
+    await b.gone(20)
+    const kind = { destination: 'mirror.zipkin', kind: 'repeat_possible' }
+    expect(b.metrics.counter('otlp_bridge_mirror_repeats_total', kind).value).toBe(8)
+    expect(old.seen).toHaveLength(28)
+  })
+
+  it('remembers for another mirror what may have arrived and waits to be tried again', async () => {
+    old.script('reset', { status: 503 }, { status: 202 })
+    const b = await zipkin({ retry: { initial: '10m', max: '10m' }, concurrency: 1 })
+    await b.put('[1]')
+    await b.put('[2]')
+    await expect.poll(() => old.seen.length).toBe(2)
+    await b.replace()
+    await b.gone(2)
+    const kind = { destination: 'mirror.zipkin', kind: 'repeat_possible' }
+    expect(b.metrics.counter('otlp_bridge_mirror_repeats_total', kind).value).toBe(1)
+  })
+
   it('leaves an old side alone after failures in a row', async () => {
     old.script({ status: 503 })
     const { put, mirror } = await zipkin({ breaker: { failures: 3, open: '10m' } })

@@ -274,6 +274,30 @@ describe('createBulkOldSide', () => {
     expect(b.left.map(({ what, reason }) => `${what} ${reason}`)).toEqual(['settled ', 'settled ', 'buried old_400'])
     expect(repeats(b, 'already_there')).toBe(1)
   })
+
+  it('counts what was taken of a request as possible repeats when another mirror begins anew with it', async () => {
+    old.script(answer(result('create', 201), result('create', 429, { error: { type: 'es_rejected_execution_exception', reason: 'full' } })))
+    const b = await start({ retry: { initial: '10m', max: '10m' } })
+    await b.put(doc(1, 'create', false) + doc(2), head, 2)
+    await expect.poll(() => old.seen.length).toBe(1)
+    await expect.poll(() => b.mirror.status().inFlight).toBe(0)
+    old.script(answer(result('create', 201), result('create', 201)))
+    await b.replace()
+    await b.gone(1)
+    expect(bodies(old.seen)[1]).toBe(doc(1, 'create', false) + doc(2))
+    expect(repeats(b, 'repeat_possible')).toBe(1)
+  })
+
+  it('takes 409 of a single document for a repeat that was absorbed, where a mirror before may have brought it', async () => {
+    old.script('hang')
+    const b = await start()
+    await b.put('{}', { ...head, target: '/logs/_create/1' })
+    await expect.poll(() => old.seen.length).toBe(1)
+    old.script({ status: 409, body: '{}' })
+    await b.replace()
+    await b.gone(1)
+    expect([repeats(b, 'already_there'), repeats(b, 'repeat_absorbed')]).toEqual([0, 1])
+  })
 })
 
 describe('bulkActions', () => {

@@ -154,8 +154,9 @@ export function createDiskLane(options: DiskLaneOptions, deps: DiskLaneDeps): Di
     return entries
   }
 
-  const giveBack = (batches: readonly { readonly id: number }[]): void => {
+  const giveBack = (batches: readonly { readonly id: number }[], maybeSent = false): void => {
     for (const entry of landed(batches)) {
+      if (maybeSent) entry.maybeSent = true
       if (!entry.stored) forwarded.add(entry)
       else {
         if (tail.isOver() && !repairing.has(entry)) tail.drop(entry, false)

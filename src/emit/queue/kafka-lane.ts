@@ -212,11 +212,12 @@ export function createKafkaLane(first: LaneOptions, deps: KafkaLaneDeps): KafkaL
         reader.done(place.hold)
       }
     },
-    release(batches) {
+    release(batches, maybeSent = false) {
       for (const { id } of batches) {
         const entry = underWay.get(id)
         if (entry === undefined) continue
         underWay.delete(id)
+        if (maybeSent) entry.maybeSent = true
         if (isGoing(entry)) giveBack(entry)
         else waiting.add(entry)
       }

@@ -102,11 +102,12 @@ function createLane(options: LaneOptions, maxSize: number, { metrics, nowMs, rec
         dead.reduce((sum, { items }) => sum + items, 0),
         dead[0]?.reason,
       ),
-    release(batches) {
+    release(batches, maybeSent = false) {
       for (const { id } of batches) {
         const entry = underWay.get(id)
         if (entry === undefined) continue
         underWay.delete(id)
+        if (maybeSent) entry.maybeSent = true
         waiting.add(entry)
       }
       bell.ring()

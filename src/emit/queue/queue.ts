@@ -19,7 +19,7 @@ export interface Parcel extends Pick<EncodedBatch, 'format' | 'items' | 'data' |
 export interface QueuedBatch extends Omit<Parcel, 'mirror' | 'onRejected'> {
   readonly id: number
   readonly queuedAtMs: number
-  /** True when an earlier run of this or another process may have sent it already: a repeat is possible. */
+  /** True when an earlier run of this or another process may have sent it already, or whoever had it here before: a repeat is possible. */
   readonly maybeSent: boolean
 }
 
@@ -148,8 +148,11 @@ export interface Lane {
   unload(batches: readonly QueuedBatch[], memoryIsFree: boolean): void
   /** Gives them their data again. False: some of it is damaged, was set aside, and is under way no more. Rejects as `take` does. */
   load(batches: readonly QueuedBatch[]): Promise<boolean>
-  /** Not sent: they wait again, in their old place. */
-  release(batches: readonly QueuedBatch[]): void
+  /**
+   * Not sent, or nobody knows: they wait again, in their old place.
+   * @param maybeSent they come out again as {@link QueuedBatch.maybeSent}. Default: false, which leaves that as it was
+   */
+  release(batches: readonly QueuedBatch[], maybeSent?: boolean): void
   /** Refused for good: to the dead letters, in one transaction with the removal. Never rejects. */
   bury(batches: readonly QueuedBatch[], reason: string, message: string): Promise<void>
   /** Resolves when something may be waiting; with `atLeast`, when so many items or bytes wait. */

@@ -14,7 +14,7 @@ export interface Entry {
   readonly items: number
   readonly bytes: number
   readonly queuedAtMs: number
-  readonly maybeSent: boolean
+  maybeSent: boolean
   /** What whoever is told of its end knows it by. */
   readonly account: Uint8Array | undefined
   data: Uint8Array | undefined

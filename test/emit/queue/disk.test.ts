@@ -47,6 +47,15 @@ describe('createDiskQueue', () => {
     expect(await drain(queue)).toEqual([0, 1, 2, 3])
   })
 
+  it('says of released batches that they may have been sent, where who had them said so', async () => {
+    const { queue } = await openDisk(stateFolder(), { memoryTail: 150 })
+    for (const number of range(0, 4)) await queue.put(batch(number))
+    const taken = await queue.take(all)
+    queue.release(taken.slice(1, 3), true)
+    queue.release([...taken.slice(0, 1), ...taken.slice(3)])
+    expect((await queue.take(all)).map((one) => one.maybeSent)).toEqual([false, true, true, false])
+  })
+
   it('lets go of what is under way and not read now, and reads it again', async () => {
     const path = stateFolder()
     const { queue, metrics } = await openDisk(path, { memoryTail: 2 ** 20 })

@@ -24,6 +24,16 @@ describe('createMemoryQueue', () => {
     expect(queue.stats()).toMatchObject({ batches: 0, bytes: 0 })
   })
 
+  it('says of released batches that they may have been sent, where who had them said so', async () => {
+    const { queue } = open()
+    for (const number of range(0, 3)) await queue.put(batch(number))
+    const taken = await queue.take({ maxItems: 1e9, maxBytes: 1e9 })
+    queue.release(taken.slice(1, 2), true)
+    queue.release([...taken.slice(0, 1), ...taken.slice(2)])
+    queue.release(await queue.take({ maxItems: 1e9, maxBytes: 1e9 }))
+    expect((await queue.take({ maxItems: 1e9, maxBytes: 1e9 })).map((one) => one.maybeSent)).toEqual([false, true, false])
+  })
+
   it('refuses above maxSize, the batches under way included', async () => {
     const { queue, metrics } = open()
     for (const number of range(0, 10)) await queue.put(batch(number))
