@@ -5,7 +5,8 @@
 
 import { randomBytes } from 'node:crypto'
 import { createShare, type Share } from '../cutover/decide.ts'
-import type { EndpointState, Phase } from '../cutover/model.ts'
+import type { EndpointState } from '../cutover/model.ts'
+import { ruleOfPhase } from '../cutover/phase-rules.ts'
 import type { MirrorDoor, MirrorState, RequestHead } from '../ingest/mirror-door.ts'
 import type { Envelope } from '../otlp/intake.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -13,7 +14,7 @@ import { type Cell, cappedValues, type Metrics } from '../telemetry/metrics.ts'
 import { createCommonHeads } from './common-heads.ts'
 import type { MirrorEndpointConfig } from './config.ts'
 import { type CommonHead, type EnvelopeHead, encodeEnvelope, encodeEnvelopeOf, type OwnHead } from './envelope.ts'
-import { viaName } from './headers.ts'
+import { createHeaderFilter, viaName } from './headers.ts'
 import { comesBack, isOwnSender } from './loop.ts'
 import { laneName } from './order.ts'
 import { createSenders } from './senders.ts'
@@ -41,82 +42,17 @@ export interface DoorOptions {
 }
 
 /** So many requests that come back within a minute pause the mirror. */
-export const mostLoops = 3
-
-/** Headers that belong to the connection or to the request's framing, whoever sends them. @see RFC 9110, 7.6.1 */
-const dropped = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-  'content-length',
-  'http2-settings',
-])
-
-/** Metadata of gRPC that is said anew for the next hop. */
-const droppedMetadata = new Set(['grpc-timeout', 'te', 'grpc-accept-encoding', 'content-length', 'connection'])
-
-/** Names seen before, in the case in which they came. */
-const rememberedNames = 512
-
-/**
- * Leaves out what is not end-to-end, and `Authorization` unless it is passed on; `Host` and `Accept-Encoding` are for the sender to judge. Names and values in turn; order, case and what comes twice stay as they are.
- */
-export function createHeaderFilter(): (head: Pick<RequestHead, 'kind' | 'headers'>, authorization: boolean) => readonly string[] {
-  const lower = new Map<string, string>()
-  const lowerOf = (name: string): string => {
-    let known = lower.get(name)
-    if (known === undefined) {
-      if (lower.size >= rememberedNames) lower.clear()
-      lower.set(name, (known = name.toLowerCase()))
-    }
-    return known
-  }
-  return ({ kind, headers }, authorization) => {
-    const out = kind === 'grpc' ? droppedMetadata : dropped
-    let named: Set<string> | undefined
-    if (kind !== 'grpc') {
-      for (let at = 0; at < headers.length; at += 2) {
-        if (lowerOf(headers[at] as string) !== 'connection') continue
-        named ??= new Set()
-        for (const one of (headers[at + 1] as string).split(',')) named.add(one.trim().toLowerCase())
-      }
-    }
-    const left: string[] = []
-    for (let at = 0; at < headers.length; at += 2) {
-      const name = headers[at] as string
-      const low = lowerOf(name)
-      if (out.has(low) || named?.has(low) === true || low.charCodeAt(0) === 0x3a) continue
-      if (low === 'authorization' && !authorization) continue
-      left.push(name, headers[at + 1] as string)
-    }
-    return left
-  }
-}
-
-/** Which side must have the data, may have it, gets none. */
-const sides: Readonly<Record<Phase, Pick<MirrorState, 'old' | 'new'>>> = {
-  shadow: { old: 'required', new: 'optional' },
-  dual: { old: 'required', new: 'required' },
-  'new-primary': { old: 'optional', new: 'required' },
-  'new-only': { old: 'off', new: 'required' },
-}
+const mostLoops = 3
 
 /** How an endpoint with this configuration answers and mirrors in a state of the cutover. */
-export function mirrorStateOf(config: MirrorEndpointConfig, { phase, answer }: EndpointState): MirrorState {
-  const { old, new: fresh } = sides[phase]
+function mirrorStateOf(config: MirrorEndpointConfig, { phase, answer }: EndpointState): MirrorState {
+  const { old, new: fresh, undecodable } = ruleOfPhase(phase)
   return {
     // Datagrams know no answer.
     answer: old === 'off' || !('legacy' in config) ? 'bridge' : answer,
     old,
     new: fresh,
-    undecodable: config.undecodable ?? (phase === 'shadow' ? 'mirror' : 'refuse'),
+    undecodable: config.undecodable ?? undecodable,
     proxy: old !== 'off' && 'proxy' in config && config.proxy.enabled,
     admin: 'proxy' in config && config.proxy.admin,
     keepRefused: 'legacy' in config && config.legacy.keepRefused,

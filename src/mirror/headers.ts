@@ -1,5 +1,6 @@
-/** The headers of a mirrored request: those received, and what cutover.md 1.1 says is added, replaced or left out. */
+/** The headers of a mirrored request and of the answer to it: those received, and what cutover.md 1.1 says is added, replaced or left out. */
 
+import type { RequestHead } from '../ingest/mirror-door.ts'
 import type { Authorization } from './credentials.ts'
 
 /** The name by which a bridge recognises what went out of it: part of `Via`. @param instanceId of the process */
@@ -50,7 +51,7 @@ export function outgoingHeaders(received: readonly string[], from: string, rules
   return headers
 }
 
-/** Headers of an answer that belong to one connection, in lower case: they are not passed on. */
+/** Headers that belong to one connection, in lower case: they are not passed on. @see RFC 9110, 7.6.1 */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -63,14 +64,58 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** An answer's headers without those of the connection, and without those that `Connection` names. */
-export function endToEnd(headers: readonly string[]): string[] {
+/** Of a request also what belongs to its framing, which is made anew. */
+const dropped: ReadonlySet<string> = new Set([...hopByHop, 'expect', 'content-length', 'http2-settings'])
+
+/** Metadata of gRPC that is said anew for the next hop. */
+const droppedMetadata: ReadonlySet<string> = new Set(['grpc-timeout', 'te', 'grpc-accept-encoding', 'content-length', 'connection'])
+
+/** The names in `Connection`, in lower case; undefined without that header. */
+function namedByConnection(headers: readonly string[]): ReadonlySet<string> | undefined {
   let named: Set<string> | undefined
   for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() !== 'connection') continue
+    if (headers[at]?.length !== 10 || headers[at]?.toLowerCase() !== 'connection') continue
     named ??= new Set()
     for (const one of (headers[at + 1] as string).split(',')) named.add(one.trim().toLowerCase())
   }
+  return named
+}
+
+/** Names seen before, in the case in which they came. */
+const rememberedNames = 512
+
+/**
+ * Leaves out of a request what is not end-to-end, and `Authorization` unless it is passed on; `Host` and `Accept-Encoding` are for the sender to
+ * judge. Names and values in turn; order, case and what comes twice stay as they are.
+ */
+export function createHeaderFilter(): (head: Pick<RequestHead, 'kind' | 'headers'>, authorization: boolean) => readonly string[] {
+  const lower = new Map<string, string>()
+  const lowerOf = (name: string): string => {
+    let known = lower.get(name)
+    if (known === undefined) {
+      if (lower.size >= rememberedNames) lower.clear()
+      lower.set(name, (known = name.toLowerCase()))
+    }
+    return known
+  }
+  return ({ kind, headers }, authorization) => {
+    const out = kind === 'grpc' ? droppedMetadata : dropped
+    const named = kind === 'grpc' ? undefined : namedByConnection(headers)
+    const left: string[] = []
+    for (let at = 0; at < headers.length; at += 2) {
+      const name = headers[at] as string
+      const low = lowerOf(name)
+      if (out.has(low) || named?.has(low) === true || low.charCodeAt(0) === 0x3a) continue
+      if (low === 'authorization' && !authorization) continue
+      left.push(name, headers[at + 1] as string)
+    }
+    return left
+  }
+}
+
+/** An answer's headers without those of the connection, and without those that `Connection` names. */
+export function endToEnd(headers: readonly string[]): string[] {
+  const named = namedByConnection(headers)
   const kept: string[] = []
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] as string

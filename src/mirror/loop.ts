@@ -3,7 +3,7 @@
 import { networkInterfaces } from 'node:os'
 
 /** How many other bridges a request may have come through. */
-export const mostHops = 3
+const mostHops = 3
 
 const hop = /(?:^|[\s,])(otlp-bridge-[0-9a-f]{0,8})(?=$|[\s,:])/gi
 

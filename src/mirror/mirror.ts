@@ -2,6 +2,7 @@
 
 import type { SecureContext } from 'node:tls'
 import type { EndpointState } from '../cutover/model.ts'
+import { ruleOfPhase } from '../cutover/phase-rules.ts'
 import type { ExtraLane } from '../emit/extra-lane.ts'
 import type { EmitHealth } from '../emit/health.ts'
 import type { Lane } from '../emit/queue/queue.ts'
@@ -109,10 +110,7 @@ export async function createMirror(endpoint: string, config: MirrorEndpointConfi
   const watch = createWatch({ failures: config.breaker.failures, openMs: config.breaker.open, maxOpenMs: retry.max, monotonicMs, nowMs })
   let queued: Lane | undefined
 
-  const requires = (): boolean => {
-    const phase = deps.state()?.phase ?? 'dual'
-    return phase === 'shadow' || phase === 'dual'
-  }
+  const requires = (): boolean => ruleOfPhase(deps.state()?.phase ?? 'dual').old === 'required'
   const paused = (): boolean => deps.state()?.paused ?? false
 
   const legacy = 'legacy' in config ? config.legacy : undefined

@@ -7,8 +7,7 @@ import { BridgeError } from '../errors.ts'
 import { beginBody } from '../ingest/body.ts'
 import type { MirrorDoor, ProxyOptions } from '../ingest/mirror-door.ts'
 import type { Authorization } from './credentials.ts'
-import { createHeaderFilter } from './door.ts'
-import { endToEnd, outgoingHeaders, viaName } from './headers.ts'
+import { createHeaderFilter, endToEnd, outgoingHeaders, viaName } from './headers.ts'
 
 export interface ProxySettings {
   /** Name of the mirror without `mirror.`: `zipkin`. */

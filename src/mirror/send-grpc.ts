@@ -4,6 +4,7 @@ import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { SecureContext } from 'node:tls'
 import { classifyFault } from '../emit/transport/classify.ts'
 import { type Connection, createConnections } from '../emit/transport/grpc-connection.ts'
+import { type EndedStream, endOfStream, grpcMessage } from '../emit/transport/grpc-stream.ts'
 import type { LegacyAnswer } from '../ingest/mirror-door.ts'
 import type { Errand, OldSide } from './errand.ts'
 import { type HeaderRules, outgoingHeaders } from './headers.ts'
@@ -31,15 +32,9 @@ const keepAlive = { timeMs: 30_000, timeoutMs: 10_000 }
 const connectTimeoutMs = 10_000
 
 /** What came back on a stream. */
-interface Received {
+interface Received extends EndedStream {
   readonly headers: readonly string[]
   readonly trailers: readonly string[]
-  readonly body: Buffer
-  readonly fault: unknown
-  /** All of the request has left. */
-  readonly whole: boolean
-  /** The old side did not begin to work on it. */
-  readonly refused: boolean
 }
 
 const rawOf = (headers: unknown, raw: unknown): readonly string[] => {
@@ -57,52 +52,18 @@ const withoutPseudo = (headers: readonly string[], ...names: readonly string[]):
 }
 
 /** Resolves when the stream is over, however it ended. */
-function exchangeOn(connection: Connection, stream: ClientHttp2Stream, body: Uint8Array): Promise<Received> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    let headers: readonly string[] = []
-    let trailers: readonly string[] = []
-    let fault: unknown
-    stream.on('response', (received, flags, raw: unknown) => {
-      connection.heard()
-      headers = rawOf(received, raw)
-      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) trailers = headers
-    })
-    stream.on('data', (chunk: Buffer) => {
-      connection.heard()
-      size += chunk.length
-      if (size <= passedAnswerBytes) chunks.push(chunk)
-      else stream.close(constants.NGHTTP2_CANCEL)
-    })
-    stream.on('trailers', (received, _flags, raw: unknown) => void (trailers = rawOf(received, raw)))
-    stream.on('error', (error) => void (fault ??= error))
-    stream.on('close', () => {
-      // A GOAWAY that broke the stream is told a moment after it.
-      setImmediate(() => {
-        const { lastStreamId } = connection
-        const unseen = lastStreamId !== undefined && stream.id !== undefined && stream.id > lastStreamId
-        resolve({
-          headers,
-          trailers,
-          body: Buffer.concat(chunks),
-          fault: fault ?? (stream.rstCode === 0 ? undefined : new Error(`stream closed with code ${stream.rstCode}`)),
-          whole: stream.writableFinished,
-          refused: unseen || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined,
-        })
-      })
-    })
-    stream.end(body)
+async function exchangeOn(connection: Connection, stream: ClientHttp2Stream, body: Uint8Array): Promise<Received> {
+  let headers: readonly string[] = []
+  let trailers: readonly string[] = []
+  stream.on('response', (received, flags, raw: unknown) => {
+    headers = rawOf(received, raw)
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) trailers = headers
   })
-}
-
-const messageOf = (text: string | undefined): string => {
-  try {
-    return decodeURIComponent(text ?? '')
-  } catch {
-    // Not percent-encoded as it should be: as it is.
-    return text ?? ''
-  }
+  stream.on('trailers', (received, _flags, raw: unknown) => void (trailers = rawOf(received, raw)))
+  const ended = endOfStream(connection, stream, passedAnswerBytes)
+  stream.end(body)
+  const over = await ended
+  return { ...over, headers, trailers }
 }
 
 /** Answers in which HTTP, not gRPC, says no: a proxy in front of the old side. Their status has three digits, that of gRPC two at most. */
@@ -188,7 +149,7 @@ export function createGrpcOldSide(options: GrpcOldSideOptions): OldSide & { rene
       const about = circumstances(errand, endpoint, rules, options.nowMs())
       const { answer } = tried
       if (isHttpStatus(answer.status)) return judgeHttp(answer, about)
-      return judgeGrpc(answer.status, messageOf(headerIn(answer.trailers ?? [], 'grpc-message')), about)
+      return judgeGrpc(answer.status, grpcMessage(headerIn(answer.trailers ?? [], 'grpc-message')), about)
     },
     renew: connections.renew,
     async close() {

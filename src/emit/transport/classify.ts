@@ -6,7 +6,7 @@ import { SendError } from '../sender.ts'
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /** Statuses behind which another server may have taken the data before the answer got lost. */
-const gatewayStatus: ReadonlySet<number> = new Set([502, 504])
+export const gateways: ReadonlySet<number> = new Set([502, 504])
 
 /** Refusals that have nothing to do with the data sent: splitting a request would not help. */
 const aboutTheRequest: ReadonlySet<number> = new Set([
@@ -16,14 +16,17 @@ const aboutTheRequest: ReadonlySet<number> = new Set([
 /** A wait longer than this asked for by Retry-After is cut to it: one bad header must not stop the bridge for a year. */
 export const maxRetryAfterSeconds = 600
 
-/** `Retry-After` in seconds or as an HTTP-date; 0 when absent, in the past or not understood. */
-export function retryAfterSeconds(header: string | undefined, nowMs: number): number {
+/** What `Retry-After` asks for, in seconds or as an HTTP-date, as milliseconds; 0 when absent, in the past or not understood. */
+export function retryAfterMs(header: string | undefined, nowMs: number): number {
   if (header === undefined) return 0
   const text = header.trim()
-  if (/^\d+$/.test(text)) return Math.min(Number(text), maxRetryAfterSeconds)
-  const at = Date.parse(text)
-  if (Number.isNaN(at)) return 0
-  return Math.min(Math.max(0, Math.ceil((at - nowMs) / 1000)), maxRetryAfterSeconds)
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), maxRetryAfterSeconds * 1000)
+}
+
+/** As {@link retryAfterMs}, in whole seconds, rounded up. */
+export function retryAfterSeconds(header: string | undefined, nowMs: number): number {
+  return Math.ceil(retryAfterMs(header, nowMs) / 1000)
 }
 
 /**
@@ -37,7 +40,7 @@ export function classifyStatus(status: number, said: string, retryAfter: string 
   const message = `cannot deliver to the endpoint: HTTP ${status}${said === '' ? '' : `: ${said}`}`
   if (!retryable.has(status)) return new SendError('permanent', reason, message, { status })
   const seconds = retryAfterSeconds(retryAfter, nowMs)
-  const options = { status, mayHaveArrived: gatewayStatus.has(status), retryAfterSeconds: seconds }
+  const options = { status, mayHaveArrived: gateways.has(status), retryAfterSeconds: seconds }
   return new SendError(status === 429 || seconds > 0 ? 'throttled' : 'transient', reason, message, options)
 }
 

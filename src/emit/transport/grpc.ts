@@ -12,6 +12,7 @@ import { SendError, stoppingError } from '../sender.ts'
 import { classifyFault, classifyStatus } from './classify.ts'
 import { classifyGrpcStatus } from './classify-grpc.ts'
 import { type Connection, type Connections, createConnections } from './grpc-connection.ts'
+import { type EndedStream, endOfStream, grpcMessage } from './grpc-stream.ts'
 import { decodedOr, maxAnswerBytes, printable, type Transport, type WireRequest } from './wire.ts'
 
 export interface GrpcTransportOptions {
@@ -44,19 +45,12 @@ interface Channel {
 }
 
 /** All that came back, in the order in which it decides. */
-interface Answer {
+interface Answer extends EndedStream {
   /** HTTP status; 0 when there was none. */
   readonly status: number
   readonly headers: IncomingHttpHeaders
   /** Where `grpc-status` stands: the trailers, or the headers of an answer that has nothing else. */
   readonly trailers: IncomingHttpHeaders
-  readonly body: Buffer
-  /** What broke the stream; undefined when it ended well. */
-  readonly fault: unknown
-  /** The endpoint did not begin to work on it. */
-  readonly refused: boolean
-  /** All of the request has left. */
-  readonly whole: boolean
 }
 
 const one = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header)
@@ -64,15 +58,7 @@ const one = (header: string | string[] | undefined): string | undefined => (Arra
 /** At most eight digits are allowed. */
 const grpcTimeout = (ms: number): string => (ms < 1e8 ? `${Math.max(1, Math.ceil(ms))}m` : `${Math.min(99_999_999, Math.ceil(ms / 1000))}S`)
 
-const saidIn = (trailers: IncomingHttpHeaders): string => {
-  const text = one(trailers['grpc-message']) ?? ''
-  try {
-    return printable(decodeURIComponent(text))
-  } catch {
-    // Not percent-encoded as it should be: as it is.
-    return printable(text)
-  }
-}
+const saidIn = (trailers: IncomingHttpHeaders): string => printable(grpcMessage(one(trailers['grpc-message'])))
 
 const retryDelayIn = (trailers: IncomingHttpHeaders): number | undefined => {
   const details = one(trailers['grpc-status-details-bin'])
@@ -97,60 +83,31 @@ const frameHead = (request: WireRequest): Buffer => {
 const causeOf = (fault: unknown): unknown => (fault instanceof Error && fault.cause instanceof Error ? fault.cause : fault)
 
 /** Resolves when the stream is over, however it ended. */
-function exchange(connection: Connection, stream: ClientHttp2Stream, request: WireRequest, abort: AbortSignal): Promise<Answer> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    let headers: IncomingHttpHeaders = {}
-    let trailers: IncomingHttpHeaders = {}
-    let fault: unknown
-    const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL)
-    stream.on('response', (received, flags) => {
-      connection.heard()
-      headers = received
-      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) trailers = received
-    })
-    stream.on('data', (chunk: Buffer) => {
-      connection.heard()
-      size += chunk.length
-      if (size <= maxAnswerBytes) chunks.push(chunk)
-      else {
-        fault ??= new Error(`its answer is longer than ${maxAnswerBytes} bytes`)
-        cancel()
-      }
-    })
-    stream.on('end', () => {
-      // It said what it had to say: what it does not want to read any more is not sent. Its trailers may still be on their way to us.
-      setImmediate(() => {
-        if (!stream.writableFinished && !stream.closed) cancel()
-      })
-    })
-    stream.on('trailers', (received) => void (trailers = received))
-    stream.on('error', (error) => void (fault ??= error))
-    stream.on('close', () => {
-      abort.removeEventListener('abort', cancel)
-      // A GOAWAY that broke the stream is told a moment after it.
-      setImmediate(() => {
-        const { lastStreamId } = connection
-        const unseen = lastStreamId !== undefined && stream.id !== undefined && stream.id > lastStreamId
-        resolve({
-          status: Number(headers[':status'] ?? 0),
-          headers,
-          trailers,
-          body: Buffer.concat(chunks),
-          fault: fault ?? (stream.rstCode === 0 ? undefined : new Error(`stream closed with code ${stream.rstCode}`)),
-          whole: stream.writableFinished,
-          refused: unseen || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined,
-        })
-      })
-    })
-    abort.addEventListener('abort', cancel, { once: true })
-    stream.cork()
-    stream.write(frameHead(request))
-    for (const part of request.body) stream.write(part)
-    stream.end()
-    stream.uncork()
+async function exchange(connection: Connection, stream: ClientHttp2Stream, request: WireRequest, abort: AbortSignal): Promise<Answer> {
+  let headers: IncomingHttpHeaders = {}
+  let trailers: IncomingHttpHeaders = {}
+  const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL)
+  stream.on('response', (received, flags) => {
+    headers = received
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) trailers = received
   })
+  stream.on('trailers', (received) => void (trailers = received))
+  stream.on('end', () => {
+    // It said what it had to say: what it does not want to read any more is not sent. Its trailers may still be on their way to us.
+    setImmediate(() => {
+      if (!stream.writableFinished && !stream.closed) cancel()
+    })
+  })
+  stream.on('close', () => abort.removeEventListener('abort', cancel))
+  const ended = endOfStream(connection, stream, maxAnswerBytes)
+  abort.addEventListener('abort', cancel, { once: true })
+  stream.cork()
+  stream.write(frameHead(request))
+  for (const part of request.body) stream.write(part)
+  stream.end()
+  stream.uncork()
+  const over = await ended
+  return { ...over, status: Number(headers[':status'] ?? 0), headers, trailers }
 }
 
 const errorOf = (answer: Answer, nowMs: number, neverAnswered: boolean): SendError | undefined => {

@@ -3,6 +3,7 @@ import {
   classifyFault,
   classifyStatus,
   maxRetryAfterSeconds,
+  retryAfterMs,
   retryAfterSeconds,
   worthSplitting,
 } from '../../../src/emit/transport/classify.ts'
@@ -47,6 +48,14 @@ describe('retryAfterSeconds', () => {
     [new Date(nowMs - 5000).toUTCString(), 0],
   ])('%s → %d', (header, seconds) => {
     expect(retryAfterSeconds(header, nowMs)).toBe(seconds)
+  })
+})
+
+describe('retryAfterMs', () => {
+  it('is exact where seconds are rounded up', () => {
+    const header = new Date(nowMs + 5000).toUTCString()
+    expect([retryAfterMs(header, nowMs + 800), retryAfterSeconds(header, nowMs + 800)]).toEqual([4200, 5])
+    expect([retryAfterMs('12', nowMs), retryAfterMs('99999999999', nowMs)]).toEqual([12_000, maxRetryAfterSeconds * 1000])
   })
 })
 
