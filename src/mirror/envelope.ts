@@ -1,6 +1,6 @@
 /**
  * A request as it goes through the queue to the old side: `u32 LE length of the head | head as JSON | bytes as received`. The bytes of several
- * datagrams stand one behind the other, their lengths in the head.
+ * datagrams stand one behind the other, their lengths in the head. The highest bit of the length says that the old side may have the request already.
  */
 
 import { BridgeError } from '../errors.ts'
@@ -31,12 +31,12 @@ export interface EnvelopeHead {
   readonly length?: number | undefined
   /** Of several datagrams or events in one envelope: their lengths. */
   readonly lengths?: readonly number[] | undefined
-  /** Its first try is under way on the client's own request: `answer: legacy` that took too long. */
-  readonly live?: true | undefined
 }
 
 export interface OpenedEnvelope {
   readonly head: EnvelopeHead
+  /** As {@link markSent}. */
+  readonly maybeSent: boolean
   /** A view of the envelope's memory. */
   readonly body: Uint8Array
 }
@@ -97,6 +97,16 @@ export function encodeEnvelopeOf(own: OwnHead, common: Uint8Array, pieces: reado
   return join([text.encode(JSON.stringify(own).slice(0, -1)), common], pieces, take)
 }
 
+const longestHead = 0x7fffffff
+
+/**
+ * Says in the bytes of an envelope that a try of it, made before it is put, may have reached the old side. Whoever takes it out of the queue knows that
+ * then, also a later run, and nothing more is stored for it.
+ */
+export function markSent(envelope: Uint8Array): void {
+  envelope[3] = (envelope[3] as number) | 0x80
+}
+
 /** Begins what heads have in common; no text in JSON holds it, since quotes have a backslash there. */
 const commonMark = ',"kind":"'
 
@@ -125,9 +135,10 @@ function readHead(bytes: Uint8Array): EnvelopeHead {
 /** Reads an envelope. Throws OB_DECODE_JSON for what is none: the queue's checksum held, so it is of another version. */
 export function decodeEnvelope(data: Uint8Array): OpenedEnvelope {
   try {
-    const length = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0, true)
+    const first = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0, true)
+    const length = first & longestHead
     if (4 + length > data.length) throw new Error(`its head is said to have ${length} bytes`)
-    return { head: readHead(data.subarray(4, 4 + length)), body: data.subarray(4 + length) }
+    return { head: readHead(data.subarray(4, 4 + length)), maybeSent: first > longestHead, body: data.subarray(4 + length) }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new BridgeError('OB_DECODE_JSON', `cannot read envelope of a mirrored request: ${why}`, { cause: error })

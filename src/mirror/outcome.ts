@@ -84,6 +84,11 @@ export type Outcome =
   | { readonly class: 'halt'; readonly reason: string; readonly message: string; readonly status: number }
   | { readonly class: 'stopped' }
 
+/** Whether the old side may have the request although it did not say so; of one that was cut nobody knows. */
+export function mayHaveArrived(outcome: Outcome): boolean {
+  return outcome.class === 'transient' || outcome.class === 'suspect' ? outcome.ambiguous : outcome.class === 'stopped'
+}
+
 /** Of what the old side says, this many characters are kept with a dead letter. */
 const saidCharacters = 512
 
