@@ -36,6 +36,10 @@ export interface JaegerApiOptions {
 
 const idsAtOnce = 50
 
+/** Of several ids those that are not there are errors beside those that are: v1 gives them a code, v2 the id alone. */
+const isAbsent = ({ code, msg, traceID }: Json): boolean =>
+  code === 404 || (code === undefined && typeof traceID === 'string' && msg === 'trace not found')
+
 const rfc3339 = (micros: number): string => {
   const ms = Math.floor(micros / 1000)
   return `${new Date(ms).toISOString().slice(0, -1)}${String(micros - ms * 1000).padStart(3, '0')}Z`
@@ -50,8 +54,8 @@ export function createJaegerApi(http: HttpClient, { limit = 1500 }: JaegerApiOpt
     if (!isJson(answer) || !(Array.isArray(answer['data']) || answer['data'] === null))
       throw unexpected(path, 'the answer is none of Jaeger’s')
     const errors = listOf(answer['errors'])
-    // Of several ids those that are not there are errors beside those that are.
-    if (errors.some(({ code }) => code !== 404)) throw unexpected(path, String(errors[0]?.['msg']).slice(0, 160))
+    const fault = errors.find((one) => !isAbsent(one))
+    if (fault !== undefined) throw unexpected(path, String(fault['msg']).slice(0, 160))
     return (answer['data'] as readonly unknown[] | null) ?? []
   }
 

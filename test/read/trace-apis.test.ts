@@ -111,6 +111,11 @@ describe('createJaegerApi', () => {
   it('takes ids that are not there for an answer, other errors for none', async () => {
     const missing = client(() => ({ body: { data: null, errors: [{ code: 404, msg: 'trace not found' }] } }))
     expect(await createJaegerApi(missing.http).byIds(['1', '2'])).toEqual([])
+    const v2 = ['1', '2'].map((traceID) => ({ msg: 'trace not found', traceID }))
+    const absent = client(() => ({ body: { data: [], total: 0, limit: 0, offset: 0, errors: v2 } }))
+    expect(await createJaegerApi(absent.http).byIds(['1', '2'])).toEqual([])
+    const unread = client(() => ({ body: { data: [], errors: [{ msg: 'trace storage is away', traceID: '1' }] } }))
+    await expect(createJaegerApi(unread.http).byIds(['1'])).rejects.toMatchObject({ message: expect.stringContaining('is away') })
     const failing = client(() => ({ body: { data: null, errors: [{ code: 500, msg: 'out of order' }] } }))
     await expect(createJaegerApi(failing.http).byIds(['1', '2'])).rejects.toMatchObject({
       code: 'OB_BACKEND',
