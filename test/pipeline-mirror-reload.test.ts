@@ -1,55 +1,38 @@
 /** Mirrors when the configuration changes while an old backend hangs, and when the bridge stops. */
 
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type DemoSink, startDemoSink } from '../src/cli/demo-sink.ts'
-import { loadBridgeConfig } from '../src/config/compose.ts'
-import { type Pipeline, startPipeline } from '../src/pipeline.ts'
-import { silentLog } from '../src/telemetry/log.ts'
-import { type OldSide, startOldSide } from './support/old-side.ts'
+import type { Pipeline } from '../src/pipeline.ts'
+import { addressOf, type BothSides, startBothSides } from './support/both-sides.ts'
+import type { OldSide } from './support/old-side.ts'
 
-let folder: string
+let sides: BothSides
 let old: OldSide
-let sink: DemoSink
 let pipeline: Pipeline
-const open: (() => unknown)[] = []
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'mirror-reload-'))
-  old = await startOldSide()
-  sink = await startDemoSink()
-  open.push(() => old.stop(), sink.stop)
+  sides = await startBothSides(['admin.port=0', 'ingest.zipkin.port=0'])
+  old = sides.old
 })
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close()
-  await rm(folder, { recursive: true })
-})
+afterEach(() => sides.close())
 
-const load = (...set: string[]) => {
-  const base = ['admin.port=0', `queue.path=${folder}/queue`, 'emit.batch.delay=5', `emit.endpoint=${sink.endpoint}`]
-  return loadBridgeConfig({ set: [...base, 'ingest.zipkin.port=0', ...set] }, {})
-}
-
+const load = (...set: string[]) => sides.load(...set)
 const start = async (...set: string[]): Promise<void> => {
-  pipeline = await startPipeline(await load(...set), { log: silentLog, version: 'test', nowMs: Date.now, random: Math.random })
-  open.push(() => pipeline.stop(1000))
+  pipeline = await sides.start(...set)
 }
 
 const span = JSON.stringify([{ traceId: '1', id: '2', name: 'get', timestamp: 1, duration: 1, localEndpoint: { serviceName: 'shop' } }])
 
 const post = async (): Promise<number> => {
-  const url = pipeline.listeners.find(({ section }) => section === 'ingest.zipkin')?.addresses[0]
+  const url = addressOf(pipeline, 'ingest.zipkin')
   return (await fetch(`${url}/api/v2/spans`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: span })).status
 }
 
 const takenPort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  open.push(() => server.close())
+  sides.open.push(() => server.close())
   return (server.address() as AddressInfo).port
 }
 
@@ -100,7 +83,7 @@ describe('a bridge that stops', () => {
     await start('queue.type=memory', `mirror.zipkin.url=${old.url}`)
     old.answer = () => {}
     expect(await post()).toBe(202)
-    await expect.poll(() => [...sink.seen.values()].reduce((sum, count) => sum + count, 0)).toBe(1)
+    await expect.poll(() => sides.arrived()).toBe(1)
     expect(await pipeline.stop(100)).toEqual({ left: 0, lost: 1 })
   })
 
@@ -108,7 +91,7 @@ describe('a bridge that stops', () => {
     await start(`mirror.zipkin.url=${old.url}`)
     old.answer = () => {}
     expect(await post()).toBe(202)
-    await expect.poll(() => [...sink.seen.values()].reduce((sum, count) => sum + count, 0)).toBe(1)
+    await expect.poll(() => sides.arrived()).toBe(1)
     expect(await pipeline.stop(100)).toEqual({ left: 1, lost: 0 })
   })
 })

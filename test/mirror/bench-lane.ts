@@ -1,5 +1,6 @@
 /** A mirror over a lane in memory that remembers what became of everything. */
 
+import { onTestFinished } from 'vitest'
 import type { EndpointState } from '../../src/cutover/model.ts'
 import type { LaneRunner } from '../../src/emit/extra-lane.ts'
 import { createMemoryQueue } from '../../src/emit/queue/memory.ts'
@@ -160,3 +161,13 @@ export async function startMirror(
   })
   return whole
 }
+
+/** As {@link startMirror}; closed when the test ends. */
+export async function mirrorForTest(...what: Parameters<typeof startMirror>): Promise<MirrorBench> {
+  const bench = await startMirror(...what)
+  onTestFinished(() => bench.close())
+  return bench
+}
+
+/** Retries without a wait that a test would notice. */
+export const quick = { retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 1000, open: '1ms' } }

@@ -1,27 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { laneName } from '../../src/mirror/order.ts'
 import type { Envelope } from '../../src/otlp/intake.ts'
-import { type MirrorBench, startMirror } from './bench-lane.ts'
-import { type ScriptedServer, type Step, startScriptedServer } from './scripted-server.ts'
+import { type MirrorBench, mirrorForTest } from './bench-lane.ts'
+import { type ScriptedServer, type Step, scriptedForTest } from './scripted-server.ts'
 
 let old: ScriptedServer
-let bench: MirrorBench | undefined
-
 beforeEach(async () => {
-  old = await startScriptedServer()
-})
-afterEach(async () => {
-  await bench?.close()
-  bench = undefined
-  await old.close()
+  old = await scriptedForTest()
 })
 
-const quick = { ordering: 'lane', retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 2, open: '10m' } }
+const brief = { ordering: 'lane', retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 2, open: '10m' } }
 
-const start = async (legacy: Record<string, unknown> = {}, more: Record<string, unknown> = {}): Promise<MirrorBench> => {
-  bench = await startMirror('prometheus', { prometheus: { url: old.url, ...quick, legacy, ...more } })
-  return bench
-}
+const start = (legacy: Record<string, unknown> = {}, more: Record<string, unknown> = {}): Promise<MirrorBench> =>
+  mirrorForTest('prometheus', { prometheus: { url: old.url, ...brief, legacy, ...more } })
 
 const envelopeOf = (data: Uint8Array): Envelope => ({ mirror: 'mirror.prometheus', format: 'prometheus-remote-write-1', items: 1, data })
 
@@ -115,9 +106,9 @@ describe('ask', () => {
     })
 
     it('counts none that did not reach the old side', async () => {
-      const nobody = await startScriptedServer()
+      const nobody = await scriptedForTest()
       await nobody.close()
-      const b = await askThenQueue(await startMirror('prometheus', { prometheus: { url: nobody.url, ...quick } }))
+      const b = await askThenQueue(await mirrorForTest('prometheus', { prometheus: { url: nobody.url, ...brief } }))
       expect(repeats(b)).toBe(0)
       expect(b.left).toMatchObject([{ what: 'buried', reason: 'old_out_of_order' }])
     })

@@ -1,27 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { laneName } from '../../src/mirror/order.ts'
-import { type MirrorBench, startMirror } from './bench-lane.ts'
-import { type ScriptedServer, type Step, startScriptedServer } from './scripted-server.ts'
+import { type MirrorBench, mirrorForTest, quick } from './bench-lane.ts'
+import { type ScriptedServer, type Step, scriptedForTest } from './scripted-server.ts'
 
 let old: ScriptedServer
-let bench: MirrorBench | undefined
-
 beforeEach(async () => {
-  old = await startScriptedServer()
-})
-afterEach(async () => {
-  await bench?.close()
-  bench = undefined
-  await old.close()
+  old = await scriptedForTest()
 })
 
-/** Retries without a wait that a test would notice. */
-const quick = { retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 1000, open: '1ms' } }
-
-const zipkin = async (more: Record<string, unknown> = {}): Promise<MirrorBench> => {
-  bench = await startMirror('zipkin', { zipkin: { url: `${old.url}/old/`, ...quick, ...more } })
-  return bench
-}
+const zipkin = (more: Record<string, unknown> = {}): Promise<MirrorBench> =>
+  mirrorForTest('zipkin', { zipkin: { url: `${old.url}/old/`, ...quick, ...more } })
 
 describe('createMirror', () => {
   it('sends method, path, headers and body as they came, and adds Via alone', async () => {
@@ -116,8 +104,8 @@ describe('createMirror', () => {
     const port = Number(new URL(old.url).port)
     await old.close()
     let now = 0
-    bench = await startMirror('zipkin', { zipkin: { url: old.url, ...quick } }, { monotonicMs: () => now })
-    const { put, gone, left, mirror } = bench
+    const legacy = { zipkin: { url: old.url, ...quick } }
+    const { put, gone, left, mirror } = await mirrorForTest('zipkin', legacy, { monotonicMs: () => now })
     await put('[1]', {}, 7)
     await expect.poll(() => mirror.status().lastError?.text).toMatch(/cannot reach the old side: .*ECONNREFUSED/)
     now = 6000
@@ -125,7 +113,7 @@ describe('createMirror', () => {
       expect.stringMatching(/^mirror\.zipkin: the old side is failing since 6 s: .* \(7 items\) waits in the queue: nothing is lost$/),
     ])
     expect(mirror.status()).toMatchObject({ state: 'down', waiting: { requests: 1, items: 7 } })
-    old = await startScriptedServer(port)
+    old = await scriptedForTest(port)
     await gone(1)
     expect(left[0]?.what).toBe('settled')
     expect(mirror.health().ok).toBe(true)
@@ -250,10 +238,7 @@ describe('createMirror', () => {
 })
 
 describe('order', () => {
-  const prometheus = async (): Promise<MirrorBench> => {
-    bench = await startMirror('prometheus', { prometheus: { url: old.url, ordering: 'lane', ...quick } })
-    return bench
-  }
+  const prometheus = (): Promise<MirrorBench> => mirrorForTest('prometheus', { prometheus: { url: old.url, ordering: 'lane', ...quick } })
 
   it('has one request of a connection under way, and others in parallel', async () => {
     let open = (): void => {}

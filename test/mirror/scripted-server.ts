@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { onTestFinished } from 'vitest'
 
 export interface SeenRequest {
   readonly method: string
@@ -69,4 +70,11 @@ export async function startScriptedServer(port = 0): Promise<ScriptedServer> {
         server.closeAllConnections()
       }),
   }
+}
+
+/** As {@link startScriptedServer}; closed when the test ends. */
+export async function scriptedForTest(port = 0): Promise<ScriptedServer> {
+  const server = await startScriptedServer(port)
+  onTestFinished(() => server.close())
+  return server
 }

@@ -1,30 +1,19 @@
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { assignedId, bulkActions, withAssignedIds } from '../../src/mirror/bulk-lines.ts'
 import { decodeEnvelope } from '../../src/mirror/envelope.ts'
 import { laneName } from '../../src/mirror/order.ts'
 import { withFilterPath } from '../../src/mirror/send-bulk.ts'
-import { type MirrorBench, startMirror } from './bench-lane.ts'
-import { type ScriptedServer, type SeenRequest, type Step, startScriptedServer } from './scripted-server.ts'
+import { type MirrorBench, mirrorForTest, quick } from './bench-lane.ts'
+import { type ScriptedServer, type SeenRequest, type Step, scriptedForTest } from './scripted-server.ts'
 
 let old: ScriptedServer
-let bench: MirrorBench | undefined
-
 beforeEach(async () => {
-  old = await startScriptedServer()
-})
-afterEach(async () => {
-  await bench?.close()
-  bench = undefined
-  await old.close()
+  old = await scriptedForTest()
 })
 
-const quick = { retry: { initial: '1ms', max: '4ms' }, breaker: { failures: 1000, open: '1ms' } }
-
-const start = async (more: Record<string, unknown> = {}): Promise<MirrorBench> => {
-  bench = await startMirror('elasticsearch', { elasticsearch: { url: old.url, ...quick, ...more } })
-  return bench
-}
+const start = (more: Record<string, unknown> = {}): Promise<MirrorBench> =>
+  mirrorForTest('elasticsearch', { elasticsearch: { url: old.url, ...quick, ...more } })
 
 const head = {
   target: '/logs/_bulk?refresh=false&filter_path=took',
