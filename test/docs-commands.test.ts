@@ -9,6 +9,7 @@ import { createProgram } from '../src/cli/args.ts'
 import { loadBridgeConfig } from '../src/config/compose.ts'
 import { refuseIdleMirrors } from '../src/sides.ts'
 import { createTestIo } from './cli/support/test-io.ts'
+import { readRunbook } from './interop/runbook-page.ts'
 
 const root = join(import.meta.dirname, '..')
 const below = (folder: string): string[] =>
@@ -99,6 +100,30 @@ describe('command lines in the pages', () => {
   })
 })
 
+describe('the runbook', () => {
+  const text = readFileSync(join(root, 'docs/cutover.md'), 'utf8')
+  const section = /^## The runbook\n([\s\S]*?)^## /m.exec(text)?.[1] ?? ''
+  const steps = section.split(/^### /m).slice(1)
+
+  it.each(steps.filter((one) => one.startsWith('Step ')).map((one) => [one.split('\n', 1)[0] ?? '', one]))(
+    '%s: what to do, when to go on, and how to go back',
+    (_, step) => {
+      expect([...step.matchAll(/\*\*(Do|Go on when|Back)\b/g)].map(([, word]) => word)).toEqual(
+        expect.arrayContaining(['Do', 'Go on when', 'Back']),
+      )
+    },
+  )
+
+  it('gives every block of commands to a step, and knows the switches of all phases', () => {
+    const lines = readRunbook(text).flatMap((step) => step.lines)
+    expect(lines).toHaveLength(
+      [...section.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) => block.trim().split('\n')).length,
+    )
+    const switches = lines.map(({ command }) => / phase set zipkin (\S+)/.exec(command)?.[1])
+    expect(new Set(switches.filter((one) => one !== undefined))).toEqual(new Set(['--back', 'shadow', 'dual', 'new-primary', 'new-only']))
+  })
+})
+
 describe('configurations in the pages', () => {
   it.each(['docs/cutover.md', 'docs/page.md'])('%s', async (page) => {
     const folder = mkdtempSync(join(tmpdir(), 'pages-'))
@@ -109,7 +134,12 @@ describe('configurations in the pages', () => {
       const file = join(folder, 'bridge.yaml')
       for (const [secret] of block.matchAll(/\/run\/secrets\/\w+/g)) writeFileSync(join(folder, secret.slice(13)), 'a password')
       writeFileSync(file, block.replaceAll('/run/secrets/', `${folder}/`))
-      refuseIdleMirrors(await loadBridgeConfig({ config: file }, { ADMIN_PASSWORD: 'a-password', ADMIN_TOKEN: 'a-token' }))
+      refuseIdleMirrors(
+        await loadBridgeConfig(
+          { config: file },
+          { OTLP_BRIDGE_ADMIN_PASSWORD: 'a-password', ADMIN_PASSWORD: 'a-password', ADMIN_TOKEN: 'a-token' },
+        ),
+      )
     }
   })
 })
