@@ -8,22 +8,15 @@ import { describe, expect, it } from 'vitest'
 import { compressedFrame, connectLumberjack, dataFrame, jsonFrame, windowFrame, windowOf } from '../support/lumberjack.ts'
 import { mutated } from '../support/mutate.ts'
 import { vectorFiles } from '../support/shared.ts'
-import { type Live, startLive } from './support/live.ts'
-import { type Sink, startSink } from './support/sink.ts'
-import { eventually } from './support/throw.ts'
-import { expectWriteBooks } from './support/throw-write.ts'
+import { eventually, type Range } from './support/throw.ts'
+import { createWithin } from './support/within.ts'
 
 const mebi = 2 ** 20
-
-interface Setting {
-  readonly live: Live
-  readonly sink: Sink
-}
 
 let marks = 0
 
 /** Another connection is served as ever. */
-async function stillServes({ live }: Setting): Promise<void> {
+async function stillServes({ live }: Range): Promise<void> {
   expect(live.alive(), live.output().slice(-2000)).toBe(true)
   const client = await connectLumberjack(live.ports.beats)
   client.write(windowOf([{ message: `mark of Beats ${++marks}` }]))
@@ -31,31 +24,9 @@ async function stillServes({ live }: Setting): Promise<void> {
   client.end()
 }
 
-/** Runs against a bridge of its own; prints what it took. @param limitMiB by which memory may rise */
-async function within(limitMiB: number, settings: readonly string[], act: (setting: Setting) => Promise<void>): Promise<void> {
-  const sink = await startSink()
-  const live = await startLive(sink.url, settings)
-  const setting = { live, sink }
-  try {
-    for (let i = 0; i < 20; i++) await stillServes(setting)
-    live.resetPeak()
-    const before = live.residentBytes()
-    const startedAt = performance.now()
-    await act(setting)
-    const tookMs = performance.now() - startedAt
-    const rise = (live.peakBytes() - before) / mebi
-    await stillServes(setting)
-    await expectWriteBooks({ live, sink, sent: new Set() })
-    console.log(`${expect.getState().currentTestName?.split(' > ').at(-1)}: ${Math.round(tookMs)} ms, ${Math.round(rise)} MiB`)
-    expect(rise).toBeLessThan(limitMiB)
-    expect(await live.stop()).toBe(0)
-  } finally {
-    await live.stop()
-    await sink.close()
-  }
-}
+const within = createWithin({ still: stillServes, before: 20 })
 
-async function counted({ live }: Setting, name: string): Promise<number> {
+async function counted({ live }: Range, name: string): Promise<number> {
   let sum = 0
   for (const [series, value] of await live.metrics()) if (series.startsWith(`otlp_bridge_beats_${name}`)) sum += value
   return sum

@@ -2,49 +2,17 @@
 
 import { Agent, request } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { type Live, startLive } from './support/live.ts'
-import { startSink } from './support/sink.ts'
+import type { Live } from './support/live.ts'
 import type { Range } from './support/throw.ts'
 import { bulk, bulkHeaders, itemsOf, statusesOf, stillBulks } from './support/throw-bulk.ts'
-import { expectWriteBooks } from './support/throw-write.ts'
 import { openIdle } from './support/wire.ts'
+import { createWithin, metricOf } from './support/within.ts'
 
-const mebi = 2 ** 20
-
-/** Runs against a bridge of its own; prints what it took. @param limitMiB by which memory may rise */
-async function within(limitMiB: number, settings: readonly string[], act: (range: Range) => Promise<void>): Promise<void> {
-  const sink = await startSink()
-  const live = await startLive(sink.url, settings)
-  const range: Range = { live, sink, sent: new Set() }
-  try {
-    // What is loaded with the first requests is not what is looked for.
-    for (let i = 0; i < 20; i++) await stillBulks(range)
-    live.resetPeak()
-    const before = live.residentBytes()
-    const startedAt = performance.now()
-    await act(range)
-    const tookMs = performance.now() - startedAt
-    const rise = (live.peakBytes() - before) / mebi
-    await stillBulks(range)
-    await expectWriteBooks(range)
-    console.log(`${expect.getState().currentTestName?.split(' > ').at(-1)}: ${Math.round(tookMs)} ms, ${Math.round(rise)} MiB`)
-    expect((await live.metrics()).size, 'series').toBeLessThan(4000)
-    expect(rise).toBeLessThan(limitMiB)
-    expect(await live.stop()).toBe(0)
-  } finally {
-    await live.stop()
-    await sink.close()
-  }
-}
-
-/** Sum over all series of a metric. @param labels that they include */
-async function metric(live: Live, name: string, labels = ''): Promise<number> {
-  let sum = 0
-  for (const [series, value] of await live.metrics()) {
-    if ((series === name || series.startsWith(`${name}{`)) && series.includes(labels)) sum += value
-  }
-  return sum
-}
+const within = createWithin({
+  still: stillBulks,
+  before: 20,
+  check: async ({ live }) => expect((await live.metrics()).size, 'series').toBeLessThan(4000),
+})
 
 /** Sends bodies of so many documents, one after the other; all must be taken. */
 async function documents(range: Range, count: number, of: (at: number) => string, status = '201'): Promise<void> {
@@ -105,14 +73,14 @@ describe('what a sender of documents makes the bridge remember', () => {
       // The last are known, the first are not any more.
       await documents(range, 2000, (at) => `{"create":{"_index":"logs","_id":"${long(String(498_000 + at), 100)}"}}\n{}\n`, '409')
       await documents(range, 2000, (at) => `{"create":{"_index":"logs","_id":"${long(String(at), 100)}"}}\n{}\n`)
-      expect(await metric(range.live, 'otlp_bridge_elasticsearch_duplicate_ids_total', 'create')).toBe(2000)
+      expect(await metricOf(range.live, 'otlp_bridge_elasticsearch_duplicate_ids_total', 'create')).toBe(2000)
     })
   }, 300_000)
 
   it('100,000 pipelines', async () => {
     await within(200, [], async (range) => {
       await documents(range, 100_000, (at) => `{"create":{"_index":"logs","pipeline":"${long(`p${at}`, 300)}"}}\n{}\n`)
-      expect(await metric(range.live, 'otlp_bridge_elasticsearch_pipeline_ignored_total')).toBe(100_000)
+      expect(await metricOf(range.live, 'otlp_bridge_elasticsearch_pipeline_ignored_total')).toBe(100_000)
       expect(range.live.output().split('ingest pipeline').length).toBeLessThanOrEqual(102)
     })
   }, 300_000)
@@ -177,7 +145,7 @@ describe('what a sender of documents makes the bridge remember', () => {
       expect(live.alive()).toBe(true)
       const open = sockets.filter((one) => !one.destroyed && !one.readableEnded).length
       expect(open).toBeLessThanOrEqual(4096)
-      expect(await metric(live, 'otlp_bridge_connections_closed_total', 'max_connections')).toBeGreaterThanOrEqual(5000)
+      expect(await metricOf(live, 'otlp_bridge_connections_closed_total', 'max_connections')).toBeGreaterThanOrEqual(5000)
       for (const socket of sockets) socket.destroy()
     })
   }, 300_000)

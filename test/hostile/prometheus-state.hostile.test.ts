@@ -4,46 +4,17 @@ import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { snappyBody } from '../support/remote-write.ts'
-import { type Live, startLive } from './support/live.ts'
-import { startSink } from './support/sink.ts'
+import type { Live } from './support/live.ts'
 import type { Range } from './support/throw.ts'
-import { expectWriteBooks, stillWrites, write } from './support/throw-write.ts'
+import { stillWrites, write } from './support/throw-write.ts'
+import { createWithin, metricOf } from './support/within.ts'
 import { contentTypes, double, field, integer, nowMs, rawLabels, rawSample, writePath } from './support/writes.ts'
 
-const mebi = 2 ** 20
-const quick = ['translate.prometheus.assembler.window=1s', 'translate.prometheus.assembler.reorder=100ms']
-
-/** Runs against a bridge of its own; prints what it took. @param limitMiB by which memory may rise */
-async function within(limitMiB: number, settings: readonly string[], act: (range: Range) => Promise<void>): Promise<void> {
-  const sink = await startSink()
-  const live = await startLive(sink.url, [...quick, ...settings])
-  const range: Range = { live, sink, sent: new Set() }
-  try {
-    // What is loaded with the first request is not what is looked for.
-    await stillWrites(range)
-    live.resetPeak()
-    const before = live.residentBytes()
-    const startedAt = performance.now()
-    await act(range)
-    const tookMs = performance.now() - startedAt
-    const rise = (live.peakBytes() - before) / mebi
-    await stillWrites(range)
-    await expectWriteBooks(range)
-    console.log(`${expect.getState().currentTestName?.split(' > ').at(-1)}: ${Math.round(tookMs)} ms, ${Math.round(rise)} MiB`)
-    expect(rise).toBeLessThan(limitMiB)
-    expect(await live.stop()).toBe(0)
-  } finally {
-    await live.stop()
-    await sink.close()
-  }
-}
-
-/** Sum over all series of a metric. */
-async function metric(live: Live, name: string): Promise<number> {
-  let sum = 0
-  for (const [series, value] of await live.metrics()) if (series === name || series.startsWith(`${name}{`)) sum += value
-  return sum
-}
+const within = createWithin({
+  settings: ['translate.prometheus.assembler.window=1s', 'translate.prometheus.assembler.reorder=100ms'],
+  still: stillWrites,
+  before: 1,
+})
 
 const symbols = (...texts: readonly string[]): Buffer => Buffer.concat(['', ...texts].map((text) => field(4, text)))
 
@@ -95,7 +66,7 @@ describe('what a sender makes the bridge remember', () => {
       expect([...statuses]).toEqual([204])
       const metrics = await live.metrics()
       expect(metrics.size).toBeLessThan(3000)
-      expect(await metric(live, 'otlp_bridge_prometheus_streams')).toBeGreaterThanOrEqual(100_000)
+      expect(await metricOf(live, 'otlp_bridge_prometheus_streams')).toBeGreaterThanOrEqual(100_000)
     })
   }, 300_000)
 
@@ -110,8 +81,8 @@ describe('what a sender makes the bridge remember', () => {
         )
         expect([reply.status, reply.text]).toEqual([204, ''])
       }
-      expect(await metric(range.live, 'otlp_bridge_prometheus_streams')).toBeLessThanOrEqual(1000)
-      expect(await metric(range.live, 'otlp_bridge_prometheus_streams_evicted_total')).toBeGreaterThan(990_000)
+      expect(await metricOf(range.live, 'otlp_bridge_prometheus_streams')).toBeLessThanOrEqual(1000)
+      expect(await metricOf(range.live, 'otlp_bridge_prometheus_streams_evicted_total')).toBeGreaterThan(990_000)
       // Evicted or not, all of them were sent.
       await expect.poll(() => range.sink.points.get('streams'), { timeout: 20_000 }).toBe(1_000_000)
     })
@@ -168,7 +139,7 @@ describe('what a sender makes the bridge remember', () => {
       // The last are no slower than the first were.
       const sum = (from: number): number => started.slice(from, from + 20).reduce((all, one) => all + one, 0)
       expect(sum(40)).toBeLessThan(3 * sum(0) + 1000)
-      expect(await metric(range.live, 'otlp_bridge_prometheus_type_switch_total')).toBeGreaterThan(0)
+      expect(await metricOf(range.live, 'otlp_bridge_prometheus_type_switch_total')).toBeGreaterThan(0)
     })
   })
 

@@ -242,6 +242,16 @@ const fields: readonly BulkCase[] = [
   },
 ]
 
+/** As many as one request may have, each of them refused. */
+const refusedMillion = (what: string, piece: string, reason: string): BulkCase => ({
+  name: `1,000,000 ${what}`,
+  body: () => times(piece, 1_000_000),
+  status: 200,
+  items: '400×1000000',
+  reasons: { [reason]: 1_000_000 },
+  riseMiB: 250,
+})
+
 const many: readonly BulkCase[] = [
   {
     name: '1,000,000 documents',
@@ -258,30 +268,9 @@ const many: readonly BulkCase[] = [
     reasons: { limit_items: 1 },
     riseMiB: 160,
   },
-  {
-    name: '1,000,000 deletions',
-    body: () => times('{"delete":{"_index":"a","_id":"1"}}\n', 1_000_000),
-    status: 200,
-    items: '400×1000000',
-    reasons: { delete: 1_000_000 },
-    riseMiB: 250,
-  },
-  {
-    name: '1,000,000 documents that are none',
-    body: () => times('{"index":{"_index":"a"}}\n5\n', 1_000_000),
-    status: 200,
-    items: '400×1000000',
-    reasons: { not_object: 1_000_000 },
-    riseMiB: 250,
-  },
-  {
-    name: '1,000,000 documents that are no JSON',
-    body: () => times('{"index":{"_index":"a"}}\n{5\n', 1_000_000),
-    status: 200,
-    items: '400×1000000',
-    reasons: { json: 1_000_000 },
-    riseMiB: 250,
-  },
+  refusedMillion('deletions', '{"delete":{"_index":"a","_id":"1"}}\n', 'delete'),
+  refusedMillion('documents that are none', '{"index":{"_index":"a"}}\n5\n', 'not_object'),
+  refusedMillion('documents that are no JSON', '{"index":{"_index":"a"}}\n{5\n', 'json'),
   {
     name: '500,000 documents with long names of an index that cannot be',
     body: () => times(`{"index":{"_index":"${'A'.repeat(150)}"}}\n{}\n`, 500_000),
