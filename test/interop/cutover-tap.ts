@@ -1,10 +1,10 @@
 /** A proxy that passes HTTP requests on and keeps the SHA-256 of each body that was taken: in front of the bridge, and before each side behind it. */
 
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, type OutgoingHttpHeaders, request as send } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { closeNow, listenLocally } from '../support/local-server.ts'
 
 /** What became of the requests with one body. */
 export interface Fate {
@@ -153,32 +153,20 @@ export async function startTap(target: number, { taken, instead }: TapOptions = 
     void work().catch(() => request.socket.destroy())
   })
   server.keepAliveTimeout = 120_000
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  return {
+  const port = await listenLocally(server)
+  return Object.assign(state, {
     port,
     url: `http://127.0.0.1:${port}`,
     bodies,
     answers,
     refusals,
-    get underWay() {
-      return state.underWay
-    },
-    get delayMs() {
-      return state.delayMs
-    },
-    set delayMs(ms) {
-      state.delayMs = ms
-    },
-    answeredWithin: (ms) => answered.filter((at) => at > performance.now() - ms).length,
+    answeredWithin: (ms: number) => answered.filter((at) => at > performance.now() - ms).length,
     async close() {
-      server.closeAllConnections()
-      server.close()
+      const closed = closeNow(server)
       for (const agent of agents.values()) agent.destroy()
-      await once(server, 'close')
+      await closed
     },
-  }
+  })
 }
 
 /** What two taps say of the same bodies. */

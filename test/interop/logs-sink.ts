@@ -3,11 +3,10 @@
  * whole, wherever in the record the translation puts it.
  */
 
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { Reader } from 'protobufjs/minimal.js'
+import { closeNow, listenLocally } from '../support/local-server.ts'
 import { officialDecode } from '../support/official-otlp.ts'
 
 /** What a shipper has arrived at the sink. */
@@ -110,7 +109,8 @@ class Counted implements Arrivals {
 export async function startLogsSink(random: () => number): Promise<LogsSink> {
   const shippers = new Map<string, Counted>()
   const faults = new Map<string, { count: number; example: string }>()
-  const state = { mode: 'ok' as SinkMode, taken: 0, refused: 0, records: 0 }
+  const requests = { taken: 0, refused: 0 }
+  const state = { mode: 'ok' as SinkMode, requests, records: 0 }
 
   const fault = (kind: string, example: string): void => {
     const known = faults.get(kind)
@@ -142,7 +142,7 @@ export async function startLogsSink(random: () => number): Promise<LogsSink> {
       takeRecord(record)
       records++
     }
-    if (state.taken++ % 50 === 0 && officialCount(body) !== records) fault('request that the official messages read otherwise', '')
+    if (requests.taken++ % 50 === 0 && officialCount(body) !== records) fault('request that the official messages read otherwise', '')
   }
 
   const server = createServer((request, reply) => {
@@ -151,7 +151,7 @@ export async function startLogsSink(random: () => number): Promise<LogsSink> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const refuse = state.mode === 'down' || (state.mode === 'half' && random() < 0.5)
-      if (refuse) state.refused++
+      if (refuse) requests.refused++
       else if (request.url !== '/v1/logs') fault('request for another signal', String(request.url))
       else {
         const body = Buffer.concat(chunks)
@@ -160,29 +160,6 @@ export async function startLogsSink(random: () => number): Promise<LogsSink> {
       reply.writeHead(refuse ? 503 : 200, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end()
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}`,
-    of,
-    faults,
-    get requests() {
-      return { taken: state.taken, refused: state.refused }
-    },
-    get records() {
-      return state.records
-    },
-    get mode() {
-      return state.mode
-    },
-    set mode(mode) {
-      state.mode = mode
-    },
-    async close() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
+  const url = `http://127.0.0.1:${await listenLocally(server)}`
+  return Object.assign(state, { url, of, faults, close: () => closeNow(server) })
 }

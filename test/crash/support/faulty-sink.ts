@@ -1,10 +1,9 @@
 /** An OTLP/HTTP endpoint that fails on purpose and remembers every span id (or what else is read), how often and in which order it came. */
 
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { decodeTraces } from '../../../src/otlp/decode/traces.ts'
+import { closeNow, listenLocally } from '../../support/local-server.ts'
 import { officialDecode } from '../../support/official-otlp.ts'
 import { spanKey } from './ledger.ts'
 
@@ -105,21 +104,31 @@ export async function startFaultySinkOf<K>({ keysOf, countOf }: Reading<K>, rand
   const arrivals = new Map<K, Arrival>()
   const order: K[] = []
   const requests: Record<string, number> = {}
-  const state = { mode: 'ok' as FaultySink['mode'], delayMs: 0, killedMs: 0, open: 0, miscounted: 0, seen: 0 }
+  const state = {
+    mode: 'ok' as FaultySink['mode'],
+    delayMs: 0,
+    miscounted: 0,
+    get unique() {
+      return arrivals.size
+    },
+  }
   const repeats = { unconfirmed: 0, afterKill: 0, longestBeforeKillMs: 0, unexplained: 0 }
   let failNext = false
+  let killedMs = 0
+  let seen = 0
+  let spansOpen = 0
 
   const repeated = ({ confirmedMs }: Arrival): void => {
     if (confirmedMs === undefined) repeats.unconfirmed++
-    else if (Math.abs(state.killedMs - confirmedMs) < settleWithinMs) {
+    else if (Math.abs(killedMs - confirmedMs) < settleWithinMs) {
       repeats.afterKill++
-      repeats.longestBeforeKillMs = Math.max(repeats.longestBeforeKillMs, Math.round(state.killedMs - confirmedMs))
+      repeats.longestBeforeKillMs = Math.max(repeats.longestBeforeKillMs, Math.round(killedMs - confirmedMs))
     } else repeats.unexplained++
   }
 
   const take = (body: Buffer): Arrival[] => {
     const keys = keysOf(body)
-    if (state.seen++ % 20 === 0 && countOf(body) !== keys.length) state.miscounted++
+    if (seen++ % 20 === 0 && countOf(body) !== keys.length) state.miscounted++
     return keys.map((key) => {
       let arrival = arrivals.get(key)
       if (arrival === undefined) {
@@ -141,9 +150,9 @@ export async function startFaultySinkOf<K>({ keysOf, countOf }: Reading<K>, rand
   }
 
   const confirm = (response: ServerResponse, taken: readonly Arrival[], delay: number): void => {
-    state.open += taken.length
+    spansOpen += taken.length
     response.once('close', () => {
-      state.open -= taken.length
+      spansOpen -= taken.length
       if (!response.writableFinished) return
       const now = performance.now()
       for (const arrival of taken) arrival.confirmedMs = now
@@ -195,50 +204,27 @@ export async function startFaultySinkOf<K>({ keysOf, countOf }: Reading<K>, rand
   let port = 0
   const open = async (): Promise<void> => {
     server = createServer(onRequest)
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    port = (server.address() as AddressInfo).port
+    port = await listenLocally(server, port)
   }
   const shut = async (): Promise<void> => {
     const was = server
     server = undefined
-    if (was === undefined) return
-    was.closeAllConnections()
-    was.close()
-    await once(was, 'close')
+    if (was !== undefined) await closeNow(was)
   }
   await open()
   onTestFinished(shut)
 
-  return {
+  return Object.assign(state, {
     url: `http://127.0.0.1:${port}`,
     order,
-    has: (key) => arrivals.has(key),
-    get unique() {
-      return arrivals.size
-    },
+    has: (key: K) => arrivals.has(key),
     repeats: () => ({ ...repeats }),
     requests,
-    spansOpen: () => state.open,
-    get miscounted() {
-      return state.miscounted
-    },
-    get mode() {
-      return state.mode
-    },
-    set mode(mode) {
-      state.mode = mode
-    },
-    get delayMs() {
-      return state.delayMs
-    },
-    set delayMs(ms) {
-      state.delayMs = ms
-    },
+    spansOpen: () => spansOpen,
     killed() {
-      state.killedMs = performance.now()
+      killedMs = performance.now()
     },
     shut,
     open,
-  }
+  })
 }

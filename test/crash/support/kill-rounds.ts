@@ -1,14 +1,13 @@
 /** Kill -9 under load, again and again, with an endpoint that fails half of its requests; then everything is drained and compared. */
 
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { stateFolder } from '../../emit/support/queues.ts'
-import { type Bridge, startBridge } from './bridge.ts'
 import { drained, expectAllArrived, expectBalanced } from './drained.ts'
 import { startFaultySink } from './faulty-sink.ts'
 import { createLedger } from './ledger.ts'
 import { startLoad } from './load.ts'
 import { randomFrom } from './random.ts'
+import { createVictim, expectGoodEnd, repeatsIn } from './rounds.ts'
 
 export interface KillRow {
   readonly round: number
@@ -29,37 +28,28 @@ export async function killRounds(rounds: number, seed: number, settings: readonl
   const random = randomFrom(seed)
   const sink = await startFaultySink(random)
   const ledger = createLedger()
-  const state = stateFolder()
   const rows: KillRow[] = []
-  let bridge: Bridge | undefined
+  const victim = createVictim({ state: stateFolder(), endpoint: sink.url, settings }, sink)
   sink.mode = 'half'
-  const load = startLoad({ target: () => bridge?.ports, ledger, connections: 6, pauseMs: 15 })
-  const row = (round: number, livedMs: number): KillRow => {
-    const { unconfirmed, afterKill, unexplained } = sink.repeats()
-    return {
-      round,
-      livedMs: Math.round(livedMs),
-      acked: ledger.acked.size,
-      delivered: sink.unique,
-      repeats: unconfirmed + afterKill + unexplained,
-      unanswered: ledger.open,
-      inFlight: sink.spansOpen(),
-    }
-  }
+  const load = startLoad({ target: victim.target, ledger, connections: 6, pauseMs: 15 })
+  const row = (round: number, livedMs: number): KillRow => ({
+    round,
+    livedMs: Math.round(livedMs),
+    acked: ledger.acked.size,
+    delivered: sink.unique,
+    repeats: repeatsIn(sink.repeats()),
+    unanswered: ledger.open,
+    inFlight: sink.spansOpen(),
+  })
   for (let round = 1; round <= rounds; round++) {
-    const started = await startBridge({ state, endpoint: sink.url, settings })
-    bridge = started
-    const livedMs = 50 + random() * 1200
-    await delay(livedMs)
-    rows.push(row(round, livedMs))
-    bridge = undefined
-    expect(started.alive(), started.output()).toBe(true)
-    await started.end('SIGKILL')
-    sink.killed()
+    await victim.round(
+      () => 50 + random() * 1200,
+      (_bridge, livedMs) => void rows.push(row(round, livedMs)),
+    )
   }
   await load.stop()
   sink.mode = 'ok'
-  const last = await startBridge({ state, endpoint: sink.url, settings })
+  const last = await victim.start()
   await drained(last)
   rows.push(row(rounds + 1, 0))
   const books = await expectBalanced(last)
@@ -69,8 +59,7 @@ export async function killRounds(rounds: number, seed: number, settings: readonl
   console.log({ answers: ledger.answers, doubtful: ledger.doubtful.size, repeats, requests: sink.requests })
   console.table(books)
   expectAllArrived(ledger, sink)
-  expect(books.reduce((sum, one) => sum + one.dropped + one.dead, 0)).toBe(0)
-  expect((await last.end()).code).toBe(0)
+  await expectGoodEnd(last, books)
   // What the endpoint took without confirming it, and per kill what four requests of 200 spans can hold.
   expect(repeats.afterKill).toBeLessThanOrEqual(rounds * 4 * 200)
   return rows

@@ -3,10 +3,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { stateFolder } from '../../emit/support/queues.ts'
-import { type Books, type Bridge, startBridge } from './bridge.ts'
+import type { Books, Bridge } from './bridge.ts'
 import { drained, expectBalanced } from './drained.ts'
 import { type FaultySinkOf, startFaultySinkOf } from './faulty-sink.ts'
 import { randomFrom } from './random.ts'
+import { createVictim, expectGoodEnd, repeatsIn } from './rounds.ts'
 import { startWriteLoad, type WriteLedger } from './write-load.ts'
 import { type PointKey, pointsReader, type WrongPoint } from './writes.ts'
 
@@ -58,54 +59,41 @@ export interface Verdict {
 /** Every acknowledged sample is at the endpoint, whole and right. */
 export function expectAllWritten(ledger: WriteLedger, sink: WriteSink): Verdict {
   const missing = [...ledger.acked].filter((key) => !sink.has(key))
-  const { unconfirmed, afterKill, unexplained } = sink.repeats()
+  const repeats = sink.repeats()
   expect(ledger.refusals).toEqual([])
   expect({ missing: missing.length, first: missing.slice(0, 5) }).toEqual({ missing: 0, first: [] })
   expect({ wrong: sink.wrong.length, first: sink.wrong.slice(0, 5) }).toEqual({ wrong: 0, first: [] })
   // Those that are the endpoint's own doing, and those whose request was sent twice, as its answer was lost.
-  expect(unexplained).toBeLessThanOrEqual(ledger.resent.size)
-  return { acked: ledger.acked.size, missing: missing.length, repeats: unconfirmed + afterKill + unexplained }
+  expect(repeats.unexplained).toBeLessThanOrEqual(ledger.resent.size)
+  return { acked: ledger.acked.size, missing: missing.length, repeats: repeatsIn(repeats) }
 }
 
 /** Kills `rounds` times, checks, and prints the table. @param seed decides about the moments and the faults */
 export async function writeKillRounds(rounds: number, seed: number, settings: readonly string[] = []): Promise<readonly WriteRow[]> {
   const random = randomFrom(seed)
   const sink = await startWriteSink(random)
-  const state = stateFolder()
   const rows: WriteRow[] = []
-  const options = { state, endpoint: sink.url, settings: [...quickAssembler, ...settings] }
-  let bridge: Bridge | undefined
+  const victim = createVictim({ state: stateFolder(), endpoint: sink.url, settings: [...quickAssembler, ...settings] }, sink)
   sink.mode = 'half'
-  const load = startWriteLoad({ target: () => bridge?.ports, senders: [1, 2, 1, 2] })
+  const load = startWriteLoad({ target: victim.target, senders: [1, 2, 1, 2] })
   const { ledger } = load
-  const repeatsNow = (): number => {
-    const { unconfirmed, afterKill, unexplained } = sink.repeats()
-    return unconfirmed + afterKill + unexplained
-  }
   const row = (round: number, livedMs: number, held: number): WriteRow => ({
     round,
     livedMs: Math.round(livedMs),
     samples: ledger.ackedSamples,
     points: ledger.acked.size,
     arrived: sink.unique,
-    repeats: repeatsNow(),
+    repeats: repeatsIn(sink.repeats()),
     held,
   })
   for (let round = 1; round <= rounds; round++) {
-    const started = await startBridge(options)
-    bridge = started
-    // In the first round histograms are seen whole, and what they look like is saved: from then on they go as soon as they are complete.
-    const livedMs = round === 1 ? 7000 : 100 + random() * 3000
-    await delay(livedMs)
-    const held = await started.metric('otlp_bridge_held_items')
-    rows.push(row(round, livedMs, held))
-    bridge = undefined
-    expect(started.alive(), started.output()).toBe(true)
-    await started.end('SIGKILL')
-    sink.killed()
+    await victim.round(
+      // In the first round histograms are seen whole, and what they look like is saved: from then on they go as soon as they are complete.
+      () => (round === 1 ? 7000 : 100 + random() * 3000),
+      async (bridge, livedMs) => void rows.push(row(round, livedMs, await bridge.metric('otlp_bridge_held_items'))),
+    )
   }
-  const last = await startBridge(options)
-  bridge = last
+  const last = await victim.start()
   await load.stop()
   sink.mode = 'ok'
   await writesDrained(last)
@@ -123,7 +111,6 @@ export async function writeKillRounds(rounds: number, seed: number, settings: re
   console.table(books)
   const { acked, missing, repeats } = expectAllWritten(ledger, sink)
   console.log({ rounds, acknowledged: acked, samples: ledger.ackedSamples, missing, repeats })
-  expect(books.reduce((all, one) => all + one.dropped + one.dead, 0)).toBe(0)
-  expect((await last.end()).code).toBe(0)
+  await expectGoodEnd(last, books)
   return rows
 }
