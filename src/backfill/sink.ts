@@ -1,0 +1,33 @@
+/** Where pages go: an OTLP endpoint, or files. */
+
+import type { Json, PageRequest, Reasons } from './model.ts'
+
+/** What became of a page. */
+export interface Delivered {
+  /** OTLP items. `acked + Σ rejected + Σ dead` are all that were sent. */
+  readonly acked: number
+  /** Refused by the endpoint for good, by reason; what is in `dead` is not among them. */
+  readonly rejected: Reasons
+  readonly dead: readonly { readonly reason: string; readonly message: string; readonly items: number; readonly data: Uint8Array }[]
+  readonly ambiguous: number
+  readonly bytesOut: number
+  /** Sentences of the endpoint, the first of each kind. */
+  readonly said: readonly string[]
+}
+
+export interface Sink {
+  /** `http://tempo:4318` */
+  readonly name: string
+  /** What an intent has to remember so that {@link Sink.restore} can take back a page. */
+  position(slice: string): Json | undefined
+  /** Takes back what was written of a page that was not acknowledged. True: nothing of it is there any more, so that nothing is repeated. */
+  restore(slice: string, position: Json | undefined): Promise<boolean>
+  /**
+   * Resolves when all of it is there, or refused for good. Tries for ever what can be waited out. Rejects with OB_STOPPING when aborted (nothing more is
+   * known of the page then), and with OB_DESTINATION for what ends the run: no such path, not allowed.
+   */
+  deliver(slice: string, page: number, requests: readonly PageRequest[], abort: AbortSignal): Promise<Delivered>
+  /** The slice has no more pages. */
+  finish(slice: string): Promise<void>
+  close(): Promise<void>
+}
