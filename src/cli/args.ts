@@ -118,7 +118,7 @@ function addParity(program: Command, io: Io, finish: Finish): void {
     .option('--refresh', 'lets Elasticsearch refresh the index first')
     .option('--html <file>', 'writes a report that opens in a browser')
     .option('--redact', 'puts types and hashes in the place of values')
-    .option('--watch', 'goes on: one window every 10 minutes')
+    .option('--watch', 'goes on: one window after the other')
     .addOption(jsonOption())
     .action(async (given) => finish(await (await import('./parity.ts')).parity(given, io)))
 }

@@ -14,7 +14,7 @@ import { redacted } from '../parity/report-json.ts'
 import { printReport } from '../parity/report-table.ts'
 import { type FormatRequest, type ParityDeps, type ParityRequest, requiredOf, runParity } from '../parity/run.ts'
 import { createRunStore, runsFolder } from '../parity/runs.ts'
-import { windowsOf } from '../parity/window.ts'
+import { windowMsOf, windowsOf } from '../parity/window.ts'
 import { authorizationOf } from './admin-client.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { printTable } from './table.ts'
@@ -187,13 +187,11 @@ async function keep(report: ParityReport, { queue }: Config, say: (text: string)
   }
 }
 
-const watchMs = 600_000
-
 /** Exit code of a report: 0 as required, 1 below, 4 when a backend failed. */
 export const parityCode = (report: ParityReport, failed: boolean): 0 | 1 | 4 => (failed ? 4 : report.result.ok ? 0 : 1)
 
 /**
- * Compares once, or with `--watch` every ten minutes until it is interrupted. The table or JSON goes to stdout, progress to a terminal.
+ * Compares once, or with `--watch` as often as a window is over until it is interrupted. The table or JSON goes to stdout, progress to a terminal.
  * @param over what tests put in the place of the world
  */
 export async function parity(options: ParityCommandOptions, io: Io, over: Partial<ParityDeps> = {}): Promise<number> {
@@ -230,7 +228,7 @@ export async function parity(options: ParityCommandOptions, io: Io, over: Partia
       const code = await once()
       if (options.watch !== true) return code
       line('waiting for the next window')
-      await deps.sleep(watchMs)
+      await deps.sleep(windowMsOf(options))
     }
   } catch (error) {
     if (stop.aborted) return interruptedCode

@@ -45,7 +45,14 @@ export const verdictConfig = z
       .describe('Parity of what is stored, at the least: `99.99%`, or 0.9999.'),
     quiet: duration
       .default(24 * hour)
-      .describe('For how long there must have been no dead letters, and nothing that could not be translated.'),
+      .describe(
+        'For how long there must have been no dead letters, nothing that could not be translated, and no reads of the old side; of the last two a day is known.',
+      ),
+    history: duration
+      .default(24 * hour)
+      .describe(
+        'For how long an endpoint must have been in `shadow` before `dual`, and been watched before its busiest minute is believed.',
+      ),
     hold: duration.default(30 * minute).describe('After something failed all must hold for so long before the verdict is `ready` again.'),
     silentAfter: duration.default(24 * hour).describe('A key that nothing came from for so long is silent: neither ready nor failing.'),
     exclude: z

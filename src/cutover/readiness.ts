@@ -3,7 +3,7 @@
 import type { VerdictConfig } from './config.ts'
 import type { Evidence } from './evidence.ts'
 import type { EndpointState, Phase } from './model.ts'
-import { type Answer, matchesKey, type Question, questionOf, type Verdict, verdictOf } from './verdict.ts'
+import { type Answer, matchesKey, printSpan, type Question, questionOf, type Verdict, verdictOf } from './verdict.ts'
 
 /** Who gathers evidence: the books, the queue, the runs of the parity command. */
 export interface EvidenceSource {
@@ -46,8 +46,6 @@ const remembered = 20_000
 
 /** Sentences said of one endpoint. */
 const sentences = 5
-
-const day = 24 * 3_600_000
 
 const isExcluded = (key: string, { exclude }: VerdictConfig): boolean => exclude.some((pattern) => matchesKey(pattern, key))
 
@@ -100,11 +98,11 @@ export function createReadiness({ source, config, nowMs }: ReadinessDeps): Readi
     return open.length > sentences ? [...said, `and ${open.length - sentences} more`] : said
   }
 
-  /** After a day beside the old backend: nothing that the new side did not take or we did not understand. */
+  /** After a time beside the old backend: nothing that the new side did not take or we did not understand. */
   const unmetShadow = (state: EndpointState): readonly string[] => {
     const found: string[] = []
-    const hours = Math.floor((nowMs() - state.sinceMs) / 3_600_000)
-    if (nowMs() - state.sinceMs < day) found.push(`${hours} h of 24 h in shadow`)
+    const shadowMs = nowMs() - state.sinceMs
+    if (shadowMs < config.history) found.push(`${printSpan(shadowMs, config.history)} in shadow`)
     const all = verdicts('A', state.endpoint)
     found.push(...knowsNothing(state.endpoint, all))
     for (const { checks, excluded, evidence } of all) {

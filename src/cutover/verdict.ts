@@ -64,6 +64,12 @@ const printAge = (seconds: number): string =>
 const printDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 const printTime = (ms: number): string => new Date(ms).toISOString().slice(11, 16)
 
+/** How much there is of a time that is wanted: `3 h of 24 h`, `2 min of 10 min`. */
+export function printSpan(ms: number, wantedMs: number): string {
+  const [unitMs, unit] = wantedMs >= hour ? [hour, 'h'] : [minute, 'min']
+  return `${Math.floor(ms / unitMs)} ${unit} of ${Math.ceil(wantedMs / unitMs)} ${unit}`
+}
+
 type CheckOf = (evidence: Evidence, config: VerdictConfig) => Finding
 
 const checks: Readonly<Record<ConditionId, { readonly questions: string; readonly check: CheckOf }>> = {
@@ -167,11 +173,13 @@ const checks: Readonly<Record<ConditionId, { readonly questions: string; readonl
   },
   V7: {
     questions: 'A',
-    check({ peak }) {
+    check({ peak }, { history }) {
       if (peak === undefined) return unknown('no history yet')
       const { window, all, historyMs } = peak
-      if (historyMs < day)
-        return unknown(`${Math.floor(historyMs / hour)} h of 24 h of history`, { value: Math.floor(historyMs / hour), limit: 24 })
+      if (historyMs < history) {
+        const [value, limit] = [Math.floor(historyMs / hour), Math.floor(history / hour)]
+        return unknown(`${printSpan(historyMs, history)} of history`, { value, limit })
+      }
       const text = `the windows saw ${printCount(window)} items/min, the busiest minute of two days had ${printCount(all)}`
       return { state: window >= all * peakPart ? 'pass' : 'unknown', value: window, limit: Math.round(all * peakPart), text }
     },

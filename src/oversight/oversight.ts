@@ -227,7 +227,7 @@ export function createOversight(deps: OversightDeps): Oversight {
       legacyClients: (endpoint) => inventory?.all().filter((one) => one.endpoint === endpoint && !one.silent).length,
       reads: (endpoint) => {
         const count = noticed(endpoint, 'query')
-        if (count === 0 && nowMs() - startedMs < dayMs) return undefined
+        if (count === 0 && nowMs() - startedMs < config().verdict.quiet) return undefined
         return { count, text: `the old side was asked for data ${count} times in a day` }
       },
     })

@@ -35,6 +35,9 @@ export interface WindowOptions {
   readonly window?: string | undefined
 }
 
+/** Length of a window, in whole minutes: `--window`, 10 min unless given. Throws OB_CONFIG. */
+export const windowMsOf = ({ window }: WindowOptions): number => Math.max(minuteMs, floor(durationOf('--window', window ?? '10m')))
+
 /** The longest span of time compared as one. */
 const longestMs = 3_600_000
 
@@ -44,7 +47,7 @@ const longestMs = 3_600_000
  */
 export function windowsOf(options: WindowOptions, nowMs: number, settleMs: number): readonly Window[] {
   const latest = floor(nowMs - settleMs)
-  const widthMs = Math.max(minuteMs, floor(durationOf('--window', options.window ?? '10m')))
+  const widthMs = windowMsOf(options)
   if (options.since === undefined) {
     const count = options.windows === undefined ? 1 : Number(options.windows)
     if (!Number.isInteger(count) || count < 1 || count > 1000) throw refused('--windows', options.windows ?? '', 'a number from 1 to 1000')

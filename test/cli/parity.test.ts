@@ -28,6 +28,7 @@ function world(young = translated(spans), abort = new AbortController(), old = s
   let out = ''
   let err = ''
   const asked: string[] = []
+  const slept: { readonly all: number[]; enough: (all: readonly number[]) => unknown } = { all: [], enough: () => {} }
   const answer = scriptedFetch(scriptedZipkin(old), scriptedJaeger(young))
   const io = {
     env: {},
@@ -53,6 +54,9 @@ function world(young = translated(spans), abort = new AbortController(), old = s
     monotonicMs: () => now,
     sleep: async (ms: number) => {
       now += ms
+      slept.all.push(ms)
+      slept.enough(slept.all)
+      abort.signal.throwIfAborted()
     },
     nowMs: () => firstMs + 620_000 + now,
   }
@@ -64,7 +68,7 @@ function world(young = translated(spans), abort = new AbortController(), old = s
       if (asked.length === count) act()
     }
   }
-  return { run, io, asked, atRequest, out: () => out, err: () => err }
+  return { run, io, asked, slept, atRequest, out: () => out, err: () => err }
 }
 
 describe('parity', () => {
@@ -96,6 +100,17 @@ describe('parity', () => {
     atRequest(count, () => abort.abort())
     expect(await run()).toBe(130)
     expect(out()).toBe('')
+  })
+
+  it.each([
+    [undefined, 600_000],
+    ['1m', 60_000],
+  ])('goes on with --watch, one window of %s after the other', async (window, ms) => {
+    const abort = new AbortController()
+    const { run, out, slept } = world(translated(spans), abort)
+    slept.enough = (all) => all.filter((one) => one === ms).length === 2 && abort.abort()
+    expect(await run({ watch: true, ...(window === undefined ? {} : { window }) })).toBe(130)
+    expect(out().match(/^parity /gm)).toHaveLength(2)
   })
 
   it('compares the services asked for', async () => {

@@ -250,6 +250,15 @@ describe('createReadiness', () => {
     expect(readiness.unmet(stateIn('new-primary'), 'new-only')).toEqual(nothing)
   })
 
+  it('lets shadow and history last as long as is asked for', () => {
+    const settings = verdictConfig.parse({ history: '10m' })
+    const evidence: Evidence = { ...good, peak: { window: 44, all: 44, historyMs: 3 * minute } }
+    const readiness = createReadiness({ source: { all: () => [evidence], waitingForOld: () => 0 }, config: settings, nowMs: () => nowMs })
+    expect(readiness.unmet(stateIn('shadow', { sinceMs: nowMs - 9 * minute }), 'dual')).toEqual(['9 min of 10 min in shadow'])
+    expect(readiness.unmet(stateIn('shadow', { sinceMs: nowMs - 10 * minute }), 'dual')).toEqual([])
+    expect(readiness.unmet(stateIn('dual'), 'new-primary')).toEqual(['checkout: no data yet — 3 min of 10 min of history'])
+  })
+
   it('lets shadow last a day, and the old queue run empty before the old side is left out', () => {
     expect(setUp().readiness.unmet(stateIn('shadow', { sinceMs: nowMs - 3 * hour }), 'dual')).toEqual(['3 h of 24 h in shadow'])
     expect(setUp().readiness.unmet(stateIn('shadow'), 'dual')).toEqual([])
