@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import { type Bulk, create, lines, ndjson, startBulk, statuses } from '../support/elasticsearch.ts'
 import { countsOf, eventually, openBooks, openRaw, queueFull, type RawSocket, sumOf } from '../support/fakes.ts'
-import { documents, filler, numbers } from '../support/large-documents.ts'
+import { documents, filler, numbers, sendChunked } from '../support/large-documents.ts'
 
 let bulk: Bulk
 const start = async (config: object = {}): Promise<Bulk> => {
@@ -61,15 +61,7 @@ describe('a large body of _bulk', () => {
 
   it('may come without its length', async () => {
     await start()
-    const socket = await openRaw(bulk.url)
-    socket.send(
-      'POST /_bulk?filter_path=errors HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
-    )
-    for (let at = 0; at < large.length; at += 70_001) {
-      const chunk = large.slice(at, at + 70_001)
-      socket.send(`${chunk.length.toString(16)}\r\n${chunk}\r\n`)
-    }
-    socket.send('0\r\n\r\n')
+    const socket = await sendChunked(bulk.url, '/_bulk?filter_path=errors', large)
     expect(await socket.until('{"errors":')).toContain('{"errors":false}')
     expect([bulk.deps.fake.stagings.length, bulk.messages()]).toEqual([1, numbers(600)])
     socket.destroy()

@@ -5,7 +5,7 @@ import type { Seen } from '../../../src/ingest/observe.ts'
 import { type Answer, type Bulk, create, creates, lines, ndjson, startBulk, statuses } from '../support/elasticsearch.ts'
 import { answered, createFakeMirror, type FakeMirror } from '../support/fake-mirror.ts'
 import { countsOf, createFakeDeps, openBooks, openRaw, queueFull, sumOf } from '../support/fakes.ts'
-import { documents, numbers } from '../support/large-documents.ts'
+import { documents, numbers, sendChunked } from '../support/large-documents.ts'
 
 let bulk: Bulk
 let mirror: FakeMirror
@@ -214,15 +214,7 @@ describe('a large mirrored _bulk', () => {
 
   it('may come without its length', async () => {
     await start()
-    const socket = await openRaw(bulk.url)
-    socket.send(
-      'POST /_bulk?filter_path=errors HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
-    )
-    for (let at = 0; at < large.length; at += 70_001) {
-      const chunk = large.slice(at, at + 70_001)
-      socket.send(`${chunk.length.toString(16)}\r\n${chunk}\r\n`)
-    }
-    socket.send('0\r\n\r\n')
+    const socket = await sendChunked(bulk.url, '/_bulk?filter_path=errors', large)
     expect(await socket.until('{"errors":')).toContain('{"errors":false}')
     check(Buffer.from(large))
     socket.destroy()
