@@ -9,31 +9,28 @@ import { ApiFault } from './request.ts'
 
 export type Tone = 'good' | 'warn' | 'bad' | 'none'
 
-const shapes = { good: Good, warn: Warn, bad: Bad, none: Unknown }
+interface StateProps {
+  readonly tone: Tone
+  readonly children: ComponentChildren
+}
+
+const stateOf =
+  (shapes: Readonly<Record<Tone, () => JSX.Element>>) =>
+  ({ tone, children }: StateProps): JSX.Element => {
+    const Shape = shapes[tone]
+    return (
+      <span class={`state ${tone}`}>
+        <Shape />
+        <span>{children}</span>
+      </span>
+    )
+  }
 
 /** A state: shape, colour and words. */
-export function State({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }): JSX.Element {
-  const Shape = shapes[tone]
-  return (
-    <span class={`state ${tone}`}>
-      <Shape />
-      <span>{children}</span>
-    </span>
-  )
-}
-
-const marks = { good: Check, bad: Cross, warn: Warn, none: Dots }
+export const State = stateOf({ good: Good, warn: Warn, bad: Bad, none: Unknown })
 
 /** As {@link State}, for verdicts: a tick, a cross, dots. */
-export function Mark({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }): JSX.Element {
-  const Shape = marks[tone]
-  return (
-    <span class={`state ${tone}`}>
-      <Shape />
-      <span>{children}</span>
-    </span>
-  )
-}
+export const Mark = stateOf({ good: Check, bad: Cross, warn: Warn, none: Dots })
 
 /** A text that a sender chose: whatever it holds, it stays in its place. */
 export const Name = ({ children, most }: { readonly children: string; readonly most?: number }): JSX.Element => (
