@@ -66,6 +66,8 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
   let lastSuccessMs = Number.NEGATIVE_INFINITY
   const watch = createHealthWatch({ destination: name, lane, monotonicMs, inFlight: () => flying.pending })
   const repeated = metrics.counter('otlp_bridge_repeated_items_total', own)
+  /** What ended tries that were under way: the endpoint may have the request. */
+  const cutOff = new WeakSet<Error>()
   const logged = new Map<string, number>()
 
   const rarely = (kind: string, say: () => void): void => {
@@ -85,7 +87,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
       if (isSendError(error)) {
         count(error.failure)
         watch.failed(error)
-      }
+      } else if (isStopping(error)) cutOff.add(error)
       throw error
     }
     count('sent')
@@ -193,7 +195,7 @@ export function startDestination(options: DestinationOptions, deps: DestinationD
         cut.signal,
       )
     } catch (error) {
-      if (isStopping(error)) return lane.release(batches)
+      if (isStopping(error)) return lane.release(batches, cutOff.has(error))
       if (isSendError(error)) return refuse(batches, error)
       // A fault of ours, such as a batch that cannot be written as JSON: it must not block the others.
       const message = error instanceof Error ? error.message : String(error)

@@ -73,6 +73,6 @@ export function sleepUnlessAborted(ms: number, abort: AbortSignal): Promise<void
 }
 
 /** True for the error of an aborted send. */
-export function isStopping(error: unknown): boolean {
+export function isStopping(error: unknown): error is BridgeError {
   return error instanceof BridgeError && error.code === 'OB_STOPPING'
 }

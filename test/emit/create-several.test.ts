@@ -258,6 +258,24 @@ describe('reconfigure', () => {
     expect(booksByDestination(metrics)).toEqual({ one: { received: 10, delivered: 10 } })
   })
 
+  it('counts what was under way as sent again, and what only waited for its next try not', async () => {
+    const own = { destination: 'one' }
+    const silent = await startSink(() => new Promise(() => {}))
+    const refusing = await startSink(refuse(503))
+    const live = await startSink()
+    for (const [first, repeated] of [
+      [silent, 3],
+      [refusing, 0],
+    ] as const) {
+      const { put, emit, metrics } = await start([{ name: 'one', endpoint: first.url }])
+      for (const number of range(0, 3)) await put(number)
+      await until(() => first.received.length > 0)
+      await emit.reconfigure(emitOf([{ name: 'one', endpoint: live.url }]))
+      await until(() => emit.queue.stats().batches === 0)
+      expect(metrics.counter('otlp_bridge_repeated_items_total', own).value).toBe(repeated)
+    }
+  })
+
   it('changes nothing when the new configuration cannot be used', async () => {
     const sink = await startSink()
     const { put, emit } = await start([{ name: 'one', endpoint: sink.url }])
