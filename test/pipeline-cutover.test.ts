@@ -1,7 +1,7 @@
 /** A cutover from the first phase to the last through a running bridge: switches, shares, books, the verdict, restarts. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { LiveMinute, MirrorState, Readiness } from '../src/admin/api.ts'
+import type { LiveMinute, MirrorState, Overview, Readiness } from '../src/admin/api.ts'
 import type { Pipeline } from '../src/pipeline.ts'
 import { addressOf, type BothSides, startBothSides } from './support/both-sides.ts'
 import type { OldSide } from './support/old-side.ts'
@@ -80,6 +80,10 @@ describe('a cutover', () => {
     const half = arrived()
     expect(half).toBeGreaterThan(8)
     expect(half).toBeLessThan(32)
+
+    // What the new side was not to get is accounted for.
+    expect(pipeline.metrics.total('otlp_bridge_consumed_items_total', { reason: 'share' })).toBe(40 - half)
+    expect((await ask<Overview>(pipeline, '/overview')).books.balanced).toBe(true)
 
     // Not a day old: refused, unless it is forced.
     const refused = await change(pipeline, { phase: 'dual' })

@@ -310,6 +310,7 @@ export function createOversight(deps: OversightDeps): Oversight {
             return own === undefined ? undefined : own.share
           },
           skipped(batch, keys, items) {
+            metrics.books(batch.format, batch.signal).consumed('share').value += items
             for (const key of keys ?? [{ service: '', items }])
               if (key.items > 0) books.skipped(batch.format, key.service, 'new', 'share', key.items, batch.endpoint)
           },

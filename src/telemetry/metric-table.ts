@@ -49,7 +49,12 @@ export const metricTable = {
     'reason',
     'destination',
   ),
-  otlp_bridge_consumed_items_total: counter('Items used up without an OTLP item of their own, by reason.', 'format', 'signal', 'reason'),
+  otlp_bridge_consumed_items_total: counter(
+    'Items used up without an OTLP item of their own, by reason; `share`: left out of what the new side gets.',
+    'format',
+    'signal',
+    'reason',
+  ),
   otlp_bridge_dead_items_total: counter('Items moved to the dead letters, by reason.', 'format', 'signal', 'reason', 'destination'),
   otlp_bridge_routed_elsewhere_items_total: counter(
     'Items that this destination was not to get: routed to others, received before it was configured, or left in the store when it was removed.',

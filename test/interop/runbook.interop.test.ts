@@ -28,7 +28,7 @@ const headers = { 'content-type': 'application/json' }
 
 /** Days of the document, in minutes here. */
 const windows = 2
-const quick = { windows, window: '1m', quiet: '20s', hold: '1s', history: '40s', silentAfter: '3m' }
+const quick = { windows, window: '1m', quiet: '20s', hold: '1s', history: '1m', silentAfter: '3m' }
 
 /** The first block of the document that begins so. */
 const blockOf = (first: string): string => {
@@ -311,9 +311,9 @@ describe.skipIf(!present('zipkin', 'jaeger-v2', 'node'))('the runbook', () => {
       'long enough in shadow',
       async () => {
         const { items } = (await (await get('/api/v1/mirror')).json()) as { items: { since: string }[] }
-        return Date.now() - Date.parse(items[0]?.since ?? '') > 41_000 ? true : undefined
+        return Date.now() - Date.parse(items[0]?.since ?? '') > 61_000 ? true : undefined
       },
-      60_000,
+      90_000,
     )
   }
   const traces = (): number => [...young.bodies.values()].reduce((sum, { taken }) => sum + taken, 0)
@@ -343,10 +343,10 @@ describe.skipIf(!present('zipkin', 'jaeger-v2', 'node'))('the runbook', () => {
       await play(step, 'back')
       expect(child).toBeUndefined()
       await play(step, 'do')
+      await tooEarly('Step 6')
       await minuteOver()
       const { text } = await play(step, 'look')
       expect(text).toMatch(/^trial .*100 %/m)
-      await tooEarly('Step 6')
     },
     async 'Step 3'(step) {
       expect((await play(step, 'do')).states).toEqual(['shadow 0/100'])
