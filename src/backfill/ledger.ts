@@ -1,8 +1,10 @@
 /**
  * What a run remembers: its slices, and how far each has come. Two are there: a file (SQLite), and Redis for several machines. What they promise is
- * in README.md; a slice's cursor, counts and intent change in one step, which is stored when the promise resolves.
+ * in README.md; a slice's cursor, counts and intent change in one step, which is stored when the promise resolves. Every method rejects with OB_LEDGER
+ * when that cannot be done.
  */
 
+import type { Signal } from '../otlp/intake.ts'
 import type { Json, Reasons, SliceSpec, SliceState } from './model.ts'
 
 /** What makes a run this run; see `runId`. */
@@ -23,6 +25,8 @@ export interface RunMeta {
   readonly mappingHash: string
   /** `--until cutover`: the moment that was found, ms. */
   readonly cutoverMs?: number | undefined
+  /** How large its pages are at the most; see `pageLimits`. Part of what makes a page the same again: kept for the life of the run. */
+  readonly page: { readonly items: number; readonly bytes: number }
   readonly createdMs: number
   readonly planVersion: number
   readonly toolVersion: string
@@ -59,7 +63,7 @@ export interface Counts {
 
 export interface SliceRecord extends SliceSpec {
   readonly id: string
-  /** Slices are taken by it: time, then key. */
+  /** Place in the list: in the order of the plan, those of later plans behind. Slices are *taken* by time, then by this; those without a time first. */
   readonly order: number
   readonly state: SliceState
   /** Of the last acknowledged page; undefined: none yet. */
@@ -77,7 +81,7 @@ export interface SliceRecord extends SliceSpec {
   readonly counts: Counts
 }
 
-/** A page that is about to be sent. It begins at the slice's cursor. */
+/** A page that is about to be sent. It begins at the slice's cursor. One without OTLP items has none. */
 export interface Intent {
   readonly page: number
   readonly read: number
@@ -88,19 +92,30 @@ export interface Intent {
   readonly sink?: Json | undefined
 }
 
-/** An item for the dead letters. */
+/** What is in the dead letters: an item of the source that could not be read, or a request that the destination refused. */
 export interface DeadItem {
   readonly page: number
   readonly ordinal: number
   readonly reason: string
   readonly where: string
   readonly message: string
-  /** At most 64 KiB. */
+  /** Set: `raw` is a whole OTLP request, which can be sent again. Undefined: an item of the source as it was, of which 64 KiB are kept. */
+  readonly signal: Signal | undefined
+  /** OTLP items of a request; 1 for an item of the source. */
+  readonly items: number
   readonly raw: Uint8Array | undefined
 }
 
-/** A page that was acknowledged: what it adds. */
+/** One that is kept. */
+export interface DeadRecord extends DeadItem {
+  readonly id: number
+  readonly slice: string
+  readonly group: string
+}
+
+/** A page that was acknowledged: what it adds. Pages without OTLP items before it may be in it. */
 export interface PageAck {
+  /** Its number; the slice's next is one more. */
   readonly page: number
   readonly cursor: Json
   readonly counts: Counts
@@ -123,21 +138,54 @@ export interface Summary {
   readonly failures: Reasons
 }
 
+/** One step of a slice. */
+export interface Step {
+  readonly ack?: PageAck | undefined
+  /** Takes the place of one that is still there. */
+  readonly intent?: Intent | undefined
+  /** OTLP items of the intent that is there and may have arrived before a stop: they go out again now. Added to `counts.resent`. */
+  readonly resent?: number | undefined
+}
+
+/** Which slice may be taken. */
+export interface Wanted {
+  /** Ids that this owner does not want now; a handful. */
+  readonly skip?: ReadonlySet<string> | undefined
+  /** Only slices that begin at or before it, and those without a time; undefined: any. */
+  readonly beginsByMs?: number | undefined
+  /** Only slices that end behind it, and those without a time; undefined: any. */
+  readonly endsAfterMs?: number | undefined
+}
+
+/** How a slice is given back. */
+export interface Release {
+  /** `keep`: its page may have arrived. `drop`: nothing of it was sent, or all of it was taken back. */
+  readonly intent: 'keep' | 'drop'
+  /** Why it waits: `destination_refuses_old`. */
+  readonly reason?: string | undefined
+  readonly error?: string | undefined
+}
+
 export interface Ledger {
   readonly meta: RunMeta
+  /** The one before could not be read: nobody knows what was sent, so that everything counts as sent again. */
+  readonly rebuilt: boolean
   /** Adds those that are not there yet; never changes those that are. Returns how many were added. */
   add(slices: readonly { readonly id: string; readonly spec: SliceSpec }[]): Promise<number>
-  /** The first pending slice, with its epoch raised; undefined: none. @param skip ids that this owner does not want now */
-  take(owner: string, skip?: ReadonlySet<string>): Promise<Taken | undefined>
+  /** The first pending slice by time that is wanted, with its epoch raised; undefined: none. Its intent stays until the next step. */
+  take(owner: string, wanted?: Wanted): Promise<Taken | undefined>
   /** In one step: the page before is acknowledged, the next is intended. Rejects with OB_FENCED when the slice is another's by now. */
-  commit(id: string, epoch: number, step: { readonly ack?: PageAck | undefined; readonly intent?: Intent | undefined }): Promise<void>
-  /** Rejects with OB_FENCED, and with a BUG when the sums of a `done` slice do not add up. */
+  commit(id: string, epoch: number, step: Step): Promise<void>
+  /** Rejects with OB_FENCED; with OB_INTERNAL and "BUG" when a `done` slice has an intent or its sums do not add up. A failed one keeps its intent. */
   end(id: string, epoch: number, state: 'done' | 'done_with_losses' | 'failed', reason: string, error: string): Promise<void>
-  /** Gives a slice back at its cursor, without an intent. */
-  release(id: string, epoch: number): Promise<void>
+  /** Gives a slice back at its cursor. Rejects with OB_FENCED. */
+  release(id: string, epoch: number, how: Release): Promise<void>
   /** What `verify` found. */
   verified(id: string, state: 'verified' | 'mismatch', error: string): Promise<void>
-  /** Sets failed (and mismatched, done_with_losses where asked) slices to pending at their cursor. Returns how many. */
+  /**
+   * Sets failed slices to pending at their cursor; those in `mismatch`, `done_with_losses`, `done`, `verified`, where asked for, to their beginning:
+   * counts start anew, and everything that they acknowledged is in `resent`. Their dead letters go. Returns how many.
+   */
   retry(filter: { readonly states: readonly SliceState[]; readonly reason?: string | undefined }): Promise<number>
   summary(): Promise<Summary>
   /** In their order. @param after order of the last one seen */
@@ -146,12 +194,8 @@ export interface Ledger {
     readonly after?: number
     readonly limit?: number
   }): Promise<readonly SliceRecord[]>
-  dead(filter?: {
-    readonly slice?: string
-    readonly after?: number
-    readonly limit?: number
-  }): Promise<readonly (DeadItem & { readonly id: number; readonly slice: string })[]>
-  /** Lets go of dead letters that were sent. */
+  dead(filter?: { readonly slice?: string; readonly after?: number; readonly limit?: number }): Promise<readonly DeadRecord[]>
+  /** Lets go of requests that were sent after all: `dead` becomes `acked`, and a slice that has no loss left becomes `done`. */
   removeDead(ids: readonly number[]): Promise<void>
   close(): Promise<void>
 }

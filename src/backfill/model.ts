@@ -68,9 +68,9 @@ export interface TranslatedPage {
   readonly read: number
   /** Bytes that were read of the source. */
   readonly bytes: number
-  /** Items left out, by reason; `faults` are among them. `read = translated + Σ skipped`. */
+  /** Items left out, by reason; `faults` are among them. `read = translated + Σ skipped`. Reasons that lose something are in losses.ts. */
   readonly skipped: Reasons
-  /** Worth a line each; the first twenty of a reason are enough. */
+  /** Worth a line each; the first twenty of a reason are enough. Those with `raw` go to the dead letters. */
   readonly faults: readonly SourceFault[]
   /** Items of the source that are in `requests`, or were taken up by them (buckets of a histogram). */
   readonly translated: number

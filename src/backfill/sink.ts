@@ -1,14 +1,29 @@
 /** Where pages go: an OTLP endpoint, or files. */
 
+import type { Signal } from '../otlp/intake.ts'
 import type { Json, PageRequest, Reasons } from './model.ts'
+
+/** Reason of what was refused for being too old (or too new): with it the run tells of the knob, and stops or goes on from there. */
+export const refusedForAge = 'too_old'
+
+/** A request that nobody will take as it is. */
+export interface DeadRequest {
+  readonly reason: string
+  readonly message: string
+  readonly signal: Signal
+  /** OTLP items. */
+  readonly items: number
+  /** A whole `Export<Signal>ServiceRequest`. */
+  readonly data: Uint8Array
+}
 
 /** What became of a page. */
 export interface Delivered {
   /** OTLP items. `acked + Σ rejected + Σ dead` are all that were sent. */
   readonly acked: number
-  /** Refused by the endpoint for good, by reason; what is in `dead` is not among them. */
+  /** Refused by the endpoint for good, by reason ({@link refusedForAge} is one); what is in `dead` is not among them. */
   readonly rejected: Reasons
-  readonly dead: readonly { readonly reason: string; readonly message: string; readonly items: number; readonly data: Uint8Array }[]
+  readonly dead: readonly DeadRequest[]
   readonly ambiguous: number
   readonly bytesOut: number
   /** Sentences of the endpoint, the first of each kind. */

@@ -1,9 +1,41 @@
 /** What every source of history is: it plans slices, and reads each in one fixed order from any page on. */
 
+import { BridgeError } from '../errors.ts'
 import type { BodyTranslator } from '../ingest/adapter.ts'
 import type { FileFormat, TranslateConfig } from '../ingest/index.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Json, Page, Plan, SliceSpec } from './model.ts'
+
+/**
+ * Why a slice cannot be read, in a word: `failed: vanished (2)`. An OB_SOURCE error's message begins with it and a colon: `vanished: cannot read index a: …`.
+ * Code of `read`, which knows nothing of this folder, writes the message so itself; others use {@link sourceFault}. Append, never rename.
+ */
+export const sourceReasons = [
+  'vanished',
+  'pit_lost',
+  'truncated',
+  'unknown_encoding',
+  'corrupt',
+  'partial_results',
+  'unauthorised',
+  'too_large',
+  'source_error',
+] as const
+
+export type SourceReason = (typeof sourceReasons)[number]
+
+/** An OB_SOURCE error. @param message "cannot <verb> <object>: <cause>" @param place the index, file or partition */
+export function sourceFault(reason: SourceReason, message: string, options: { place?: string; cause?: unknown } = {}): BridgeError {
+  return new BridgeError('OB_SOURCE', `${reason}: ${message}`, options)
+}
+
+/** The reason of what a source threw, and the sentence without it. Errors that name none are a `source_error`. */
+export function readSourceFault(error: unknown): { readonly reason: SourceReason; readonly message: string } {
+  const text = error instanceof Error ? error.message : String(error)
+  const colon = text.indexOf(': ')
+  const reason = sourceReasons.find((one) => one === text.slice(0, colon))
+  return reason === undefined ? { reason: 'source_error', message: text } : { reason, message: text.slice(colon + 2) }
+}
 
 /** What a source is asked for. */
 export interface SourceFilter {
@@ -27,7 +59,7 @@ export interface SourceDeps {
   readonly translate: TranslateConfig
   /** The translator that `otlp-bridge translate --from` has, too; for payloads that the live endpoints know as well. */
   translator(format: FileFormat): Promise<BodyTranslator>
-  /** How large a page is at the most. */
+  /** How large a page is at the most: read anew for each slice that is opened. Fixed for the life of a run, since it decides the bytes of a page. */
   readonly page: { readonly items: number; readonly bytes: number }
   /** What the source says about its load: a 429, a circuit breaker, a time-out. Ends nothing. @param retryAfterMs 0: it did not say */
   readonly distress: (reason: string, retryAfterMs: number) => void
@@ -38,8 +70,9 @@ export interface SourceDeps {
 /** A slice that is being read. Not for two pages at a time. */
 export interface SliceReader {
   /**
-   * The next page; undefined only where a slice has no page at all behind the cursor. Rejects with OB_SOURCE for what ends the slice (its message is
-   * shown, its `place` the index, file or partition), with OB_STOPPING when `abort` was given. What can be waited out is waited out in it.
+   * The next page; undefined only where a slice has no page at all behind the cursor. Rejects with OB_SOURCE for what ends the slice (see
+   * {@link sourceFault}; its `place` the index, file or partition), with OB_STOPPING when `abort` was given; whatever else is thrown ends the slice as a
+   * `source_error`. What can be waited out is waited out in it. The page before is out, and not acknowledged, while this is called.
    */
   next(abort: AbortSignal): Promise<Page | undefined>
   /** Lets go of what costs the source something while there is a pause: a point in time. The next `next` opens it again. */

@@ -1,0 +1,31 @@
+/** Which skipped items are a loss. A slice with one ends as `done_with_losses`. */
+
+import type { Counts } from './ledger.ts'
+
+/**
+ * Reasons for leaving an item out that lose nothing: it is no item of this signal, it is there once already, it is another slice's, it was deleted, or it
+ * was left out because somebody asked for that. Every other word counts as a loss, so that a forgotten one is seen. Append.
+ */
+export const harmlessSkips: ReadonlySet<string> = new Set([
+  'not_a_span',
+  'not_a_log',
+  'duplicate_in_source',
+  'other_window',
+  'other_service',
+  'filtered',
+  'tombstone',
+  'stale_marker',
+  'expired',
+  'too_old',
+  'in_live',
+  'after_cutover',
+])
+
+const sum = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((all, one) => all + one, 0)
+
+/** Items that are gone: skipped by corruption and the like, refused, dead. Of the source and of OTLP, added up: 0 or not is what counts. */
+export function losses(counts: Pick<Counts, 'skipped' | 'rejected' | 'dead'>): number {
+  let lost = sum(counts.rejected) + sum(counts.dead)
+  for (const [reason, items] of Object.entries(counts.skipped)) if (!harmlessSkips.has(reason)) lost += items
+  return lost
+}
