@@ -23,6 +23,10 @@ export interface RunMeta {
   readonly destination: string
   /** Of the sections of the configuration that decide what an item becomes. */
   readonly mappingHash: string
+  /** What is behind it: section `translate` where it is not as by default, by path. For telling what has changed. */
+  readonly mapping?: { readonly [path: string]: Json } | undefined
+  /** What `--since` and `--until` came to when the run was first started, ms: `7d` is no other moment an hour later. */
+  readonly span?: { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined } | undefined
   /** `--until cutover`: the moment that was found, ms. */
   readonly cutoverMs?: number | undefined
   /** How large its pages are at the most; see `pageLimits`. Part of what makes a page the same again: kept for the life of the run. */
