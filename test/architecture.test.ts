@@ -170,7 +170,7 @@ describe('arrows', () => {
 
   it('only the pipeline builds emit and admin, and a bridge of several workers its one admin port', () => {
     const built = /^src\/(emit\/create|admin\/routes|ingest\/index)\.ts$/
-    const formatList = /^src\/(config\/compose|cli\/(translate|preflight))\.ts$/
+    const formatList = /^src\/(config\/compose|cli\/(translate|preflight)|backfill\/.*)\.ts$/
     expect(intruders(built, [/^src\/pipeline\.ts$/, /^src\/workers\/fleet\.ts$/, formatList])).toEqual([])
   })
 

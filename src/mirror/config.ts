@@ -75,7 +75,13 @@ const commonKeys = {
     .describe(
       'When as much waits: `refuse` tells senders to come back, `shed` leaves the old side out and counts it; `phase`: refuse where the phase requires the old side.',
     ),
-  concurrency: z.number().int().min(1).max(256).default(8).describe('Requests to the old backend at a time.'),
+  concurrency: z
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(32)
+    .describe('Requests to the old backend at a time. Its clients had a connection each; with few, what it gets falls behind under load.'),
   laneStall: duration.default(600_000).describe('A sender whose oldest request is being repeated for so long is named on the page.'),
   retry: z
     .strictObject({
