@@ -135,7 +135,7 @@ describe('createMirror', () => {
 
   it('goes on past a request that is refused in the middle of 1,000', async () => {
     old.script((request) => ({ status: request.body.toString() === '[500]' ? 400 : 202 }))
-    const { put, gone, left } = await zipkin()
+    const { put, gone, left } = await zipkin({ concurrency: 8 })
     for (let at = 0; at < 1000; at++) await put(`[${at}]`)
     await gone(1000)
     expect(left.filter(({ what }) => what === 'buried')).toHaveLength(1)
@@ -193,7 +193,7 @@ describe('createMirror', () => {
 
   it('gives back what it has not sent when it is stopped', async () => {
     old.script('hang')
-    const { put, runner, lane } = await zipkin()
+    const { put, runner, lane } = await zipkin({ concurrency: 8 })
     for (let at = 0; at < 20; at++) await put(`[${at}]`)
     await expect.poll(() => old.seen.length).toBe(8)
     await runner.handOver(0)
@@ -203,7 +203,7 @@ describe('createMirror', () => {
 
   it('counts what it had under way when another mirror took over as possible repeats, and nothing else', async () => {
     old.script('hang')
-    const b = await zipkin()
+    const b = await zipkin({ concurrency: 8 })
     for (let at = 0; at < 20; at++) await b.put(`[${at}]`)
     await expect.poll(() => old.seen.length).toBe(8)
     old.script({ status: 202 })
