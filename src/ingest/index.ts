@@ -21,6 +21,7 @@ import { jaeger } from './jaeger/format.ts'
 import { createJaegerTranslators } from './jaeger/translators.ts'
 import { kafka } from './kafka/carrier.ts'
 import { type DecodeLimits, defaultDecodeLimits } from './limits.ts'
+import type { MessageEncoding, MessageTranslator } from './messages.ts'
 import { otlp } from './otlp/carrier.ts'
 import type { Pages } from './pages.ts'
 import { prometheus } from './prometheus/format.ts'
@@ -237,6 +238,16 @@ export async function createFileTranslator(
     if (make !== undefined) return make(meansOf(name, translate, userMapping), limits)
   }
   throw new Error(`BUG: no translator for ${format}`)
+}
+
+/** The translator of the messages of a topic; as {@link createFileTranslator}. */
+export function createMessageTranslator(
+  encoding: MessageEncoding,
+  signal: Signal,
+  translate: TranslateConfig,
+  limits: DecodeLimits = defaultDecodeLimits,
+): Promise<MessageTranslator> {
+  return carriedBy(translate, noMapping, undefined).messages(encoding, signal, limits)
 }
 
 /** What says why the OTLP of a file format is what it is; undefined for formats that have nothing to say about it. */
