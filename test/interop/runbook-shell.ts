@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseDocument } from 'yaml'
+import { parse, parseDocument } from 'yaml'
 import type { RunbookLine } from './runbook-page.ts'
 
 export interface Ran {
@@ -39,14 +39,16 @@ const done: Ran = { code: 0, stdout: '', stderr: '' }
 /** Times that the document names, and how long they last here. */
 const times: Readonly<Record<string, string>> = { '--window 10m': '--window 1m' }
 
-/** Does what the comment behind `"$EDITOR" bridge.yaml` says: `mirror.zipkin.phase: dual`, `without mirror.zipkin`. */
+/** Does what the comment behind `"$EDITOR" bridge.yaml` says: `mirror.zipkin.phase: dual`, `without mirror.zipkin`, `verdict.waive: + { … }`. */
 export async function edit(file: string, note: string): Promise<void> {
   const document = parseDocument(await readFile(file, 'utf8'))
   const [, removed] = /^without (\S+)$/.exec(note) ?? []
+  const [, list, added] = /^(\S+): \+ (\{.*\})$/.exec(note) ?? []
   const [, path, value] = /^(\S+): (\S+)$/.exec(note) ?? []
-  const place = (removed ?? path ?? '').split('.')
+  const place = (removed ?? list ?? path ?? '').split('.')
   if (!document.hasIn(place)) throw new Error(`cannot edit ${file} (${note}): it has no ${place.join('.')}`)
   if (removed !== undefined) document.deleteIn(place)
+  else if (added !== undefined) document.addIn(place, document.createNode(parse(added)))
   else document.setIn(place, value)
   await writeFile(file, document.toString())
 }
