@@ -21,7 +21,7 @@ export const isCreated = (labels: readonly LabelText[]): boolean => labelOf(labe
 export interface CreatedStarts {
   /** True when something of the page has its start from this series. */
   isUsed(series: PageSeries): boolean
-  /** A start for each float sample of a series: its own, that of `…_created`, or else that of `others`. Undefined: as the samples say. */
+  /** A start for each sample of a series: its own, that of `…_created`, or else that of `others`. Undefined: as the samples say. */
   starts(series: PageSeries, others: Float64Array | undefined): Float64Array | undefined
 }
 
@@ -56,17 +56,17 @@ export function createdStarts(page: readonly PageSeries[]): CreatedStarts {
     starts(series, others) {
       const created = found.get(series)
       if (created === undefined) return others
-      const { floats, from, to } = series
+      const { samples, from, to } = series
       const out = new Float64Array(to - from)
       let next = created.from
       let startMs = 0
       for (let at = from; at < to; at++) {
-        const ms = floats.ms[at] as number
-        for (; next < created.to && (created.floats.ms[next] as number) <= ms; next++) {
-          const value = Math.round(doubleOf(created.floats.hi[next] as number, created.floats.lo[next] as number) * 1000)
-          startMs = value > 0 ? value : 0
+        const ms = samples.ms[at] as number
+        for (; next < created.to && (created.samples.ms[next] as number) <= ms; next++) {
+          const value = Math.round(doubleOf(created.samples.hi[next] as number, created.samples.lo[next] as number) * 1000)
+          startMs = Number.isNaN(value) ? 0 : Math.max(value, 0)
         }
-        out[at - from] = (floats.startMs[at] as number) || (startMs <= ms ? startMs : 0) || (others?.[at - from] ?? 0)
+        out[at - from] = (samples.startMs[at] as number) || (startMs <= ms ? startMs : 0) || (others?.[at - from] ?? 0)
       }
       return out
     },

@@ -1,7 +1,8 @@
 /** Series of a page → the columns of a remote-write request, the form in which everything of Prometheus is translated. */
 
+import type { Samples } from '../../read/prometheus-tsdb/samples.ts'
 import { type NativeHistogram, SeriesFault, WriteRequest } from '../../translate/prometheus/model.ts'
-import { type FloatColumns, type LabelText, labelOf } from './prometheus-series.ts'
+import { type LabelText, labelOf } from './prometheus-series.ts'
 
 const firstBytes = 64 * 1024
 
@@ -68,23 +69,23 @@ export class RequestFiller {
     request.seriesCount = at + 1
   }
 
-  /** Adds samples to the series. @param starts their starts, from 0 on, instead of their own */
-  floats(floats: FloatColumns, from: number, to: number, starts?: Float64Array): void {
+  /** Adds float samples to the entry. @param starts those of samples `from` to `to`, instead of their own */
+  floats({ ms, hi, lo, startMs }: Samples, from: number, to: number, starts?: Float64Array): void {
     const { request } = this
     const at = request.sampleCount
     const count = to - from
     request.ensureSamples(at + count)
     if (count > 8) {
-      request.sampleHi.set(floats.hi.subarray(from, to), at)
-      request.sampleLo.set(floats.lo.subarray(from, to), at)
-      request.sampleMs.set(floats.ms.subarray(from, to), at)
-      request.sampleStartMs.set(starts?.subarray(0, count) ?? floats.startMs.subarray(from, to), at)
+      request.sampleHi.set(hi.subarray(from, to), at)
+      request.sampleLo.set(lo.subarray(from, to), at)
+      request.sampleMs.set(ms.subarray(from, to), at)
+      request.sampleStartMs.set(starts ?? startMs.subarray(from, to), at)
     } else {
       for (let i = 0; i < count; i++) {
-        request.sampleHi[at + i] = floats.hi[from + i] as number
-        request.sampleLo[at + i] = floats.lo[from + i] as number
-        request.sampleMs[at + i] = floats.ms[from + i] as number
-        request.sampleStartMs[at + i] = (starts === undefined ? floats.startMs[from + i] : starts[i]) as number
+        request.sampleHi[at + i] = hi[from + i] as number
+        request.sampleLo[at + i] = lo[from + i] as number
+        request.sampleMs[at + i] = ms[from + i] as number
+        request.sampleStartMs[at + i] = (starts === undefined ? startMs[from + i] : starts[i]) as number
       }
     }
     request.sampleCount = at + count

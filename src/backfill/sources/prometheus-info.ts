@@ -1,7 +1,7 @@
 /** What `target_info` says of each target over time, so that a point gets what was said when it was taken. Section 8.3 of the mapping of Prometheus. */
 
 import { staleHi, staleLo } from '../../translate/prometheus/model.ts'
-import { type FloatColumns, type LabelText, labelOf, labelsKey } from './prometheus-series.ts'
+import { type LabelText, labelOf, labelsKey, type PageSeries } from './prometheus-series.ts'
 
 /** What holds of a target from a time on. */
 export interface InfoEntry {
@@ -13,7 +13,7 @@ export interface InfoEntry {
 export interface InfoTimeline {
   keyOf(labels: readonly LabelText[]): string
   /** Takes samples of a `target_info` series. In any order of series; samples ascending. Beyond the limit nothing more is taken. */
-  add(labels: readonly LabelText[], floats: FloatColumns, from: number, to: number): void
+  add(series: PageSeries): void
   /** All that is known of a target, ascending in time. @param key as `keyOf` gives it */
   of(key: string): readonly InfoEntry[]
   /** What holds of a target at a time. */
@@ -70,17 +70,17 @@ export function createInfoTimeline(max: number, keyOf = targetKeyOf): InfoTimeli
 
   return {
     keyOf,
-    add(labels, floats, from, to) {
+    add({ labels, samples, from, to }) {
       const target = keyOf(labels)
       const key = labelsKey(labels, '', '')
       let entries = targets.get(target)
       if (entries === undefined) targets.set(target, (entries = []))
       let isOn = false
       for (let at = from; at < to; at++) {
-        const over = isOver(floats.hi[at] as number, floats.lo[at] as number)
+        const over = isOver(samples.hi[at] as number, samples.lo[at] as number)
         if (over !== isOn) continue
         isOn = !over
-        insert(entries, { fromMs: floats.ms[at] as number, labels: over ? undefined : labels, key })
+        insert(entries, { fromMs: samples.ms[at] as number, labels: over ? undefined : labels, key })
       }
     },
     of: (key) => targets.get(key) ?? nothing,

@@ -1,6 +1,5 @@
 /** In what order the samples of a page are translated: members of one histogram at one time together, others series by series. */
 
-import type { NativeHistogram } from '../../translate/prometheus/model.ts'
 import type { LabelPlace, RequestFiller } from './prometheus-fill.ts'
 import type { InfoTimeline } from './prometheus-info.ts'
 import { labelOf, labelsKey, type PageSeries } from './prometheus-series.ts'
@@ -11,9 +10,10 @@ export interface Item {
   readonly series: PageSeries
   readonly name: string
   readonly place: LabelPlace
-  /** Starts of its float samples; undefined: those that they have. */
+  /** Starts of its samples; undefined: those that they have. */
   readonly starts: Float64Array | undefined
-  readonly histograms: readonly NativeHistogram[]
+  /** It has native histograms. */
+  readonly isNative: boolean
   /** Undefined: all samples; else those with `Mark.Apart`. */
   readonly marks: Uint8Array | undefined
 }
@@ -40,9 +40,9 @@ export function edgesOf(
     for (const { labels } of series) keys.add(timeline.keyOf(labels))
     for (const key of keys) for (const { fromMs } of timeline.of(key)) if (fromMs > minMs && fromMs <= maxMs) edges.add(fromMs)
   }
-  for (const { floats, from, to, labels } of series) {
+  for (const { samples, from, to, labels } of series) {
     if (to - from <= mostTimes || groupOf(labels) === undefined) continue
-    for (let at = from + mostTimes; at < to; at += mostTimes) edges.add(floats.ms[at] as number)
+    for (let at = from + mostTimes; at < to; at += mostTimes) edges.add(samples.ms[at] as number)
   }
   return edges.size === 1 ? [...edges] : [...edges].sort((left, right) => left - right)
 }
@@ -61,14 +61,14 @@ export function entriesOf(items: readonly Item[], fromMs: number, toMs: number, 
   const groups = new Map<string, Item[]>()
   const others: Item[] = []
   for (const item of items) {
-    const key = item.histograms.length > 0 ? undefined : groupOf(item.series.labels)
+    const key = item.isNative ? undefined : groupOf(item.series.labels)
     const group = key === undefined ? undefined : groups.get(key)
     if (key === undefined) others.push(item)
     else if (group === undefined) groups.set(key, [item])
     else group.push(item)
   }
-  for (const item of others) if (item.histograms.length > 0) addMixed(item, fromMs, toMs, filler)
-  for (const item of others) if (item.histograms.length === 0) addFloats(item, fromMs, toMs, filler)
+  for (const item of others) if (item.isNative) addMixed(item, fromMs, toMs, filler)
+  for (const item of others) if (!item.isNative) addFloats(item, fromMs, toMs, filler)
   for (const group of groups.values()) {
     const [first] = group
     if (group.length === 1 && first !== undefined && first.marks === undefined) addFloats(first, fromMs, toMs, filler)
@@ -77,14 +77,14 @@ export function entriesOf(items: readonly Item[], fromMs: number, toMs: number, 
 }
 
 /** The first place from `from` on whose time is not below `ms`. */
-function placeOf({ floats, from, to }: PageSeries, ms: number): number {
+function placeOf({ samples, from, to }: PageSeries, ms: number): number {
   if (ms === Number.NEGATIVE_INFINITY) return from
   if (ms === Number.POSITIVE_INFINITY) return to
   let low = from
   let high = to
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((floats.ms[middle] as number) < ms) low = middle + 1
+    if ((samples.ms[middle] as number) < ms) low = middle + 1
     else high = middle
   }
   return low
@@ -95,31 +95,23 @@ function addFloats({ series, place, starts }: Item, fromMs: number, toMs: number
   const to = placeOf(series, toMs)
   if (from === to) return
   filler.entry(place)
-  filler.floats(series.floats, from, to, starts?.subarray(from - series.from, to - series.from))
+  filler.floats(series.samples, from, to, starts?.subarray(from - series.from, to - series.from))
 }
 
-/** A series that has both kinds: an entry for each run of one kind, in order of time. */
-function addMixed({ series, place, starts, histograms }: Item, fromMs: number, toMs: number, filler: RequestFiller): void {
-  const { floats } = series
+/** A series with native histograms: an entry for each run of one kind, in order of time. */
+function addMixed({ series, place, starts }: Item, fromMs: number, toMs: number, filler: RequestFiller): void {
+  const { samples, from } = series
   const to = placeOf(series, toMs)
-  let at = placeOf(series, fromMs)
-  let kind = ''
-  for (const histogram of histograms) {
-    if (histogram.timeMs < fromMs || histogram.timeMs >= toMs) continue
-    const from = at
-    while (at < to && (floats.ms[at] as number) < histogram.timeMs) at++
-    if (at > from) {
-      filler.entry(place)
-      filler.floats(floats, from, at, starts?.subarray(from - series.from, at - series.from))
-      kind = 'floats'
+  for (let at = placeOf(series, fromMs); at < to; ) {
+    filler.entry(place)
+    const first = at
+    for (let native = samples.natives[at]; native !== undefined && at < to; native = samples.natives[++at]) {
+      filler.histogram(starts === undefined ? native : { ...native, startMs: starts[at - from] as number })
     }
-    if (kind !== 'histograms') filler.entry(place)
-    kind = 'histograms'
-    filler.histogram(histogram)
+    if (at > first) continue
+    while (at < to && samples.natives[at] === undefined) at++
+    filler.floats(samples, first, at, starts?.subarray(first - from, at - from))
   }
-  if (at === to) return
-  filler.entry(place)
-  filler.floats(floats, at, to, starts?.subarray(at - series.from, to - series.from))
 }
 
 /** The members of a group, time by time: each sample is an entry. */
@@ -132,20 +124,20 @@ function addGroup(group: readonly Item[], fromMs: number, toMs: number, filler: 
     for (let i = 0; i < count; i++) {
       const place = at[i] as number
       if (place >= (to[i] as number)) continue
-      const ms = (group[i] as Item).series.floats.ms[place] as number
+      const ms = (group[i] as Item).series.samples.ms[place] as number
       if (ms < next) next = ms
     }
     if (next === Number.POSITIVE_INFINITY) return
     for (let i = 0; i < count; i++) {
       const place = at[i] as number
       const { series, marks, starts, place: labels } = group[i] as Item
-      const { floats, from } = series
-      if (place >= (to[i] as number) || floats.ms[place] !== next) continue
+      const { samples, from } = series
+      if (place >= (to[i] as number) || samples.ms[place] !== next) continue
       at[i] = place + 1
       if (marks !== undefined && marks[place - from] !== Mark.Apart) continue
       filler.entry(labels)
-      const startMs = (starts === undefined ? floats.startMs[place] : starts[place - from]) as number
-      filler.sample(next, floats.hi[place] as number, floats.lo[place] as number, startMs)
+      const startMs = (starts === undefined ? samples.startMs[place] : starts[place - from]) as number
+      filler.sample(next, samples.hi[place] as number, samples.lo[place] as number, startMs)
     }
   }
 }

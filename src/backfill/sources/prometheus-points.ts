@@ -18,9 +18,9 @@ import type { InfoTimeline } from './prometheus-info.ts'
 import type { MetadataSnapshot } from './prometheus-metadata.ts'
 import { edgesOf, entriesOf, type Item } from './prometheus-order.ts'
 import { SampleSum } from './prometheus-sample-sum.ts'
-import { labelOf, type PageSeries } from './prometheus-series.ts'
+import { hasNatives, labelOf, type PageSeries } from './prometheus-series.ts'
 import { Mark, shadowedBy } from './prometheus-shadow.ts'
-import { moveFloats, moveHistogram, stateOf } from './prometheus-starts.ts'
+import { moveStarts, stateOf } from './prometheus-starts.ts'
 import { PageTally } from './prometheus-tally.ts'
 
 export interface PointsOptions {
@@ -130,16 +130,10 @@ export function createPrometheusPoints(options: PointsOptions): PrometheusPoints
   }
 
   const startsOf = (series: PageSeries, name: string): Float64Array | undefined => {
-    if (!hasTrueReset || series.to === series.from || !isCumulative(name)) return undefined
+    if (!hasTrueReset || !isCumulative(name)) return undefined
     const starts = new Float64Array(series.to - series.from)
-    moveFloats(stateOf(series), series.floats, series.from, series.to, starts)
+    moveStarts(stateOf(series), series, starts)
     return starts
-  }
-
-  const histogramsOf = (series: PageSeries): PageSeries['histograms'] => {
-    if (!hasTrueReset || series.histograms.length === 0) return series.histograms
-    const before = stateOf(series)
-    return series.histograms.map((one) => ({ ...one, startMs: moveHistogram(before, one) }))
   }
 
   /** What is said of targets and scopes at a time, in front of all others. */
@@ -237,7 +231,7 @@ export function createPrometheusPoints(options: PointsOptions): PrometheusPoints
               name,
               place: filler.labels(one.labels, external),
               starts: created === undefined ? own : created.starts(one, own),
-              histograms: histogramsOf(one),
+              isNative: hasNatives(one),
               marks: series === apart ? marks?.get(one) : undefined,
             }
           })

@@ -3,7 +3,7 @@
  * arrival" is here by the samples' own times, so that nothing of before the change of form is lost. Section 6.3 of the mapping of Prometheus.
  */
 
-import { type LabelText, labelOf, labelsKey, type PageSeries } from './prometheus-series.ts'
+import { hasNatives, type LabelText, labelOf, labelsKey, type PageSeries } from './prometheus-series.ts'
 
 /** Of a sample: it is left out, or it is sent apart from the native ones of its name. */
 export const Mark = { Shadowed: 1, Apart: 2 } as const
@@ -17,17 +17,18 @@ const members: readonly (readonly [suffix: string, without: string])[] = [
   ['_sum', ''],
 ]
 
-/** A mark for each float sample of those series that are the classic form of native ones of the page. Undefined: there are none. */
+/** A mark for each sample of those series that are the classic form of native ones of the page. Undefined: there are none. */
 export function shadowedBy(page: readonly PageSeries[]): ReadonlyMap<PageSeries, Uint8Array> | undefined {
-  if (page.every(({ histograms }) => histograms.length === 0)) return undefined
   const natives = new Map<string, number[]>()
-  for (const { labels, histograms } of page) {
-    if (histograms.length === 0) continue
+  for (const series of page) {
+    if (!hasNatives(series)) continue
+    const { labels, samples, from, to } = series
     const key = labelsKey(labels, '', labelOf(labels, '__name__'))
     const times = natives.get(key) ?? []
-    for (const { timeMs } of histograms) times.push(timeMs)
+    for (let at = from; at < to; at++) if (samples.natives[at] !== undefined) times.push(samples.ms[at] as number)
     natives.set(key, times)
   }
+  if (natives.size === 0) return undefined
   const marks = new Map<PageSeries, Uint8Array>()
   for (const series of page) {
     const times = nativeTimes(natives, series.labels)
@@ -44,12 +45,12 @@ function nativeTimes(natives: ReadonlyMap<string, number[]>, labels: readonly La
   return undefined
 }
 
-function marksOf({ floats, from, to }: PageSeries, times: readonly number[]): Uint8Array {
+function marksOf({ samples, from, to }: PageSeries, times: readonly number[]): Uint8Array {
   const marks = new Uint8Array(to - from)
   let next = 0
   let last = Number.NEGATIVE_INFINITY
   for (let at = from; at < to; at++) {
-    const ms = floats.ms[at] as number
+    const ms = samples.ms[at] as number
     while (next < times.length && (times[next] as number) <= ms) last = times[next++] as number
     marks[at - from] = ms - last < standsMs ? Mark.Shadowed : Mark.Apart
   }

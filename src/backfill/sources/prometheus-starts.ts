@@ -4,7 +4,7 @@
  */
 
 import { type NativeHistogram, ResetHint, staleHi, staleLo } from '../../translate/prometheus/model.ts'
-import type { FloatColumns, PageSeries, StartState } from './prometheus-series.ts'
+import type { PageSeries, StartState } from './prometheus-series.ts'
 
 const two32 = 4_294_967_296
 const bits = new DataView(new ArrayBuffer(8))
@@ -38,26 +38,26 @@ function end(state: StartState): void {
   state.value = Number.NaN
 }
 
-/** Moves a state over samples `from` to `to`. @param out where their starts go, one after the other; undefined: nowhere */
-export function moveFloats(state: StartState, floats: FloatColumns, from: number, to: number, out?: Float64Array, outAt = 0): void {
+/**
+ * Moves a state over samples `from` to `to`.
+ * @param starts where their starts go, from 0 on, 0: not known; undefined: nowhere
+ */
+export function moveStarts(
+  state: StartState,
+  { samples, from, to }: Pick<PageSeries, 'samples' | 'from' | 'to'>,
+  starts?: Float64Array,
+): void {
   for (let at = from; at < to; at++) {
-    const hi = floats.hi[at] as number
-    const lo = floats.lo[at] as number
+    const hi = samples.hi[at] as number
+    const lo = samples.lo[at] as number
+    const native = samples.natives[at]
     let start = 0
     if (hi === staleHi && lo === staleLo) end(state)
-    else start = move(state, floats.ms[at] as number, doubleOf(hi, lo), false)
-    const own = floats.startMs[at] as number
-    if (out !== undefined) out[outAt + at - from] = own || start
+    else if (native === undefined) start = move(state, samples.ms[at] as number, doubleOf(hi, lo), false)
+    else start = move(state, native.timeMs, countOf(native), native.resetHint === ResetHint.Yes)
+    if (starts !== undefined) starts[at - from] = (samples.startMs[at] as number) || start
   }
 }
 
-/** The same by one native histogram; returns its start, 0: not known. */
-export function moveHistogram(state: StartState, one: NativeHistogram): number {
-  if (one.sumHi === staleHi && one.sumLo === staleLo) {
-    end(state)
-    return one.startMs
-  }
-  const count = one.hasFloats ? one.countFloat : (one.countHi >>> 0) * two32 + (one.countLo >>> 0)
-  const start = move(state, one.timeMs, count, one.resetHint === ResetHint.Yes)
-  return one.startMs || start
-}
+const countOf = ({ hasFloats, countFloat, countHi, countLo }: NativeHistogram): number =>
+  hasFloats ? countFloat : (countHi >>> 0) * two32 + (countLo >>> 0)

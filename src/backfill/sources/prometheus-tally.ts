@@ -26,21 +26,26 @@ export class PageTally {
   }
 
   /** All samples of a series; their identities go into `sum`. */
-  series({ labels, floats, from, to, histograms }: PageSeries, sum: SampleSum): void {
-    this.read += to - from + histograms.length
+  series({ labels, samples, from, to }: PageSeries, sum: SampleSum): void {
+    if (from === to) return
+    this.read += to - from
     sum.begin(labels)
-    const { ms, hi, lo } = floats
-    for (let at = from; at < to; at++) sum.add(ms[at] as number, hi[at] as number, lo[at] as number)
-    for (const one of histograms) sum.histogram(one)
-    if (to > from) this.span(ms[from] as number, ms[to - 1] as number)
-    if (histograms.length > 0) this.span(histograms[0]?.timeMs ?? 0, histograms.at(-1)?.timeMs ?? 0)
+    const { ms, hi, lo, natives } = samples
+    for (let at = from; at < to; at++) {
+      const native = natives[at]
+      if (native === undefined) sum.add(ms[at] as number, hi[at] as number, lo[at] as number)
+      else sum.histogram(native)
+    }
+    const first = ms[from] as number
+    const last = ms[to - 1] as number
+    if (first < this.minMs) this.minMs = first
+    if (last > this.maxMs) this.maxMs = last
   }
 
   skip(reason: string, count: number): void {
     if (count > 0) this.skipped.set(reason, (this.skipped.get(reason) ?? 0) + count)
   }
 
-  /** @param held samples that went through the assembler */
   emitted({ incomplete: lost, late, shadowed, stale }: Emission): void {
     this.skip('late', late)
     this.skip('shadowed', shadowed)
@@ -78,10 +83,5 @@ export class PageTally {
       minMs: this.read === 0 ? undefined : this.minMs,
       maxMs: this.read === 0 ? undefined : this.maxMs,
     }
-  }
-
-  private span(from: number, to: number): void {
-    if (from < this.minMs) this.minMs = from
-    if (to > this.maxMs) this.maxMs = to
   }
 }
