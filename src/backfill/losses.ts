@@ -29,3 +29,17 @@ export function losses(counts: Pick<Counts, 'skipped' | 'rejected' | 'dead'>): n
   for (const [reason, items] of Object.entries(counts.skipped)) if (!harmlessSkips.has(reason)) lost += items
   return lost
 }
+
+/** The word for the largest part of the losses; `unknown` where none is told apart. */
+export function mainLoss(counts: Pick<Counts, 'skipped' | 'rejected' | 'dead'>): string {
+  let word = 'unknown'
+  let items = 0
+  for (const reasons of [counts.skipped, counts.rejected, counts.dead]) {
+    for (const [reason, of] of Object.entries(reasons)) {
+      if (of <= items || (reasons === counts.skipped && harmlessSkips.has(reason))) continue
+      word = reason
+      items = of
+    }
+  }
+  return word
+}

@@ -83,6 +83,8 @@ export interface SliceView {
 
 export interface Tally {
   add(counts: Counts): void
+  /** OTLP items that go out again. */
+  resent(items: number): void
   waited(ms: number): void
   committed(ms: number): void
   said(one: Said): void
@@ -112,6 +114,9 @@ export function createTally(monotonicMs: () => number): Tally {
       if (at - (marks.at(-1)?.at ?? 0) < 1000) return
       marks.push({ at, items: counts.read })
       while ((marks[1]?.at ?? at) < at - windowMs) marks.shift()
+    },
+    resent(items) {
+      counts = { ...counts, resent: counts.resent + items }
     },
     waited(ms) {
       wait += ms
