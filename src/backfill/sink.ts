@@ -17,6 +17,21 @@ export interface DeadRequest {
   readonly data: Uint8Array
 }
 
+/** A limit of age that a page met. */
+export interface Boundary {
+  readonly destination: string
+  /** `out_of_bounds`, `too_far_behind`: one of the reasons in `rejected`. */
+  readonly reason: string
+  /** The newest item that was refused for it, ms; undefined when its time is not known. */
+  readonly refusedMs: number | undefined
+  /** The oldest that was taken, or would be by the destination's own words; undefined when nobody knows. */
+  readonly takenMs: number | undefined
+  /** The setting of the destination that decides, in a sentence. */
+  readonly knob: string
+  /** What the destination said. */
+  readonly said: string
+}
+
 /** What became of a page. */
 export interface Delivered {
   /** OTLP items. `acked + Σ rejected + Σ dead` are all that were sent. */
@@ -28,6 +43,8 @@ export interface Delivered {
   readonly bytesOut: number
   /** Sentences of the endpoint, the first of each kind. */
   readonly said: readonly string[]
+  /** Set when some of it was refused for its age, under whatever reason. */
+  readonly boundary?: Boundary | undefined
 }
 
 export interface Sink {

@@ -79,7 +79,7 @@ export function withEncoding(send: Sender<WireRequest>, options: EncodeOptions):
         bytes,
         contentType: options.json ? 'application/json' : 'application/x-protobuf',
         contentEncoding: compression === 'none' ? undefined : compression,
-        onRepeat: () => request.onRepeat(),
+        onRepeat: (mayHaveArrived) => request.onRepeat(mayHaveArrived),
         onPartialSuccess: (partial) => request.onPartialSuccess(partial),
       },
       abort,

@@ -18,8 +18,8 @@ export interface OutgoingRequest {
   readonly parts: readonly Uint8Array[]
   readonly bytes: number
   readonly items: number
-  /** Called for each try that failed and is repeated. */
-  onRepeat(): void
+  /** Called for each try that failed and is repeated. @param mayHaveArrived the endpoint may have it all the same */
+  onRepeat(mayHaveArrived?: boolean): void
   /** Called at most once, before the sender resolves. */
   onPartialSuccess(partial: PartialSuccess): void
 }
@@ -38,12 +38,14 @@ export class SendError extends BridgeError {
   readonly status: number
   /** True when the endpoint may have the data all the same: sending it again may repeat it. */
   readonly mayHaveArrived: boolean
+  /** All that the endpoint gave as its reason, up to 64 KiB; the message has the beginning of it. */
+  readonly said: string
 
   constructor(
     failure: Failure,
     reason: string,
     message: string,
-    options: { status?: number; mayHaveArrived?: boolean; retryAfterSeconds?: number; cause?: unknown } = {},
+    options: { status?: number; mayHaveArrived?: boolean; retryAfterSeconds?: number; cause?: unknown; said?: string } = {},
   ) {
     super(codeOf[failure], message, {
       retryAfterSeconds: options.retryAfterSeconds ?? 0,
@@ -53,6 +55,7 @@ export class SendError extends BridgeError {
     this.reason = reason
     this.status = options.status ?? 0
     this.mayHaveArrived = options.mayHaveArrived ?? false
+    this.said = options.said ?? ''
   }
 }
 

@@ -99,7 +99,7 @@ export async function createSending(config: DestinationConfig, deps: SendingDeps
       breaker: { ...config.breaker, monotonicMs: deps.monotonicMs },
       onFailover(request, endpoint, { reason, mayHaveArrived }) {
         // The connection that failed may still hold the memory.
-        request.onRepeat()
+        request.onRepeat(mayHaveArrived)
         metrics.counter('otlp_bridge_failovers_total', { ...own, endpoint, reason }).value++
         if (mayHaveArrived) repeated.value += request.items
       },

@@ -18,7 +18,7 @@ export interface CutMetric {
 }
 
 /** Bounds of what a metric is made of. */
-interface OpenMetric {
+export interface OpenMetric {
   /** Its fields but the data. */
   readonly head: number[]
   readonly dataTag: number
@@ -28,8 +28,8 @@ interface OpenMetric {
   readonly points: number[]
 }
 
-/** Undefined when it has no data, or data that comes in pieces: what readers make of those is not for us to say. */
-function openMetric(data: Uint8Array, { from, to }: Run): OpenMetric | undefined {
+/** The metric `item` of a request. Undefined when it has no data, or data that comes in pieces: what readers make of those is not for us to say. */
+export function openMetric(data: Uint8Array, { from, to }: Run): OpenMetric | undefined {
   const reader = new ProtoReader(data)
   const head: number[] = []
   const dataHead: number[] = []

@@ -317,4 +317,18 @@ export const metricTable = {
   ),
   otlp_bridge_mirror_breaker_open: gauge('1 while an old backend is left alone because it does not answer.', 'destination'),
   otlp_bridge_mirror_in_flight: gauge('Requests under way to an old backend.', 'destination'),
+  otlp_bridge_backfill_requests_total: counter(
+    'Requests that a back-fill sent, by what became of the try: `sent`, `throttled`, `transient`, `permanent`.',
+    'signal',
+    'destination',
+    'outcome',
+  ),
+  otlp_bridge_backfill_isolation_requests_total: counter(
+    'Requests that a back-fill sent to find the items that a destination refuses among those that it takes.',
+    'destination',
+  ),
+  otlp_bridge_backfill_rate_limit: gauge(
+    'Items a second that a back-fill may send now, by what holds it back; 0 for what does not now.',
+    'reason',
+  ),
 } as const satisfies Record<string, MetricRow>

@@ -59,9 +59,9 @@ export function classifyGrpcStatus(code: number, said: string, retryDelaySeconds
   const message = `cannot deliver to the endpoint: gRPC ${name}${said === '' ? '' : `: ${said}`}`
   const told = retryDelaySeconds !== undefined
   if (retryable === false || (retryable === 'told' && !told)) {
-    return new SendError('permanent', reason, message, { status: retryable === 'told' ? tooLarge : http })
+    return new SendError('permanent', reason, message, { status: retryable === 'told' ? tooLarge : http, said })
   }
   const seconds = Math.min(retryDelaySeconds ?? 0, maxRetryAfterSeconds)
   const failure = retryable === 'told' || seconds > 0 ? 'throttled' : 'transient'
-  return new SendError(failure, reason, message, { status: http, mayHaveArrived, retryAfterSeconds: seconds })
+  return new SendError(failure, reason, message, { status: http, mayHaveArrived, retryAfterSeconds: seconds, said })
 }

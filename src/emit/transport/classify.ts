@@ -1,6 +1,7 @@
 /** What an answer, or the lack of one, means for the data that was sent. */
 
 import { SendError } from '../sender.ts'
+import { printable } from './wire.ts'
 
 /** Statuses the OTLP/HTTP specification lists as retryable. @see https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
@@ -37,10 +38,11 @@ export function retryAfterSeconds(header: string | undefined, nowMs: number): nu
 export function classifyStatus(status: number, said: string, retryAfter: string | undefined, nowMs: number): SendError | undefined {
   if (status >= 200 && status < 300) return undefined
   const reason = `http_${status}`
-  const message = `cannot deliver to the endpoint: HTTP ${status}${said === '' ? '' : `: ${said}`}`
-  if (!retryable.has(status)) return new SendError('permanent', reason, message, { status })
+  const line = printable(said)
+  const message = `cannot deliver to the endpoint: HTTP ${status}${line === '' ? '' : `: ${line}`}`
+  if (!retryable.has(status)) return new SendError('permanent', reason, message, { status, said })
   const seconds = retryAfterSeconds(retryAfter, nowMs)
-  const options = { status, mayHaveArrived: gateways.has(status), retryAfterSeconds: seconds }
+  const options = { status, mayHaveArrived: gateways.has(status), retryAfterSeconds: seconds, said }
   return new SendError(status === 429 || seconds > 0 ? 'throttled' : 'transient', reason, message, options)
 }
 

@@ -54,13 +54,15 @@ const parseJson = (body: Buffer): unknown => {
 }
 
 const reasonIn = (type: string, body: Buffer): string => {
-  if (type.startsWith('application/x-protobuf')) return printable(decodedOr(body, decodeStatusMessage) ?? '')
+  // Loki sends its status as bytes of no type.
+  if (type.startsWith('application/x-protobuf') || type.startsWith('application/octet-stream'))
+    return decodedOr(body, decodeStatusMessage) ?? ''
   if (type.startsWith('application/json')) {
     const value = parseJson(body)
     const message = typeof value === 'object' && value !== null && 'message' in value ? value.message : undefined
-    return typeof message === 'string' ? printable(message) : ''
+    return typeof message === 'string' ? message : ''
   }
-  return type.startsWith('text/plain') ? printable(body.toString()) : ''
+  return type.startsWith('text/plain') ? body.toString() : ''
 }
 
 const partialIn = (type: string, body: Buffer): PartialSuccess | undefined => {

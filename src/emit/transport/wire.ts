@@ -13,8 +13,8 @@ export interface WireRequest {
   /** Over HTTP; gRPC has one of its own. */
   readonly contentType: string
   readonly contentEncoding: 'gzip' | 'zstd' | undefined
-  /** Called when a try that failed, or whose answer came too early, may still hold the memory of `body`. */
-  onRepeat(): void
+  /** Called when a try that failed, or whose answer came too early, may still hold the memory of `body`. @param mayHaveArrived the endpoint may have it all the same */
+  onRepeat(mayHaveArrived?: boolean): void
   onPartialSuccess(partial: PartialSuccess): void
 }
 
