@@ -23,6 +23,10 @@ export interface PatientRequest {
   readonly body?: string | Uint8Array
   /** Statuses besides 2xx that are answers: 404 for an index that is not there. They are not waited out either. */
   readonly accept?: readonly number[]
+  /** The same by what the body says, asked for every other status; what is not an answer is waited out or thrown. */
+  readonly isAnswer?: ((status: number, body: Buffer) => boolean) | undefined
+  /** How often it is asked at most, for what may be left undone: closing something. Then it rejects with OB_SOURCE. */
+  readonly tries?: number
 }
 
 export interface PatientAnswer {
@@ -200,12 +204,13 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
     }
   }
 
-  /** Tries until there is a status that counts. @param read what of the answer is wanted */
+  /** Tries until there is a status that counts. @param read what of the answer is wanted @param whole the same of one that `isAnswer` took */
   const patiently = async <T>(
     request: PatientRequest,
     abort: AbortSignal,
     compress: boolean,
     read: (answer: Awaited<ReturnType<typeof begin>>) => Promise<T>,
+    whole: (answer: PatientAnswer) => T | undefined,
   ): Promise<T> => {
     const { path } = request
     for (let attempt = 0; ; attempt++) {
@@ -217,12 +222,14 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
           const answer = await begin(request, signal, compress)
           const { statusCode: status, headers } = answer
           if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return { value: await read(answer) }
-          const said = excerpt(await wholeBody(path, answer))
-          return { status, said, waitMs: retryAfterMs(headerOf(headers, 'retry-after'), deps.nowMs()) }
+          const body = await wholeBody(path, answer)
+          const told = request.isAnswer?.(status, body) === true ? whole({ status, headers, body }) : undefined
+          return { status, told, said: excerpt(body), waitMs: retryAfterMs(headerOf(headers, 'retry-after'), deps.nowMs()) }
         })
         hasAnswered = true
         if ('value' in outcome) return outcome.value
-        const { status, said } = outcome
+        const { status, said, told } = outcome
+        if (told !== undefined) return told
         if (!passing.has(status)) {
           const word = status === 401 || status === 403 ? 'unauthorised' : status === 413 ? 'too_large' : 'source_error'
           throw failed(word, path, `status ${status}${said === '' ? '' : ` ${said}`}`)
@@ -236,17 +243,20 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
         if (!hasAnswered && (fault === 'tls' || attempt + 1 >= firstTries)) throw failed('source_error', path, text, error)
         reason = fault
       }
+      if (request.tries !== undefined && attempt + 1 >= request.tries) throw failed('source_error', path, reason)
       deps.distress(reason, waitMs)
       await deps.sleep(Math.max(waitMs, Math.min(firstPauseMs * 2 ** Math.min(attempt, 10), longestPauseMs)))
     }
   }
 
   const send = (request: PatientRequest, abort: AbortSignal): Promise<PatientAnswer> =>
-    patiently(request, abort, options.compress, async (answer) => ({
-      status: answer.statusCode,
-      headers: answer.headers,
-      body: await wholeBody(request.path, answer),
-    }))
+    patiently<PatientAnswer>(
+      request,
+      abort,
+      options.compress,
+      async (answer) => ({ status: answer.statusCode, headers: answer.headers, body: await wholeBody(request.path, answer) }),
+      (answer) => answer,
+    )
 
   return {
     name,
@@ -261,7 +271,13 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
       }
     },
     async stream(request, abort) {
-      const answer = await patiently(request, abort, false, (one) => Promise.resolve(one))
+      const answer = await patiently(
+        request,
+        abort,
+        false,
+        (one) => Promise.resolve(one),
+        () => undefined,
+      )
       // The abort of the beginning is gone: what is read later is ended by it as well.
       const stop = (): void => void answer.body.destroy(stopping())
       abort.addEventListener('abort', stop, { once: true })

@@ -64,6 +64,8 @@ const entry = new SeriesEntry()
 /** One label group, all members of all its histograms. */
 const maxGroup = 50_000
 const maxFamily = 8_000_000
+/** Series that are looked at without a pause: some milliseconds. */
+const turn = 2048
 
 const mix = (word: number): number => {
   let h = word ^ (word >>> 16)
@@ -88,10 +90,15 @@ function groupKey(block: Block, labels: readonly number[]): number {
 }
 
 /**
- * Looks through the series of a family that have chunks in the range, or before it where that is asked for.
- * @param onFault told of entries that are damaged and left out
+ * Looks through the series of a family that have chunks in the range, or before it where that is asked for. Yields now and then, so that whoever
+ * drives it can let others have their turn. Entries that are damaged are left out and told.
  */
-export function groupFamily(blocks: readonly Block[], family: Family, reading: Reading, filter: SeriesFilter = {}): FamilyGroups {
+export function* groupFamily(
+  blocks: readonly Block[],
+  family: Family,
+  reading: Reading,
+  filter: SeriesFilter = {},
+): Generator<void, FamilyGroups> {
   const keys: number[] = []
   const owners: number[] = []
   const references: number[] = []
@@ -101,6 +108,7 @@ export function groupFamily(blocks: readonly Block[], family: Family, reading: R
     const refs = block.index.series(name)
     for (let place = 0; place < refs.length; place++) {
       const reference = refs[place] as number
+      if (place % turn === turn - 1) yield
       try {
         block.index.read(reference, entry)
         if (!isInRange(reading)) continue

@@ -1,0 +1,276 @@
+/**
+ * All documents of an index that a query takes, ascending in time, page by page, each once: by point in time, by one point in time for each shard where
+ * the server has no order of its own among documents of one time, or by scroll. A page ends at a position that a later reading goes on from.
+ */
+
+import { type ContextKind, probeMode, type ReadingMode } from './elasticsearch-context.ts'
+import { HitColumn, type HitTable } from './elasticsearch-hits.ts'
+import { createPageSizes, type DocumentQuery, firstSortEnd, Lane, type LaneNotes, type PageSizes } from './elasticsearch-lane.ts'
+import { type StoredPosition, Tail } from './elasticsearch-position.ts'
+import type { ElasticsearchStore, TimeField } from './elasticsearch-store.ts'
+import { Hash64, HashSet64 } from './hash64.ts'
+
+/** The documents of a page, as places in answers. */
+export interface DocumentPage {
+  readonly count: number
+  /** Answer that document `i` is in. */
+  table(i: number): HitTable
+  /** Its row there. */
+  row(i: number): number
+  /** ms of the sort value; NaN where it is no number. */
+  timeMs(i: number): number
+  /** It stands there already, under another id, at the same time. */
+  isDuplicate(i: number): boolean
+  /** Of the documents. */
+  readonly bytes: number
+  readonly position: StoredPosition
+  readonly last: boolean
+  /** Since the page before. */
+  readonly notes: Readonly<LaneNotes> & { readonly duplicatesUnchecked: number }
+}
+
+export interface DocumentReader {
+  /** Undefined when nothing is behind the position. Rejects with OB_SOURCE, OB_STOPPING. */
+  next(items: number, bytes: number, abort: AbortSignal): Promise<DocumentPage | undefined>
+  rest(): Promise<void>
+}
+
+/** Readers of one store: what they learn of it, they learn once. */
+export interface DocumentReaders {
+  /** Asks the server once. @param index one that is there */
+  mode(index: string, abort: AbortSignal): Promise<ReadingMode>
+  /** @param shards of the index @param duplicates equal documents of one time are marked */
+  open(query: DocumentQuery, shards: number, from: StoredPosition | undefined, duplicates: boolean): DocumentReader
+}
+
+/** Equal documents of one instant are looked for among so many. */
+const mostSeen = 250_000
+
+/** Numbers in order, however many digits; texts as JavaScript orders them. */
+function isBefore(a: string, b: string): boolean {
+  if (a.startsWith('"') || b.startsWith('"')) return a < b
+  if (a.startsWith('-') || b.startsWith('-')) return Number(a) < Number(b)
+  return a.length === b.length ? a < b : a.length < b.length
+}
+
+/** Equal bytes. */
+const same = (a: Buffer, aStart: number, aEnd: number, b: Buffer, bStart: number, bEnd: number): boolean => {
+  if (aEnd - aStart !== bEnd - bStart) return false
+  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false
+  return true
+}
+
+class PageRows implements DocumentPage {
+  count = 0
+  bytes = 0
+  position: StoredPosition = {}
+  last = false
+  notes = { contextsLost: 0, readAgain: 0, duplicatesUnchecked: 0 }
+  duplicates: Set<number> | undefined
+  private readonly tables: HitTable[] = []
+  private readonly rows: number[] = []
+  private readonly order: TimeField | undefined
+
+  constructor(order: TimeField | undefined) {
+    this.order = order
+  }
+
+  push(table: HitTable, row: number): void {
+    this.tables.push(table)
+    this.rows.push(row)
+    this.count++
+  }
+
+  table(i: number): HitTable {
+    return this.tables[i] as HitTable
+  }
+
+  row(i: number): number {
+    return this.rows[i] as number
+  }
+
+  timeMs(i: number): number {
+    const { order } = this
+    if (order === undefined || order.kind === 'keyword') return Number.NaN
+    const { body } = this.table(i)
+    const start = this.table(i).start(this.row(i), HitColumn.Sort) + 1
+    let value = 0
+    let at = start
+    if (body[at] === 0x2d) at++
+    for (let digit = (body[at] as number) - 48; digit >= 0 && digit <= 9; digit = (body[++at] as number) - 48) value = value * 10 + digit
+    const perMs = order.kind === 'date_nanos' ? 1_000_000 : order.perMs
+    return Math.floor((body[start] === 0x2d ? -value : value) / perMs)
+  }
+
+  isDuplicate(i: number): boolean {
+    return this.duplicates?.has(i) === true
+  }
+}
+
+class Reader implements DocumentReader {
+  private readonly query: DocumentQuery
+  private readonly marksDuplicates: boolean
+  private readonly tail: Tail
+  private readonly seen = new HashSet64()
+  private readonly hash = new Hash64()
+  private readonly notes: LaneNotes = { contextsLost: 0, readAgain: 0 }
+  private readonly lanesOf: (from: Tail, notes: LaneNotes, abort: AbortSignal) => Promise<readonly Lane[]>
+  private lanes: readonly Lane[] | undefined
+  /** Of the document before: where its sort value and its source stand. */
+  private before: { readonly table: HitTable; readonly row: number } | undefined
+  private isSeenBefore = false
+
+  constructor(
+    query: DocumentQuery,
+    from: StoredPosition | undefined,
+    duplicates: boolean,
+    lanesOf: (from: Tail, notes: LaneNotes, abort: AbortSignal) => Promise<readonly Lane[]>,
+  ) {
+    this.query = query
+    this.marksDuplicates = duplicates && query.order !== undefined
+    this.tail = new Tail(from)
+    if (from?.seen !== undefined) this.seen.unpack(from.seen)
+    this.lanesOf = lanesOf
+  }
+
+  async next(items: number, bytes: number, abort: AbortSignal): Promise<DocumentPage | undefined> {
+    this.lanes ??= await this.lanesOf(this.tail, this.notes, abort)
+    const { lanes } = this
+    const page = new PageRows(this.query.order)
+    const share = Math.max(1, Math.ceil(items / lanes.length))
+    while (page.count < items) {
+      for (const lane of lanes) if (!lane.hasRow && !lane.isOver) await lane.fill(share, bytes / lanes.length, abort)
+      const lane = this.first(lanes)
+      if (lane?.table === undefined) break
+      if (!this.take(page, lane, lane.table, bytes)) break
+    }
+    page.last = lanes.every((lane) => lane.isOver && !lane.hasRow)
+    page.notes = { ...this.notes, duplicatesUnchecked: page.notes.duplicatesUnchecked }
+    this.notes.contextsLost = 0
+    this.notes.readAgain = 0
+    if (page.count === 0) return undefined
+    this.settle(page)
+    return page
+  }
+
+  async rest(): Promise<void> {
+    await Promise.all((this.lanes ?? []).map((lane) => lane.rest()))
+  }
+
+  /** The lane whose next document is the earliest; of equal ones the first. */
+  private first(lanes: readonly Lane[]): Lane | undefined {
+    const [only] = lanes
+    if (lanes.length === 1) return only?.hasRow === true ? only : undefined
+    let found: Lane | undefined
+    let least: string | undefined
+    for (const lane of lanes) {
+      if (!lane.hasRow || lane.table === undefined) continue
+      const t = lane.timeOf(lane.table, lane.row)
+      if (found === undefined || (t !== undefined && least !== undefined && isBefore(t, least))) {
+        found = lane
+        least = t
+      }
+    }
+    return found
+  }
+
+  /** Takes rows of a lane: one, or all it has where it is alone. False when the page is full. */
+  private take(page: PageRows, lane: Lane, table: HitTable, bytes: number): boolean {
+    const size = table.end(lane.row, HitColumn.Source) - table.start(lane.row, HitColumn.Source)
+    if (page.count > 0 && page.bytes + size > bytes) return false
+    if (this.marksDuplicates) this.mark(page, table, lane.row)
+    page.push(table, lane.row)
+    page.bytes += size
+    lane.row++
+    return true
+  }
+
+  /** Only documents of one time can be equal: the others are not even hashed. */
+  private mark(page: PageRows, table: HitTable, row: number): void {
+    const { before, seen, tail } = this
+    this.before = { table, row }
+    const isSame =
+      before === undefined ? tail.count > 0 && this.timeText(table, row) === tail.t : this.sameTime(before.table, before.row, table, row)
+    if (!isSame) {
+      seen.clear()
+      this.isSeenBefore = false
+      return
+    }
+    if (before !== undefined && !this.isSeenBefore) seen.add(this.hashOf(before.table, before.row))
+    this.isSeenBefore = true
+    if (seen.size >= mostSeen) page.notes.duplicatesUnchecked++
+    else if (!seen.add(this.hashOf(table, row))) {
+      page.duplicates ??= new Set()
+      page.duplicates.add(page.count)
+    }
+  }
+
+  private hashOf(table: HitTable, row: number): Hash64 {
+    return this.hash.of(table.body, table.start(row, HitColumn.Source), table.end(row, HitColumn.Source))
+  }
+
+  private timeText(table: HitTable, row: number): string | undefined {
+    if (this.query.order === undefined) return undefined
+    const start = table.start(row, HitColumn.Sort)
+    return table.body.toString('utf8', start + 1, firstSortEnd(table.body, start, table.end(row, HitColumn.Sort)))
+  }
+
+  private sameTime(a: HitTable, aRow: number, b: HitTable, bRow: number): boolean {
+    const aStart = a.start(aRow, HitColumn.Sort)
+    const bStart = b.start(bRow, HitColumn.Sort)
+    const aEnd = firstSortEnd(a.body, aStart, a.end(aRow, HitColumn.Sort))
+    return same(a.body, aStart, aEnd, b.body, bStart, firstSortEnd(b.body, bStart, b.end(bRow, HitColumn.Sort)))
+  }
+
+  /** Moves the position behind the page: from the first document that shares the last one's time. */
+  private settle(page: PageRows): void {
+    const { tail, hash } = this
+    const lastTable = page.table(page.count - 1)
+    const last = this.timeText(lastTable, page.row(page.count - 1))
+    let from = page.count - 1
+    while (
+      from > 0 &&
+      (this.query.order === undefined || this.sameTime(page.table(from - 1), page.row(from - 1), lastTable, page.row(page.count - 1)))
+    ) {
+      from--
+    }
+    for (let i = from; i < page.count; i++) {
+      const table = page.table(i)
+      tail.add(last, hash.of(table.body, table.start(page.row(i), HitColumn.Id), table.end(page.row(i), HitColumn.Id)))
+    }
+    // The last one may have an equal behind the end of the page.
+    if (this.marksDuplicates && !this.isSeenBefore) {
+      this.seen.add(this.hashOf(lastTable, page.row(page.count - 1)))
+      this.isSeenBefore = true
+    }
+    page.position = tail.stored(this.marksDuplicates ? this.seen : undefined)
+  }
+}
+
+/** @param forced for tests of what servers do that are not at hand */
+export function createDocumentReaders(store: ElasticsearchStore, forced?: ReadingMode): DocumentReaders {
+  const sizes: PageSizes = createPageSizes()
+  let asked: Promise<ReadingMode> | undefined
+
+  const mode = (index: string, abort: AbortSignal): Promise<ReadingMode> => {
+    if (forced !== undefined) return Promise.resolve(forced)
+    asked ??= probeMode(store, index, abort).catch((error: unknown) => {
+      asked = undefined
+      throw error
+    })
+    return asked
+  }
+
+  return {
+    mode,
+    open(query, shards, from, duplicates) {
+      return new Reader(query, from, duplicates, async (tail, notes, abort) => {
+        const { context, hasShardDoc } = await mode(query.index, abort)
+        const lane = (kind: ContextKind, shard: number | undefined): Lane =>
+          new Lane(query, { kind, hasShardDoc, shard }, tail.copy(), { store, sizes, notes })
+        if (context === 'scroll' || hasShardDoc || shards === 1) return [lane(context, undefined)]
+        return Array.from({ length: shards }, (_, shard) => lane(context, shard))
+      })
+    },
+  }
+}
