@@ -19,4 +19,25 @@ interface Entry {
   load(): Promise<SourceKind>
 }
 
-export const sourceEntries: Readonly<Record<string, Entry>> = {}
+export const sourceEntries: Readonly<Record<string, Entry>> = {
+  'prometheus-tsdb': {
+    summary: 'Blocks of Prometheus, Thanos or Mimir in a folder: a snapshot, a data folder.',
+    load: async () => (await import('./sources/prometheus-tsdb.ts')).prometheusTsdb,
+  },
+  'jaeger-query': {
+    summary: "Spans through Jaeger's query service, where its store is not open.",
+    load: async () => (await import('./sources/jaeger-query.ts')).jaegerQuery,
+  },
+  'zipkin-api': {
+    summary: "Spans through Zipkin's query API, where its store is not open.",
+    load: async () => (await import('./sources/zipkin-api.ts')).zipkinApi,
+  },
+  kafka: {
+    summary: 'A topic, from an offset or a time up to where it ends now.',
+    load: async () => (await import('./sources/kafka.ts')).kafka,
+  },
+  files: {
+    summary: 'Saved traces, documents and requests: JSON, NDJSON, captures; plain, gzip or zstd.',
+    load: async () => (await import('./sources/files.ts')).files,
+  },
+}
