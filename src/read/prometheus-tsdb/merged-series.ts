@@ -31,14 +31,13 @@ export class MergedSeries {
     this.onFault = onFault
   }
 
-  /** Decodes until so many samples are pending, or all are. Returns false when it came to the end. */
+  /** Decodes until so many samples are pending, or all are. Returns false when there are fewer. */
   fill(count: number): boolean {
-    if (this.isAtEnd) return false
     const [only] = this.sources
     while (this.pending.count < count) {
+      if (this.isAtEnd) return false
       if (this.sources.length === 1 && only !== undefined ? this.takeChunk(only) : this.takeOne()) continue
       this.isAtEnd = true
-      return false
     }
     return true
   }

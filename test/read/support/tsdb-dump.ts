@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { type Block, openBlock } from '../../../src/read/prometheus-tsdb/block.ts'
-import { type Reading, skipReasons, type TsdbFault } from '../../../src/read/prometheus-tsdb/block-series.ts'
+import type { Reading, TsdbFault } from '../../../src/read/prometheus-tsdb/block-series.ts'
 import { groupFamily, listFamilies, openGroup } from '../../../src/read/prometheus-tsdb/families.ts'
 import { createFileCache } from '../../../src/read/prometheus-tsdb/file-cache.ts'
 import { doubleOf } from '../../../src/read/prometheus-tsdb/layout.ts'
@@ -135,6 +135,13 @@ export interface OwnReading {
   readonly notes: readonly string[]
 }
 
+function atOnce<Result>(steps: Generator<void, Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
 /** All samples of a folder's blocks, put together as the source does it. @param step samples of a series that are taken at once */
 export function readFolder(folder: string, { fromMs = -Infinity, toMs = Infinity, step = 50, ulid = '' } = {}): OwnReading {
   const cache = createFileCache()
@@ -150,7 +157,7 @@ export function readFolder(folder: string, { fromMs = -Infinity, toMs = Infinity
     for (const meta of metas) if (ulid === '' || meta.ulid === ulid) opened.push(openBlock(cache, meta))
     const reading: Reading = { fromMs, toMs, before: false, onFault: (fault) => void faults.push(fault) }
     for (const family of listFamilies(opened, () => true)) {
-      const groups = groupFamily(opened, family, reading)
+      const groups = atOnce(groupFamily(opened, family, reading))
       if (groups.damaged > 0) skips[4] = (skips[4] ?? 0) + groups.damaged
       for (let from = 0, to = 0; from < groups.count; from = to) {
         while (to < groups.count && groups.key(to) === groups.key(from)) to++
