@@ -25,7 +25,7 @@ export interface ApiDeps {
 /** Which option brings what is not there. */
 const hints = {
   history: 'Charts of 35 days need the books of the cutover: configure section mirror.',
-  mirror: 'Set mirror.<endpoint>.url to the address of the old backend: its endpoint is mirrored from the next start on.',
+  mirror: 'Set mirror.<endpoint>.url to the address of the old backend: its endpoint is mirrored at once.',
   clients: 'The list of clients comes with the books of the cutover: configure section mirror.',
   readiness: 'A verdict needs both sides: configure section mirror.',
   parity: 'Parity needs both sides: configure section mirror.',

@@ -4,7 +4,7 @@ import { changeList, clientList, type MirrorState, mirrorList, mirrorState, read
 import { type Phase, phases } from '../cutover/model.ts'
 import { phaseBefore } from '../cutover/phase-rules.ts'
 import { matchesKey } from '../cutover/verdict.ts'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, isBridgeError } from '../errors.ts'
 import { type AdminClient, type AdminOptions, createAdminClient } from './admin-client.ts'
 import type { Io } from './io.ts'
 import { plainText, printTable } from './table.ts'
@@ -53,7 +53,15 @@ function show(states: readonly MirrorState[], options: ShowOptions, io: Io): voi
   else io.out(printTable(head, states.map(rowOf)))
 }
 
-const list = async (client: AdminClient): Promise<readonly MirrorState[]> => (await client.get('/api/v1/mirror', mirrorList)).items
+/** None where no mirror is configured, or not any more: that is an answer to who asks how the endpoints stand. */
+async function list(client: AdminClient): Promise<readonly MirrorState[]> {
+  try {
+    return (await client.get('/api/v1/mirror', mirrorList)).items
+  } catch (error) {
+    if (isBridgeError(error) && error.code === 'OB_ADMIN_NONE') return []
+    throw error
+  }
+}
 
 /** `phase ls`, `share ls` */
 export async function cutoverLs(options: ShowOptions, io: Io): Promise<number> {

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { runCommandLine } from '../../src/cli/args.ts'
 import { parsePortion } from '../../src/cli/cutover.ts'
 import { type DemoSink, startDemoSink } from '../../src/cli/demo-sink.ts'
@@ -126,6 +126,14 @@ describe('phase ls', () => {
       { endpoint: 'zipkin', phase: 'shadow', answer: 'legacy', share: { new: 1, old: 1 }, paused: false, switchable: true },
       { endpoint: 'jaeger.http', phase: 'new-primary', until: '2999-12-31' },
     ])
+  })
+
+  it('says that nothing is mirrored where nothing is, which is no fault', async () => {
+    const alone = await running({})
+    onTestFinished(() => alone.stop(1000))
+    expect(await run('phase ls', ana, alone)).toMatchObject({ code: 0, out: '', err: expect.stringContaining('no endpoint has a mirror') })
+    expect((await run('phase ls --json', ana, alone)).json()).toEqual({ items: [] })
+    expect((await run('phase set zipkin --back', ana, alone)).code).toBe(2)
   })
 
   it('lets those look who may not switch, and says that they may not', async () => {

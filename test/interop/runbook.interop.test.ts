@@ -169,7 +169,9 @@ describe.skipIf(!present('zipkin', 'jaeger-v2', 'node'))('the runbook', () => {
 
   /** `phase new/old` of the endpoint, as `phase ls` says it. */
   const stateNow = async (): Promise<string> => {
-    const { items } = (await (await get('/api/v1/mirror')).json()) as { items: { phase: string; share: { new: number; old: number } }[] }
+    const reply = await get('/api/v1/mirror')
+    if (reply.status === 404) return ''
+    const { items } = (await reply.json()) as { items: { phase: string; share: { new: number; old: number } }[] }
     return items.map(({ phase, share }) => `${phase} ${share.new * 100}/${share.old * 100}`).join()
   }
 
