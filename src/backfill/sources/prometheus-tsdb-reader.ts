@@ -58,6 +58,8 @@ export interface TsdbReaderOptions {
 const toldFaults = 20
 /** How long others may wait for their turn. */
 const turnMs = 15
+/** Samples of a target that are held at once: those of two hours and more. */
+const targetStride = 16_384
 /** Behind all label groups. */
 const lastKey = 2 ** 52
 
@@ -189,8 +191,12 @@ export class TsdbReader {
         while (to < groups.count && groups.key(to) === groups.key(from)) to++
         await this.turn(abort)
         for (const series of openGroup(all, groups, from, to, reading)) {
-          while (series.fill(4096)) if (series.pending.count >= 16_384) break
-          timeline.add({ labels: series.labels, samples: series.pending, from: 0, to: series.pending.count })
+          const { labels, pending } = series
+          for (let more = true; more; ) {
+            more = series.fill(targetStride)
+            timeline.add({ labels, samples: pending, from: 0, to: pending.count })
+            pending.drop(pending.count)
+          }
         }
       }
       if (timeline.leftOut > 0) {

@@ -76,7 +76,7 @@ describe('prometheusTsdb', () => {
   })
 
   it.skipIf(plain === '')('keeps pages within their limits, but for one time of a group', async () => {
-    const source = await openTsdb(plain, { items: 100, bytes: 20_000 })
+    const source = await openTsdb(plain, { items: 100, bytes: 8000 })
     const { slices } = await source.plan(never)
     let pages = 0
     for (const slice of slices) {
