@@ -34,7 +34,7 @@ const passing = new Set([13, 10, 5, 6, 8, 14])
 const isDamage = (error: unknown): boolean => error instanceof DamagedRow || [11, 26, 1].includes(sqliteFault(error))
 
 const toFault = (error: unknown): LedgerFault => {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ')
   if (isBridgeError(error)) return { code: error.code, message, damaged: false }
   return { code: 'OB_LEDGER', message: `cannot read or write the ledger: ${message}`, damaged: isDamage(error) }
 }
@@ -48,7 +48,7 @@ function enter(db: DatabaseSync, create: RunMeta | undefined, rebuilt: boolean):
 
 /** Opens or makes the file. Throws what SQLite throws, and `DamagedRow`. */
 function openFile(options: ServiceOptions): { db: DatabaseSync; opened: Opened } {
-  const db = new DatabaseSync(options.file, { timeout: 5000 })
+  const db = new DatabaseSync(options.file, { timeout: 1000 })
   try {
     if (options.readOnly) db.exec('PRAGMA query_only = ON')
     else prepareLedger(db)
@@ -165,6 +165,10 @@ export function createLedgerService(options: ServiceOptions, send: (message: Ser
         } catch (error) {
           done(number, { fault: toFault(error) })
         }
+        return
+      }
+      if (options.readOnly) {
+        done(number, { fault: { code: 'OB_LEDGER', message: 'cannot write the ledger: it was opened to be looked at', damaged: false } })
         return
       }
       waiting.push({ number, request })
