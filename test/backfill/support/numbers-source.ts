@@ -39,7 +39,7 @@ export const numbersIn = (data: Uint8Array): number[] => {
 const encode = (numbers: readonly number[]): PageRequest => {
   const data = new Uint8Array(numbers.length * 4)
   const view = new DataView(data.buffer)
-  numbers.forEach((one, at) => view.setUint32(at * 4, one, true))
+  for (const [at, one] of numbers.entries()) view.setUint32(at * 4, one, true)
   return { signal: 'traces', items: numbers.length, data }
 }
 
