@@ -21,7 +21,13 @@ type Payload = (records: readonly FileRecord[]) => Uint8Array
 
 const feed = Buffer.from('\n')
 const asList: Payload = (records) => Buffer.concat([Buffer.from('['), joined(records.map(({ bytes }) => bytes)), Buffer.from(']')])
-const asLines: Payload = (records) => Buffer.concat(records.flatMap(({ bytes }) => [bytes, feed]))
+const asPieces: Payload = (records) => Buffer.concat(records.flatMap(({ bytes }) => [bytes, feed]))
+
+/** Each on one line: no text of JSON has a line feed in it. */
+const asLines: Payload = (records) =>
+  asPieces(records.map((record) => (record.bytes.includes(0x0a) ? { ...record, bytes: onOneLine(record.bytes) } : record)))
+
+const onOneLine = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte))
 
 /** Records of one form, as one payload; where it cannot be read, in halves, until what is to blame stands alone. */
 function together(translate: BodyTranslator, payload: Payload, signal: Signal, atMs: number): RecordsTranslator {
@@ -160,7 +166,7 @@ export async function createRecordsTranslator(kind: FileKind, deps: SourceDeps, 
     case 'es-hits':
       return hits(await jaegerEs(), await zipkin(), await documents())
     case 'es-bulk':
-      return together(await deps.translator('es-bulk'), asLines, 'logs', atMs)
+      return together(await deps.translator('es-bulk'), asPieces, 'logs', atMs)
     case 'otlp': {
       const { createOtlpTranslators } = await import('../../../ingest/otlp/translators.ts')
       const { json } = createOtlpTranslators({ limits: { ...defaultDecodeLimits, maxItems: 1_000_000 } })
