@@ -29,6 +29,7 @@ export function createSourceDeps({ filter, log, translate, userMapping, page, di
     filter,
     log,
     translate,
+    userMapping,
     page,
     distress,
     nowMs: Date.now,

@@ -2,6 +2,7 @@
 
 import { BridgeError } from '../errors.ts'
 import type { BodyTranslator } from '../ingest/adapter.ts'
+import type { UserMappingReader } from '../ingest/format.ts'
 import type { FileFormat, TranslateConfig } from '../ingest/index.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Json, Page, Plan, SliceSpec } from './model.ts'
@@ -57,6 +58,10 @@ export interface SourceDeps {
   readonly monotonicMs: () => number
   /** Section `translate`, parsed. */
   readonly translate: TranslateConfig
+  /** Reads the user's mapping files of section `translate`. Left out: there are none. */
+  readonly userMapping?: UserMappingReader | undefined
+  /** Of the bridge: what live points say of their scope, and history has to say as well. */
+  readonly version?: string | undefined
   /** The translator that `otlp-bridge translate --from` has, too; for payloads that the live endpoints know as well. */
   translator(format: FileFormat): Promise<BodyTranslator>
   /** How large a page is at the most: read anew for each slice that is opened. Fixed for the life of a run, since it decides the bytes of a page. */

@@ -32,6 +32,14 @@ export const sourceEntries: Readonly<Record<string, Entry>> = {
     summary: "Spans through Zipkin's query API, where its store is not open.",
     load: async () => (await import('./sources/zipkin-api.ts')).zipkinApi,
   },
+  'prometheus-remote-read': {
+    summary: 'Samples of a Prometheus, Thanos or Mimir through remote-read: as they are stored.',
+    load: async () => (await import('./sources/prometheus-remote-read.ts')).prometheusRemoteRead,
+  },
+  'prometheus-api': {
+    summary: 'Samples through the query API of Prometheus, where nothing else is open.',
+    load: async () => (await import('./sources/prometheus-api.ts')).prometheusApi,
+  },
   kafka: {
     summary: 'A topic, from an offset or a time up to where it ends now.',
     load: async () => (await import('./sources/kafka.ts')).kafka,

@@ -4,7 +4,7 @@
  */
 
 import type { NativeHistogram } from '../../translate/prometheus/model.ts'
-import type { LabelText } from './prometheus-series.ts'
+import type { LabelText, PageSeries } from './prometheus-series.ts'
 
 const two32 = 4_294_967_296
 
@@ -74,6 +74,17 @@ export class SampleSum {
     const high = hasFloats ? Math.floor(countFloat / two32) | 0 : countHi
     const low = hasFloats ? countFloat | 0 : countLo
     this.add(timeMs, sumHi ^ spread(high + 1), sumLo ^ spread(low + 0x9e3779b1))
+  }
+
+  /** All samples of a page's series. */
+  series({ labels, samples, from, to }: Pick<PageSeries, 'labels' | 'samples' | 'from' | 'to'>): void {
+    this.begin(labels)
+    const { ms, hi, lo, natives } = samples
+    for (let at = from; at < to; at++) {
+      const native = natives[at]
+      if (native === undefined) this.add(ms[at] as number, hi[at] as number, lo[at] as number)
+      else this.histogram(native)
+    }
   }
 
   /** The sum so far, which then begins anew. */

@@ -26,16 +26,12 @@ export class PageTally {
   }
 
   /** All samples of a series; their identities go into `sum`. */
-  series({ labels, samples, from, to }: PageSeries, sum: SampleSum): void {
+  series(series: PageSeries, sum: SampleSum): void {
+    const { samples, from, to } = series
     if (from === to) return
     this.read += to - from
-    sum.begin(labels)
-    const { ms, hi, lo, natives } = samples
-    for (let at = from; at < to; at++) {
-      const native = natives[at]
-      if (native === undefined) sum.add(ms[at] as number, hi[at] as number, lo[at] as number)
-      else sum.histogram(native)
-    }
+    sum.series(series)
+    const { ms } = samples
     const first = ms[from] as number
     const last = ms[to - 1] as number
     if (first < this.minMs) this.minMs = first

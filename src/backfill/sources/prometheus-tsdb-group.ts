@@ -80,6 +80,11 @@ export class TsdbGroup {
     return upTo === Number.POSITIVE_INFINITY ? 'done' : upTo
   }
 
+  /** Nothing of it is looked at any more. */
+  close(): void {
+    for (const { series } of this.members) series.close()
+  }
+
   /** Of one sample of each series, in bytes. */
   private weight(): number {
     let bytes = 0

@@ -16,6 +16,7 @@ import {
   type SeriesFilter,
 } from '../../read/prometheus-tsdb/families.ts'
 import { tsdbError } from '../../read/prometheus-tsdb/faults.ts'
+import { SamplesPool } from '../../read/prometheus-tsdb/samples.ts'
 import type { Json, SourceFault } from '../model.ts'
 import { createInfoTimeline, type InfoTimeline, scopeKeyOf } from './prometheus-info.ts'
 import { PageDraft, type PageLimits, TsdbGroup } from './prometheus-tsdb-group.ts'
@@ -97,7 +98,13 @@ export class TsdbReader {
     this.options = options
     const { slice, withStarts, after } = options
     this.withBefore = withStarts ? [...options.blocks, ...options.before] : options.blocks
-    this.reading = { fromMs: slice.fromMs, toMs: slice.toMs, before: withStarts, onFault: (fault) => this.tell(fault) }
+    this.reading = {
+      fromMs: slice.fromMs,
+      toMs: slice.toMs,
+      before: withStarts,
+      pool: new SamplesPool(),
+      onFault: (fault) => this.tell(fault),
+    }
     this.cursor = after ?? { f: '', g: 0, t: null }
   }
 
@@ -124,6 +131,7 @@ export class TsdbReader {
       this.countDamaged(page)
       this.cursor = { f: family.name, g: group.key, t: upTo === 'done' ? null : upTo }
       if (upTo !== 'done') break
+      group.close()
       this.group = undefined
     }
     const { faults, targets, scopes } = this
@@ -197,6 +205,7 @@ export class TsdbReader {
             timeline.add({ labels, samples: pending, from: 0, to: pending.count })
             pending.drop(pending.count)
           }
+          series.close()
         }
       }
       if (timeline.leftOut > 0) {
