@@ -3,7 +3,7 @@
 import type { Block } from './block.ts'
 import { isDamage } from './faults.ts'
 import type { SeriesEntry } from './index-file.ts'
-import { Samples } from './samples.ts'
+import type { Samples, SamplesPool } from './samples.ts'
 import { isDeleted } from './tombstones.ts'
 
 /** Why a stored sample is not among those that are given. `corrupt_chunk`, `corrupt_series`: one for all that were in it, their number is not known. */
@@ -35,6 +35,7 @@ export interface Reading {
   readonly fromMs: number
   readonly toMs: number
   readonly before: boolean
+  readonly pool: SamplesPool
   readonly onFault: (fault: TsdbFault) => void
 }
 
@@ -42,7 +43,7 @@ const iso = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms).toIS
 
 /** The samples of a block's series in a range. `current` holds what is decoded; `at` is the next of it. */
 export class BlockSeries {
-  readonly current = new Samples()
+  readonly current: Samples
   at = 0
   private readonly block: Block
   private readonly intervals: readonly number[]
@@ -53,6 +54,7 @@ export class BlockSeries {
 
   /** Keeps nothing of the entry. */
   constructor(block: Block, reference: number, entry: SeriesEntry, reading: Reading, skips: Skips) {
+    this.current = reading.pool.take()
     this.block = block
     this.intervals = block.tombstones.get(reference) ?? []
     this.reading = reading
@@ -75,6 +77,11 @@ export class BlockSeries {
       this.decode()
     }
     return true
+  }
+
+  /** Nothing of it is looked at any more. */
+  close(): void {
+    this.reading.pool.give(this.current)
   }
 
   /** Time of the next sample, which there is. */

@@ -207,6 +207,6 @@ export function openGroup(
       block.index.read(reference, entry)
       return new BlockSeries(block, reference, entry, range, skips)
     })
-    return new MergedSeries(labels, sources, skips, reading.onFault)
+    return new MergedSeries(labels, sources, skips, reading)
   })
 }

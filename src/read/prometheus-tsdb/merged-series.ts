@@ -3,15 +3,15 @@
  * takes is taken here: it stays with the block that it reads from, as long as no other one has an earlier sample, and on a tie goes over to the other.
  */
 
-import { type BlockSeries, type Skips, skipReasons, type TsdbFault } from './block-series.ts'
-import { Samples } from './samples.ts'
+import { type BlockSeries, type Reading, type Skips, skipReasons } from './block-series.ts'
+import type { Samples } from './samples.ts'
 
 /** A series that is being read. */
 export class MergedSeries {
   /** Name, value, name, value, … by name. */
   readonly labels: readonly string[]
   /** What is decoded and not taken yet, ascending in time. */
-  readonly pending = new Samples()
+  readonly pending: Samples
   readonly skips: Skips
   private readonly sources: readonly BlockSeries[]
   private readonly heap: BlockSeries[] = []
@@ -20,15 +20,16 @@ export class MergedSeries {
   private lastMs = Number.NEGATIVE_INFINITY
   private lastHi = 0
   private lastLo = 0
-  private readonly onFault: (fault: TsdbFault) => void
+  private readonly reading: Pick<Reading, 'onFault' | 'pool'>
   private isAtEnd = false
 
   /** @param sources by the blocks' `minMs`; where that is equal the later ULID first */
-  constructor(labels: readonly string[], sources: readonly BlockSeries[], skips: Skips, onFault: (fault: TsdbFault) => void) {
+  constructor(labels: readonly string[], sources: readonly BlockSeries[], skips: Skips, reading: Pick<Reading, 'onFault' | 'pool'>) {
     this.labels = labels
     this.sources = sources
     this.skips = skips
-    this.onFault = onFault
+    this.reading = reading
+    this.pending = reading.pool.take()
   }
 
   /** Decodes until so many samples are pending, or all are. Returns false when there are fewer. */
@@ -40,6 +41,12 @@ export class MergedSeries {
       this.isAtEnd = true
     }
     return true
+  }
+
+  /** Nothing of it is looked at any more. */
+  close(): void {
+    this.reading.pool.give(this.pending)
+    for (const source of this.sources) source.close()
   }
 
   /** Counts what was left out up to a time, by reason; it is counted once. @param into by place in `skipReasons` */
@@ -124,7 +131,7 @@ export class MergedSeries {
     this.skips.add(ms, isSame ? 'duplicate_in_source' : 'conflict_in_source')
     if (isSame) return
     const where = this.describe()
-    this.onFault({
+    this.reading.onFault({
       reason: 'conflict_in_source',
       where,
       message: `${where} has two values for ${new Date(ms).toISOString()} in two blocks`,

@@ -3,6 +3,9 @@
 import type { NativeHistogram } from '../../translate/prometheus/model.ts'
 
 const initial = 256
+/** Columns that a pool keeps, and how long each may be. */
+const pooled = 256
+const largestPooled = 16_384
 
 /** `count` says how much of the columns holds. Floats are the words of a double, so that markers of staleness stay what they are. */
 export class Samples {
@@ -77,6 +80,22 @@ export class Samples {
     this.startMs.copyWithin(0, count, all)
     this.natives.splice(0, count)
     this.count = all - count
+  }
+}
+
+/** Columns that are used again: of each series two are needed while it is read. */
+export class SamplesPool {
+  private readonly free: Samples[] = []
+
+  take(): Samples {
+    return this.free.pop() ?? new Samples()
+  }
+
+  /** Whoever gives them back does not look at them any more. */
+  give(samples: Samples): void {
+    if (this.free.length >= pooled || samples.ms.length > largestPooled) return
+    samples.clear()
+    this.free.push(samples)
   }
 }
 

@@ -9,6 +9,7 @@ import { createFileCache } from '../../../src/read/prometheus-tsdb/file-cache.ts
 import { doubleOf } from '../../../src/read/prometheus-tsdb/layout.ts'
 import { skipsByReason } from '../../../src/read/prometheus-tsdb/merged-series.ts'
 import { listBlocks } from '../../../src/read/prometheus-tsdb/meta.ts'
+import { SamplesPool } from '../../../src/read/prometheus-tsdb/samples.ts'
 import { type NativeHistogram, staleHi, staleLo } from '../../../src/translate/prometheus/model.ts'
 
 export interface Bucket {
@@ -155,7 +156,7 @@ export function readFolder(folder: string, { fromMs = -Infinity, toMs = Infinity
   const opened: Block[] = []
   try {
     for (const meta of metas) if (ulid === '' || meta.ulid === ulid) opened.push(openBlock(cache, meta))
-    const reading: Reading = { fromMs, toMs, before: false, onFault: (fault) => void faults.push(fault) }
+    const reading: Reading = { fromMs, toMs, before: false, pool: new SamplesPool(), onFault: (fault) => void faults.push(fault) }
     for (const family of listFamilies(opened, () => true)) {
       const groups = atOnce(groupFamily(opened, family, reading))
       if (groups.damaged > 0) skips[4] = (skips[4] ?? 0) + groups.damaged
@@ -184,6 +185,7 @@ export function readFolder(folder: string, { fromMs = -Infinity, toMs = Infinity
             pending.drop(pending.count)
           }
           series.takeSkips(Number.POSITIVE_INFINITY, skips)
+          series.close()
           if (values.size > 0) dump.set(key, values)
           if (own.size > 0) starts.set(key, own)
         }
