@@ -48,4 +48,16 @@ export const sourceEntries: Readonly<Record<string, Entry>> = {
     summary: 'Saved traces, documents and requests: JSON, NDJSON, captures; plain, gzip or zstd.',
     load: async () => (await import('./sources/files.ts')).files,
   },
+  'jaeger-es': {
+    summary: "Spans in Jaeger's indices of an Elasticsearch or OpenSearch.",
+    load: async () => (await import('./sources/jaeger-es.ts')).jaegerEs,
+  },
+  'zipkin-es': {
+    summary: "Spans in Zipkin's indices of an Elasticsearch or OpenSearch.",
+    load: async () => (await import('./sources/zipkin-es.ts')).zipkinEs,
+  },
+  elasticsearch: {
+    summary: 'Logs in indices and data streams of an Elasticsearch or OpenSearch.',
+    load: async () => (await import('./sources/elasticsearch.ts')).elasticsearch,
+  },
 }

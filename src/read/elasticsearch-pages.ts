@@ -176,10 +176,12 @@ class Reader implements DocumentReader {
 
   /** Takes rows of a lane: one, or all it has where it is alone. False when the page is full. */
   private take(page: PageRows, lane: Lane, table: HitTable, bytes: number): boolean {
-    const size = table.end(lane.row, HitColumn.Source) - table.start(lane.row, HitColumn.Source)
+    const { row } = lane
+    const column = table.has(row, HitColumn.Source) ? HitColumn.Source : HitColumn.Fields
+    const size = table.end(row, column) - table.start(row, column)
     if (page.count > 0 && page.bytes + size > bytes) return false
-    if (this.marksDuplicates) this.mark(page, table, lane.row)
-    page.push(table, lane.row)
+    if (this.marksDuplicates) this.mark(page, table, row)
+    page.push(table, row)
     page.bytes += size
     lane.row++
     return true

@@ -1,0 +1,164 @@
+/** Slices of an Elasticsearch as pages: documents are found, put together as a payload, and translated as the live endpoints do. */
+
+import type { BodyTranslator } from '../../ingest/adapter.ts'
+import type { Signal } from '../../otlp/intake.ts'
+import { HitColumn, type HitTable } from '../../read/elasticsearch-hits.ts'
+import type { DocumentPage, DocumentReader } from '../../read/elasticsearch-pages.ts'
+import type { StoredPosition } from '../../read/elasticsearch-position.ts'
+import { createIdentitySum, type IdentitySum } from '../identity.ts'
+import type { Json, Page, TranslatedPage } from '../model.ts'
+import type { SliceReader, SourceDeps } from '../source.ts'
+import { PayloadBuffer, type PayloadForm, writePayload } from './elasticsearch-payload.ts'
+import { createPageBuilder, type PageBuilder, refusalOf } from './payload-page.ts'
+
+/** What documents of a source are. */
+export interface DocumentForm {
+  readonly signal: Signal
+  readonly payload: PayloadForm
+  readonly translate: BodyTranslator
+  /** Why a document is left out before it is translated; empty: it is not. */
+  refuse(table: HitTable, row: number): string
+  /** Columns of members that are part of a document's identity, beside index and id. */
+  readonly identity: readonly number[]
+  /** For documents that bring no time of their own, ms. */
+  readonly receivedAtMs: number
+}
+
+/** Notes of translators that stand for documents left out on purpose. */
+const discarded: ReadonlySet<string> = new Set(['system_index', 'apm_docs', 'metrics_docs'])
+
+/** Line of a fault: `_index/_id`. */
+const whereOf = (table: HitTable, row: number): string => `${table.text(row, HitColumn.Index)}/${table.text(row, HitColumn.Id)}`
+
+/** Adds who a document is: index, id, and what its form names. */
+export function addIdentity(sum: IdentitySum, table: HitTable, row: number, columns: readonly number[]): void {
+  sum.bytes(table.inner(row, HitColumn.Index))
+  sum.bytes(table.inner(row, HitColumn.Id))
+  for (const column of columns) sum.bytes(table.inner(row, column))
+  sum.item()
+}
+
+interface Means {
+  readonly form: DocumentForm
+  readonly out: PayloadBuffer
+  readonly sum: IdentitySum
+}
+
+const messages: Readonly<Record<string, string>> = {
+  not_a_span: 'the document has no ids or no time of a span',
+  duplicate_in_source: 'an equal document with another id stands there already',
+  filtered: 'its time is outside of what was asked for',
+  no_source: 'the document has no _source',
+}
+
+/** Translates documents; where one of them is more than the translator takes, in halves, until it stands alone. */
+function translateRows(page: DocumentPage, chosen: readonly number[], means: Means, builder: PageBuilder): void {
+  const { form, out, sum } = means
+  if (chosen.length === 0) return
+  const payload = writePayload(out, page, chosen, form.payload)
+  let body: ReturnType<BodyTranslator>
+  try {
+    body = form.translate(payload, form.receivedAtMs)
+  } catch (error) {
+    const { reason, message } = refusalOf(error)
+    if (chosen.length > 1) {
+      const half = chosen.length >> 1
+      translateRows(page, chosen.slice(0, half), means, builder)
+      translateRows(page, chosen.slice(half), means, builder)
+      return
+    }
+    const [place = 0] = chosen
+    const table = page.table(place)
+    const row = page.row(place)
+    builder.skip(reason, 1, { where: whereOf(table, row), message, raw: table.bytes(row, HitColumn.Source) })
+    return
+  }
+  builder.request(form.signal, body.items, body.data)
+  for (const { signal, items, data } of body.others ?? []) builder.request(signal, items, data)
+  for (const { reason, count } of body.notes) {
+    if (discarded.has(reason)) builder.skip(reason, count)
+    else builder.note(reason, count)
+  }
+  let dropped: Set<number> | undefined
+  for (const { reason, count, example, indexes } of body.drops) {
+    dropped ??= new Set()
+    for (const at of indexes) {
+      dropped.add(at)
+      const place = chosen[at] as number
+      const table = page.table(place)
+      const row = page.row(place)
+      builder.skip(reason, 1, { where: whereOf(table, row), message: example, raw: table.bytes(row, HitColumn.Source) })
+    }
+    if (count > indexes.length) builder.skip(reason, count - indexes.length)
+  }
+  for (let i = 0; i < chosen.length; i++) {
+    if (dropped?.has(i) === true) continue
+    const place = chosen[i] as number
+    addIdentity(sum, page.table(place), page.row(place), form.identity)
+  }
+}
+
+/** A page of documents as OTLP. */
+export function translatePage(page: DocumentPage, means: Means): TranslatedPage {
+  const { form, sum } = means
+  const builder = createPageBuilder()
+  builder.read = page.count
+  builder.bytes = page.bytes
+  const chosen: number[] = []
+  for (let i = 0; i < page.count; i++) {
+    const table = page.table(i)
+    const row = page.row(i)
+    const reason = page.isDuplicate(i) ? 'duplicate_in_source' : form.refuse(table, row)
+    if (reason === '') {
+      chosen.push(i)
+      const ms = page.timeMs(i)
+      if (!Number.isNaN(ms)) builder.time(ms)
+    } else {
+      const message = messages[reason] ?? reason
+      builder.skip(reason, 1, { where: whereOf(table, row), message, raw: table.bytes(row, HitColumn.Source) })
+    }
+  }
+  sum.clear()
+  translateRows(page, chosen, means, builder)
+  const { contextsLost, readAgain, duplicatesUnchecked } = page.notes
+  if (contextsLost > 0) builder.note('pit_lost', contextsLost)
+  if (readAgain > 0) builder.note('instant_read_again', readAgain)
+  if (duplicatesUnchecked > 0) builder.note('duplicates_unchecked', duplicatesUnchecked)
+  return builder.page(sum.value())
+}
+
+/** A slice that is opened with its first page: what has to be asked before is asked then. */
+export function createSliceReader(
+  open: (abort: AbortSignal) => Promise<{ readonly reader: DocumentReader; readonly form: DocumentForm }>,
+  limits: SourceDeps['page'],
+): SliceReader {
+  const out = new PayloadBuffer()
+  const sum = createIdentitySum()
+  let opened: { readonly reader: DocumentReader; readonly form: DocumentForm } | undefined
+  const rest = async (): Promise<void> => {
+    await opened?.reader.rest()
+  }
+  return {
+    async next(abort): Promise<Page | undefined> {
+      opened ??= await open(abort)
+      const { reader, form } = opened
+      const page = await reader.next(limits.items, limits.bytes, abort)
+      if (page === undefined) {
+        await rest()
+        return undefined
+      }
+      if (page.last) await rest()
+      return {
+        cursor: { ...page.position } satisfies { [name: string]: Json },
+        last: page.last,
+        translate: () => translatePage(page, { form, out, sum }),
+      }
+    },
+    rest,
+    close: rest,
+  }
+}
+
+/** A cursor as the reader takes it. */
+export const positionOf = (cursor: Json | undefined): StoredPosition | undefined =>
+  typeof cursor === 'object' && cursor !== null && !Array.isArray(cursor) ? (cursor as StoredPosition) : undefined
