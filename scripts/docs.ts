@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parityReportSchema } from '../src/parity/report-schema.ts'
+import { backfillPage } from './reference/backfill.ts'
 import { cliPage } from './reference/cli.ts'
 import { configurationPage, configurationSchema } from './reference/configuration.ts'
 import { sentencesOf, withRules } from './reference/rules.ts'
@@ -26,9 +27,10 @@ const readOr = (file: string): string => {
 const mapping = (format: keyof typeof sentencesOf) => (): string =>
   withRules(readOr(`${root}docs/mapping/${format}.md`), sentencesOf[format])
 
-const pages: Readonly<Record<string, () => string>> = {
+const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/configuration.md': configurationPage,
   'docs/reference/cli.md': cliPage,
+  'docs/reference/backfill.md': backfillPage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/metrics.md': metricsPage,
   'docs/mapping/jaeger.md': mapping('jaeger'),
@@ -37,9 +39,8 @@ const pages: Readonly<Record<string, () => string>> = {
   'schema/parity-report.schema.json': parityReportSchema,
 }
 
-const stale = Object.entries(pages)
-  .map(([name, make]) => ({ name, file: `${root}${name}`, text: make() }))
-  .filter(({ file, text }) => readOr(file) !== text)
+const made = await Promise.all(Object.entries(pages).map(async ([name, make]) => ({ name, file: `${root}${name}`, text: await make() })))
+const stale = made.filter(({ file, text }) => readOr(file) !== text)
 
 if (process.argv.includes('--write')) {
   for (const { name, file, text } of stale) {

@@ -1,6 +1,6 @@
 /** docs/reference/cli.md, out of the command line as commander knows it. */
 
-import type { Command } from 'commander'
+import type { Argument, Command } from 'commander'
 import { createProgram } from '../../src/cli/args.ts'
 import type { Io } from '../../src/cli/io.ts'
 
@@ -30,15 +30,21 @@ function optionRows(command: Command): string[] {
   return rows.length === 0 ? [] : ['| option | meaning |', '|---|---|', ...rows, '']
 }
 
+function argumentText(one: Argument): string {
+  const shown = one.variadic ? `${one.name()}...` : one.name()
+  return one.required ? `<${shown}>` : `[${shown}]`
+}
+
 function section(command: Command, prefix: string): string[] {
   const name = `${prefix} ${command.name()}`
   if (command.commands.length > 0) {
-    return [`## \`${name}\``, '', `${command.description()}.`, '', ...command.commands.flatMap((one) => section(one, name))]
+    // Options of its own only where it does something by itself.
+    const own = command.options.length === 0 ? [] : optionRows(command)
+    const words = command.registeredArguments.map(argumentText).join(' ')
+    const head = [`## \`${words === '' ? name : `${name} ${words}`}\``, '', `${command.description()}.`, '']
+    return [...head, ...own, ...command.commands.flatMap((one) => section(one, name))]
   }
-  const values = command.registeredArguments.map((one) => {
-    const shown = one.variadic ? `${one.name()}...` : one.name()
-    return one.required ? `<${shown}>` : `[${shown}]`
-  })
+  const values = command.registeredArguments.map(argumentText)
   return [`## \`${[name, ...values].join(' ')}\``, '', `${command.description()}.`, '', ...optionRows(command)]
 }
 

@@ -29,9 +29,9 @@ export function bytesText(bytes: number): string {
 export function durationText(ms: number): string {
   const seconds = Math.round(ms / 1000)
   if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return minutes >= 10 || seconds % 60 === 0 ? `${Math.round(seconds / 60)} min` : `${minutes} min ${seconds % 60} s`
+  if (seconds < 600 && seconds % 60 !== 0) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
   const whole = Math.round(seconds / 60)
+  if (whole < 60) return `${whole} min`
   const hours = Math.floor(whole / 60)
   if (hours < 48) return whole % 60 === 0 ? `${hours} h` : `${hours} h ${whole % 60} min`
   const days = Math.floor(hours / 24)

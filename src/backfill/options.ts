@@ -2,6 +2,7 @@
 
 import { parseByteSize, parseDuration } from '../config/units.ts'
 import { BridgeError } from '../errors.ts'
+import type { FileCompression } from './file-sink.ts'
 
 /** As commander hands them over; everything is optional. */
 export interface RunFlags {
@@ -19,6 +20,7 @@ export interface RunFlags {
   readonly toFile?: string | undefined
   readonly split?: string | undefined
   readonly compress?: string | undefined
+  readonly fileFormat?: 'jsonl' | 'proto'
   readonly ledger?: string | undefined
   readonly destination?: string | undefined
   readonly skipRefused?: boolean
@@ -86,9 +88,6 @@ export function countOf(option: string, text: string, least: number, most: numbe
   if (!(value >= least && value <= most)) throw fault(option, text, `a whole number from ${least} to ${most}`)
   return value
 }
-
-/** How files of `--to-file` are packed. */
-export type FileCompression = 'zstd' | 'gzip' | 'none'
 
 /** What `--compress` may be. */
 export function compressionOf(option: string, text: string): FileCompression {

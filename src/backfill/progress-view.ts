@@ -88,7 +88,7 @@ export function progressLines(view: ProgressView, columns: number): readonly str
     `  slices ${grouped(endedSlices(summary))} done · ${grouped(slices.running)} running · ${grouped(slices.pending)} waiting${failed}${lost.join('')}`,
     `  ${isPaused ? why : `rate ${rate}${why === '' ? ': nothing holds it back' : `: ${why}`}`}`,
   ]
-  return lines.map((line) => plainWords(line).slice(0, Math.max(20, columns - 1)))
+  return lines.map((line) => plainWords(line).slice(0, Math.max(10, columns - 1)))
 }
 
 const quoted = (text: string): string => (/^[\w.:/%+-]+$/.test(text) ? text : JSON.stringify(text))

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { errorTable, isBridgeError } from '../errors.ts'
+import { addBackfill } from './backfill-args.ts'
 import { addCutover } from './cutover-args.ts'
 import type { Io } from './io.ts'
 import { version } from './version.ts'
@@ -15,10 +16,12 @@ const exitCodes: Readonly<Record<string, ExitCode>> = {
   OB_BACKEND: 4,
   OB_CUTOVER_CONFLICT: 1,
   OB_CUTOVER_REFUSED: 1,
+  OB_DESTINATION: 4,
   OB_INPUT: 3,
   OB_SEND_PERMANENT: 4,
   OB_SEND_THROTTLED: 4,
   OB_SEND_TRANSIENT: 4,
+  OB_SOURCE: 3,
 }
 
 /** An error that reached the command line, as exit code and as what the user reads; the stack only of what is our own fault. */
@@ -130,6 +133,8 @@ export function createProgram(io: Io, finish: Finish): Command {
     .version(version)
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .exitOverride()
+    // Otherwise `backfill` would take what is meant for the commands below it.
+    .enablePositionalOptions()
     .showSuggestionAfterError()
     .helpCommand(false)
 
@@ -214,6 +219,7 @@ export function createProgram(io: Io, finish: Finish): Command {
     .addOption(jsonOption())
     .action(async (words, given) => finish(await (await import('./import-config.ts')).importConfig(words, given, io)))
 
+  addBackfill(program, { io, finish, configured: (command) => command.addOption(fileOption()).addOption(setOption()), json: jsonOption })
   addCutover(program, { io, finish, configured: (command) => command.addOption(fileOption()).addOption(setOption()), json: jsonOption })
   addQueue(program, io, finish)
   return program

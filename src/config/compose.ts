@@ -4,6 +4,7 @@
 import './jitless.ts'
 import { z } from 'zod'
 import { adminConfig } from '../admin/config.ts'
+import { backfillConfig } from '../backfill/config.ts'
 import { inventoryConfig } from '../clients/config.ts'
 import { verdictConfig } from '../cutover/config.ts'
 import { emitConfig, queueConfig } from '../emit/config.ts'
@@ -31,6 +32,7 @@ export const configSchema = z.strictObject({
   inventory: inventoryConfig,
   parity: parityConfig,
   verdict: verdictConfig,
+  backfill: backfillConfig,
   admin: adminConfig,
   log: logConfig,
 })

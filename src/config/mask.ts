@@ -13,6 +13,8 @@ const plainBelowAuth = /^(user|header|except|reload|.+File)$/
 /** True when what stands at or below this path is a secret: header values, tokens, passwords. */
 export function isSecret(path: Path): boolean {
   const last = path.findLast((part) => typeof part === 'string')
+  // Options of a source of history: `user` is name and password, `header` whole lines.
+  if (path[0] === 'backfill' && path[1] === 'sources' && /^(user|header)$/.test(String(path[3]))) return true
   if (path.includes('auth') && !path.includes('headers') && last !== undefined && plainBelowAuth.test(last)) return false
   return path.some((part) => typeof part === 'string' && secretKey.test(part))
 }

@@ -42,7 +42,7 @@ export const httpSourceKeys = {
   cert: filePath('PEM file with our certificate, if we are asked for one; intermediate authorities behind it.', 'PEM file').optional(),
   key: filePath('PEM file with the private key of `cert`, not encrypted.', 'PEM file').optional(),
   timeout: duration.default(60_000).describe('How long one request may take; what takes longer is asked again.'),
-  compress: z
+  gzip: z
     .boolean()
     .default(false)
     .describe('Asks for answers in gzip: for slow lines. On a fast one it only costs the source and us processor time.'),
@@ -109,7 +109,7 @@ export async function createSourceClient(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<PatientClient> {
   const headers = headersOf(options, env)
-  const { ca, cert, key, url, timeout, compress } = options
+  const { ca, cert, key, url, timeout, gzip } = options
   const pair = [cert, key].filter((one) => one !== undefined).length
   if (pair === 1) {
     throw new BridgeError('OB_CONFIG', 'cannot sign in at the source: --cert and --key come together', { place: 'cert' })
@@ -121,7 +121,7 @@ export async function createSourceClient(
     throw new BridgeError('OB_CONFIG', `cannot ask the source over TLS: ${words}`, { place: faults[0]?.key ?? '' })
   }
   return createPatientClient(
-    { url, headers, secureContext: material?.context, timeoutMs: timeout, maxBytes: maxAnswerBytes, compress, connections },
+    { url, headers, secureContext: material?.context, timeoutMs: timeout, maxBytes: maxAnswerBytes, compress: gzip, connections },
     deps,
   )
 }

@@ -57,7 +57,7 @@ function createStore(client: PatientClient, remote: RemoteRead, matchers: readon
 }
 
 async function open(own: Options, deps: SourceDeps) {
-  const client = await createSourceClient({ ...own, compress: false }, deps)
+  const client = await createSourceClient({ ...own, gzip: false }, deps)
   const matchers = matchersOf(deps.filter)
   const remote = await createRemoteRead(client, own.path, own.answers)
   const { points, notes } = await createSourcePoints(deps, own.metadata, ownMetadata(own, client, deps))

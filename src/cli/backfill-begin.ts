@@ -1,0 +1,225 @@
+/** Everything that a run is begun with: its source opened, its destination named, its pace set. */
+
+import type { RunMeta } from '../backfill/ledger.ts'
+import { createFileLedger } from '../backfill/ledger-file.ts'
+import { pageLimits } from '../backfill/memory.ts'
+import type { Json } from '../backfill/model.ts'
+import { byteRateOf, compressionOf, countOf, momentKey, rateOf, type Span, sizeOf, spanOf } from '../backfill/options.ts'
+import { createPace } from '../backfill/pace.ts'
+import { always, type Pace, type Windows } from '../backfill/pacing.ts'
+import { mappingOf, metaOf } from '../backfill/plan.ts'
+import { runIds } from '../backfill/runs.ts'
+import type { Boundary, Sink } from '../backfill/sink.ts'
+import { sleepFor } from '../backfill/sleep.ts'
+import type { Source } from '../backfill/source.ts'
+import { createSourceDeps } from '../backfill/source-deps.ts'
+import { publicOptions } from '../backfill/source-options.ts'
+import { parseWindows } from '../backfill/windows.ts'
+import { type Config, configSchema } from '../config/compose.ts'
+import { loadUserMapping } from '../config/user-mapping.ts'
+import { BridgeError } from '../errors.ts'
+import { mappingHashOf } from '../parity/mapping-hash.ts'
+import { createLog, type Logger } from '../telemetry/log.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
+import { type DestinationOptions, destinationOf } from './backfill-destination.ts'
+import type { BackfillOptions } from './backfill-flags.ts'
+import { type Chosen, openSource, type SourceWords, sourceOptionsOf } from './backfill-source.ts'
+import type { Io } from './io.ts'
+import { version } from './version.ts'
+
+export interface Begun {
+  readonly source: Source
+  readonly meta: RunMeta
+  /** Of the ledgers. */
+  readonly folder: string
+  /** Without secrets. */
+  readonly destination: string
+  readonly pace: Pace
+  readonly windows: Windows
+  readonly parallel: number
+  readonly rate: number | undefined
+  readonly rateBytes: number | undefined
+  readonly log: Logger
+  openSink(): Promise<Sink>
+  /** What the destination refused for its age, as it was told. */
+  readonly refusals: readonly Boundary[]
+  /** Resolves after that time or when aborted. */
+  readonly sleep: (ms: number, abort: AbortSignal) => Promise<void>
+  close(): Promise<void>
+}
+
+export interface BeginOptions {
+  readonly chosen: Chosen
+  readonly words: SourceWords
+  readonly options: BackfillOptions
+  readonly config: Config
+  readonly io: Pick<Io, 'terminal'>
+  readonly stop: AbortSignal
+}
+
+/** Where the ledgers are. */
+export const ledgerFolder = (options: Pick<BackfillOptions, 'ledger'>, config: Config): string => options.ledger ?? config.backfill.ledger
+
+/** What identifies a run besides its source and destination: what was asked for, as it was written. */
+function identityOptions(
+  { chosen, words, options }: BeginOptions,
+  parsed: Readonly<Record<string, unknown>>,
+  nowMs: number,
+): { [name: string]: Json } {
+  const { since, until, service = [], query } = options
+  return {
+    source: publicOptions(chosen.kind, parsed),
+    ...(words.args.length === 0 ? {} : { args: [...words.args] }),
+    ...(since === undefined ? {} : { since: momentKey('--since', since, nowMs) }),
+    ...(until === undefined ? {} : { until: momentKey('--until', until, nowMs) }),
+    ...(service.length === 0 ? {} : { services: [...service].sort() }),
+    ...(query === undefined ? {} : { query }),
+  }
+}
+
+/** The moment when the bridge took over, to which `--until cutover` goes. */
+async function cutoverOf(_config: Config): Promise<number> {
+  throw new BridgeError('OB_CONFIG', 'cannot use --until cutover: no bridge has noted here when it took over; give a time', {
+    place: '--until',
+  })
+}
+
+/** The span that was fixed when the run was first started; undefined: it is new. */
+async function fixedSpan(folder: string, run: string): Promise<RunMeta | undefined> {
+  if (!(await runIds(folder)).includes(run)) return undefined
+  const ledger = await createFileLedger({ folder, run, mode: 'read' })
+  try {
+    return ledger.meta
+  } finally {
+    await ledger.close()
+  }
+}
+
+interface Parsed {
+  readonly span: Span
+  readonly untilMs: number | undefined
+  readonly cutoverMs: number | undefined
+}
+
+async function momentsOf(options: BackfillOptions, config: Config, nowMs: number): Promise<Parsed> {
+  const span = spanOf(options, nowMs)
+  const cutoverMs = span.untilCutover ? await cutoverOf(config) : undefined
+  return { span, cutoverMs, untilMs: cutoverMs ?? span.untilMs }
+}
+
+function limitsOf(options: BackfillOptions, { backfill }: Config) {
+  const rate = options.rate ?? backfill.rate
+  const rateBytes = options.rateBytes ?? backfill.rateBytes
+  return {
+    parallel: options.parallel === undefined ? backfill.parallel : countOf('--parallel', options.parallel, 1, 64),
+    rate: rate === undefined ? undefined : rateOf('--rate', rate),
+    rateBytes: rateBytes === undefined ? undefined : byteRateOf('--rate-bytes', rateBytes),
+  }
+}
+
+/** What `--to-file` comes with. */
+function fileOptions({ toFile, split, compress, fileFormat: format }: BackfillOptions): DestinationOptions['file'] {
+  if (toFile === undefined) {
+    const lone =
+      split !== undefined ? '--split' : compress !== undefined ? '--compress' : format !== undefined ? '--file-format' : undefined
+    if (lone !== undefined) throw new BridgeError('OB_CONFIG', `cannot use ${lone} without --to-file`, { place: lone })
+    return undefined
+  }
+  return {
+    folder: toFile,
+    splitBytes: sizeOf('--split', split ?? '256MB', 64 * 1024),
+    compress: compressionOf('--compress', compress ?? 'zstd'),
+    format: format ?? 'jsonl',
+  }
+}
+
+/** Opens the source and names the run. Rejects with OB_CONFIG and OB_SOURCE; `close` lets go of everything. */
+export async function beginRun(begin: BeginOptions): Promise<Begun> {
+  const { chosen, words, options, config, io, stop } = begin
+  const nowMs = Date.now()
+  const { parallel, rate, rateBytes } = limitsOf(options, config)
+  const only = options.only ?? config.backfill.only
+  const windows = only === undefined ? always : parseWindows(only)
+  const file = fileOptions(options)
+  const moments = await momentsOf(options, config, nowMs)
+  const parsed = sourceOptionsOf(chosen, words, config)
+  const page = pageLimits(parallel)
+  const log = createLog({ ...config.log, terminal: io.terminal, fields: { part: 'backfill' } })
+  const metrics = createMetrics()
+  const pace = createPace({ rate, rateBytes }, { monotonicMs: () => performance.now(), nowMs: Date.now, sleep: sleepFor, metrics })
+  const refusals: Boundary[] = []
+  const destination = await destinationOf({
+    config,
+    file,
+    program: options.destination,
+    pace,
+    log,
+    metrics,
+    boundary: (one) => void refusals.push(one),
+  })
+  const openWith = (sinceMs: number | undefined, untilMs: number | undefined): Promise<Source> =>
+    openSource(
+      chosen,
+      parsed,
+      words.args,
+      createSourceDeps({
+        filter: { sinceMs, untilMs, services: options.service ?? [], query: options.query },
+        log,
+        translate: config.translate,
+        userMapping: loadUserMapping,
+        page,
+        distress: (reason, retryAfterMs) => pace.distress('source', reason, retryAfterMs),
+        abort: stop,
+      }),
+    )
+  let source: Source | undefined
+  try {
+    source = await openWith(moments.span.sinceMs, moments.untilMs)
+    const folder = ledgerFolder(options, config)
+    const meta = metaOf({
+      source,
+      options: identityOptions(begin, parsed, nowMs),
+      destination: destination.name,
+      mappingHash: mappingHashOf(config),
+      mapping: mappingOf(config.translate, configSchema.shape.translate.parse(undefined)),
+      span: { sinceMs: moments.span.sinceMs, untilMs: moments.untilMs },
+      cutoverMs: moments.cutoverMs,
+      page,
+      nowMs,
+      toolVersion: version,
+    })
+    const before = await fixedSpan(folder, meta.run)
+    const [sinceMs, untilMs] = [before?.span?.sinceMs, before?.span?.untilMs]
+    if (before !== undefined && (sinceMs !== moments.span.sinceMs || untilMs !== moments.untilMs)) {
+      // `14d` is what it was when the run was begun.
+      await source.close()
+      source = await openWith(sinceMs, untilMs)
+    }
+    const opened = source
+    return {
+      source: opened,
+      meta,
+      folder,
+      destination: destination.name,
+      pace,
+      windows,
+      parallel,
+      rate,
+      rateBytes,
+      log,
+      sleep: sleepFor,
+      refusals,
+      openSink: () => destination.open(meta.run),
+      async close() {
+        pace.close()
+        await destination.close()
+        await opened.close()
+      },
+    }
+  } catch (error) {
+    pace.close()
+    await destination.close()
+    await source?.close()
+    throw error
+  }
+}

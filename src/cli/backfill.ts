@@ -1,0 +1,202 @@
+/** `otlp-bridge backfill SOURCE`: plans a run, says what it will cost, and does it; the same command goes on where it stopped. */
+
+import { hostname } from 'node:os'
+import { type Estimate, estimate, estimateText } from '../backfill/estimate.ts'
+import type { Ledger, RunMeta } from '../backfill/ledger.ts'
+import { createFileLedger } from '../backfill/ledger-file.ts'
+import type { Plan } from '../backfill/model.ts'
+import { cutoverNote, mappingDifference, planJson, planTable, storePlan } from '../backfill/plan.ts'
+import { type BackfillReport, reportOf } from '../backfill/report.ts'
+import { printReport } from '../backfill/report-text.ts'
+import { createRun, type RunEnd, type RunResult } from '../backfill/run.ts'
+import { runIds, runWithOtherMapping } from '../backfill/runs.ts'
+import type { Source } from '../backfill/source.ts'
+import { maskedWords, sourceFlags } from '../backfill/source-options.ts'
+import { loadBridgeConfig } from '../config/compose.ts'
+import { BridgeError } from '../errors.ts'
+import { type Begun, beginRun } from './backfill-begin.ts'
+import type { BackfillOptions } from './backfill-flags.ts'
+import { createRunScreen } from './backfill-screen.ts'
+import { type Chosen, chooseSource, readSourceWords, sourceHelp, sourcesHelp } from './backfill-source.ts'
+import { type Io, interruptedCode } from './io.ts'
+
+const isHelp = (words: readonly string[]): boolean => words.some((word) => word === '--help' || word === '-h')
+
+/** What the exit code is made of: how it ended, and what is in the ledger then. */
+export function backfillCode(end: RunEnd, result: BackfillReport['result']): number {
+  if (end === 'interrupted') return interruptedCode
+  if (end === 'destination' || end === 'refused') return 4
+  if (end === 'source') return 3
+  if (end === 'ledger') return 2
+  return result === 'complete' ? 0 : 1
+}
+
+/** The run's ledger, new or old. Rejects with OB_CONFIG when the mapping has changed since and nobody said what to do then. */
+async function ledgerOf(begun: Begun, options: BackfillOptions, io: Io): Promise<Ledger> {
+  const { folder, meta } = begun
+  const trouble = (message: string | undefined): void => void (message === undefined ? undefined : io.err(`ledger: ${message}\n`))
+  const open = (run: string, create: RunMeta | undefined): Promise<Ledger> =>
+    createFileLedger({ folder, run, create, rebuild: options.rebuild === true, onTrouble: trouble })
+  if ((await runIds(folder)).includes(meta.run)) return open(meta.run, meta)
+  const other = await runWithOtherMapping(folder, meta)
+  if (other === undefined || options.rebuild === true) return open(meta.run, meta)
+  const changes = mappingDifference(other.meta.mapping, meta.mapping)
+  const what = changes.length === 0 ? 'its defaults are others in this version' : changes.join('; ')
+  if (options.continue === true) {
+    io.err(`goes on with run ${other.meta.run}, begun with another mapping: ${what}\n`)
+    return open(other.meta.run, undefined)
+  }
+  throw new BridgeError(
+    'OB_CONFIG',
+    `cannot go on with run ${other.meta.run}: the mapping has changed since it was begun (${what}); ` +
+      '--continue goes on with it, and what it has sent stays as it is; --rebuild begins a new run, which sends everything',
+    { place: 'translate' },
+  )
+}
+
+interface Planned {
+  readonly plan: Plan
+  readonly added: number
+}
+
+async function planInto(ledger: Ledger, source: Source, stop: AbortSignal): Promise<Planned> {
+  const plan = await source.plan(stop)
+  return { plan, added: await storePlan(ledger, source, plan) }
+}
+
+function tellPlan(begun: Begun, ledger: Ledger, { plan, added }: Planned, probe: Estimate | undefined, json: boolean, io: Io): void {
+  const { source, destination } = begun
+  if (json) {
+    const { run, cutoverMs } = ledger.meta
+    const cutover = cutoverMs === undefined ? undefined : new Date(cutoverMs).toISOString()
+    io.out(
+      `${JSON.stringify({ run, source: ledger.meta.source, destination, cutover, added, plan: planJson(plan), estimate: probe }, null, 2)}\n`,
+    )
+    return
+  }
+  io.out(planTable({ source, plan, note: cutoverNote(ledger.meta.cutoverMs) }))
+  io.out(`${probe === undefined ? 'probe: nothing could be read' : estimateText(probe)}\n`)
+  io.out(`run ${ledger.meta.run} → ${destination}${source.approximate === undefined ? '' : `\napproximate: ${source.approximate}`}\n`)
+}
+
+async function finish(begun: Begun, ledger: Ledger, result: RunResult, options: BackfillOptions, words: string, io: Io): Promise<number> {
+  const { end, error, progress } = result
+  if (error !== undefined) io.err(`${error.message}\n`)
+  for (const [, one] of new Map(begun.refusals.map((refusal) => [refusal.reason, refusal]))) {
+    const from = one.takenMs === undefined ? '' : `; it takes what is newer than ${new Date(one.takenMs).toISOString()}`
+    io.err(`${one.destination} refuses old items (${one.reason})${from}. ${one.knob === '' ? one.said : one.knob}\n`)
+  }
+  if (end === 'ledger') return backfillCode(end, 'unfinished')
+  const report = await reportOf(ledger, progress.phases.wait)
+  if (options.json === true) io.out(`${JSON.stringify({ end, ...report }, null, 2)}\n`)
+  else io.out(printReport(report))
+  if (report.result === 'unfinished') {
+    const pages = end === 'interrupted' ? 'Stopped. ' : ''
+    io.err(`${pages}The same command goes on where it stands: ${words}\n`)
+  }
+  return backfillCode(end, report.result)
+}
+
+async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, words: string, io: Io, stop: AbortSignal): Promise<number> {
+  const sink = await begun.openSink()
+  try {
+    const run = createRun(
+      {
+        source: begun.source,
+        ledger,
+        sink,
+        pace: begun.pace,
+        windows: begun.windows,
+        log: begun.log,
+        nowMs: Date.now,
+        monotonicMs: () => performance.now(),
+        sleep: begun.sleep,
+      },
+      {
+        owner: `${hostname()}/${process.pid}`,
+        parallel: begun.parallel,
+        order: options.order ?? 'time',
+        skipRefused: options.skipRefused === true,
+        abort: stop,
+      },
+    )
+    const screen = createRunScreen({
+      io,
+      source: begun.source.kind,
+      ledger,
+      progress: () => run.progress(),
+      columns: () => process.stderr.columns ?? 80,
+    })
+    const onStop = (): void =>
+      screen.say('Stopping: the pages that are out are waited for. Once more leaves at once, which is safe as well.\n')
+    stop.addEventListener('abort', onStop, { once: true })
+    let result: RunResult
+    try {
+      result = await run.start()
+    } finally {
+      stop.removeEventListener('abort', onStop)
+      await screen.end()
+    }
+    return await finish(begun, ledger, result, options, words, io)
+  } finally {
+    await sink.close()
+  }
+}
+
+async function planAndRun(chosen: Chosen, words: readonly string[], options: BackfillOptions, io: Io): Promise<number> {
+  const config = await loadBridgeConfig(options, io.env)
+  const given = readSourceWords(chosen, words, io)
+  const stop = io.takeSignals()
+  const begun = await beginRun({ chosen, words: given, options, config, io, stop })
+  const line = ['otlp-bridge backfill', chosen.name, ...maskedWords(words, sourceFlags(chosen.kind)), '…'].join(' ')
+  try {
+    const ledger = await ledgerOf(begun, options, io)
+    try {
+      if (!io.terminal) io.err(`planning ${begun.source.kind} ${begun.source.name}\n`)
+      const planned = await planInto(ledger, begun.source, stop)
+      if (options.plan === true) {
+        const { parallel, rate, rateBytes } = begun
+        const probe = await estimate(begun.source, {
+          slices: planned.plan.slices,
+          parallel,
+          rate,
+          rateBytes,
+          abort: stop,
+          monotonicMs: () => performance.now(),
+        })
+        tellPlan(begun, ledger, planned, probe, options.json === true, io)
+        return 0
+      }
+      const { slices } = await ledger.summary()
+      const total = Object.values(slices).reduce((sum, count) => sum + count, 0)
+      const word = total === 1 ? 'slice' : 'slices'
+      const more = `${total} ${word}${planned.added === total || planned.added === 0 ? '' : `, ${planned.added} of them new`}`
+      io.err(`run ${ledger.meta.run}: ${more}; ${begun.source.name} → ${begun.destination}\n`)
+      for (const note of planned.plan.notes) io.err(`note: ${note}\n`)
+      return await runIt(begun, ledger, options, line, io, stop)
+    } finally {
+      await ledger.close()
+    }
+  } catch (error) {
+    if (stop.aborted) return interruptedCode
+    throw error
+  } finally {
+    await begun.close()
+  }
+}
+
+/** Help, a plan, or a run. 0 all done · 1 with losses · 2 usage · 3 source unreadable · 4 destination refuses · 130 interrupted. */
+export async function backfill(name: string | undefined, words: readonly string[], options: BackfillOptions, io: Io): Promise<number> {
+  if (name === undefined || name.startsWith('-')) {
+    if (name !== undefined && !isHelp([name]))
+      throw new BridgeError('OB_CONFIG', `cannot use ${name}: name a source first, as in backfill jaeger-es ${name}`, { place: 'backfill' })
+    io.out(await sourcesHelp())
+    return 0
+  }
+  const chosen = await chooseSource(name)
+  if (isHelp(words)) {
+    io.out(sourceHelp(chosen))
+    return 0
+  }
+  return planAndRun(chosen, words, options, io)
+}
