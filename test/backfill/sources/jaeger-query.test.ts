@@ -61,7 +61,11 @@ describe('jaegerQuery', () => {
         duration: at,
       }),
     )
-    const { source, server } = await openAt(serveJaeger(dense), { limit: 20_000 }, { filter: { ...filter, untilMs: fromMs + 60_000 } })
+    const { source, server } = await openAt(
+      serveJaeger(dense),
+      { limit: 20_000 },
+      { filter: { ...filter, sinceMs: fromMs + 4999, untilMs: fromMs + 5001 } },
+    )
     const pages = await allPages(source)
     expect(totals(pages)).toMatchObject({ read: dense.length, items: dense.length })
     expect(new Set(spanIds(pages)).size).toBe(dense.length)
@@ -69,18 +73,12 @@ describe('jaegerQuery', () => {
   }, 60_000)
 
   it('fails a slice rather than take a full answer that cannot be narrowed', async () => {
-    const dense = Array.from(
-      { length: 20_001 },
-      (_, at): StoredSpan => ({
-        trace: (at + 1).toString(16).padStart(32, '0'),
-        span: (at + 1).toString(16).padStart(16, '0'),
-        service: 'busy',
-        operation: 'a',
-        start: fromMs * 1000 + 5_000_123,
-        duration: 7,
-      }),
+    const full = JSON.stringify({ data: Array.from({ length: 20_000 }, (_, at) => ({ traceID: `${at}`, spans: [], processes: {} })) })
+    const { source } = await openAt(
+      serveJaeger(spans.slice(0, 3), ({ pathname }) => (pathname === '/api/traces' ? { body: full } : undefined)),
+      { limit: 20_000 },
+      { filter: { ...filter, sinceMs: fromMs + 4999, untilMs: fromMs + 5001 } },
     )
-    const { source } = await openAt(serveJaeger(dense), { limit: 20_000 }, { filter: { ...filter, untilMs: fromMs + 60_000 } })
     await expect(allPages(source)).rejects.toMatchObject({ code: 'OB_SOURCE', message: expect.stringMatching(/^truncated: /) })
   }, 60_000)
 
