@@ -1,7 +1,7 @@
 /** One label group of a slice on its way into pages: of all its series the samples of the same times. */
 
 import type { MergedSeries } from '../../read/prometheus-tsdb/merged-series.ts'
-import { Samples } from '../../read/prometheus-tsdb/samples.ts'
+import type { Samples } from '../../read/prometheus-tsdb/samples.ts'
 import type { NativeHistogram } from '../../translate/prometheus/model.ts'
 import type { LabelText, PageSeries, StartState } from './prometheus-series.ts'
 import { moveStarts } from './prometheus-starts.ts'
@@ -10,12 +10,17 @@ import { moveStarts } from './prometheus-starts.ts'
 export class PageDraft {
   readonly series: PageSeries[] = []
   /** Of all its series, one behind the other. */
-  readonly samples = new Samples()
+  readonly samples: Samples
   items = 0
   /** About what it will be as OTLP. */
   bytes = 0
   /** By place in `skipReasons`. */
   readonly skips: number[] = []
+
+  /** @param samples empty */
+  constructor(samples: Samples) {
+    this.samples = samples
+  }
 }
 
 export interface PageLimits {

@@ -77,6 +77,7 @@ export function readTsdbCursor(cursor: Json | undefined): TsdbCursor | undefined
 export class TsdbReader {
   private readonly options: TsdbReaderOptions
   private readonly reading: Reading
+  private readonly pool = new SamplesPool()
   private readonly withBefore: readonly Block[]
   private families: readonly Family[] | undefined
   private family = 0
@@ -112,7 +113,7 @@ export class TsdbReader {
   async next(abort: AbortSignal): Promise<TsdbPage | undefined> {
     if (this.isAtEnd) return undefined
     this.turnSinceMs = this.options.monotonicMs()
-    const page = new PageDraft()
+    const page = new PageDraft(this.pool.take())
     if (this.families === undefined) {
       await this.readTargets(abort)
       this.begin()
@@ -138,6 +139,11 @@ export class TsdbReader {
     this.faults = []
     if (this.isAtEnd && page.items === 0 && page.skips.length === 0 && faults.length === 0) return undefined
     return { draft: page, cursor: this.cursor, last: this.isAtEnd, faults, targets, scopes }
+  }
+
+  /** Nobody looks at the page's samples any more: their memory is used again. */
+  release({ draft }: TsdbPage): void {
+    this.pool.give(draft.samples)
   }
 
   private begin(): void {

@@ -183,11 +183,13 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
     }
   }
 
-  const pageOf = ({ draft, cursor, last, faults, targets, scopes }: TsdbPage, bytes: number, where: string): Page => ({
-    cursor,
-    last,
+  const pageOf = (raw: TsdbPage, reader: TsdbReader, bytes: number, where: string): Page => ({
+    cursor: raw.cursor,
+    last: raw.last,
     translate(): TranslatedPage {
+      const { draft, faults, targets, scopes } = raw
       const page = points.translate({ series: draft.series, targets, scopes, bytes, where })
+      reader.release(raw)
       const skips = skipsByReason(draft.skips)
       const skipped: Record<string, number> = { ...page.skipped }
       let read = page.read
@@ -225,7 +227,7 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
           const page = await slice.reader.next(abort)
           if (page === undefined) return undefined
           after = page.cursor
-          return pageOf(page, cache.bytesRead - read, spec.group)
+          return pageOf(page, slice.reader, cache.bytesRead - read, spec.group)
         },
         // Files that are open cost the source nothing.
         rest: () => Promise.resolve(),
@@ -245,9 +247,11 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
         for (let page = await reader.next(abort); page !== undefined; page = await reader.next(abort)) {
           items += page.draft.items
           for (const count of Object.values(skipsByReason(page.draft.skips))) items += count
-          if (!deep) continue
-          for (const series of page.draft.series) addSeries(sums, series)
-          sum = BigInt.asUintN(128, sum + sums.take())
+          if (deep) {
+            for (const series of page.draft.series) addSeries(sums, series)
+            sum = BigInt.asUintN(128, sum + sums.take())
+          }
+          reader.release(page)
         }
         return { items, sum: deep ? sum : undefined }
       } finally {

@@ -15,12 +15,12 @@ export class Samples {
   lo = new Int32Array(initial)
   /** 0: not set. */
   startMs = new Float64Array(initial)
-  /** Undefined: the sample is a float. Of a histogram `hi` and `lo` are the words of its sum. */
+  /** Undefined, or behind the end: the sample is a float. Of a histogram `hi` and `lo` are the words of its sum. */
   natives: (NativeHistogram | undefined)[] = []
 
   clear(): void {
     this.count = 0
-    this.natives.length = 0
+    if (this.natives.length > 0) this.natives.length = 0
   }
 
   ensure(count: number): void {
@@ -39,7 +39,7 @@ export class Samples {
     this.hi[at] = hi
     this.lo[at] = lo
     this.startMs[at] = startMs
-    this.natives[at] = native
+    if (native !== undefined) this.setNative(at, native)
   }
 
   /** Appends samples `from` to `to` of another. */
@@ -50,7 +50,10 @@ export class Samples {
     this.hi.set(other.hi.subarray(from, to), at)
     this.lo.set(other.lo.subarray(from, to), at)
     this.startMs.set(other.startMs.subarray(from, to), at)
-    for (let one = from; one < to; one++) this.natives[at + one - from] = other.natives[one]
+    for (let one = from; one < Math.min(to, other.natives.length); one++) {
+      const native = other.natives[one]
+      if (native !== undefined) this.setNative(at + one - from, native)
+    }
     this.count = at + to - from
   }
 
@@ -61,13 +64,13 @@ export class Samples {
     this.hi[to] = this.hi[from] as number
     this.lo[to] = this.lo[from] as number
     this.startMs[to] = this.startMs[from] as number
-    this.natives[to] = this.natives[from]
+    if (this.natives.length > to) this.natives[to] = this.natives[from]
   }
 
   /** Lets go of all but the first ones. */
   cut(count: number): void {
     this.count = count
-    this.natives.length = count
+    if (this.natives.length > count) this.natives.length = count
   }
 
   /** Lets go of the first ones. */
@@ -78,8 +81,14 @@ export class Samples {
     this.hi.copyWithin(0, count, all)
     this.lo.copyWithin(0, count, all)
     this.startMs.copyWithin(0, count, all)
-    this.natives.splice(0, count)
+    if (this.natives.length > 0) this.natives.splice(0, count)
     this.count = all - count
+  }
+
+  private setNative(at: number, native: NativeHistogram): void {
+    const { natives } = this
+    while (natives.length < at) natives.push(undefined)
+    natives[at] = native
   }
 }
 
