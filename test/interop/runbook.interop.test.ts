@@ -16,6 +16,7 @@ import { poster, repeatedly, type Sender, shopBody } from './cutover-load.ts'
 import { ledger, startTap, type Tap } from './cutover-tap.ts'
 import { emitterNeeds, type JaegerPorts, type Language, type Peer, present, root, runEmitter, startJaeger } from './peers.ts'
 import { freePorts, freeTcpPort } from './ports.ts'
+import { runbookConfig, windows } from './runbook-config.ts'
 import { type Role, type RunbookLine, type RunbookStep, readRunbook } from './runbook-page.ts'
 import { createShell, type Ran, type RunbookShell } from './runbook-shell.ts'
 import { until } from './wait.ts'
@@ -25,26 +26,6 @@ const steps = readRunbook(page)
 const password = 'let-me-in'
 const authorization = `Basic ${Buffer.from(`ana:${password}`).toString('base64')}`
 const headers = { 'content-type': 'application/json' }
-
-/** Days of the document, in minutes here. */
-const windows = 2
-const quick = { windows, window: '1m', quiet: '20s', hold: '1s', history: '1m', silentAfter: '3m' }
-
-/** The first block of the document that begins so. */
-const blockOf = (first: string): string => {
-  const found = [...page.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text = '']) => text).find((text) => text.startsWith(first))
-  if (found === undefined) throw new Error(`docs/cutover.md has no block ${first}`)
-  return found
-}
-
-function replaced(text: string, words: Readonly<Record<string, string>>): string {
-  let left = text
-  for (const [theirs, ours] of Object.entries(words)) {
-    if (!left.includes(theirs)) throw new Error(`the configuration of docs/cutover.md has no ${theirs}`)
-    left = left.replaceAll(theirs, ours)
-  }
-  return left
-}
 
 interface Sent {
   readonly id: string
@@ -193,22 +174,15 @@ describe.skipIf(!present('zipkin', 'jaeger-v2', 'node'))('the runbook', () => {
       startJaeger(),
     ])
     ;[old, young, front] = await Promise.all([startTap(ports.zipkin), startTap(jaeger.ports.otlpHttp), startTap(ports.bridge)])
-    const config = replaced(blockOf('# bridge.yaml'), {
-      'host: 0.0.0.0, port: 9411': `host: 127.0.0.1, port: ${ports.bridge}`,
-      'http://otel-gateway:4318': young.url,
-      '/var/lib/otlp-bridge/queue': join(folder, 'queue'),
-      'http://zipkin-old:9411': old.url,
-      'http://jaeger-query:16686': `http://127.0.0.1:${jaeger.ports.query}`,
-      'parity:\n': 'parity:\n  rate: 100\n',
-      'admin:\n': `admin:\n  port: ${ports.admin}\n`,
-    })
-    const verdict = replaced(blockOf('verdict:'), {
-      'verdict:\n': `verdict:\n${Object.entries(quick)
-        .map(([key, value]) => `  ${key}: ${value}\n`)
-        .join('')}`,
-      '2026-12-03': new Date(Date.now() + 86_400_000).toISOString().slice(0, 10),
-    })
-    await writeFile(join(folder, 'bridge.yaml'), `${config}${verdict}`)
+    const places = {
+      port: ports.bridge,
+      admin: ports.admin,
+      old: old.url,
+      new: young.url,
+      newQuery: `http://127.0.0.1:${jaeger.ports.query}`,
+      queue: join(folder, 'queue'),
+    }
+    await writeFile(join(folder, 'bridge.yaml'), runbookConfig(page, places))
     shell = createShell({
       folder,
       env: env(),
