@@ -65,10 +65,10 @@ function timeIn(data: Uint8Array, from: number, to: number, tags: readonly numbe
     const tag = reader.varint32()
     const rank = tags.indexOf(tag)
     if (rank > best && to - reader.at >= 8) {
-      const nanos = reader.view.getUint32(reader.at + 4, true) * 4294967296 + reader.view.getUint32(reader.at, true)
-      if (nanos > 0) {
+      const nanos = reader.view.getBigUint64(reader.at, true)
+      if (nanos > 0n) {
         best = rank
-        ms = nanos / 1e6
+        ms = Number(nanos / 1_000_000n)
       }
     }
     reader.skip(tag)
