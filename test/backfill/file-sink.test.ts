@@ -8,6 +8,7 @@ import type { Sink } from '../../src/backfill/sink.ts'
 import { compressionOf, createInflater } from '../../src/backfill/sources/files/inflate.ts'
 import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
+import { mountSmallDisk } from '../crash/support/small-disk.ts'
 import { idsIn, items, logsPage, metricsPage, tracesPage } from './otlp-requests.ts'
 
 const never = new AbortController().signal
@@ -152,6 +153,28 @@ describe('createFileSink', () => {
       code: 'OB_DESTINATION',
       message: expect.stringContaining('not there'),
     })
+  })
+
+  it('waits while the disk is full, and has the page once when there is room', async () => {
+    const disk = mountSmallDisk(1)
+    if (disk === undefined) return
+    const distress: string[] = []
+    let waits = 0
+    const sink = await createFileSink(
+      { folder: join(disk.path, 'out'), run: 'r1', splitBytes: 1 << 20, format: 'jsonl', compress: 'none' },
+      {
+        log: silentLog,
+        distress: (reason) => void distress.push(reason),
+        sleep: async () => {
+          if (++waits === 3) disk.free()
+        },
+      },
+    )
+    await sink.deliver('s1', 0, [pageOf(0)], never)
+    disk.fill()
+    await sink.deliver('s1', 1, [pageOf(10, 200)], never)
+    expect(distress).toEqual(['disk_full', 'disk_full', 'disk_full'])
+    expect(await stored(join(disk.path, 'out'))).toEqual(items(210).map(({ id }) => id))
   })
 
   it('ends the run where it cannot write, and stops when told to', async () => {
