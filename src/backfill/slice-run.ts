@@ -235,18 +235,18 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
     }
   }
 
+  /** Nothing is acknowledged of a page that was refused for its age, unless such pages are to be left out: it goes out again when the knob was turned. */
   const tooOld = (ready: ReadyPage, delivered: Delivered): void => {
-    const old =
-      (delivered.rejected[refusedForAge] ?? 0) +
-      delivered.dead.reduce((sum, one) => sum + (one.reason === refusedForAge ? one.items : 0), 0)
-    if (old === 0) return
+    const old = delivered.rejected[refusedForAge] ?? 0
+    if (delivered.boundary === undefined && old === 0) return
     const { minMs, maxMs } = ready.translated
-    const boundary = old === ready.produced ? maxMs : minMs
-    if (boundary !== undefined) deps.onRefused(boundary)
+    const refusedMs = delivered.boundary?.refusedMs ?? (delivered.acked === 0 ? maxMs : minMs)
+    if (refusedMs !== undefined) deps.onRefused(refusedMs)
     if (deps.skipRefused) return
-    const when = boundary === undefined ? 'such age' : new Date(boundary).toISOString()
-    const sentence = delivered.said[0] ?? 'it gave no reason'
-    throw new Refused(`cannot fill in ${slice.group}: ${sink.name} takes nothing of ${when}: ${sentence}`, delivered.acked === 0)
+    const when = refusedMs === undefined ? 'such age' : new Date(refusedMs).toISOString()
+    const { said: why = delivered.said[0] ?? 'it gave no reason', knob = '' } = delivered.boundary ?? {}
+    const sentence = `cannot fill in ${slice.group}: ${delivered.boundary?.destination ?? sink.name} takes nothing of ${when}: ${why}`
+    throw new Refused(knob === '' ? sentence : `${sentence}; ${knob}`, delivered.acked === 0)
   }
 
   const send = async (ready: ReadyPage, reading: SliceReader): Promise<void> => {

@@ -110,7 +110,7 @@ describe('a run that is cut off', () => {
         await check(what, ledger, life.arrived)
         await ledger.close()
       }),
-      { numRuns: Number(process.env['OTLP_BRIDGE_PROPERTY_RUNS'] ?? 60) },
+      { numRuns: Number(process.env['OTLP_BRIDGE_PROPERTY_RUNS'] ?? 60), endOnFailure: true },
     )
     expect(cuts).toBeGreaterThan(20)
   })
