@@ -66,6 +66,19 @@ function recordsOf(kind: FileKind, source: ByteSource, at: Position, to: number,
   }
 }
 
+/** A word that stands in each item of a record that may hold many. */
+const itemWords: Partial<Record<FileKind, Buffer>> = { jaeger: Buffer.from('"spanID"'), otlp: Buffer.from('imeUnixNano"') }
+
+/** How many items a record counts for where pages are cut: at least as many as it has. */
+function weightOf(kind: FileKind, bytes: Uint8Array): number {
+  const word = itemWords[kind]
+  if (word === undefined) return 1
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let count = 0
+  for (let at = buffer.indexOf(word); at >= 0; at = buffer.indexOf(word, at + word.length)) count++
+  return Math.max(1, count)
+}
+
 /** Reads one slice. */
 export function createFileReader(options: FileSliceOptions): SliceReader {
   const { name, identity, kind, from, to, page } = options
@@ -131,6 +144,7 @@ export function createFileReader(options: FileSliceOptions): SliceReader {
       const translate = translator
       const taken: FileRecord[] = []
       let bytes = 0
+      let weight = 0
       let { record, offset, state } = position
       try {
         for (;;) {
@@ -141,7 +155,8 @@ export function createFileReader(options: FileSliceOptions): SliceReader {
             break
           }
           bytes += ahead.bytes.length
-          if (taken.length > 0 && (taken.length >= page.items || bytes > page.bytes)) break
+          weight += weightOf(kind, ahead.bytes)
+          if (taken.length > 0 && (weight > page.items || bytes > page.bytes)) break
           taken.push(ahead)
           record++
           ;({ end: offset, state } = ahead)
