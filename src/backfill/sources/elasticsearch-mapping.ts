@@ -32,6 +32,9 @@ function propertyAt(mapping: Mapping, path: string): Property | undefined {
   return find(propertiesOf(mapping), path)
 }
 
+/** Whether there is such a field at all. */
+export const isMapped = (mapping: Mapping, name: string): boolean => propertyAt(mapping, name) !== undefined
+
 const numbers: ReadonlySet<unknown> = new Set(['long', 'unsigned_long', 'double'])
 
 /** How documents can be ordered by a field; undefined where they cannot. @param perMs of a number */

@@ -26,6 +26,8 @@ export interface IndexQuery {
   readonly order: TimeField | undefined
   /** Of the user. */
   readonly filters: readonly object[]
+  /** Documents have times that only a reader can make out: they are in no order, and none is left out before it is read. */
+  readonly isTimeText?: boolean | undefined
 }
 
 export interface CutOptions {
@@ -146,14 +148,15 @@ export async function planIndex(
   const notes: string[] = []
   const undatedKey = { ...base, undated: true } as const
   const undated = await store.count(index.name, sliceQuery(undatedKey, query), abort)
+  const skips = options.skipUndated && query.isTimeText !== true
   if (undated > 0) {
-    if (options.skipUndated) notes.push(`${undated} without a time are left out, as they are in no window of time`)
+    if (skips) notes.push(`${undated} without a time are left out, as they are in no window of time`)
     else {
-      notes.push(`${undated} without a time`)
+      if (query.isTimeText !== true) notes.push(`${undated} without a time`)
       add(undatedKey, undated, undefined, undefined)
     }
   }
-  const items = dated + (options.skipUndated ? 0 : undated)
+  const items = dated + (skips ? 0 : undated)
   const group = {
     name: index.name,
     items,

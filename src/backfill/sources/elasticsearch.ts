@@ -7,7 +7,7 @@ import type { StoreIndex } from '../../read/elasticsearch-store.ts'
 import { type SourceDeps, sourceFault } from '../source.ts'
 import type { SourceKind } from '../sources.ts'
 import { fieldMembers } from './elasticsearch-fields.ts'
-import { leafFields, type Mapping, type SourceState, timeFieldOf } from './elasticsearch-mapping.ts'
+import { isMapped, leafFields, type Mapping, type SourceState, timeFieldOf } from './elasticsearch-mapping.ts'
 import { type PayloadBuffer, writeSource, writeSourceWith } from './elasticsearch-payload.ts'
 import { dateInName } from './elasticsearch-plan.ts'
 import { type ElasticsearchKind, openElasticsearch, queryClause } from './elasticsearch-source.ts'
@@ -132,6 +132,7 @@ function kindOf(own: Options, deps: SourceDeps): ElasticsearchKind {
         window: isText ? undefined : field,
         order: field,
         filters,
+        isTimeText: field === undefined && isMapped(mapping, own.timeField),
         more,
         unreadable,
         note: [...notes, ...notesOf(source), ...untimed].join('; '),
