@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { BridgeError } from '../../errors.ts'
 import type { Block } from '../../read/prometheus-tsdb/block.ts'
-import { type Reading, skipReasons, type TsdbFault } from '../../read/prometheus-tsdb/block-series.ts'
+import { type Reading, type SkipReason, skipReasons, type TsdbFault } from '../../read/prometheus-tsdb/block-series.ts'
 import {
   type Family,
   type FamilyGroups,
@@ -90,8 +90,9 @@ export class TsdbReader {
   private scopes: InfoTimeline | undefined
   private readonly told = new Map<string, number>()
   private faults: SourceFault[] = []
-  /** Damaged entries of the family, until a page has something of it. */
+  /** Damaged entries of the family, and those with more than their block, until a page has something of it. */
   private damaged = 0
+  private outside = 0
   private isAtEnd = false
   private turnSinceMs = 0
 
@@ -165,6 +166,7 @@ export class TsdbReader {
         this.groups = await this.steps(groupFamily(this.withBefore, family, this.reading, filter), abort)
         // Of a family that was begun before, they were counted then.
         this.damaged = resumed === undefined ? this.groups.damaged : 0
+        this.outside = resumed === undefined ? this.groups.outside : 0
         this.place = resumed === undefined ? 0 : this.groups.find(resumed.t === null ? resumed.g + 1 : resumed.g)
       }
       const { groups } = this
@@ -172,7 +174,7 @@ export class TsdbReader {
       if (from >= groups.count) {
         this.groups = undefined
         this.family++
-        if (this.damaged > 0) {
+        if (this.damaged + this.outside > 0) {
           this.countDamaged(page)
           this.cursor = { f: family.name, g: lastKey, t: null }
         }
@@ -238,10 +240,12 @@ export class TsdbReader {
   }
 
   private countDamaged({ skips }: PageDraft): void {
-    if (this.damaged === 0) return
-    const at = skipReasons.indexOf('corrupt_series')
-    skips[at] = (skips[at] ?? 0) + this.damaged
-    this.damaged = 0
+    const add = (reason: SkipReason, count: number): void => {
+      if (count > 0) skips[skipReasons.indexOf(reason)] = (skips[skipReasons.indexOf(reason)] ?? 0) + count
+    }
+    add('corrupt_series', this.damaged)
+    add('outside_of_block', this.outside)
+    this.damaged = this.outside = 0
   }
 
   private tell({ reason, where, message }: TsdbFault): void {

@@ -6,8 +6,18 @@ import type { SeriesEntry } from './index-file.ts'
 import type { Samples, SamplesPool } from './samples.ts'
 import { isDeleted } from './tombstones.ts'
 
-/** Why a stored sample is not among those that are given. `corrupt_chunk`, `corrupt_series`: one for all that were in it, their number is not known. */
-export const skipReasons = ['tombstone', 'duplicate_in_source', 'conflict_in_source', 'corrupt_chunk', 'corrupt_series'] as const
+/**
+ * Why a stored sample is not among those that are given. The last three: one for all that were in a chunk or series, their number is not known.
+ * `outside_of_block`: later or earlier than `meta.json` says that the block is.
+ */
+export const skipReasons = [
+  'tombstone',
+  'duplicate_in_source',
+  'conflict_in_source',
+  'corrupt_chunk',
+  'corrupt_series',
+  'outside_of_block',
+] as const
 export type SkipReason = (typeof skipReasons)[number]
 
 /** What was left out of a series, in the order in which it was met. */

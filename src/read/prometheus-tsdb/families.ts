@@ -53,6 +53,8 @@ export interface FamilyGroups {
   find(key: number): number
   /** Series whose entries are damaged. */
   readonly damaged: number
+  /** Series with samples beyond the time of their block, which no slice reads. */
+  readonly outside: number
 }
 
 export interface SeriesFilter {
@@ -103,6 +105,7 @@ export function* groupFamily(
   const owners: number[] = []
   const references: number[] = []
   let damaged = 0
+  let outside = 0
   for (const { block: at, name } of family.parts) {
     const block = blocks[at] as Block
     const refs = block.index.series(name)
@@ -111,6 +114,15 @@ export function* groupFamily(
       if (place % turn === turn - 1) yield
       try {
         block.index.read(reference, entry)
+        if (isOutside(block, reading)) {
+          outside++
+          const where = `${block.meta.ulid}/index:${reference}`
+          reading.onFault({
+            reason: 'outside_of_block',
+            where,
+            message: `a series of ${name.name} has samples that meta.json says are not in the block`,
+          })
+        }
         if (!isInRange(reading)) continue
         if (filter.wants !== undefined && !filter.wants((label) => labelIn(block, entry.labels, label))) continue
         keys.push(groupKey(block, entry.labels))
@@ -152,7 +164,16 @@ export function* groupFamily(
       return from
     },
     damaged,
+    outside,
   }
+}
+
+/** Samples that this range ends before, though the block is said to end, too. */
+function isOutside({ meta }: Block, { fromMs, toMs }: Reading): boolean {
+  const { chunkCount, minMs, maxMs } = entry
+  if (chunkCount === 0) return false
+  const isEarlier = fromMs <= meta.minMs && (minMs[0] as number) < fromMs
+  return isEarlier || (toMs >= meta.maxMs && (maxMs[chunkCount - 1] as number) >= toMs)
 }
 
 function isInRange({ fromMs, toMs, before }: Reading): boolean {

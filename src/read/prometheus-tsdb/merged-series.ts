@@ -3,6 +3,7 @@
  * takes is taken here: it stays with the block that it reads from, as long as no other one has an earlier sample, and on a tie goes over to the other.
  */
 
+import type { NativeHistogram } from '../../translate/prometheus/model.ts'
 import { type BlockSeries, type Reading, type Skips, skipReasons } from './block-series.ts'
 import type { Samples } from './samples.ts'
 
@@ -20,6 +21,7 @@ export class MergedSeries {
   private lastMs = Number.NEGATIVE_INFINITY
   private lastHi = 0
   private lastLo = 0
+  private lastNative: NativeHistogram | undefined
   private readonly reading: Pick<Reading, 'onFault' | 'pool'>
   private isAtEnd = false
 
@@ -76,6 +78,7 @@ export class MergedSeries {
     this.lastMs = current.ms[last] as number
     this.lastHi = current.hi[last] as number
     this.lastLo = current.lo[last] as number
+    this.lastNative = current.natives[last]
     source.at = current.count
     return true
   }
@@ -118,6 +121,7 @@ export class MergedSeries {
     this.lastMs = current.ms[at] as number
     this.lastHi = current.hi[at] as number
     this.lastLo = current.lo[at] as number
+    this.lastNative = current.natives[at]
     source.at = at + 1
     return true
   }
@@ -127,7 +131,11 @@ export class MergedSeries {
     const { current, at } = source
     const ms = current.ms[at] as number
     source.at = at + 1
-    const isSame = ms === this.lastMs && current.hi[at] === this.lastHi && current.lo[at] === this.lastLo
+    const isSame =
+      ms === this.lastMs &&
+      current.hi[at] === this.lastHi &&
+      current.lo[at] === this.lastLo &&
+      sameHistogram(current.natives[at], this.lastNative)
     this.skips.add(ms, isSame ? 'duplicate_in_source' : 'conflict_in_source')
     if (isSame) return
     const where = this.describe()
@@ -177,6 +185,30 @@ export class MergedSeries {
     }
     return top
   }
+}
+
+const counted = ['countHi', 'countLo', 'countFloat', 'zeroCountHi', 'zeroCountLo', 'zeroCountFloat', 'schema', 'zeroThreshold'] as const
+const listed = [
+  'positiveSpans',
+  'negativeSpans',
+  'positiveDeltas',
+  'negativeDeltas',
+  'positiveCounts',
+  'negativeCounts',
+  'customValues',
+] as const
+
+/** True for two floats, too. Sums are looked at elsewhere. */
+function sameHistogram(left: NativeHistogram | undefined, right: NativeHistogram | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right
+  if (left.hasFloats !== right.hasFloats) return false
+  for (const name of counted) if (!Object.is(left[name], right[name])) return false
+  for (const name of listed) {
+    const [one, other] = [left[name], right[name]]
+    if (one.length !== other.length) return false
+    for (let at = 0; at < one.length; at++) if (!Object.is(one[at], other[at])) return false
+  }
+  return true
 }
 
 /** Names of counts as `takeSkips` gives them; those of 0 are left out. */

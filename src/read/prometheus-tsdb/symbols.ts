@@ -92,10 +92,21 @@ export function openSymbols(file: CachedFile, at: number, version: number): Symb
   const offsets = version === 1 ? new Float64Array(0) : new Float64Array(Math.ceil(count / step))
   if (version !== 1) {
     let place = from + 4
+    let bytes: Uint8Array = new Uint8Array(0)
+    let start = place
     for (let index = 0; index < count; index++) {
       if (index % step === 0) offsets[index / step] = place
-      const [length, size] = lengthAt(place)
-      place += size + length
+      // Most lengths are one byte: looked at where it stands.
+      if (place < start || place >= start + bytes.length) {
+        start = place
+        bytes = file.read(place, Math.min(windowBytes, to - place))
+      }
+      const short = bytes[place - start]
+      if (short !== undefined && short < 0x80 && place + 1 + short <= to) place += 1 + short
+      else {
+        const [length, size] = lengthAt(place)
+        place += size + length
+      }
     }
   }
 
