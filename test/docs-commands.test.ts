@@ -56,7 +56,8 @@ function faultOf(line: string): string | undefined {
   const program = createProgram(io, () => {})
   let parsed = false
   const calm = (command: Command): void => {
-    if (command.commands.length === 0)
+    // `backfill` does something by itself, and has commands below it.
+    if (command.commands.length === 0 || command.registeredArguments.length > 0)
       command.action(() => {
         parsed = true
       })
