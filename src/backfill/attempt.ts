@@ -59,6 +59,23 @@ const logEveryMs = 60_000
 /** Numbers apart: ids and times in a text do not make it another one. */
 const sameText = (text: string): string => text.replace(/[0-9a-f]*\d[0-9a-f]*/gi, '#')
 
+/** Lets so many in at a time, first come, first served. */
+function createGate(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = []
+  let inside = 0
+  return async (work) => {
+    if (inside < most) inside++
+    else await new Promise<void>((go) => waiting.push(go))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) inside--
+      else next()
+    }
+  }
+}
+
 /** A destination's way to be asked. */
 export function createAttempt(config: DestinationConfig, sending: Sending, deps: AttemptDeps): Attempt {
   const { log, metrics } = deps
@@ -66,6 +83,8 @@ export function createAttempt(config: DestinationConfig, sending: Sending, deps:
   const own = { destination: config.name }
   const policy = { ...config.retry, maxElapsedMs: undefined }
   const logged = new Map<string, number>()
+  // Time spent waiting for a connection must not count as time without an answer.
+  const gate = createGate(config.concurrency)
   let successes = 0
 
   const rarely = (kind: string, fields: object, text: string): void => {
@@ -80,7 +99,7 @@ export function createAttempt(config: DestinationConfig, sending: Sending, deps:
       metrics.counter('otlp_bridge_backfill_requests_total', { signal: request.signal, ...own, outcome }).value++
     }
     try {
-      await sending.transport(request, abort)
+      await gate(() => sending.transport(request, abort))
     } catch (error) {
       if (isSendError(error)) count(error.failure)
       throw error

@@ -22,8 +22,8 @@ export interface Known {
 }
 
 export interface LaneDeps extends AttemptDeps {
-  /** Asked once, before the first request of a signal. */
-  readonly known: (signal: Signal) => Promise<Known>
+  /** Asked before the first request of a signal, and again while it gives undefined: nobody can say now. */
+  readonly known: (signal: Signal) => Promise<Known | undefined>
 }
 
 export interface BackfillLane {
@@ -37,29 +37,35 @@ const failures = 5
 /** While a destination fails on everything a trial may cost this much. */
 const trialRequests = 40
 
+const nothingKnown: Known = { program: 'other', kind: 'unknown', byStream: false }
+
 /** Creates it; nothing is asked yet. */
 export function createLane(config: DestinationConfig, sending: Sending, deps: LaneDeps): BackfillLane {
   const attempt = createAttempt(config, sending, deps)
   const limits = { maxItems: config.batch.maxItems, maxBytes: config.batch.maxBytes }
-  const known = new Map<Signal, Promise<Known>>()
+  const known = new Map<Signal, Promise<Known | undefined>>()
   /** An item that was taken, as a request of its own. */
   const samples = new Map<Signal, Batch>()
   /** Whether the sample was taken a second time as if nothing were. */
   const repeatable = new Map<Signal, boolean>()
 
-  const knownOf = (signal: Signal): Promise<Known> => {
+  const knownOf = async (signal: Signal): Promise<Known> => {
     let one = known.get(signal)
     if (one === undefined) known.set(signal, (one = deps.known(signal)))
-    return one
+    const found = await one
+    if (found !== undefined) return found
+    if (known.get(signal) === one) known.delete(signal)
+    return nothingKnown
   }
 
-  /** The newest item that is too old by the destination's own words, else the newest of all: those were sent together. */
+  /** The newest item that is too old by the destination's own words. */
   const newestRefused = (batch: Batch, limitMs: number | undefined): number | undefined => {
+    if (limitMs === undefined) return undefined
     const row = rowOf(batch.signal, dataOf(batch))
     let newest: number | undefined
     for (let unit = 0; row !== undefined && unit < row.units; unit++) {
       const ms = row.timeMs(unit)
-      if (ms === undefined || (limitMs !== undefined && ms >= limitMs)) continue
+      if (ms === undefined || ms >= limitMs) continue
       if (newest === undefined || ms > newest) newest = ms
     }
     return newest

@@ -51,19 +51,24 @@ export interface KindDeps {
   readonly timeoutMs: number
 }
 
-async function answers(url: string, { headers }: EndpointConfig, deps: KindDeps): Promise<boolean> {
+/** Undefined: it could not be asked. */
+async function answers(url: string, { headers }: EndpointConfig, deps: KindDeps): Promise<boolean | undefined> {
   try {
     const answer = await deps.fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(deps.timeoutMs) })
     const text = await answer.text()
+    if (answer.status >= 500 || answer.status === 429) return undefined
     return answer.status === 200 && /"(?:version|goVersion)"/.test(text.slice(0, 4096))
   } catch {
-    // Whoever does not say what it is stays unknown.
-    return false
+    // The request with data will say what is wrong.
+    return undefined
   }
 }
 
-/** Asks once; never rejects. Only where the address has the form that the program gives it, and over http. */
-export async function askKind(config: DestinationConfig, signal: Signal, deps: KindDeps): Promise<Known> {
+/**
+ * Asks the first endpoint; only where its address has the form that the program gives it, and over http. Undefined when there was no answer: whoever wants to
+ * know asks again. Never rejects.
+ */
+export async function askKind(config: DestinationConfig, signal: Signal, deps: KindDeps): Promise<Known | undefined> {
   const [endpoint] = config.endpoints
   if (endpoint === undefined || config.protocol === 'grpc') return knownProgram('other')
   for (const { signal: of, path, suffix, program } of questions) {
@@ -71,7 +76,9 @@ export async function askKind(config: DestinationConfig, signal: Signal, deps: K
     if (of !== signal || !suffix.test(url.pathname)) continue
     url.pathname = url.pathname.replace(suffix, path)
     url.search = ''
-    if (await answers(url.href, endpoint, deps)) return knownProgram(program)
+    const found = await answers(url.href, endpoint, deps)
+    if (found === undefined) return undefined
+    if (found) return knownProgram(program)
   }
   return knownProgram('other')
 }

@@ -31,6 +31,11 @@ const hints: Readonly<Record<string, string>> = {
   too_new: 'times in the future: look at the clocks of whoever wrote them',
   rate_limited: 'the destination dropped them for its limit of rate: raise it, or lower --rate',
   destination_error: 'the destination fails on these items again and again; they are in the dead letters',
+  invalid: 'the destination did not say what is wrong with them; see its log',
+  line_too_long: 'Loki: raise limits_config.max_line_size, or set max_line_size_truncate',
+  trace_too_large: 'Tempo: raise max_bytes_per_trace of the tenant',
+  refused_by_mimir: "Mimir's runbook has a paragraph on each err-mimir-… code; see the message",
+  no_destination: 'no destination takes this signal: see emit.destinations',
 }
 
 /** Undefined where the word says it all. */

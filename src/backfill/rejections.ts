@@ -45,10 +45,10 @@ const table: readonly Row[] = [
   row(/greater_than_max_sample_age|has timestamp too old/i, 'partial', 'too_old', lokiAge, true, true),
   row(/has timestamp too new/i, 'partial', 'too_new', `Loki: limits_config.creation_grace_period; ${grace}`),
   row(/max entry size|line_too_long/i, 'partial', 'line_too_long', 'Loki: limits_config.max_line_size, or max_line_size_truncate'),
-  row(/entry out of order/i, 'partial', 'out_of_order', lokiChunks, true),
+  row(/entry out of order/i, 'partial', 'out_of_order', lokiChunks),
   row(/total ignored: \d+ out of \d+/i, 'partial', 'refused_by_loki'),
   row(/err-mimir-(?:sample-)?timestamp-too-old/i, 'atomic', 'too_old', mimirWindow, true, true),
-  row(/err-mimir-(?:sample-)?out-of-order/i, 'atomic', 'out_of_order', mimirWindow, true),
+  row(/err-mimir-(?:sample-)?out-of-order/i, 'atomic', 'out_of_order', mimirWindow),
   row(/err-mimir-(?:sample-)?duplicate-timestamp/i, 'atomic', 'duplicate_sample'),
   row(/err-mimir-too-far-in-future|past_grace_period.*future/i, 'atomic', 'too_new', `Mimir: creation_grace_period; ${grace}`),
   row(/past_grace_period/i, 'atomic', 'too_old', 'Mimir: limits.past_grace_period', true, true),
@@ -61,7 +61,8 @@ const table: readonly Row[] = [
   row(/too far in the future/i, 'atomic', 'too_new', grace),
   row(/out of bounds/i, 'atomic', 'out_of_bounds', prometheusWindow, true, true),
   row(/too old sample|sample too old/i, 'atomic', 'too_old', prometheusWindow, true, true),
-  row(/out of order/i, 'atomic', 'out_of_order', prometheusWindow, true),
+  // Not age: what is sent a second time is out of order as well.
+  row(/out of order/i, 'atomic', 'out_of_order', prometheusWindow),
   row(/duplicate sample for timestamp/i, 'atomic', 'duplicate_sample'),
   row(/observations found in buckets|histogram's|invalid temporality|normalization for metric/i, 'atomic', 'destination_error'),
   row(

@@ -6,10 +6,12 @@ import { createFileSink, type FileCompression, type FileFormat, type FileSinkOpt
 import type { PageRequest } from '../../src/backfill/model.ts'
 import type { Sink } from '../../src/backfill/sink.ts'
 import { compressionOf, createInflater } from '../../src/backfill/sources/files/inflate.ts'
+import { files } from '../../src/backfill/sources/files.ts'
 import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { mountSmallDisk } from '../crash/support/small-disk.ts'
-import { idsIn, items, logsPage, metricsPage, tracesPage } from './otlp-requests.ts'
+import { idsIn, items, logsPage, metricsPage, tracesPage } from './support/otlp-requests.ts'
+import { allPages, sourceDeps, totals } from './support/source-deps.ts'
 
 const never = new AbortController().signal
 
@@ -154,6 +156,21 @@ describe('createFileSink', () => {
       message: expect.stringContaining('not there'),
     })
   })
+
+  it.each(['none', 'gzip', 'zstd'] as const)(
+    'writes lines with %s that the source `files` reads again, every item once',
+    async (compress) => {
+      const folder = newFolder()
+      const sink = await start(folder, { compress, splitBytes: 4000 })
+      for (let page = 0; page < 6; page++) await sink.deliver('s1', page, [pageOf(page * 10)], never)
+      const paths = readdirSync(folder).map((name) => join(folder, name))
+      expect(compress !== 'none' || paths.length > 1).toBe(true)
+      const pages = await allPages(await files.open({}, paths, sourceDeps({ page: { items: 7, bytes: 1 << 20 } })))
+      expect(totals(pages)).toMatchObject({ read: 60, translated: 60, items: 60, skipped: {} })
+      const ids = pages.flatMap(({ requests }) => requests.flatMap(({ signal, data }) => idsIn(signal, data)))
+      expect(ids.sort((a, b) => a - b)).toEqual(items(60).map(({ id }) => id))
+    },
+  )
 
   it('waits while the disk is full, and has the page once when there is room', async () => {
     const disk = mountSmallDisk(1)

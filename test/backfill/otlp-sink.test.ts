@@ -8,7 +8,7 @@ import type { Signal } from '../../src/otlp/intake.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { type Answer, accept, type Sink as Endpoint, refuse, startSink } from '../emit/support/otlp-sink.ts'
-import { idsIn, items, logsPage, metricsPage, tracesPage } from './otlp-requests.ts'
+import { idsIn, items, logsPage, metricsPage, tracesPage } from './support/otlp-requests.ts'
 
 interface Started {
   readonly sink: Sink
@@ -178,6 +178,35 @@ describe('createOtlpSink', () => {
     const { deliver } = await start({ endpoint: `${endpoint.url}/otlp` }, {}, async () => new Response('{"version":"3"}'))
     expect((await deliver(logsPage({ a: items(3), b: items(2), c: items(1) }))).acked).toBe(6)
     expect(endpoint.received.map(({ body }) => idsIn('logs', body).length).sort()).toEqual([1, 2, 3])
+  })
+
+  it('asks again what a destination is while it gets no answer', async () => {
+    const endpoint = await startSink()
+    let asked = 0
+    const { deliver } = await start({ endpoint: `${endpoint.url}/otlp` }, {}, async () => {
+      if (++asked < 3) throw new Error('no answer')
+      return new Response('{"version":"3"}')
+    })
+    const page = logsPage({ a: items(3), b: items(2) })
+    for (let at = 0; at < 4; at++) expect((await deliver(page)).acked).toBe(5)
+    expect(asked).toBe(3)
+    expect(endpoint.received.map(({ body }) => idsIn('logs', body).length).sort()).toEqual([2, 2, 3, 3, 5, 5])
+  })
+
+  it('has no more requests under way than emit.concurrency, whoever asks', async () => {
+    let inside = 0
+    let most = 0
+    const endpoint = await startSink((response, received) => {
+      most = Math.max(most, ++inside)
+      setImmediate(() => {
+        inside--
+        accept(response, received)
+      })
+    })
+    const { deliver } = await start({ endpoint: endpoint.url, concurrency: 2 })
+    await Promise.all(Array.from({ length: 12 }, () => deliver(tracesPage(items(1)))))
+    expect(endpoint.received.length).toBe(12)
+    expect(most).toBeLessThanOrEqual(2)
   })
 
   it('takes an unknown destination for atomic only when an item can be sent twice, and else buries the page', async () => {

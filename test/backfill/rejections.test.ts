@@ -14,7 +14,7 @@ describe('classifyRejection', () => {
   it.each([
     // Prometheus 3.15
     ['out of bounds\nout of bounds', 'out_of_bounds', 'atomic', true],
-    ['out of order sample', 'out_of_order', 'atomic', true],
+    ['out of order sample', 'out_of_order', 'atomic', false],
     ['duplicate sample for timestamp 1795323013657; overrides not allowed: existing 1, new value 2', 'duplicate_sample', 'atomic', false],
     ['out of bounds: timestamp is too far in the future', 'too_new', 'atomic', false],
     ['2 observations found in buckets, but the Count field is 5', 'destination_error', 'atomic', false],
@@ -25,7 +25,7 @@ describe('classifyRejection', () => {
     [tooLong, 'line_too_long', 'partial', false],
     // Mimir, by its documentation
     ['the sample has been rejected because its timestamp is too old (err-mimir-sample-timestamp-too-old)', 'too_old', 'atomic', true],
-    ['… out of order (err-mimir-sample-out-of-order)', 'out_of_order', 'atomic', true],
+    ['… out of order (err-mimir-sample-out-of-order)', 'out_of_order', 'atomic', false],
     ['… (err-mimir-max-series-per-user)', 'refused_by_mimir', 'atomic', false],
     ['no idea', 'http_400', 'unknown', false],
   ])('%j: %s, %s', (text, reason, kind, age) => {

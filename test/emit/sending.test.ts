@@ -5,7 +5,7 @@ import { ServerCredentials } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { emitConfig } from '../../src/emit/config.ts'
 import { destinationsOf } from '../../src/emit/destinations.ts'
-import type { OutgoingRequest, PartialSuccess } from '../../src/emit/sender.ts'
+import { isSendError, type OutgoingRequest, type PartialSuccess } from '../../src/emit/sender.ts'
 import { createSending, type Sending } from '../../src/emit/sending.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
@@ -69,6 +69,17 @@ describe('createSending', () => {
     await send()
     const headers = protocol === 'grpc' ? grpc.received[0]?.metadata.getMap() : http.received[0]?.headers
     expect(headers).toMatchObject({ 'user-agent': 'otlp-bridge', authorization: 'Bearer x', 'x-otlp-bridge': 'test-instance' })
+  })
+
+  it('reads the reason of an answer that does not say what it is, as Loki gives it; all of it is kept, the message has the beginning', async () => {
+    const text = 'entry too far behind, '.repeat(40)
+    const status = Buffer.concat([Buffer.from([0x12, (text.length & 0x7f) | 0x80, text.length >> 7]), Buffer.from(text)])
+    const sink = await startSink((response) => void response.writeHead(400, { 'content-type': 'application/octet-stream' }).end(status))
+    const { send } = await start({ endpoint: sink.url })
+    const error: unknown = await send().catch((one: unknown) => one)
+    if (!isSendError(error)) throw error
+    expect(error.said).toBe(text)
+    expect(error.message).toMatch(/^cannot deliver to the endpoint: HTTP 400: entry too far behind, .{200,300}…$/)
   })
 
   it('compresses with zstd', async () => {

@@ -3,7 +3,7 @@ import { cutRequest } from '../../src/otlp/cut.ts'
 import { requestToJson } from '../../src/otlp/json/to-json.ts'
 import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
 import { openUnits } from '../../src/otlp/units.ts'
-import { idsIn, items, logsPage, metricsPage, tracesPage } from '../backfill/otlp-requests.ts'
+import { idsIn, items, logsPage, metricsPage, tracesPage } from '../backfill/support/otlp-requests.ts'
 
 const pages = {
   traces: tracesPage(items(12)),

@@ -1,9 +1,9 @@
 /** Requests of pages, and what of them arrived. */
 
-import type { PageRequest } from '../../src/backfill/model.ts'
-import type { Signal } from '../../src/otlp/intake.ts'
-import { requestToJson } from '../../src/otlp/json/to-json.ts'
-import { jsonToRequest } from '../../src/otlp/json/to-proto.ts'
+import type { PageRequest } from '../../../src/backfill/model.ts'
+import type { Signal } from '../../../src/otlp/intake.ts'
+import { requestToJson } from '../../../src/otlp/json/to-json.ts'
+import { jsonToRequest } from '../../../src/otlp/json/to-proto.ts'
 
 /** A record, span or point: its number, and its time. */
 export interface Item {
