@@ -50,6 +50,8 @@ export interface TsdbReaderOptions {
   readonly filter: SeriesFilter
   /** `startTime: true_reset` */
   readonly withStarts: boolean
+  /** Samples that `meta.json` says are in the slice; undefined where it says nothing of just these. */
+  readonly expected: number | undefined
   /** Entries of `target_info` and `otel_scope_info`; 0: none are read. */
   readonly maxTargets: number
   readonly monotonicMs: () => number
@@ -94,6 +96,7 @@ export class TsdbReader {
   private damaged = 0
   private outside = 0
   private isAtEnd = false
+  private found = 0
   private turnSinceMs = 0
 
   constructor(options: TsdbReaderOptions) {
@@ -104,7 +107,7 @@ export class TsdbReader {
       fromMs: slice.fromMs,
       toMs: slice.toMs,
       before: withStarts,
-      pool: new SamplesPool(),
+      pool: this.pool,
       onFault: (fault) => this.tell(fault),
     }
     this.cursor = after ?? { f: '', g: 0, t: null }
@@ -136,6 +139,8 @@ export class TsdbReader {
       group.close()
       this.group = undefined
     }
+    this.found += page.items + page.skips.reduce((sum, one) => sum + (one ?? 0), 0)
+    if (this.isAtEnd) this.compareWithMeta()
     const { faults, targets, scopes } = this
     this.faults = []
     if (this.isAtEnd && page.items === 0 && page.skips.length === 0 && faults.length === 0) return undefined
@@ -246,6 +251,14 @@ export class TsdbReader {
     add('corrupt_series', this.damaged)
     add('outside_of_block', this.outside)
     this.damaged = this.outside = 0
+  }
+
+  /** A block that is read as a whole in one go has as many samples as it says. */
+  private compareWithMeta(): void {
+    const { expected, after, slice } = this.options
+    if (expected === undefined || after !== undefined || expected === this.found) return
+    const message = `meta.json says ${expected} samples, ${this.found} were found (a damaged chunk counts as one)`
+    this.addFault({ reason: 'count_mismatch', where: slice.ulids.join(), message })
   }
 
   private tell({ reason, where, message }: TsdbFault): void {

@@ -3,19 +3,21 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { loadUserMapping } from '../../config/user-mapping.ts'
 import { BridgeError } from '../../errors.ts'
+import { MatchType } from '../../read/prometheus-remote-read-wire.ts'
 import type { Block } from '../../read/prometheus-tsdb/block.ts'
 import { createBlockPool } from '../../read/prometheus-tsdb/block-pool.ts'
+import type { SeriesFilter } from '../../read/prometheus-tsdb/families.ts'
 import { createFileCache } from '../../read/prometheus-tsdb/file-cache.ts'
 import { skipsByReason } from '../../read/prometheus-tsdb/merged-series.ts'
 import { type BlockMeta, listBlocks, readMeta } from '../../read/prometheus-tsdb/meta.ts'
 import type { Page, SliceSpec, TranslatedPage } from '../model.ts'
 import { type SliceCount, type SliceReader, type Source, type SourceDeps, sourceFault } from '../source.ts'
 import type { SourceKind } from '../sources.ts'
-import { noMetadata, readMetadata } from './prometheus-metadata.ts'
-import { createPrometheusPoints, type PrometheusPoints } from './prometheus-points.ts'
+import { createSourcePoints } from './prometheus-http-source.ts'
+import type { PrometheusPoints } from './prometheus-points.ts'
 import { SampleSum } from './prometheus-sample-sum.ts'
+import { matchersOf } from './prometheus-selector.ts'
 import type { PageSeries } from './prometheus-series.ts'
 import { groupBlocks, planBlocks, readSliceKey, type TsdbSlice } from './prometheus-tsdb-plan.ts'
 import { readTsdbCursor, type TsdbCursor, type TsdbPage, TsdbReader } from './prometheus-tsdb-reader.ts'
@@ -72,10 +74,26 @@ function labelsOf(lines: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(labels)
 }
 
-/** The name of a service as points have it: of a job with one slash what stands behind it. */
-const isOfService = (services: readonly string[], job: string): boolean => {
-  const slash = job.indexOf('/')
-  return services.includes(job) || (slash > 0 && services.includes(job.slice(slash + 1)))
+const sameAs = (value: string, isEqual: boolean) => (text: string) => (text === value) === isEqual
+
+/** An expression holds for the whole text. Throws OB_CONFIG for what is none. */
+function matches(value: string, isWanted: boolean): (text: string) => boolean {
+  try {
+    const expression = new RegExp(`^(?:${value})$`, 'su')
+    return (text) => expression.test(text) === isWanted
+  } catch (error) {
+    throw new BridgeError('OB_CONFIG', `cannot use ${value.slice(0, 200)}: it is no regular expression`, { place: 'query', cause: error })
+  }
+}
+
+/** `--query` and `--service` as a question to the labels of a series; a label that it has not is empty. */
+function filterOf(filter: SourceDeps['filter']): SeriesFilter {
+  const tests = matchersOf(filter).map(({ type, name, value }) => {
+    const isPlain = type === MatchType.Equal || type === MatchType.NotEqual
+    const isWanted = type === MatchType.Equal || type === MatchType.Matches
+    return { name, holds: isPlain ? sameAs(value, isWanted) : matches(value, isWanted) }
+  })
+  return tests.length === 0 ? {} : { wants: (labelOf) => tests.every(({ name, holds }) => holds(labelOf(name))) }
 }
 
 interface OpenSlice {
@@ -92,16 +110,9 @@ export const prometheusTsdb: SourceKind = {
     if (folder === undefined || args.length !== 1) {
       throw new BridgeError('OB_CONFIG', 'cannot open prometheus-tsdb: expected one folder with blocks', { place: 'dir' })
     }
-    if (deps.filter.query !== undefined) {
-      throw new BridgeError('OB_CONFIG', 'cannot open prometheus-tsdb: --query has no meaning for blocks; --service takes jobs', {
-        place: 'query',
-      })
-    }
-    const { prometheus } = deps.translate
-    const mapping = prometheus.mapping === undefined ? undefined : (await loadUserMapping(prometheus.mapping, 'prometheus')).metrics
-    const snapshot = metadata === undefined ? noMetadata : await readMetadata(metadata, fetchJson)
-    const points = createPrometheusPoints({ translate: prometheus, mapping, metadata: snapshot, externalLabels: labelsOf(externalLabels) })
-    return createTsdbSource(folder, deps, { points, hasMetadata: snapshot.size > 0, cacheBytes: cacheMiB * 1024 * 1024 })
+    const http = { fetchJson, own: () => Promise.resolve(undefined) }
+    const { points } = await createSourcePoints(deps, metadata ?? 'none', http, labelsOf(externalLabels))
+    return createTsdbSource(folder, deps, { points, hasMetadata: metadata !== undefined, cacheBytes: cacheMiB * 1024 * 1024 })
   },
 }
 
@@ -115,14 +126,12 @@ interface TsdbSourceOptions {
 export function createTsdbSource(folder: string, deps: SourceDeps, { points, hasMetadata, cacheBytes }: TsdbSourceOptions): Source {
   const { filter, translate } = deps
   const { startTime, targetInfo } = translate.prometheus
+  const wants = filterOf(filter)
   const cache = createFileCache(cacheBytes)
   const pool = createBlockPool(cache)
   const sums = new SampleSum()
   let { blocks, notes } = listBlocks(folder)
   const path = realpathSync(folder)
-  const wants =
-    filter.services.length === 0 ? {} : { wants: (label: (name: string) => string) => isOfService(filter.services, label('job')) }
-
   const metaOf = (ulid: string): BlockMeta => {
     const known = blocks.find((block) => block.ulid === ulid)
     // Read again: it may be gone since.
@@ -172,6 +181,7 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
         after,
         limits: { items: deps.page.items, bytes: deps.page.bytes },
         filter: wants,
+        expected: wants.wants === undefined ? expectedOf(slice, own) : undefined,
         withStarts: withSide && startTime === 'true_reset',
         maxTargets: withSide ? targetInfo.max : 0,
         monotonicMs: deps.monotonicMs,
@@ -265,6 +275,12 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
       return Promise.resolve()
     },
   }
+}
+
+/** What `meta.json` says of a slice that is all of its blocks. */
+function expectedOf({ fromMs, toMs, shards }: TsdbSlice, blocks: readonly Block[]): number | undefined {
+  if (shards !== 1 || blocks.some(({ meta }) => meta.samples === 0 || meta.minMs < fromMs || meta.maxMs > toMs)) return undefined
+  return blocks.reduce((sum, { meta }) => sum + meta.samples, 0)
 }
 
 function addSeries(sums: SampleSum, { labels, samples, from, to }: PageSeries): void {

@@ -1,10 +1,11 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { addSum } from '../../../src/backfill/identity.ts'
 import { listBlocks } from '../../../src/read/prometheus-tsdb/meta.ts'
+import { writableCopy } from '../../read/support/writable-copy.ts'
 import { vectorFiles } from '../../support/shared.ts'
 import { never, openTsdb, pagesOf, type ReadPage } from '../support/tsdb-source.ts'
 
@@ -16,7 +17,7 @@ const made: string[] = []
 async function copyOf(folder: string): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'otlp-bridge-tsdb-'))
   made.push(copy)
-  cpSync(folder, copy, { recursive: true, mode: 0 })
+  writableCopy(folder, copy)
   return copy
 }
 
@@ -40,6 +41,7 @@ describe('prometheusTsdb', () => {
       let ofSlice = 0
       for (const { page } of await pagesOf(source, slice)) {
         expect(page.read).toBe(page.translated + total(page.skipped))
+        expect(page.faults.filter(({ reason }) => reason === 'count_mismatch')).toEqual([])
         ofSlice += page.read
         sum = addSum(sum, page.sum)
       }
@@ -104,8 +106,44 @@ describe('prometheusTsdb', () => {
     expect(early).toBeGreaterThan(1000)
     expect(late).toBeGreaterThan(1000)
     expect(early + late).toBe(block?.samples)
-    expect(await read({ services: ['node'] })).toBeLessThan(early + late)
+    const ofNode = await read({ services: ['node'] })
+    expect(ofNode).toBeGreaterThan(100)
+    expect(await read({ query: '{job="node"}' })).toBe(ofNode)
+    expect(await read({ query: '{job=~"no.e",cpu=""}' })).toBeLessThan(ofNode)
+    expect(await read({ query: '{job!="node"}' })).toBe(early + late - ofNode)
     expect(await read({ services: ['nobody'] })).toBe(0)
+  })
+
+  it.skipIf(plain === '')('says that samples are beyond the time of their block', async () => {
+    const copy = await copyOf(plain)
+    const path = join(copy, '01M7YZ6ZPEB5ZFJGRFEHJ8AKMX', 'meta.json')
+    const meta = JSON.parse(readFileSync(path, 'utf8')) as { maxTime: number }
+    writeFileSync(path, JSON.stringify({ ...meta, maxTime: meta.maxTime - 1000 }))
+    const source = await openTsdb(copy)
+    const { slices } = await source.plan(never)
+    const pages = (await Promise.all(slices.map((slice) => pagesOf(source, slice)))).flat()
+    const outside = pages.reduce((sum, { page }) => sum + (page.skipped['outside_of_block'] ?? 0), 0)
+    expect(outside).toBeGreaterThan(50)
+    expect(pages.flatMap(({ page }) => page.faults).filter(({ reason }) => reason === 'outside_of_block')).toHaveLength(20)
+    await source.close()
+  })
+
+  it.skipIf(plain === '')('leaves out a chunk whose checksum is wrong, and says which', async () => {
+    const copy = await copyOf(plain)
+    const path = join(copy, '01M7YZ6ZPEB5ZFJGRFEHJ8AKMX', 'chunks', '000001')
+    const bytes = readFileSync(path)
+    bytes[12] = ~(bytes[12] as number)
+    writeFileSync(path, bytes)
+    const source = await openTsdb(copy)
+    const [slice] = (await source.plan(never)).slices
+    const pages = await pagesOf(source, slice as never)
+    expect(pages.reduce((sum, { page }) => sum + (page.skipped['corrupt_chunk'] ?? 0), 0)).toBe(1)
+    for (const { page } of pages) expect(page.read).toBe(page.translated + total(page.skipped))
+    const [fault] = pages.flatMap(({ page }) => page.faults.filter(({ reason }) => reason === 'corrupt_chunk'))
+    expect(fault).toMatchObject({ reason: 'corrupt_chunk', where: '01M7YZ6ZPEB5ZFJGRFEHJ8AKMX/chunks/000001:8' })
+    expect(fault?.message).toMatch(/checksum.* from 2026-.* to 2026-/)
+    expect(pages.at(-1)?.page.faults.map(({ reason }) => reason)).toContain('count_mismatch')
+    await source.close()
   })
 
   it.skipIf(plain === '')('says what it leaves out of a live data folder', async () => {
@@ -138,7 +176,8 @@ describe('prometheusTsdb', () => {
     made.push(empty)
     await expect(openTsdb(empty)).rejects.toMatchObject({ code: 'OB_SOURCE' })
     await expect(openTsdb(join(empty, 'no'))).rejects.toThrow(/^vanished: /)
-    await expect(openTsdb(empty, { filter: { query: '{}' } })).rejects.toMatchObject({ code: 'OB_CONFIG' })
+    await expect(openTsdb(empty, { filter: { query: '{' } })).rejects.toMatchObject({ code: 'OB_CONFIG' })
+    await expect(openTsdb(empty, { filter: { query: '{job=~"("}' } })).rejects.toMatchObject({ code: 'OB_CONFIG' })
     await expect(openTsdb(empty, { flags: { externalLabels: ['a=1', 'a=2'] } })).rejects.toMatchObject({ code: 'OB_CONFIG' })
   })
 })

@@ -1,6 +1,6 @@
 /** Blocks with damage: never a crash, never a wrong value, never a missing one without a word. */
 
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,6 +8,7 @@ import { isBridgeError } from '../../../src/errors.ts'
 import { crc32c } from '../../../src/read/prometheus-tsdb/crc32c.ts'
 import { vectorFiles } from '../../support/shared.ts'
 import { type OwnReading, readFolder } from '../support/tsdb-dump.ts'
+import { writableCopy } from '../support/writable-copy.ts'
 
 const source = vectorFiles('tsdb').find((path) => basename(path) === 'st-overlap')
 const small = '01M7YYFTQ03N8FKG36AN8D9MJF'
@@ -46,7 +47,7 @@ describe.skipIf(source === undefined)('a damaged block', () => {
   const block = join(root, small)
 
   beforeAll(() => {
-    cpSync(join(source ?? '', small), block, { recursive: true })
+    writableCopy(join(source ?? '', small), block)
     whole = readFolder(root)
     expect(whole.samples).toBe(6)
   })
@@ -86,7 +87,7 @@ describe.skipIf(source === undefined)('a damaged block', () => {
   it('is cut at every 512 bytes, with more in it', () => {
     const folder = mkdtempSync(join(root, 'larger-'))
     try {
-      cpSync(join(source ?? '', larger), join(folder, larger), { recursive: true })
+      writableCopy(join(source ?? '', larger), join(folder, larger))
       const all = readFolder(folder)
       for (const name of ['index', 'chunks/000001']) {
         const path = join(folder, larger, name)
@@ -138,7 +139,7 @@ describe.skipIf(source === undefined)('a damaged block', () => {
   it('has two lists that name one series', () => {
     const folder = mkdtempSync(join(root, 'twice-'))
     try {
-      cpSync(join(source ?? '', small), join(folder, small), { recursive: true })
+      writableCopy(join(source ?? '', small), join(folder, small))
       const path = join(folder, small, 'index')
       const bytes = readFileSync(path)
       const series = Math.ceil(Number(bytes.readBigUInt64BE(bytes.length - 52 + 8)) / 16) * 16

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { HitColumn, HitTable } from '../../src/read/elasticsearch-hits.ts'
+
+const answer = (hits: string, head = ''): Buffer =>
+  Buffer.from(
+    `{${head}"timed_out":false,"_shards":{"total":2,"successful":2,"skipped":0,"failed":0},"hits":{"max_score":null,"hits":[${hits}]}}`,
+  )
+
+describe('HitTable', () => {
+  it('gives documents as they were sent, whatever is in them', () => {
+    const source = '{"n":9223372036854775807,\n "d":0.12345678901234567890,"hits":{"hits":[1]},"t":"\\"}]","_id":"inner"}'
+    const table = new HitTable(
+      answer(`{"_index":"a","_type":"_doc","_id":"q\\"1","_score":null,"_source":${source},"sort":[1794009601123,7]}`),
+      ['n', 'd'],
+    )
+    expect(table.count).toBe(1)
+    expect(table.text(0, HitColumn.Id)).toBe('q"1')
+    expect(table.bytes(0, HitColumn.Source).toString()).toBe(source)
+    expect(table.bytes(0, HitColumn.Wanted).toString()).toBe('9223372036854775807')
+    expect(table.bytes(0, HitColumn.Wanted + 1).toString()).toBe('0.12345678901234567890')
+    expect(table.bytes(0, HitColumn.Sort).toString()).toBe('[1794009601123,7]')
+  })
+
+  it('reads what stands around the hits, in any order and with blanks', () => {
+    const body = Buffer.from(
+      '{ "hits" : { "hits" : [ ] } , "_shards" : {"total":3,"successful":1,"skipped":0,"failed":2,"failures":[{"shard":1,"index":"i","reason":{"type":"t","reason":"r"}}]} , "timed_out" : true , "pit_id" : "p" , "_scroll_id" : "s" }',
+    )
+    const { head, hasHits, count } = new HitTable(body, [])
+    expect(head).toEqual({
+      pitId: 'p',
+      scrollId: 's',
+      timedOut: true,
+      shards: { total: 3, successful: 1, skipped: 0, failed: 2, failure: 'shard 1 of i: t: r' },
+    })
+    expect([hasHits, count]).toEqual([true, 0])
+  })
+
+  it('knows what is not there: a source, a member, a list of hits', () => {
+    const table = new HitTable(
+      answer('{"_index":"a","_id":"1","sort":[1]},{"_index":"a","_id":"2","_source":null},{"_index":"a","_id":"3","_source":{"m":1}}'),
+      ['n'],
+    )
+    expect([0, 1, 2].map((row) => table.has(row, HitColumn.Source))).toEqual([false, false, true])
+    expect([0, 1, 2].map((row) => table.has(row, HitColumn.Wanted))).toEqual([false, false, false])
+    expect(new HitTable(Buffer.from('{"error":"x"}'), []).hasHits).toBe(false)
+  })
+
+  it('takes more hits than it had room for', () => {
+    const hits = Array.from({ length: 1000 }, (_, i) => `{"_index":"a","_id":"${i}","_source":{"n":${i}}}`).join(',')
+    const table = new HitTable(answer(hits), ['n'])
+    expect(table.count).toBe(1000)
+    expect(table.bytes(999, HitColumn.Wanted).toString()).toBe('999')
+  })
+
+  it('throws OB_SOURCE wherever an answer is cut off', () => {
+    const whole = answer('{"_index":"a","_id":"1","_source":{"n":[1,{"m":"x"}]},"sort":[1,2]}', '"pit_id":"p",')
+    for (let end = 0; end < whole.length; end++) {
+      expect(() => new HitTable(Buffer.from(whole.subarray(0, end)), ['n']), `${end}`).toThrow(
+        expect.objectContaining({ code: 'OB_SOURCE' }),
+      )
+    }
+  })
+})
