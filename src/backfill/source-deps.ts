@@ -17,19 +17,22 @@ export interface SourceDepsOptions {
   readonly page: SourceDeps['page']
   readonly distress: SourceDeps['distress']
   readonly abort: AbortSignal
+  /** Of the bridge. */
+  readonly version?: string | undefined
 }
 
 /** A page is small; one document may be large all the same. */
 const limits: DecodeLimits = { ...defaultDecodeLimits, maxItems: 1_000_000 }
 
 /** Translators are made once a format. */
-export function createSourceDeps({ filter, log, translate, userMapping, page, distress, abort }: SourceDepsOptions): SourceDeps {
+export function createSourceDeps({ filter, log, translate, userMapping, page, distress, abort, version }: SourceDepsOptions): SourceDeps {
   const made = new Map<FileFormat, Promise<BodyTranslator>>()
   return {
     filter,
     log,
     translate,
     userMapping,
+    version,
     page,
     distress,
     nowMs: Date.now,

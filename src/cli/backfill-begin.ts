@@ -1,5 +1,6 @@
 /** Everything that a run is begun with: its source opened, its destination named, its pace set. */
 
+import { isDeepStrictEqual } from 'node:util'
 import type { RunMeta } from '../backfill/ledger.ts'
 import { createFileLedger } from '../backfill/ledger-file.ts'
 import { pageLimits } from '../backfill/memory.ts'
@@ -7,8 +8,8 @@ import type { Json } from '../backfill/model.ts'
 import { byteRateOf, compressionOf, countOf, momentKey, rateOf, type Span, sizeOf, spanOf } from '../backfill/options.ts'
 import { createPace } from '../backfill/pace.ts'
 import { always, type Pace, type Windows } from '../backfill/pacing.ts'
-import { mappingOf, metaOf } from '../backfill/plan.ts'
-import { runIds } from '../backfill/runs.ts'
+import { mappingDifference, mappingOf, metaOf } from '../backfill/plan.ts'
+import { runIds, runWithOtherMapping } from '../backfill/runs.ts'
 import type { Boundary, Sink } from '../backfill/sink.ts'
 import { sleepFor } from '../backfill/sleep.ts'
 import type { Source } from '../backfill/source.ts'
@@ -17,10 +18,10 @@ import { publicOptions } from '../backfill/source-options.ts'
 import { parseWindows } from '../backfill/windows.ts'
 import { type Config, configSchema } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, isBridgeError } from '../errors.ts'
 import { mappingHashOf } from '../parity/mapping-hash.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
-import { createMetrics } from '../telemetry/metrics.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { type DestinationOptions, destinationOf } from './backfill-destination.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
 import { type Chosen, openSource, type SourceWords, sourceOptionsOf } from './backfill-source.ts'
@@ -29,7 +30,9 @@ import { version } from './version.ts'
 
 export interface Begun {
   readonly source: Source
+  /** Of the run as it was begun. */
   readonly meta: RunMeta
+  readonly isNew: boolean
   /** Of the ledgers. */
   readonly folder: string
   /** Without secrets. */
@@ -40,6 +43,7 @@ export interface Begun {
   readonly rate: number | undefined
   readonly rateBytes: number | undefined
   readonly log: Logger
+  readonly metrics: Metrics
   openSink(): Promise<Sink>
   /** What the destination refused for its age, as it was told. */
   readonly refusals: readonly Boundary[]
@@ -53,7 +57,7 @@ export interface BeginOptions {
   readonly words: SourceWords
   readonly options: BackfillOptions
   readonly config: Config
-  readonly io: Pick<Io, 'terminal'>
+  readonly io: Pick<Io, 'terminal' | 'err'>
   readonly stop: AbortSignal
 }
 
@@ -84,15 +88,41 @@ async function cutoverOf(_config: Config): Promise<number> {
   })
 }
 
-/** The span that was fixed when the run was first started; undefined: it is new. */
-async function fixedSpan(folder: string, run: string): Promise<RunMeta | undefined> {
+/** What is known of a run; undefined: it is new. */
+async function knownRun(folder: string, run: string): Promise<RunMeta | undefined> {
   if (!(await runIds(folder)).includes(run)) return undefined
-  const ledger = await createFileLedger({ folder, run, mode: 'read' })
   try {
-    return ledger.meta
-  } finally {
-    await ledger.close()
+    const ledger = await createFileLedger({ folder, run, mode: 'read' })
+    try {
+      return ledger.meta
+    } finally {
+      await ledger.close()
+    }
+  } catch (error) {
+    // Whoever opens it to write says what is wrong with it.
+    if (isBridgeError(error) && error.code === 'OB_LEDGER') return undefined
+    throw error
   }
+}
+
+/** The run that is gone on with; undefined: a new one. Rejects with OB_CONFIG when the mapping has changed and nobody said what to do then. */
+async function runBefore(folder: string, meta: RunMeta, { options, io }: BeginOptions): Promise<RunMeta | undefined> {
+  const same = await knownRun(folder, meta.run)
+  if (same !== undefined || options.rebuild === true) return same
+  const other = await runWithOtherMapping(folder, meta)
+  if (other === undefined) return undefined
+  const changes = mappingDifference(other.meta.mapping, meta.mapping)
+  const what = changes.length === 0 ? 'its defaults are others in this version' : changes.join('; ')
+  if (options.continue === true) {
+    io.err(`goes on with run ${other.meta.run}, begun with another mapping: ${what}\n`)
+    return other.meta
+  }
+  throw new BridgeError(
+    'OB_CONFIG',
+    `cannot go on with run ${other.meta.run}: the mapping has changed since it was begun (${what}); ` +
+      '--continue goes on with it, and what it has sent stays as it is; --rebuild begins a new run, which sends everything',
+    { place: 'translate' },
+  )
 }
 
 interface Parsed {
@@ -157,24 +187,26 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
     metrics,
     boundary: (one) => void refusals.push(one),
   })
-  const openWith = (sinceMs: number | undefined, untilMs: number | undefined): Promise<Source> =>
+  const openWith = (span: NonNullable<RunMeta['span']>, size: RunMeta['page']): Promise<Source> =>
     openSource(
       chosen,
       parsed,
       words.args,
       createSourceDeps({
-        filter: { sinceMs, untilMs, services: options.service ?? [], query: options.query },
+        filter: { sinceMs: span.sinceMs, untilMs: span.untilMs, services: options.service ?? [], query: options.query },
         log,
         translate: config.translate,
         userMapping: loadUserMapping,
-        page,
+        version,
+        page: size,
         distress: (reason, retryAfterMs) => pace.distress('source', reason, retryAfterMs),
         abort: stop,
       }),
     )
   let source: Source | undefined
   try {
-    source = await openWith(moments.span.sinceMs, moments.untilMs)
+    const span = { sinceMs: moments.span.sinceMs, untilMs: moments.untilMs }
+    source = await openWith(span, page)
     const folder = ledgerFolder(options, config)
     const meta = metaOf({
       source,
@@ -182,23 +214,24 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
       destination: destination.name,
       mappingHash: mappingHashOf(config),
       mapping: mappingOf(config.translate, configSchema.shape.translate.parse(undefined)),
-      span: { sinceMs: moments.span.sinceMs, untilMs: moments.untilMs },
+      span,
       cutoverMs: moments.cutoverMs,
       page,
       nowMs,
       toolVersion: version,
     })
-    const before = await fixedSpan(folder, meta.run)
-    const [sinceMs, untilMs] = [before?.span?.sinceMs, before?.span?.untilMs]
-    if (before !== undefined && (sinceMs !== moments.span.sinceMs || untilMs !== moments.untilMs)) {
-      // `14d` is what it was when the run was begun.
+    const before = await runBefore(folder, meta, begin)
+    const fixed = before === undefined ? undefined : { span: before.span ?? {}, page: before.page }
+    if (fixed !== undefined && !isDeepStrictEqual(fixed, { span: meta.span, page })) {
+      // `14d` is what it was when the run was begun, and pages are as large as they were.
       await source.close()
-      source = await openWith(sinceMs, untilMs)
+      source = await openWith(fixed.span, fixed.page)
     }
     const opened = source
     return {
       source: opened,
-      meta,
+      meta: before ?? meta,
+      isNew: before === undefined,
       folder,
       destination: destination.name,
       pace,
@@ -207,9 +240,10 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
       rate,
       rateBytes,
       log,
+      metrics,
       sleep: sleepFor,
       refusals,
-      openSink: () => destination.open(meta.run),
+      openSink: () => destination.open((before ?? meta).run),
       async close() {
         pace.close()
         await destination.close()

@@ -37,8 +37,9 @@ export class TooMuch extends Error {}
 /** An answer that ended too early, or is damaged: nothing of it is used. */
 export class TornAnswer extends Error {}
 
-/** A label of a series takes as much as some samples do. */
+/** Labels of a series, and a native histogram, take as much memory as so many samples. */
 const labelsAsSamples = 16
+const nativeAsSamples = 31
 
 const sameLabels = (left: readonly string[], right: readonly string[]): boolean =>
   left.length === right.length && left.every((text, at) => text === right[at])
@@ -79,7 +80,9 @@ export class SeriesGather {
     if (own.count > 0 && (from.ms[first] as number) <= (own.ms[own.count - 1] as number)) this.disordered.add(this.current as ReadSeries)
     own.append(from, first, last)
     this.samples += last - first
-    this.weigh(last - first)
+    let natives = 0
+    for (let at = first; at < last; at++) if (from.natives[at] !== undefined) natives++
+    this.weigh(last - first + natives * nativeAsSamples)
   }
 
   /** @param bytes as they came over the wire */

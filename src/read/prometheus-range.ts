@@ -3,8 +3,8 @@
  * stored; `query_range` is for those who do not let that through, and gives what a graph would show.
  */
 
-import type { PatientAnswer, PatientClient } from './patient-client.ts'
-import { sourceFault } from './patient-client.ts'
+import type { PatientAnswer, PatientClient, PatientRequest } from './patient-client.ts'
+import { faultWord, sourceFault } from './patient-client.ts'
 import { type ReadAnswer, type ReadRange, SeriesGather, TooMuch, TornAnswer } from './prometheus-gather.ts'
 import { type ToldHistogram, toldToNative } from './prometheus-range-histograms.ts'
 import { Samples } from './prometheus-tsdb/samples.ts'
@@ -21,7 +21,11 @@ export interface PrometheusRange {
 }
 
 /** Statuses that carry the API's own words. */
-const told = [400, 404, 405, 422, 500, 503]
+const told = [400, 404, 405, 422, 500]
+/** A question that took too long is answered with 503, as a server that is not ready does. */
+const toldOrLate = [...told, 503]
+/** Parsed, JSON takes some ten times its size; of a range that can be made shorter no more is parsed. */
+const mostJson = 8 * 1024 * 1024
 const maxSteps = 11_000
 const mostSaid = 20
 
@@ -125,25 +129,39 @@ export function createPrometheusRange(client: PatientClient): PrometheusRange {
     return answer
   }
 
-  const ask = async (
-    path: string,
-    form: readonly (readonly [string, string])[],
-    abort: AbortSignal,
-  ): Promise<{ answer: Answer; bytes: number }> => {
+  /** A 503 that says nothing of a question is waited out. */
+  const patiently = async (request: PatientRequest, abort: AbortSignal): Promise<PatientAnswer> => {
+    const found = await client.send({ ...request, accept: toldOrLate }, abort)
+    return found.status !== 503 || tooMuchWords.test(found.body.toString()) ? found : client.send({ ...request, accept: told }, abort)
+  }
+
+  const sendForm = async (path: string, form: readonly (readonly [string, string])[], abort: AbortSignal): Promise<PatientAnswer> => {
     if (posts) {
       const body = new URLSearchParams(form.map(([key, value]): [string, string] => [key, value])).toString()
       const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-      const found = await client.send({ method: 'POST', path, body, headers, accept: told }, abort)
-      if (found.status !== 405) return { answer: read(path, found), bytes: found.body.length }
+      const found = await patiently({ method: 'POST', path, body, headers }, abort)
+      if (found.status !== 405) return found
       posts = false
     }
-    const found = await client.send({ path, query: form, accept: told }, abort)
-    return { answer: read(path, found), bytes: found.body.length }
+    return patiently({ path, query: form }, abort)
+  }
+
+  const ask = async (path: string, form: readonly (readonly [string, string])[], range: ReadRange, abort: AbortSignal) => {
+    let found: PatientAnswer
+    try {
+      found = await sendForm(path, form, abort)
+    } catch (error) {
+      if (faultWord(error) === 'too_large') throw new TooMuch(error instanceof Error ? error.message : '')
+      throw error
+    }
+    const { length } = found.body
+    const most = range.toMs - range.fromMs > 1 ? Math.min(range.maxBytes, mostJson) : range.maxBytes
+    if (length > most) throw new TooMuch(`more than ${most} bytes`)
+    return { answer: read(path, found), bytes: length }
   }
 
   const gathered = ({ answer, bytes }: { answer: Answer; bytes: number }, range: ReadRange): ReadAnswer => {
     const gather = new SeriesGather(range)
-    if (bytes > range.maxBytes) throw new TooMuch(`more than ${range.maxBytes} bytes`)
     const { result } = (answer.data ?? {}) as { result?: readonly Told[] }
     for (const one of result ?? []) {
       const labels = Object.entries(one.metric ?? {}).sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
@@ -174,6 +192,7 @@ export function createPrometheusRange(client: PatientClient): PrometheusRange {
           ['query', `${selector}[${range.toMs - range.fromMs}ms]`],
           ['time', secondsText(range.toMs - 1)],
         ],
+        range,
         abort,
       )
       return gathered(found, range)
@@ -191,6 +210,7 @@ export function createPrometheusRange(client: PatientClient): PrometheusRange {
           ['end', secondsText(end)],
           ['step', secondsText(stepMs)],
         ],
+        range,
         abort,
       )
       return gathered(found, range)

@@ -195,7 +195,7 @@ const request = new WriteRequest()
 
 const limits: WriteLimits = {
   maxSeries: 500_000,
-  maxSamples: 4_000_000,
+  maxSamples: 2_000_000,
   maxHistograms: 200_000,
   maxLabels: 1000,
   maxRequestLabels: 10_000_000,

@@ -32,7 +32,7 @@ const acceptedTypes: Readonly<Record<Accepted, readonly number[]>> = {
 }
 
 /** Of an answer of samples, not compressed. */
-const maxPlainBytes = 256 * 1024 * 1024
+const maxPlainBytes = 32 * 1024 * 1024
 
 /** How servers say that a query is beyond what they take. */
 const tooMuchWords =

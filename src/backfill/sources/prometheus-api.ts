@@ -17,8 +17,8 @@ import { matchersOf, nameMatcher, selectorText } from './prometheus-selector.ts'
 const options = z.strictObject({
   ...httpSourceKeys,
   ...prometheusHttpKeys,
-  externalLabel: z
-    .array(z.string().regex(/^[^=]+=/, { error: 'expected name=value' }))
+  externalLabels: z
+    .array(z.string().regex(/^[^=\0]+=[^\0]*$/, { error: 'expected a label such as cluster=prod' }))
     .default([])
     .describe(
       'A label that every series gets that does not have it, as name=value: `external_labels` of the server, which its own API does not show. May be repeated.',
@@ -52,7 +52,7 @@ async function open(own: Options, deps: SourceDeps) {
   const client = await createSourceClient(own, deps)
   const matchers = matchersOf(deps.filter)
   const api = createPrometheusRange(client)
-  const labels = Object.fromEntries(own.externalLabel.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]))
+  const labels = Object.fromEntries(own.externalLabels.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]))
   const { points, notes } = await createSourcePoints(deps, own.metadata, ownMetadata(own, client, deps), labels)
   const url = publicUrl(own.url)
   return createPrometheusHttpSource({

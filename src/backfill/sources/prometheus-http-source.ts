@@ -3,13 +3,14 @@
 import { z } from 'zod'
 import { BridgeError } from '../../errors.ts'
 import { type ReadAnswer, type ReadRange, TooMuch, TornAnswer } from '../../read/prometheus-gather.ts'
+import { familyHash, familyOf } from '../../read/prometheus-tsdb/families.ts'
 import type { Plan, SliceSpec } from '../model.ts'
 import type { Source, SourceDeps, SourceFilter } from '../source.ts'
 import { createInfoTimeline, scopeKeyOf } from './prometheus-info.ts'
 import { noMetadata, parseMetadata, readMetadata } from './prometheus-metadata.ts'
 import { createPrometheusPoints, type PrometheusPoints } from './prometheus-points.ts'
 import { SampleSum } from './prometheus-sample-sum.ts'
-import { createPrometheusWindows, type FamilyNames, familyOfName, type Infos } from './prometheus-windows.ts'
+import { createPrometheusWindows, type FamilyNames, type Infos } from './prometheus-windows.ts'
 
 const windowMs = 2 * 3_600_000
 /** More slices are not planned: each costs requests and a row of the ledger. */
@@ -20,7 +21,7 @@ const infoSamples = 500_000
 const mostTorn = 5
 const infoBytes = 64 * 1024 * 1024
 /** Windows of which names and targets are kept: slices of one window are read one after the other. */
-const keptWindows = 3
+const keptWindows = 2
 
 /** Flags of both. */
 export const prometheusHttpKeys = {
@@ -62,19 +63,14 @@ export interface HttpSourceParts {
   readonly notes: readonly string[]
 }
 
-/** FNV-1a over UTF-16: the same on every machine. */
-export function shardOf(family: string, of: number): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < family.length; at++) hash = Math.imul(hash ^ family.charCodeAt(at), 0x01000193)
-  hash ^= hash >>> 16
-  return (Math.imul(hash, 0x85ebca6b) >>> 0) % of
-}
+/** The same on every machine. */
+export const shardOf = (family: string, of: number): number => familyHash(family) % of
 
 /** Names as families, by name. */
 export function familiesOf(names: readonly string[], wanted: (family: string) => boolean): readonly FamilyNames[] {
   const found = new Map<string, string[]>()
   for (const name of new Set(names)) {
-    const family = familyOfName(name)
+    const family = familyOf(name)
     if (!wanted(family)) continue
     const own = found.get(family)
     if (own === undefined) found.set(family, [name])
@@ -93,7 +89,8 @@ export function windowPlan(kind: string, filter: SourceFilter, nowMs: number, sh
       place: '--since',
     })
   }
-  const untilMs = filter.untilMs ?? nowMs
+  // Without an end the window that has begun is whole: a plan that is made later has the same one.
+  const untilMs = filter.untilMs ?? (Math.floor(nowMs / windowMs) + 1) * windowMs
   const slices: SliceSpec[] = []
   const days = new Map<string, { fromMs: number; toMs: number }>()
   if (((untilMs - sinceMs) / windowMs) * shards > mostSlices) {
@@ -199,6 +196,12 @@ export function createPrometheusHttpSource(parts: HttpSourceParts): Source {
   const { kind, name, identity, approximate, deps, store, points } = parts
   const namesOf = remembered((from, to, abort) => store.names(from, to, abort))
   const infosOf = remembered((from, to, abort) => readInfos(store, from - infoBeforeMs, to, parts.maxTargets, abort))
+  let prepared: Promise<void> | undefined
+  /** Names of the whole time that is wanted: what is renamed must be so alike in all slices. */
+  const prepare = async (abort: AbortSignal): Promise<void> => {
+    const { sinceMs = 0, untilMs = deps.nowMs() } = deps.filter
+    if (points.wantsNames) points.prepare([...new Set(await store.names(sinceMs, untilMs, abort))].sort())
+  }
   const open: Source['open'] = (slice, cursor) => {
     const { from, to, shard, of } = keyOf(slice)
     return createPrometheusWindows({
@@ -208,7 +211,14 @@ export function createPrometheusHttpSource(parts: HttpSourceParts): Source {
       deps,
       points,
       where: `${new Date(from).toISOString()} ${shard}/${of}`,
-      families: async (abort) => familiesOf(await namesOf(from, to, abort), (family) => shardOf(family, of) === shard),
+      families: async (abort) => {
+        prepared ??= prepare(abort)
+        await prepared.catch((error: unknown) => {
+          prepared = undefined
+          throw error
+        })
+        return familiesOf(await namesOf(from, to, abort), (family) => shardOf(family, of) === shard)
+      },
       infos: (abort) => infosOf(from, to, abort),
       read: (names, range, abort) => store.read(names, range, abort),
     })
@@ -230,6 +240,8 @@ export function createPrometheusHttpSource(parts: HttpSourceParts): Source {
       // Windows and retries as when it was read; only what is done with the samples is less.
       const counting: PrometheusPoints = {
         notes: [],
+        wantsNames: false,
+        prepare: () => {},
         translate: ({ series }) => {
           for (const one of series) {
             items += one.to - one.from

@@ -6,6 +6,8 @@
 
 import { encodeMetrics } from '../../otlp/encode/metrics.ts'
 import { ReverseWriter } from '../../otlp/encode/writer.ts'
+import { Samples } from '../../read/prometheus-tsdb/samples.ts'
+import { type Claims, createClaims } from '../../translate/prometheus/claims.ts'
 import type { PrometheusTranslateConfig } from '../../translate/prometheus/config.ts'
 import { MetricType } from '../../translate/prometheus/model.ts'
 import { createState, type PrometheusState } from '../../translate/prometheus/state.ts'
@@ -54,6 +56,13 @@ export interface PrometheusPoints {
    * nothing of reasons. Never throws.
    */
   translate(part: PagePart): TranslatedPage
+  /**
+   * Names of all metrics that there are, where the options rename metrics: two may not end up under one name, whatever pages they are in. To be
+   * called before the first page, with the same names each time. Without need for it nothing is done.
+   */
+  prepare(names: readonly string[]): void
+  /** `prepare` wants to be called. */
+  readonly wantsNames: boolean
   /** Sentences for the plan about options that have no meaning here. */
   readonly notes: readonly string[]
 }
@@ -64,6 +73,7 @@ const seriesOfState = 16_384
 const pageMs = 24 * 3_600_000
 /** Of what is hashed with it nobody hears. */
 const seed = [0x0b, 0x5e, 0x1f, 0x2d] as const
+const namesAtOnce = 1000
 /** Of a point with few attributes. */
 const pointBytes = 160
 const infoNames: ReadonlySet<string> = new Set(['target_info', 'otel_scope_info'])
@@ -97,6 +107,28 @@ function notesOf({ startTime, zeroSample, ha, tenantAttribute }: PrometheusTrans
   return notes
 }
 
+/** Names belong to the source as a whole, not to a page. */
+const ofNobody = (claims: Claims): Claims => ({
+  get generation() {
+    return claims.generation
+  },
+  get contested() {
+    return claims.contested
+  },
+  get unclaimed() {
+    return claims.unclaimed
+  },
+  take: (claim) => claims.take({ ...claim, tenant: '' }),
+  peek: (claim) => claims.peek({ ...claim, tenant: '' }),
+})
+
+/** One sample of a metric of this name, to see what it is called. */
+function namesake(name: string): PageSeries {
+  const samples = new Samples()
+  samples.push(1, 0x3ff00000, 0, 0, undefined)
+  return { labels: name.endsWith('_bucket') ? ['__name__', name, 'le', '1'] : ['__name__', name], samples, from: 0, to: 1 }
+}
+
 /** Creates the translator of a source. */
 export function createPrometheusPoints(options: PointsOptions): PrometheusPoints {
   const translate = forHistory(options.translate)
@@ -104,6 +136,8 @@ export function createPrometheusPoints(options: PointsOptions): PrometheusPoints
   const consumesCreated = translate.created === 'consume'
   const external = Object.entries(options.externalLabels ?? {}).flat()
   const { metadata, mapping, version = '' } = options
+  const renames = translate.names !== 'keep'
+  const claims = renames ? ofNobody(createClaims()) : undefined
   const writer = new ReverseWriter()
   const filler = new RequestFiller()
   const sum = new SampleSum()
@@ -116,7 +150,7 @@ export function createPrometheusPoints(options: PointsOptions): PrometheusPoints
     looked += series
     if (state === undefined || translator === undefined || looked > seriesOfState) {
       looked = series
-      state = createState({ translate, mapping, version, seed })
+      state = createState({ translate, mapping, version, seed, claims })
       translator = createWriteTranslator(state)
     }
     return { state, translator }
@@ -192,54 +226,63 @@ export function createPrometheusPoints(options: PointsOptions): PrometheusPoints
     points.clear()
   }
 
+  const translatePart = (part: PagePart): TranslatedPage => {
+    const tally = new PageTally(part.where)
+    for (const series of part.series) tally.series(series, sum)
+    const created = part.series.some(({ labels }) => isCreated(labels)) ? createdStarts(part.series) : undefined
+    const marks = translate.preferNative ? shadowedBy(part.series) : undefined
+    const kept: PageSeries[] = []
+    const apart: PageSeries[] = []
+    for (const series of part.series) {
+      if (infoNames.has(labelOf(series.labels, '__name__')) || (consumesCreated && created?.isUsed(series) === true)) continue
+      const own = marks?.get(series)
+      if (own === undefined) kept.push(series)
+      else {
+        apart.push(series)
+        tally.skip(
+          'shadowed',
+          own.reduce((count, mark) => count + (mark === Mark.Shadowed ? 1 : 0), 0),
+        )
+      }
+    }
+    const edges = edgesOf(part, tally.minMs, tally.maxMs)
+    for (let edge = 0; edge < edges.length; edge++) {
+      const fromMs = edges[edge] as number
+      const toMs = edge + 1 < edges.length ? (edges[edge + 1] as number) : Number.POSITIVE_INFINITY
+      for (const series of [kept, apart]) {
+        if (series.length === 0) continue
+        filler.begin()
+        addInfos(part.targets, series, edge === 0 ? tally.minMs : fromMs)
+        addInfos(part.scopes, series, edge === 0 ? tally.minMs : fromMs)
+        const infos = filler.request.seriesCount
+        const items = series.map((one): Item => {
+          const name = labelOf(one.labels, '__name__')
+          const own = startsOf(one, name)
+          return {
+            series: one,
+            name,
+            place: filler.labels(one.labels, external),
+            starts: created === undefined ? own : created.starts(one, own),
+            isNative: hasNatives(one),
+            marks: series === apart ? marks?.get(one) : undefined,
+          }
+        })
+        entriesOf(items, fromMs, toMs, filler)
+        if (filler.request.seriesCount > infos) send(items, tally)
+      }
+    }
+    return tally.result(part.bytes, sum)
+  }
+
   return {
     notes: notesOf(options.translate),
-    translate(part) {
-      const tally = new PageTally(part.where)
-      for (const series of part.series) tally.series(series, sum)
-      const created = part.series.some(({ labels }) => isCreated(labels)) ? createdStarts(part.series) : undefined
-      const marks = translate.preferNative ? shadowedBy(part.series) : undefined
-      const kept: PageSeries[] = []
-      const apart: PageSeries[] = []
-      for (const series of part.series) {
-        if (infoNames.has(labelOf(series.labels, '__name__')) || (consumesCreated && created?.isUsed(series) === true)) continue
-        const own = marks?.get(series)
-        if (own === undefined) kept.push(series)
-        else {
-          apart.push(series)
-          tally.skip(
-            'shadowed',
-            own.reduce((count, mark) => count + (mark === Mark.Shadowed ? 1 : 0), 0),
-          )
-        }
+    wantsNames: renames,
+    prepare(names) {
+      if (!renames) return
+      for (let at = 0; at < names.length; at += namesAtOnce) {
+        translatePart({ series: names.slice(at, at + namesAtOnce).map(namesake), bytes: 0, where: 'names' })
       }
-      const edges = edgesOf(part, tally.minMs, tally.maxMs)
-      for (let edge = 0; edge < edges.length; edge++) {
-        const fromMs = edges[edge] as number
-        const toMs = edge + 1 < edges.length ? (edges[edge + 1] as number) : Number.POSITIVE_INFINITY
-        for (const series of [kept, apart]) {
-          if (series.length === 0) continue
-          filler.begin()
-          addInfos(part.targets, series, edge === 0 ? tally.minMs : fromMs)
-          addInfos(part.scopes, series, edge === 0 ? tally.minMs : fromMs)
-          const infos = filler.request.seriesCount
-          const items = series.map((one): Item => {
-            const name = labelOf(one.labels, '__name__')
-            const own = startsOf(one, name)
-            return {
-              series: one,
-              name,
-              place: filler.labels(one.labels, external),
-              starts: created === undefined ? own : created.starts(one, own),
-              isNative: hasNatives(one),
-              marks: series === apart ? marks?.get(one) : undefined,
-            }
-          })
-          entriesOf(items, fromMs, toMs, filler)
-          if (filler.request.seriesCount > infos) send(items, tally)
-        }
-      }
-      return tally.result(part.bytes, sum)
     },
+    translate: translatePart,
   }
 }

@@ -51,7 +51,13 @@ function createStore(client: PatientClient, remote: RemoteRead, matchers: readon
   const others = matchers.filter(({ name }) => name !== '__name__')
   return {
     names: (fromMs, toMs, abort) => listNames(client, matchers, fromMs, toMs, abort),
-    read: (names, range, abort) => turn(() => remote.read([matcherOf(names), ...others], range, abort)),
+    read: (names, range, abort) =>
+      turn(() => {
+        const named = matcherOf(names)
+        // Where all names are read their own matchers choose.
+        const more = named.type === MatchType.Matches && names[0]?.startsWith('~') === true ? matchers : others
+        return remote.read([named, ...more], range, abort)
+      }),
     close: () => client.close(),
   }
 }

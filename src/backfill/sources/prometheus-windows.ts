@@ -7,6 +7,7 @@
 import { BridgeError } from '../../errors.ts'
 import { faultWord, sourceFault } from '../../read/patient-client.ts'
 import { type ReadAnswer, type ReadRange, type ReadSeries, TooMuch, TornAnswer } from '../../read/prometheus-gather.ts'
+import { familyOf } from '../../read/prometheus-tsdb/families.ts'
 import type { Json, Page, TranslatedPage } from '../model.ts'
 import type { SliceReader, SourceDeps } from '../source.ts'
 import type { InfoTimeline } from './prometheus-info.ts'
@@ -82,18 +83,9 @@ function positionOf(cursor: Json | undefined, fromMs: number, toMs: number): Pos
   }
 }
 
-/** Families in the order of their names' code units, whatever order they came in. */
-const suffixes = ['_bucket', '_sum', '_count', '_total', '_created']
-
-/** A name without `_bucket`, `_sum`, `_count`, `_total`, `_created`. */
-export function familyOfName(name: string): string {
-  for (const suffix of suffixes) if (name.length > suffix.length && name.endsWith(suffix)) return name.slice(0, -suffix.length)
-  return name
-}
-
 const groupKeyOf = ({ labels }: ReadSeries): string => {
   const name = labelOf(labels, '__name__')
-  const family = familyOfName(name)
+  const family = familyOf(name)
   if (name.endsWith('_bucket')) return labelsKey(labels, 'le', family)
   return labelsKey(labels, name === family ? 'quantile' : '', family)
 }
@@ -110,6 +102,21 @@ function groupsOf({ series }: ReadAnswer): readonly Group[] {
     .map(([key, own]) => ({ key, series: own, samples: own.reduce((count, { samples }) => count + samples.count, 0) }))
     .sort((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0))
 }
+
+/** The first place in a sorted list whose key is not below `key`. */
+function lowerBound<T>(list: readonly T[], keyOf: (one: T) => string, key: string): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (keyOf(list[middle] as T) < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+const familyKey = ({ family }: FamilyNames): string => family
+const groupKey = ({ key }: Group): string => key
 
 /** The first place whose time is not below `ms`. */
 function placeOf({ samples }: ReadSeries, ms: number): number {
@@ -172,7 +179,11 @@ export function createPrometheusWindows(options: WindowsOptions): SliceReader {
       const own = position as Position
       const to = Math.min(own.at + own.width, toMs)
       const isOne = to - own.at <= 1
-      const range = { fromMs: own.at, toMs: to, maxSamples: isOne ? mostOfOne : mostSamples, maxBytes: isOne ? mostBytesOfOne : mostBytes }
+      // What is out of a window already was cut by its width: it is asked for again as it is, though it may have grown.
+      const isFresh = own.group === undefined && own.ms === undefined
+      const maxSamples = isOne ? mostOfOne : isFresh ? mostSamples : 2 * mostSamples
+      const maxBytes = isOne ? mostBytesOfOne : isFresh ? mostBytes : 2 * mostBytes
+      const range = { fromMs: own.at, toMs: to, maxSamples, maxBytes }
       try {
         const answer = await options.read(names, range, abort)
         return { toMs: to, groups: groupsOf(answer), answer }
@@ -191,9 +202,9 @@ export function createPrometheusWindows(options: WindowsOptions): SliceReader {
           await deps.sleep(firstPauseMs * 2 ** (tries - 2))
         } else throw error
         const { group: _group, ms: _ms, ...rest } = own
-        const isFresh = own.group === undefined && own.ms === undefined
-        // In the middle of a window its width decides what is out already.
-        if (isFresh && !isOne) position = { ...rest, width: Math.ceil((to - own.at) / 2) }
+        // What breaks once is asked for as it was: pages are cut alike then.
+        const isLess = error instanceof TooMuch || tries > 2
+        if (isFresh && !isOne && isLess) position = { ...rest, width: Math.ceil((to - own.at) / 2) }
         else if (error instanceof TooMuch) {
           throw sourceFault('too_large', `cannot read ${place} of ${options.where} again: it has grown`, place, error)
         }
@@ -209,9 +220,11 @@ export function createPrometheusWindows(options: WindowsOptions): SliceReader {
   /** Takes groups of the window until the page is full. True when there are no more in it. */
   const take = (own: Position, { groups }: NonNullable<typeof window>, draft: Draft): boolean => {
     const most = deps.page.items
-    for (const group of groups) {
+    const from = own.group === undefined ? 0 : lowerBound(groups, groupKey, own.group)
+    for (let at = from; at < groups.length; at++) {
+      const group = groups[at] as Group
       const { group: done, ms } = position as Position
-      if (done !== undefined && (group.key < done || (group.key === done && ms === undefined))) continue
+      if (group.key === done && ms === undefined) continue
       const begin = group.key === done && ms !== undefined ? ms : Number.NEGATIVE_INFINITY
       const left = begin === Number.NEGATIVE_INFINITY ? group.samples : Number.POSITIVE_INFINITY
       if (left <= most - draft.samples) {
@@ -257,7 +270,7 @@ export function createPrometheusWindows(options: WindowsOptions): SliceReader {
       while (position !== undefined && draft.samples < deps.page.items) {
         if (abort.aborted) throw new BridgeError('OB_STOPPING', 'cannot read on: the run is stopping')
         const { family }: Position = position
-        const place: number = families.findIndex((one) => one.family >= family)
+        const place: number = lowerBound(families, familyKey, family)
         const current: FamilyNames | undefined = families[place]
         if (current === undefined) {
           position = undefined

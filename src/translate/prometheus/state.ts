@@ -28,6 +28,8 @@ export interface StateOptions {
   readonly translate: PrometheusTranslateConfig
   readonly mapping?: UserMapping | undefined
   readonly limits?: SeriesLimits | undefined
+  /** Who has which name, where others know it, too. */
+  readonly claims?: Claims | undefined
   /** The bridge's own version: of the scope of points that have none. */
   readonly version: string
   /** Random; that of what is read from disk takes its place (`hasher.seed`). */
@@ -258,7 +260,7 @@ export function createState(options: StateOptions): PrometheusState {
     large: (place) => (large.size === 0 ? nothing : (large.get(place) ?? nothing)),
     createdNames: createRegistry(),
     tells: new Map(),
-    claims: createClaims(),
+    claims: options.claims ?? createClaims(),
     undecided: new Map(),
     waits: createWaits(translate.targetInfo.wait, translate.targetInfo.max),
     news: 0,

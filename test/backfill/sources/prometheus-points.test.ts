@@ -336,4 +336,28 @@ describe('createPrometheusPoints', () => {
     expect(result).toMatchObject({ read: 20_000, translated: 20_000, skipped: {} })
     expect(result.requests.reduce((count, { items }) => count + items, 0)).toBe(5000)
   })
+
+  it('lets no two metrics have one name, in whatever pages they are', () => {
+    const points = translatorOf({ names: 'strip' })
+    expect(points.wantsNames).toBe(true)
+    points.prepare(['jobs', 'jobs_total', 'alone_total'])
+    const nameIn = (labels: string): string | undefined => pointsIn(points, [seriesOf(labels, [[t0, 1]])])[0]?.metric
+    expect([nameIn('jobs_total{job="a"}'), nameIn('jobs{job="a"}'), nameIn('alone_total{job="a"}')]).toEqual([
+      'jobs_total',
+      'jobs',
+      'alone',
+    ])
+    const list: [string, PageSample[]][] = [
+      ['jobs{job="a"}', [[t0, 1]]],
+      ['jobs_total{job="a"}', [[t0, 1]]],
+      ['alone_total{job="a"}', [[t0, 1]]],
+    ]
+    expect(
+      new Set(
+        live([...list, ...list.map(([labels]): [string, PageSample[]] => [labels, [[t0 + step, 1]]])], { names: 'strip' })
+          .slice(-3)
+          .map(({ metric }) => metric),
+      ),
+    ).toEqual(new Set(['jobs', 'jobs_total', 'alone']))
+  })
 })
