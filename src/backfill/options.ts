@@ -22,6 +22,7 @@ export interface RunFlags {
   readonly compress?: string | undefined
   readonly fileFormat?: 'jsonl' | 'proto'
   readonly ledger?: string | undefined
+  readonly metricsPort?: string | undefined
   readonly destination?: string | undefined
   readonly skipRefused?: boolean
   readonly continue?: boolean

@@ -3,6 +3,8 @@
 const hints: Readonly<Record<string, string>> = {
   // Of slices that failed.
   vanished: 'an index, block, topic or file is gone since the plan; take a snapshot first, or leave it out',
+  corrupt_index: 'the index of a block does not hold; look at the disk of the source',
+  count_mismatch: 'fewer samples came out of a block than it says it has',
   pit_lost: 'points in time were lost five times in a row without progress; look at the memory and the open contexts of the source',
   truncated: 'the source cuts its answers even for the shortest window; raise --limit, or narrow it with --service',
   unknown_encoding: 'the data has an encoding that this version does not read; say which, in an issue',
@@ -21,7 +23,9 @@ const hints: Readonly<Record<string, string>> = {
   tombstone: 'deleted in the source',
   corrupt_chunk: 'chunks whose checksum does not hold; look at the disk of the source',
   expired: 'older than what the topic still holds',
-  cutover_live: 'the bridge has them already, live',
+  in_live: 'the bridge has them already, live',
+  stale_marker: 'marks that a series had ended; they are no samples',
+  histogram_incomplete: 'buckets without the rest of their histogram',
   // Of items that the destination did not take.
   out_of_bounds: 'Prometheus: set storage.tsdb.out_of_order_time_window to the age of the history',
   out_of_order: 'Prometheus: set storage.tsdb.out_of_order_time_window to the age of the history',

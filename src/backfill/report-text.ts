@@ -30,9 +30,24 @@ const keyText = (key: { readonly [name: string]: Json }): string =>
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ')
 
+function timeRows({ elapsedMs, ratePerSecond, thisStart, phasesMs }: BackfillReport): readonly string[] {
+  const rate = (count: number, ms: number): string => (ms === 0 ? '' : `, ${grouped((count * 1000) / ms)} items/s`)
+  const now =
+    thisStart === undefined ? [] : [`${durationText(thisStart.elapsedMs)} this time${rate(thisStart.acknowledged, thisStart.elapsedMs)}`]
+  // Of a run that was stopped in between both are worth knowing.
+  const isWhole = thisStart !== undefined && Math.abs(thisStart.elapsedMs - elapsedMs) < 2000
+  const all = elapsedMs === 0 || isWhole ? [] : [`${durationText(elapsedMs)} from first to last, ${grouped(ratePerSecond)} items/s`]
+  const { read, translate, send, wait } = phasesMs
+  const waited = wait > 0 ? `, wait ${durationText(wait)}` : ''
+  return [
+    ...(now.length + all.length === 0 ? [] : [`${indent}time          ${[...now, ...all].join('; ')}`]),
+    `${indent}over all slices  read ${durationText(read)}, translate ${durationText(translate)}, send ${durationText(send)}${waited}`,
+  ]
+}
+
 /** A dozen lines or so, those that say nothing left out. Ends with a line end. */
 export function printReport(report: BackfillReport): string {
-  const { source, slices, phasesMs } = report
+  const { source, slices } = report
   const skipped = sumOf(report.skipped)
   const [rejected, dead] = [sumOf(report.rejected), sumOf(report.dead)]
   const unit = `${source.unit}s`
@@ -71,7 +86,7 @@ export function printReport(report: BackfillReport): string {
     '',
     `${indent}slices        ${counts.join(' · ')}`,
     `${indent}bytes         ${bytesText(report.bytesIn)} read, ${bytesText(report.bytesOut)} of OTLP sent`,
-    `${indent}time          ${durationText(report.elapsedMs)} from first to last, ${grouped(report.ratePerSecond)} items/s; over all slices: read ${durationText(phasesMs.read)}, translate ${durationText(phasesMs.translate)}, send ${durationText(phasesMs.send)}${phasesMs.wait > 0 ? `, wait ${durationText(phasesMs.wait)}` : ''}`,
+    ...timeRows(report),
     ...(report.from === undefined ? [] : [`${indent}items of      ${report.from} … ${report.to ?? ''}`]),
     ...(report.cutover === undefined ? [] : [`${indent}cutover       ${report.cutover}`]),
     ...(report.approximate === undefined ? [] : [`${indent}approximate   ${plainWords(report.approximate)}`]),

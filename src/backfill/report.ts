@@ -4,6 +4,7 @@ import { imbalance } from './counts.ts'
 import type { Ledger, RunMeta, Summary } from './ledger.ts'
 import { losses } from './losses.ts'
 import type { Json, Reasons, SliceState } from './model.ts'
+import type { Progress } from './progress.ts'
 import { hintOf } from './reason-hints.ts'
 
 export interface ReportReason {
@@ -66,6 +67,8 @@ export interface BackfillReport {
   /** Summed over slices that run side by side. */
   readonly phasesMs: { readonly read: number; readonly translate: number; readonly send: number; readonly wait: number }
   readonly ratePerSecond: number
+  /** Of the process that made this report, when it ran the run. */
+  readonly thisStart?: { readonly elapsedMs: number; readonly acknowledged: number }
   readonly failures: readonly ReportReason[]
   /** The first of those that failed, lost something or do not match. */
   readonly trouble: readonly ReportSlice[]
@@ -101,8 +104,8 @@ const iso = (ms: number | undefined): string | undefined => (ms === undefined ? 
 /** What the verdicts of `verify` say of the source, out of the sentence that is kept with each. */
 export const verdictPattern = /^source (grew|shrank) ([+−-])(\d+)/
 
-/** @param waitMs what the run that ends waited for the pace and for windows; 0: not known */
-export async function reportOf(ledger: Ledger, waitMs = 0): Promise<BackfillReport> {
+/** @param start what was done since the process was started; undefined: it is only asked for */
+export async function reportOf(ledger: Ledger, start?: Pick<Progress, 'elapsedMs' | 'counts' | 'phases'>): Promise<BackfillReport> {
   const { meta } = ledger
   const summary = await ledger.summary()
   const { counts } = summary
@@ -159,8 +162,9 @@ export async function reportOf(ledger: Ledger, waitMs = 0): Promise<BackfillRepo
     from: iso(counts.minMs),
     to: iso(counts.maxMs),
     elapsedMs,
-    phasesMs: { read: counts.readMs, translate: counts.translateMs, send: counts.sendMs, wait: waitMs },
+    phasesMs: { read: counts.readMs, translate: counts.translateMs, send: counts.sendMs, wait: start?.phases.wait ?? 0 },
     ratePerSecond: elapsedMs === 0 ? 0 : (counts.acked * 1000) / elapsedMs,
+    ...(start === undefined ? {} : { thisStart: { elapsedMs: start.elapsedMs, acknowledged: start.counts.acked } }),
     failures: reasonsOf(summary.failures),
     trouble,
     troubleMore: found - trouble.length,

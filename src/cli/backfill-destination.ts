@@ -80,5 +80,13 @@ export async function destinationOf({
       boundary,
     },
   )
-  return { name: sink.name, open: async () => sink, close: () => sink.close() }
+  let opened = false
+  return {
+    name: sink.name,
+    async open() {
+      opened = true
+      return sink
+    },
+    close: () => (opened ? Promise.resolve() : sink.close()),
+  }
 }

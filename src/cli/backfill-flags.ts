@@ -39,6 +39,7 @@ export function addRunFlags(command: Command): Command {
       ]),
     )
     .addOption(new Option('--compress <form>', 'with --to-file (zstd)').choices(['zstd', 'gzip', 'none']))
+    .option('--metrics-port <port>', 'serves metrics of the run on this port of 127.0.0.1 (off)')
     .addOption(ledgerOption())
     .option(
       '--destination <program>',

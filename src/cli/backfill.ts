@@ -2,20 +2,20 @@
 
 import { hostname } from 'node:os'
 import { type Estimate, estimate, estimateText } from '../backfill/estimate.ts'
-import type { Ledger, RunMeta } from '../backfill/ledger.ts'
+import type { Ledger } from '../backfill/ledger.ts'
 import { createFileLedger } from '../backfill/ledger-file.ts'
 import type { Plan } from '../backfill/model.ts'
-import { cutoverNote, mappingDifference, planJson, planTable, storePlan } from '../backfill/plan.ts'
+import { countOf } from '../backfill/options.ts'
+import { cutoverNote, planJson, planTable, storePlan } from '../backfill/plan.ts'
 import { type BackfillReport, reportOf } from '../backfill/report.ts'
 import { printReport } from '../backfill/report-text.ts'
 import { createRun, type RunEnd, type RunResult } from '../backfill/run.ts'
-import { runIds, runWithOtherMapping } from '../backfill/runs.ts'
-import type { Source } from '../backfill/source.ts'
 import { maskedWords, sourceFlags } from '../backfill/source-options.ts'
 import { loadBridgeConfig } from '../config/compose.ts'
 import { BridgeError } from '../errors.ts'
 import { type Begun, beginRun } from './backfill-begin.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
+import { serveRunMetrics } from './backfill-metrics.ts'
 import { createRunScreen } from './backfill-screen.ts'
 import { type Chosen, chooseSource, readSourceWords, sourceHelp, sourcesHelp } from './backfill-source.ts'
 import { type Io, interruptedCode } from './io.ts'
@@ -31,37 +31,17 @@ export function backfillCode(end: RunEnd, result: BackfillReport['result']): num
   return result === 'complete' ? 0 : 1
 }
 
-/** The run's ledger, new or old. Rejects with OB_CONFIG when the mapping has changed since and nobody said what to do then. */
-async function ledgerOf(begun: Begun, options: BackfillOptions, io: Io): Promise<Ledger> {
-  const { folder, meta } = begun
-  const trouble = (message: string | undefined): void => void (message === undefined ? undefined : io.err(`ledger: ${message}\n`))
-  const open = (run: string, create: RunMeta | undefined): Promise<Ledger> =>
-    createFileLedger({ folder, run, create, rebuild: options.rebuild === true, onTrouble: trouble })
-  if ((await runIds(folder)).includes(meta.run)) return open(meta.run, meta)
-  const other = await runWithOtherMapping(folder, meta)
-  if (other === undefined || options.rebuild === true) return open(meta.run, meta)
-  const changes = mappingDifference(other.meta.mapping, meta.mapping)
-  const what = changes.length === 0 ? 'its defaults are others in this version' : changes.join('; ')
-  if (options.continue === true) {
-    io.err(`goes on with run ${other.meta.run}, begun with another mapping: ${what}\n`)
-    return open(other.meta.run, undefined)
-  }
-  throw new BridgeError(
-    'OB_CONFIG',
-    `cannot go on with run ${other.meta.run}: the mapping has changed since it was begun (${what}); ` +
-      '--continue goes on with it, and what it has sent stays as it is; --rebuild begins a new run, which sends everything',
-    { place: 'translate' },
-  )
+/** The run's ledger, new or old. Rejects with OB_LEDGER while another process has it. */
+function ledgerOf({ folder, meta, isNew }: Begun, options: BackfillOptions, io: Io): Promise<Ledger> {
+  const onTrouble = (message: string | undefined): void => void (message === undefined ? undefined : io.err(`ledger: ${message}\n`))
+  // One that is there and cannot be read is begun anew with `--rebuild` alone.
+  const create = isNew || options.rebuild === true ? meta : undefined
+  return createFileLedger({ folder, run: meta.run, create, rebuild: options.rebuild === true, onTrouble })
 }
 
 interface Planned {
   readonly plan: Plan
   readonly added: number
-}
-
-async function planInto(ledger: Ledger, source: Source, stop: AbortSignal): Promise<Planned> {
-  const plan = await source.plan(stop)
-  return { plan, added: await storePlan(ledger, source, plan) }
 }
 
 function tellPlan(begun: Begun, ledger: Ledger, { plan, added }: Planned, probe: Estimate | undefined, json: boolean, io: Io): void {
@@ -87,7 +67,7 @@ async function finish(begun: Begun, ledger: Ledger, result: RunResult, options: 
     io.err(`${one.destination} refuses old items (${one.reason})${from}. ${one.knob === '' ? one.said : one.knob}\n`)
   }
   if (end === 'ledger') return backfillCode(end, 'unfinished')
-  const report = await reportOf(ledger, progress.phases.wait)
+  const report = await reportOf(ledger, progress)
   if (options.json === true) io.out(`${JSON.stringify({ end, ...report }, null, 2)}\n`)
   else io.out(printReport(report))
   if (report.result === 'unfinished') {
@@ -120,6 +100,18 @@ async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, wor
         abort: stop,
       },
     )
+    const { metricsPort } = options
+    const served =
+      metricsPort === undefined
+        ? undefined
+        : await serveRunMetrics({
+            port: countOf('--metrics-port', metricsPort, 0, 65_535),
+            source: begun.source.kind,
+            metrics: begun.metrics,
+            ledger,
+            progress: () => run.progress(),
+          })
+    if (served !== undefined) io.err(`metrics: ${served.url}\n`)
     const screen = createRunScreen({
       io,
       source: begun.source.kind,
@@ -136,6 +128,7 @@ async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, wor
     } finally {
       stop.removeEventListener('abort', onStop)
       await screen.end()
+      await served?.close()
     }
     return await finish(begun, ledger, result, options, words, io)
   } finally {
@@ -150,14 +143,16 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
   const begun = await beginRun({ chosen, words: given, options, config, io, stop })
   const line = ['otlp-bridge backfill', chosen.name, ...maskedWords(words, sourceFlags(chosen.kind)), '…'].join(' ')
   try {
+    io.err(`planning ${begun.source.kind} ${begun.source.name}\n`)
+    // Before there is a ledger: what cannot be planned leaves none behind.
+    const plan = await begun.source.plan(stop)
     const ledger = await ledgerOf(begun, options, io)
     try {
-      if (!io.terminal) io.err(`planning ${begun.source.kind} ${begun.source.name}\n`)
-      const planned = await planInto(ledger, begun.source, stop)
+      const planned: Planned = { plan, added: await storePlan(ledger, begun.source, plan) }
       if (options.plan === true) {
         const { parallel, rate, rateBytes } = begun
         const probe = await estimate(begun.source, {
-          slices: planned.plan.slices,
+          slices: plan.slices,
           parallel,
           rate,
           rateBytes,
@@ -172,7 +167,11 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
       const word = total === 1 ? 'slice' : 'slices'
       const more = `${total} ${word}${planned.added === total || planned.added === 0 ? '' : `, ${planned.added} of them new`}`
       io.err(`run ${ledger.meta.run}: ${more}; ${begun.source.name} → ${begun.destination}\n`)
-      for (const note of planned.plan.notes) io.err(`note: ${note}\n`)
+      for (const note of plan.notes) io.err(`note: ${note}\n`)
+      if (total === 0) {
+        io.err('Nothing was found to fill in.\n')
+        return plan.groups.length === 0 ? 0 : 3
+      }
       return await runIt(begun, ledger, options, line, io, stop)
     } finally {
       await ledger.close()

@@ -331,4 +331,22 @@ export const metricTable = {
     'Items a second that a back-fill may send now, by what holds it back; 0 for what does not now.',
     'reason',
   ),
+  otlp_bridge_backfill_items_total: counter(
+    'Items of a back-fill since its process was started, by what became of them: `read`, `translated`, `skipped` in items of the source, `produced`, `acknowledged`, `rejected`, `dead`, `ambiguous` in OTLP items.',
+    'source',
+    'result',
+    'reason',
+  ),
+  otlp_bridge_backfill_bytes_total: counter('Bytes of a back-fill: `in` of the source, `out` of OTLP.', 'source', 'direction'),
+  otlp_bridge_backfill_resent_items_total: counter('OTLP items of a back-fill that were sent again after a crash.', 'source'),
+  otlp_bridge_backfill_page_seconds_total: counter(
+    'What pages of a back-fill took, summed over slices: `read`, `translate`, `send`, `wait`, `commit`.',
+    'source',
+    'phase',
+  ),
+  otlp_bridge_backfill_slices: gauge('Slices of the run of a back-fill, by state.', 'source', 'state'),
+  otlp_bridge_backfill_frontier_seconds: gauge(
+    'Nothing of before this time is unfinished among the slices under way, seconds since 1970.',
+    'source',
+  ),
 } as const satisfies Record<string, MetricRow>
