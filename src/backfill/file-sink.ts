@@ -226,17 +226,18 @@ export async function createFileSink(options: FileSinkOptions, deps: FileSinkDep
     },
     async restore(slice, position) {
       positions.delete(slice)
-      if (!isPosition(position)) {
+      const target = position === null ? { file: 0, sizes: {} } : position
+      if (!isPosition(target)) {
         // Nobody knows what is of the page; where there is nothing at all, nothing is.
         const { file, sizes } = found(slice)
         return file === 0 && Object.keys(sizes).length === 0
       }
       try {
-        await cut(slice, position)
+        await cut(slice, target)
       } catch (error) {
-        throw error instanceof BridgeError ? error : cannot('go on with', nameOf(slice, position.file, kinds[0] ?? ''), error)
+        throw error instanceof BridgeError ? error : cannot('go on with', nameOf(slice, target.file, kinds[0] ?? ''), error)
       }
-      remember(slice, { file: position.file, sizes: position.sizes })
+      remember(slice, { file: target.file, sizes: target.sizes })
       return true
     },
     async deliver(slice, _page, requests, abort) {

@@ -34,7 +34,7 @@ export interface OtlpSinkDeps {
   readonly distress: (reason: string, retryAfterMs: number) => void
   /** How long nobody is to be asked, ms. */
   readonly pausedMs?: () => number
-  /** The destination takes nothing so old. Told for each page that met it, as `Delivered.boundary`. */
+  /** The destination takes nothing so old. Told once for each destination and reason; `Delivered.boundary` has it for each page. */
   readonly boundary?: (one: Boundary) => void
 }
 
@@ -115,6 +115,8 @@ export async function createOtlpSink(options: OtlpSinkOptions, deps: OtlpSinkDep
   const { log, metrics, nowMs, monotonicMs, instanceId } = deps
   const sendings: Sending[] = []
   const lanes: BackfillLane[] = []
+  /** Destination and reason of boundaries that were told. */
+  const told = new Set<string>()
   const close = async (): Promise<void> => {
     await Promise.all(sendings.map((one) => one.close()))
   }
@@ -188,7 +190,11 @@ export async function createOtlpSink(options: OtlpSinkOptions, deps: OtlpSinkDep
         for (const [reason, text] of tally.said) if (!total.said.has(reason)) total.said.set(reason, text)
       }
       const { acked, rejected, dead, ambiguous, bytesOut } = total
-      if (newest !== undefined) deps.boundary?.(newest)
+      if (newest !== undefined) {
+        const key = `${newest.destination}\n${newest.reason}`
+        if (!told.has(key)) deps.boundary?.(newest)
+        told.add(key)
+      }
       return { acked, rejected, dead, ambiguous, bytesOut, said: [...total.said.values()], boundary: newest }
     },
     finish: async () => {},

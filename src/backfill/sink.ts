@@ -52,7 +52,10 @@ export interface Sink {
   readonly name: string
   /** What an intent has to remember so that {@link Sink.restore} can take back a page. */
   position(slice: string): Json | undefined
-  /** Takes back what was written of a page that was not acknowledged. True: nothing of it is there any more, so that nothing is repeated. */
+  /**
+   * Takes back what was written of a page that was not acknowledged. True: nothing of it is there any more, so that nothing is repeated.
+   * @param position of its intent; null: the slice begins anew, all that was ever written of it is taken back
+   */
   restore(slice: string, position: Json | undefined): Promise<boolean>
   /**
    * Resolves when all of it is there, or refused for good. Tries for ever what can be waited out. Rejects with OB_STOPPING when aborted (nothing more is

@@ -133,6 +133,19 @@ describe('createFileSink', () => {
     expect(readdirSync(folder).length).toBe(3)
   })
 
+  it('takes back all of a slice that begins anew', async () => {
+    const folder = newFolder()
+    const sink = await start(folder, { splitBytes: 100 })
+    for (let page = 0; page < 3; page++) await sink.deliver('s1', page, [pageOf(page * 10)], never)
+    await sink.deliver('s2', 0, [pageOf(50)], never)
+    expect(await sink.restore('s1', null)).toBe(true)
+    await sink.deliver('s1', 0, [pageOf(0)], never)
+    expect(readdirSync(folder).sort()).toEqual(['r1-s1-0.jsonl', 'r1-s2-0.jsonl'])
+    expect(await stored(folder)).toEqual([...items(10).map(({ id }) => id), ...items(10).map(({ id }) => id + 50)])
+    // One that was never begun.
+    expect(await sink.restore('s3', null)).toBe(true)
+  })
+
   it('does not know of a page without its position, but for a slice that has no file', async () => {
     const folder = newFolder()
     const sink = await start(folder)
