@@ -117,7 +117,8 @@ async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, wor
       source: begun.source.kind,
       ledger,
       progress: () => run.progress(),
-      columns: () => process.stderr.columns ?? 80,
+      // Some terminals say 0.
+      columns: () => process.stderr.columns || 80,
     })
     const onStop = (): void =>
       screen.say('Stopping: the pages that are out are waited for. Once more leaves at once, which is safe as well.\n')
