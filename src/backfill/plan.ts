@@ -74,11 +74,17 @@ export function mappingDifference(before: RunMeta['mapping'], now: RunMeta['mapp
 /** Slices are added in pieces of so many. */
 const piece = 1000
 
-/** Puts the plan into the ledger. What is there stays as it is; what has appeared since is added. Returns how many were. */
-export async function storePlan(ledger: Ledger, source: Pick<Source, 'kind' | 'identity'>, plan: Plan): Promise<number> {
+/**
+ * Puts the plan into the ledger. What is there stays as it is; what has appeared since is added, unless the source plans once: then all of the first
+ * plan is stored in one step, and nothing after it. Returns how many were added.
+ */
+export async function storePlan(ledger: Ledger, source: Pick<Source, 'kind' | 'identity' | 'plansOnce'>, plan: Plan): Promise<number> {
+  const isOnce = source.plansOnce === true
+  if (isOnce && Object.values((await ledger.summary()).slices).some((count) => count > 0)) return 0
+  const size = isOnce ? Math.max(1, plan.slices.length) : piece
   let added = 0
-  for (let at = 0; at < plan.slices.length; at += piece) {
-    const some = plan.slices.slice(at, at + piece)
+  for (let at = 0; at < plan.slices.length; at += size) {
+    const some = plan.slices.slice(at, at + size)
     added += await ledger.add(some.map((spec) => ({ id: sliceId(source, spec.key, ledger.meta.planVersion), spec })))
   }
   return added

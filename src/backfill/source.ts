@@ -106,6 +106,11 @@ export interface Source {
   readonly approximate: string | undefined
   /** Needs the same files at the same path on every machine. */
   readonly isLocal: boolean
+  /**
+   * True when its history goes on growing at its end and nothing else says where to stop: a run that is gone on with keeps the slices of its first plan,
+   * for a second one would cut the last of them anew.
+   */
+  readonly plansOnce?: boolean | undefined
   plan(abort: AbortSignal): Promise<Plan>
   /** @param cursor of the last page that was acknowledged; undefined: from the beginning. */
   open(slice: SliceSpec, cursor: Json | undefined): SliceReader

@@ -7,11 +7,11 @@ import type { SourceFilter } from '../source.ts'
 const hourMs = 3_600_000
 
 /** More slices are not planned: each costs a request and a row of the ledger. */
-const mostSlices = 1_000_000
+const mostSlices = 200_000
 
 /**
- * Hours of UTC, whole but for the first and the last, which `since` and `until` cut. Without `until` the hour that has begun is whole: what comes to it
- * later is read when its turn comes. Throws OB_CONFIG without `since`, since no query API says how far its history goes.
+ * Hours of UTC, whole but for the first and the last, which `since` and `until` cut; without `until` now is the end (see `plansOnce`). Throws OB_CONFIG
+ * without `since`, since no query API says how far its history goes.
  * @param groups names; undefined: one slice an hour for everything
  */
 export function hourlyPlan(
@@ -26,7 +26,7 @@ export function hourlyPlan(
     throw new BridgeError('OB_CONFIG', `cannot plan ${kind}: --since is needed, for the API does not say how far back its history goes`, {
       place: '--since',
     })
-  const untilMs = filter.untilMs ?? (Math.floor(nowMs / hourMs) + 1) * hourMs
+  const untilMs = filter.untilMs ?? nowMs
   const names = groups ?? ['']
   const hours = Math.max(0, Math.ceil((untilMs - Math.floor(sinceMs / hourMs) * hourMs) / hourMs))
   if (hours * names.length > mostSlices)

@@ -1,6 +1,6 @@
 /**
  * `files`: what was saved of a store or an agent (mapping/backfill.md 2.11): Jaeger UI JSON, Zipkin JSON, elasticdump and hits, captures of `_bulk` and of
- * remote-write, OTLP JSON lines; plain, gzip or zstd, told by their bytes and never by their names. A file of 10 GB is never in memory.
+ * remote-write, OTLP JSON lines, OpenMetrics; plain, gzip or zstd, told by their bytes and never by their names. A file of 10 GB is never in memory.
  */
 
 import { stat } from 'node:fs/promises'
@@ -12,6 +12,7 @@ import type { SliceReader, Source, SourceDeps } from '../source.ts'
 import type { SourceKind } from '../sources.ts'
 import { type ByteSource, type Head, headOf, openFile, openInput } from './files/bytes.ts'
 import { type FileKind, fileKinds, kindOf } from './files/detect.ts'
+import { createRecordFilter, isFiltered } from './files/filter.ts'
 import { fileIdentity, findFiles, inputName } from './files/find.ts'
 import { createRecordsTranslator } from './files/payloads.ts'
 import { createFileReader, isLines } from './files/reader.ts'
@@ -46,12 +47,6 @@ function kindFor(path: string, head: Head, options: Options): FileKind {
     throw new BridgeError(
       'OB_CONFIG',
       `cannot read ${path}: its first bytes are those of nothing that is known; say what it is with --as`,
-      { place: path },
-    )
-  if (kind === 'openmetrics')
-    throw new BridgeError(
-      'OB_CONFIG',
-      `cannot read ${path}: OpenMetrics text is not read yet; make blocks of it (promtool tsdb create-blocks-from openmetrics) and use prometheus-tsdb`,
       { place: path },
     )
   return kind
@@ -113,15 +108,22 @@ function readFileSlice(slice: SliceSpec, cursor: Json | undefined, deps: SourceD
     to: typeof to === 'number' ? to : Number.POSITIVE_INFINITY,
     cursor,
     page: deps.page,
+    filter: createRecordFilter(kind, deps.filter),
     open: async (offset) => openFile(path, (await known()).head.compression, offset),
     translator: async () => createRecordsTranslator(kind, deps, (await known()).mtimeMs),
   })
 }
 
-const filterNotes = ({ sinceMs, untilMs, services, query }: SourceDeps['filter']): readonly string[] =>
-  sinceMs === undefined && untilMs === undefined && services.length === 0 && query === undefined
-    ? []
-    : ['Files are read whole: --since, --until, --service and --query are not looked at.']
+const filterNotes = ({ sinceMs, untilMs, services, query }: SourceDeps['filter'], kinds: readonly FileKind[]): readonly string[] => {
+  const whole = [...new Set(kinds)].filter((kind) => !isFiltered(kind))
+  const isAsked = sinceMs !== undefined || untilMs !== undefined || services.length > 0
+  return [
+    ...(isAsked && whole.length > 0
+      ? [`Files of ${whole.join(', ')} are read whole: --since, --until and --service are not looked at.`]
+      : []),
+    ...(query === undefined ? [] : ['--query is not looked at in files.']),
+  ]
+}
 
 async function openFiles(options: Options, args: readonly string[], paths: readonly string[], deps: SourceDeps): Promise<Source> {
   const read = (slice: SliceSpec, cursor: Json | undefined): SliceReader => readFileSlice(slice, cursor, deps)
@@ -136,6 +138,7 @@ async function openFiles(options: Options, args: readonly string[], paths: reado
       const groups: PlanGroup[] = []
       const slices: SliceSpec[] = []
       const strange: BridgeError[] = []
+      const kinds: FileKind[] = []
       for (const path of paths) {
         if (abort.aborted) throw new BridgeError('OB_STOPPING', 'cannot plan on: the run is stopping')
         const group = { name: path, items: 0, fromMs: undefined, toMs: undefined }
@@ -150,11 +153,13 @@ async function openFiles(options: Options, args: readonly string[], paths: reado
         }
         const packed = one === undefined || one.head.compression === 'none' ? '' : `, ${one.head.compression}`
         groups.push({ ...group, bytes: one?.size ?? 0, note: one === undefined ? 'empty' : `${one.kind}${packed}` })
-        if (one !== undefined) slices.push(...slicesOf(one))
+        if (one === undefined) continue
+        kinds.push(one.kind)
+        slices.push(...slicesOf(one))
       }
       const [first] = strange
       if (slices.length === 0 && first !== undefined) throw first
-      return { groups, slices, notes: filterNotes(deps.filter) } satisfies Plan
+      return { groups, slices, notes: filterNotes(deps.filter, kinds) } satisfies Plan
     },
     open: read,
     count: async (slice, deep, abort) => (deep ? countByReading(read(slice, undefined), abort) : undefined),
@@ -179,7 +184,7 @@ async function openStdin(options: Options, deps: SourceDeps, input: AsyncIterabl
     plan: async () => ({
       groups: [{ name: inputName, items: 0, bytes: 0, fromMs: undefined, toMs: undefined, note: kind }],
       slices: [{ key: { file: inputName, identity, kind }, group: inputName, fromMs: undefined, toMs: undefined, items: 0, bytes: 0 }],
-      notes: ['Standard input is read once: a run that stopped cannot be gone on with.', ...filterNotes(deps.filter)],
+      notes: ['Standard input is read once: a run that stopped cannot be gone on with.', ...filterNotes(deps.filter, [kind])],
     }),
     open: (_slice, cursor) =>
       createFileReader({
@@ -190,6 +195,7 @@ async function openStdin(options: Options, deps: SourceDeps, input: AsyncIterabl
         to: Number.POSITIVE_INFINITY,
         cursor: undefined,
         page: deps.page,
+        filter: createRecordFilter(kind, deps.filter),
         async open() {
           const taken = cursor === undefined ? bytes : undefined
           bytes = undefined

@@ -2,8 +2,7 @@
  * `jaeger-query`: a Jaeger of which nothing but the query service is open (mapping/backfill.md 2.4).
  *
  *     GET /api/services                                                    {"data": [name]}
- *     GET /api/operations?service=S                                        {"data": [{name, spanKind}]}
- *     GET /api/traces?service=S&start=µs&end=µs&limit=L&raw=true[&operation][&minDuration&maxDuration]
+ *     GET /api/traces?service=S&start=µs&end=µs&limit=L&raw=true[&minDuration&maxDuration]
  *     GET /api/v3/traces?query.service_name=S&query.start_time_min=…&query.num_traces=L&query.raw_traces=true
  *
  * An answer holds the newest traces that have a span of the service in the window. A span is kept if its own service is the one asked for and its own
@@ -12,8 +11,7 @@
 
 import { z } from 'zod'
 import type { BodyTranslator } from '../../ingest/adapter.ts'
-import { defaultDecodeLimits } from '../../ingest/limits.ts'
-import { createOtlpTranslators } from '../../ingest/otlp/translators.ts'
+import { createMessageTranslator } from '../../ingest/index.ts'
 import { faultWord, type PatientClient, sourceFault } from '../../read/patient-client.ts'
 import { createIdentitySum } from '../identity.ts'
 import type { Json, SliceSpec, TranslatedPage } from '../model.ts'
@@ -60,13 +58,12 @@ const highestLimit = 20_000
 const cutTrace = 10_000
 /** An answer with an error in it is asked again so often. */
 const tries = 5
-/** Durations are told apart down to this, µs. */
-const longestDuration = 86_400_000_000
+/** µs; longer ones do not fit into the nanoseconds of the query service. */
+const longestDuration = 9_000_000_000_000_000
 
 /** What an answer may be narrowed by. */
 interface Narrow {
   readonly limit: number
-  readonly operation?: string
   /** µs, both ends included; undefined: no end. */
   readonly minDuration?: number
   readonly maxDuration?: number
@@ -78,14 +75,13 @@ const duration = (micros: number | undefined): string | undefined => (micros ===
 
 async function askOnce(http: PatientClient, isV3: boolean, wanted: Wanted, narrow: Narrow, abort: AbortSignal) {
   const { service, fromMs, toMs } = wanted
-  const { limit, operation } = narrow
+  const { limit } = narrow
   const [minDuration, maxDuration] = [duration(narrow.minDuration), duration(narrow.maxDuration)]
   const request = isV3
     ? ({
         path: '/api/v3/traces',
         query: [
           ['query.service_name', service],
-          ['query.operation_name', operation],
           ['query.start_time_min', rfc3339(fromMs)],
           ['query.start_time_max', rfc3339(toMs)],
           ['query.duration_min', minDuration],
@@ -99,7 +95,6 @@ async function askOnce(http: PatientClient, isV3: boolean, wanted: Wanted, narro
         path: '/api/traces',
         query: [
           ['service', service],
-          ['operation', operation],
           ['start', fromMs * 1000],
           ['end', toMs * 1000],
           ['minDuration', minDuration],
@@ -159,13 +154,6 @@ class Joined {
 
 /** How windows of one service are asked. @param isV3 which of the two APIs */
 function createAsk(http: PatientClient, isV3: boolean, limit: number, service: string, deps: SourceDeps) {
-  const operations = async (abort: AbortSignal): Promise<readonly string[]> => {
-    const answer = (await http.json({ path: '/api/operations', query: [['service', service]] }, abort)) as { data?: unknown } | undefined
-    const data: readonly unknown[] = Array.isArray(answer?.data) ? answer.data : []
-    const names = data.map((one) => (typeof one === 'object' && one !== null && 'name' in one ? one.name : one))
-    return [...new Set(names.filter((name) => typeof name === 'string'))].sort()
-  }
-
   /** All of one millisecond, whatever it takes. */
   const dense = async (wanted: Wanted, abort: AbortSignal): Promise<WindowAnswer<JaegerApiSpan>> => {
     const joined = new Joined()
@@ -179,20 +167,21 @@ function createAsk(http: PatientClient, isV3: boolean, limit: number, service: s
       if (await ask({ limit: more })) return joined.answer()
       if (more >= highestLimit) break
     }
-    const band = async (operation: string, minDuration: number, maxDuration: number): Promise<void> => {
-      if (await ask({ limit: highestLimit, operation, minDuration, maxDuration })) return
-      if (minDuration >= maxDuration) {
+    const band = async (minDuration: number, maxDuration: number): Promise<void> => {
+      if (await ask({ limit: highestLimit, minDuration, maxDuration })) return
+      // To the query service no longest duration and one of 0 are the same.
+      if (minDuration >= maxDuration || maxDuration <= 1) {
         const place = `${service} ${rfc3339(wanted.fromMs)}`
         throw sourceFault('truncated', `cannot read ${place}: one millisecond has more traces than an answer may hold`, place)
       }
       // By halves of the logarithm: most spans are short.
-      const middle = Math.min(maxDuration - 1, Math.max(minDuration, Math.floor(Math.sqrt((minDuration + 1) * (maxDuration + 1))) - 1))
-      await band(operation, minDuration, middle)
-      await band(operation, middle + 1, maxDuration)
+      const half = Math.floor(Math.sqrt((minDuration + 1) * (maxDuration + 1))) - 1
+      const middle = Math.min(maxDuration - 1, Math.max(minDuration, half, 1))
+      await band(minDuration, middle)
+      await band(middle + 1, maxDuration)
     }
-    for (const operation of await operations(abort)) {
-      if (!(await ask({ limit: highestLimit, operation }))) await band(operation, 0, longestDuration)
-    }
+    // Not by operations: the store's list of them may be shorter than its history.
+    await band(0, longestDuration)
     return joined.answer()
   }
 
@@ -283,9 +272,19 @@ async function servesV3(http: PatientClient, deps: SourceDeps, limit: number): P
 
 async function open(options: Options, deps: SourceDeps): Promise<Source> {
   const http = await createSourceClient(options, deps)
-  const isV3 = options.api === 'v3' || (options.api === 'auto' && (await servesV3(http, deps, options.limit)))
-  const translate = isV3 ? createOtlpTranslators({ limits: defaultDecodeLimits }).json.traces : await deps.translator('jaeger-json')
+  try {
+    const isV3 = options.api === 'v3' || (options.api === 'auto' && (await servesV3(http, deps, options.limit)))
+    const translate = isV3
+      ? (await createMessageTranslator('otlp-json', 'traces', deps.translate)).translate
+      : await deps.translator('jaeger-json')
+    return createSource(options, deps, http, isV3, translate)
+  } catch (error) {
+    await http.close()
+    throw error
+  }
+}
 
+function createSource(options: Options, deps: SourceDeps, http: PatientClient, isV3: boolean, translate: BodyTranslator): Source {
   const read = (slice: SliceSpec, cursor: Json | undefined): SliceReader => {
     const { fromMs, toMs, service } = hoursOf(slice)
     if (service === undefined) throw new Error('BUG: a slice without a service')
@@ -307,6 +306,7 @@ async function open(options: Options, deps: SourceDeps): Promise<Source> {
     unit: 'span',
     approximate: isV3 ? undefined : 'adjusted: the query service may have moved times of children, and merged equal spans',
     isLocal: false,
+    plansOnce: true,
     async plan(abort) {
       const { services } = deps.filter
       const known = await servicesOf(http, abort)

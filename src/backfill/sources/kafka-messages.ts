@@ -1,14 +1,14 @@
 /** Pages of records → OTLP, each record by the translator of its format, received when it was written: the same whenever it is read. */
 
-import { loadUserMapping } from '../../config/user-mapping.ts'
 import type { TranslatedBody } from '../../ingest/adapter.ts'
 import { DocumentFate } from '../../ingest/documents.ts'
-import { createMessageTranslator, type TranslateConfig } from '../../ingest/index.ts'
+import { createMessageTranslator } from '../../ingest/index.ts'
 import { type MessageEncoding, type MessageTranslator, messageEncodings } from '../../ingest/messages.ts'
 import type { KafkaMessage } from '../../net/kafka-records.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import { createIdentitySum } from '../identity.ts'
 import type { TranslatedPage } from '../model.ts'
+import type { SourceDeps } from '../source.ts'
 import type { RecordPage } from './kafka-reader.ts'
 import { createPageBuilder, type PageBuilder, refusalOf } from './payload-page.ts'
 
@@ -60,7 +60,7 @@ function eachByItself({ translate, signal }: MessageTranslator): ValuesTranslato
 }
 
 /** What Beats write: one document a record, with `@metadata`. */
-async function beatsJson(translate: TranslateConfig): Promise<ValuesTranslator> {
+async function beatsJson({ translate, userMapping }: Pick<SourceDeps, 'translate' | 'userMapping'>): Promise<ValuesTranslator> {
   const { createDocumentBatcher } = await import('../../ingest/elasticsearch/batcher.ts')
   const { documentLimitsOf, elasticsearchConfig } = await import('../../ingest/elasticsearch/config.ts')
   const own = translate.elasticsearch
@@ -68,7 +68,7 @@ async function beatsJson(translate: TranslateConfig): Promise<ValuesTranslator> 
   const batcher = createDocumentBatcher({
     limits: documentLimitsOf(elasticsearchConfig.parse({}).limits),
     translate: own,
-    fields: own.mapping === undefined ? undefined : (await loadUserMapping(own.mapping, 'elasticsearch')).fields,
+    fields: own.mapping === undefined ? undefined : (await userMapping?.(own.mapping, 'elasticsearch'))?.fields,
     metadata: true,
     nowMs: () => atMs,
   })
@@ -104,11 +104,11 @@ async function beatsJson(translate: TranslateConfig): Promise<ValuesTranslator> 
 export async function createPageTranslator(
   format: RecordFormat,
   signal: Signal,
-  translate: TranslateConfig,
+  deps: Pick<SourceDeps, 'translate' | 'userMapping'>,
   topic: string,
 ): Promise<(partition: number, page: RecordPage) => TranslatedPage> {
   const isMessage = (one: RecordFormat): one is MessageEncoding => one !== 'beats-json'
-  const values = isMessage(format) ? eachByItself(await createMessageTranslator(format, signal, translate)) : await beatsJson(translate)
+  const values = isMessage(format) ? eachByItself(await createMessageTranslator(format, signal, deps.translate)) : await beatsJson(deps)
   return (partition, { messages, lost, gaps }) => {
     const page = createPageBuilder()
     const sum = createIdentitySum()

@@ -127,7 +127,7 @@ const patience = 4
 async function open(given: Options, deps: SourceDeps): Promise<Source> {
   const { topic } = given
   const { client, open: openBatches } = await connect(given)
-  const translate = await createPageTranslator(given.format, given.signal, deps.translate, topic)
+  const translate = await createPageTranslator(given.format, given.signal, deps, topic)
 
   /** Brokers that do not answer at first are a wrong address sooner than a passing fault. */
   const firmly = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -172,6 +172,7 @@ async function open(given: Options, deps: SourceDeps): Promise<Source> {
     unit: 'record',
     approximate: undefined,
     isLocal: false,
+    plansOnce: true,
     plan: () => firmly(() => planTopic(client, given, deps)),
     open: read,
     count: async (slice, deep, abort) => (deep ? countByReading(read(slice, undefined), abort) : undefined),

@@ -29,7 +29,15 @@ export interface PageBuilder {
 }
 
 /** Reasons for which a document is left out on purpose: its translator only notes them. */
-const discarded: ReadonlySet<string> = new Set(['system_index', 'apm_docs', 'metrics_docs', 'duplicate', 'document_of_another_index'])
+const discarded: ReadonlySet<string> = new Set([
+  'system_index',
+  'apm_docs',
+  'metrics_docs',
+  'duplicate',
+  'duplicate_id',
+  'not_translatable',
+  'document_of_another_index',
+])
 
 /** Creates one for a page. */
 export function createPageBuilder(): PageBuilder {

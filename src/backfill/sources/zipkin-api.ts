@@ -235,6 +235,7 @@ async function open(options: Options, deps: SourceDeps): Promise<Source> {
     unit: 'span',
     approximate: undefined,
     isLocal: false,
+    plansOnce: true,
     async plan(abort) {
       const known = await servicesOf(http, abort)
       const { services } = deps.filter

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { files } from '../../../src/backfill/sources/files.ts'
+import { vectorFiles } from '../../support/shared.ts'
 import { allPages, never, pagesOf, sourceDeps, spanIds, totals } from '../support/source-deps.ts'
 
 let folder = ''
@@ -238,6 +240,91 @@ describe('files', () => {
     expect(fault).toMatchObject({ code: 'OB_SOURCE', message: expect.stringMatching(/^corrupt: cannot read .*bad\.gz behind byte \d+/) })
   })
 
+  it('leaves out what is outside of the time or of other services, item by item', async () => {
+    const from = 1_762_500_000_000
+    const filter = { sinceMs: from, untilMs: from + 3, services: ['shop'], query: undefined }
+    const at = (ms: number) => (from + ms) * 1000
+    const trace = jaegerTrace(1, 4)
+    const spans = trace.spans.map((span, one) => ({ ...span, startTime: at(one), processID: one === 2 ? 'p2' : 'p1' }))
+    const processes = { ...trace.processes, p2: { serviceName: 'till', tags: [] } }
+    const contents = {
+      jaeger: JSON.stringify({ data: [{ ...trace, spans, processes }, jaegerTrace(2)] }),
+      zipkin: JSON.stringify(
+        numbers(4).map((one) => ({ ...zipkinSpan(one), timestamp: at(one), localEndpoint: { serviceName: one === 2 ? 'till' : 'shop' } })),
+      ),
+      'jaeger-es': lines(
+        numbers(4).map((one) => ({
+          ...jaegerDocument(one),
+          startTime: at(one),
+          process: { serviceName: one === 2 ? 'till' : 'shop', tags: [] },
+        })),
+      ),
+      logs: lines(numbers(4).map((one) => ({ '@timestamp': new Date(from + one).toISOString(), message: 'm' }))),
+    }
+    for (const [name, content] of Object.entries(contents)) {
+      const source = await files.open({}, [await write(`${name}.json`, content)], sourceDeps({ filter }))
+      const { read, translated, skipped } = totals(await allPages(source))
+      const all = name === 'jaeger' ? 6 : 4
+      const kept = name === 'jaeger' ? 4 : name === 'logs' ? 3 : 2
+      expect({ name, read, translated, skipped }).toEqual({ name, read: all, translated: kept, skipped: { outside_window: all - kept } })
+    }
+  })
+
+  it('takes requests of remote-write, each behind its length, of either version', async () => {
+    const requests = vectorFiles('prometheus').filter((file) => /0[14]-rw[12].*\.bin$/.test(file))
+    if (requests.length === 0) return
+    const bodies = requests.map((file) => readFileSync(file))
+    const content = Buffer.concat(
+      bodies.flatMap((body) => {
+        const length = Buffer.alloc(4)
+        length.writeUInt32BE(body.length)
+        return [length, body]
+      }),
+    )
+    const source = await files.open({}, [await write('capture', content)], page(1))
+    const pages = await allPages(source)
+    const { read, translated, items, skipped } = totals(pages)
+    expect(items).toBeGreaterThan(0)
+    expect(read).toBe(translated + Object.values(skipped).reduce((all, one) => all + one, 0))
+    expect(pages.flatMap(({ requests }) => requests.map(({ signal }) => signal))).toContain('metrics')
+    await truncate(join(folder, 'capture'), content.length - 3)
+    expect(totals(await allPages(await files.open({}, [join(folder, 'capture')], page(1)))).skipped).toMatchObject({ truncated: 1 })
+  })
+
+  it('reads OpenMetrics with times, histograms whole, and goes on at every page as if it had not stopped', async () => {
+    const t = 1_762_500_000
+    const times = numbers(200)
+    const counter = times.map((at) => `requests_total{path="/a \\"b\\",}",code="200"} ${at} ${t + at}.250`)
+    const gauges = [
+      '# HELP heat How warm',
+      '# TYPE heat gauge',
+      ...times.map((at) => `heat ${at}.5 ${t + at} # {trace_id="x"} 1`),
+      'heat NaN 1762600000',
+      'heat 7',
+    ]
+    const buckets = ['1', '5', '+Inf'].flatMap((le) => times.map((at) => `took_seconds_bucket{le="${le}"} ${at + 1} ${t + at}`))
+    const histogram = [
+      '# TYPE took_seconds histogram',
+      ...buckets,
+      ...times.map((at) => `took_seconds_count ${at + 1} ${t + at}`),
+      ...times.map((at) => `took_seconds_sum ${at} ${t + at}`),
+    ]
+    const content = `${['# TYPE requests counter', ...counter, ...gauges, ...histogram, 'torn{', '# EOF'].join('\n')}`
+    const source = await files.open({}, [await write('dump.txt', content)], page(300))
+    const slice = (await source.plan(never)).slices[0]
+    if (slice === undefined) throw new Error('no slice')
+    const whole = await pagesOf(source.open(slice, undefined))
+    const { read, translated, items, skipped } = totals(whole)
+    expect({ read, translated, items, skipped }).toEqual({
+      read: 200 + 202 + 1000 + 1,
+      translated: 200 + 201 + 1000,
+      items: 200 + 201 + 200,
+      skipped: { no_timestamp: 1, not_a_sample: 1 },
+    })
+    for (const [at, { cursor, last }] of whole.entries())
+      if (!last) expect(await pagesOf(source.open(slice, cursor))).toEqual(whole.slice(at + 1))
+  })
+
   it('cuts lines into slices at their ends', async () => {
     const { createFileReader } = await import('../../../src/backfill/sources/files/reader.ts')
     const { openFile } = await import('../../../src/backfill/sources/files/bytes.ts')
@@ -255,6 +342,7 @@ describe('files', () => {
           to: from + size,
           cursor: undefined,
           page: { items: 3, bytes: 1e6 },
+          filter: undefined,
           open: (offset) => openFile(path, 'none', offset),
           translator: () => createRecordsTranslator('otlp', sourceDeps(), 0),
         })

@@ -2,6 +2,7 @@
 
 import type { BodyTranslator, TranslatedBody } from '../../../ingest/adapter.ts'
 import { eachMember, textOf } from '../../../ingest/elasticsearch/object-members.ts'
+import { createMessageTranslator } from '../../../ingest/index.ts'
 import { defaultDecodeLimits } from '../../../ingest/limits.ts'
 import type { Signal } from '../../../otlp/intake.ts'
 import type { SourceDeps } from '../../source.ts'
@@ -9,13 +10,7 @@ import { joined } from '../jaeger-query-answer.ts'
 import { type PageBuilder, refusalOf } from '../payload-page.ts'
 import type { FileKind } from './detect.ts'
 import type { FileRecord } from './records.ts'
-
-/** Adds what records became to a page; returns, for each, whether something of it went on. */
-export type RecordsTranslator = (
-  records: readonly FileRecord[],
-  page: PageBuilder,
-  where: (record: FileRecord) => string,
-) => readonly boolean[]
+import type { RecordsTranslator } from './translator.ts'
 
 type Payload = (records: readonly FileRecord[]) => Uint8Array
 
@@ -168,8 +163,9 @@ export async function createRecordsTranslator(kind: FileKind, deps: SourceDeps, 
     case 'es-bulk':
       return together(await deps.translator('es-bulk'), asPieces, 'logs', atMs)
     case 'otlp': {
-      const { createOtlpTranslators } = await import('../../../ingest/otlp/translators.ts')
-      const { json } = createOtlpTranslators({ limits: { ...defaultDecodeLimits, maxItems: 1_000_000 } })
+      const limits = { ...defaultDecodeLimits, maxItems: 1_000_000 }
+      const of = async (signal: Signal) => (await createMessageTranslator('otlp-json', signal, deps.translate, limits)).translate
+      const json = { traces: await of('traces'), metrics: await of('metrics'), logs: await of('logs') }
       return oneByOne((bytes) => {
         const signal = signalOf(bytes)
         return { signal, body: json[signal](bytes, atMs) }
@@ -178,6 +174,6 @@ export async function createRecordsTranslator(kind: FileKind, deps: SourceDeps, 
     case 'remote-write':
       return remoteWrite(deps, atMs)
     case 'openmetrics':
-      throw new Error('BUG: OpenMetrics has a reader of its own')
+      return (await import('./openmetrics.ts')).createOpenMetricsTranslator(deps)
   }
 }

@@ -8,8 +8,10 @@ import type { SliceReader } from '../../source.ts'
 import { createPageBuilder } from '../payload-page.ts'
 import type { ByteSource } from './bytes.ts'
 import type { FileKind } from './detect.ts'
-import type { RecordsTranslator } from './payloads.ts'
+import type { RecordFilter } from './filter.ts'
+import { familyRecords } from './openmetrics-lines.ts'
 import { bulkRecords, type FileRecord, jsonRecords, lengthRecords, lineRecords, type RecordStream } from './records.ts'
+import type { RecordsTranslator } from './translator.ts'
 
 export interface FileSliceOptions {
   /** For messages: the path. */
@@ -21,6 +23,8 @@ export interface FileSliceOptions {
   readonly to: number
   readonly cursor: Json | undefined
   readonly page: { readonly items: number; readonly bytes: number }
+  /** Undefined: all is wanted. */
+  readonly filter: RecordFilter | undefined
   /** Opens the content at a byte of it. */
   open(offset: number): Promise<ByteSource>
   translator(): Promise<RecordsTranslator>
@@ -32,10 +36,17 @@ interface Position {
   readonly state: string
 }
 
-function positionOf(cursor: Json | undefined, { name, from }: FileSliceOptions): Position {
+function positionOf(cursor: Json | undefined, options: FileSliceOptions): Position {
+  const { name, from } = options
   if (cursor === undefined) return { record: 0, offset: from, state: '' }
   const { record, offset, state } = (typeof cursor === 'object' && cursor !== null ? cursor : {}) as Record<string, unknown>
-  if (typeof record !== 'number' || typeof offset !== 'number' || typeof state !== 'string' || !/^[L12]{0,8}$/.test(state))
+  if (
+    typeof record !== 'number' ||
+    typeof offset !== 'number' ||
+    typeof state !== 'string' ||
+    state.length > 10_000 ||
+    (options.kind !== 'openmetrics' && !/^[L12]{0,8}$/.test(state))
+  )
     throw sourceFault('source_error', `cannot go on with ${name}: the cursor is none of this source`, name)
   return { record, offset, state }
 }
@@ -53,6 +64,8 @@ function recordsOf(kind: FileKind, source: ByteSource, at: Position, to: number,
   switch (kind) {
     case 'es-bulk':
       return bulkRecords(source, at.offset)
+    case 'openmetrics':
+      return familyRecords(source, at.offset, at.state)
     case 'remote-write':
       return lengthRecords(source, at.offset)
     case 'jaeger':
@@ -67,7 +80,11 @@ function recordsOf(kind: FileKind, source: ByteSource, at: Position, to: number,
 }
 
 /** A word that stands in each item of a record that may hold many. */
-const itemWords: Partial<Record<FileKind, Buffer>> = { jaeger: Buffer.from('"spanID"'), otlp: Buffer.from('imeUnixNano"') }
+const itemWords: Partial<Record<FileKind, Buffer>> = {
+  jaeger: Buffer.from('"spanID"'),
+  otlp: Buffer.from('imeUnixNano"'),
+  openmetrics: Buffer.from('\n'),
+}
 
 /** How many items a record counts for where pages are cut: at least as many as it has. */
 function weightOf(kind: FileKind, bytes: Uint8Array): number {
@@ -117,8 +134,17 @@ export function createFileReader(options: FileSliceOptions): SliceReader {
     const whole: FileRecord[] = []
     for (const record of taken) {
       built.bytes += record.end - record.offset
-      if (record.fault === '') whole.push(record)
-      else {
+      if (record.fault === '') {
+        const wanted = options.filter?.(record.bytes)
+        if (wanted === undefined) whole.push(record)
+        else {
+          if (wanted.left > 0) {
+            built.read += wanted.left
+            built.skip('outside_window', wanted.left)
+          }
+          if (wanted.bytes !== undefined) whole.push({ ...record, bytes: wanted.bytes })
+        }
+      } else {
         built.read++
         const message =
           record.fault === 'truncated'
