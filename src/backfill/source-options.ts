@@ -6,7 +6,7 @@ import { printByteSize, printDuration, unitOf } from '../config/units.ts'
 import { options, unwrap } from '../config/walk.ts'
 import { BridgeError } from '../errors.ts'
 import type { Json } from './model.ts'
-import type { SourceKind } from './sources.ts'
+import type { SourceKind } from './source-kind.ts'
 
 export interface SourceFlag {
   /** `timeField` */

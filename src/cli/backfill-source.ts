@@ -2,8 +2,9 @@
 
 import { Command, Option } from 'commander'
 import type { Source, SourceDeps } from '../backfill/source.ts'
+import type { SourceKind } from '../backfill/source-kind.ts'
 import { parseSourceOptions, type SourceFlag, sourceFlags } from '../backfill/source-options.ts'
-import { type SourceKind, sourceEntries } from '../backfill/sources.ts'
+import { sourceEntries } from '../backfill/sources.ts'
 import type { Config } from '../config/compose.ts'
 import { nearest } from '../config/nearest.ts'
 import { BridgeError } from '../errors.ts'

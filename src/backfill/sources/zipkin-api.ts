@@ -18,7 +18,7 @@ import { faultWord, type PatientClient, sourceFault } from '../../read/patient-c
 import { createIdentitySum } from '../identity.ts'
 import type { Json, SliceSpec, TranslatedPage } from '../model.ts'
 import type { SliceReader, Source, SourceDeps } from '../source.ts'
-import type { SourceKind } from '../sources.ts'
+import type { SourceKind } from '../source-kind.ts'
 import { hourlyPlan, hoursOf } from './api-slices.ts'
 import { createWindowReader, type WindowAnswer } from './api-windows.ts'
 import { createSourceClient, httpSourceKeys, publicUrl } from './http-options.ts'

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { HitColumn, type HitTable } from '../../read/elasticsearch-hits.ts'
 import { type SourceDeps, sourceFault } from '../source.ts'
-import type { SourceKind } from '../sources.ts'
+import type { SourceKind } from '../source-kind.ts'
 import { timeFieldOf } from './elasticsearch-mapping.ts'
 import { type PayloadBuffer, writeSource, writeSourceWith } from './elasticsearch-payload.ts'
 import { dateInName } from './elasticsearch-plan.ts'
