@@ -38,8 +38,8 @@ export function lockLedger(path: string): LedgerLock {
   const held = database
   return {
     release() {
-      // Removed while still held, so that nobody comes to hold a file that is about to vanish.
-      for (const file of [pid, lock, `${lock}-journal`]) rmSync(file, { force: true })
+      // The lock's file stays: removing it would let one who has it open and one who comes new both in.
+      rmSync(pid, { force: true })
       held.close()
     },
   }

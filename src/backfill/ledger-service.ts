@@ -88,7 +88,7 @@ export function createLedgerService(options: ServiceOptions, send: (message: Ser
   }
 
   /** All of it, or none: each request by itself within. Throws when nothing could be stored. */
-  const store1 = (open: DatabaseSync, tables: LedgerStore): Outcome[] => {
+  const storeAll = (open: DatabaseSync, tables: LedgerStore): Outcome[] => {
     const undoAll = tables.mark()
     const outcomes: Outcome[] = []
     try {
@@ -122,7 +122,7 @@ export function createLedgerService(options: ServiceOptions, send: (message: Ser
     flushedAt = performance.now()
     let outcomes: Outcome[]
     try {
-      outcomes = store1(db, store)
+      outcomes = storeAll(db, store)
     } catch (error) {
       const fault = toFault(error)
       if (passing.has(sqliteFault(error))) {

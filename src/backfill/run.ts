@@ -87,7 +87,6 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
   const startedAt = monotonicMs()
   const ended = { done: 0, done_with_losses: 0, failed: 0 }
   let state: RunState = 'running'
-  let waitingUntilMs: number | undefined
   let end: RunEnd = 'complete'
   let error: Error | undefined
   let boundaryMs: number | undefined
@@ -117,10 +116,11 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
 
   const progress = (): Progress => {
     const { slices, reason } = gates.allowed()
+    const waitMs = state === 'running' ? windows.waitMs(nowMs()) : 0
     const held = reason === '' && order === 'time' && gates.size > 0 && gates.size < slices
     return {
-      state,
-      waitingUntilMs,
+      state: waitMs > 0 ? 'waiting' : state,
+      waitingUntilMs: waitMs > 0 ? nowMs() + waitMs : undefined,
       startedMs,
       elapsedMs: monotonicMs() - startedAt,
       counts: tally.counts,
@@ -176,13 +176,7 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
   /** True while the time of day forbids it, after having waited for a while. */
   const closed = async (): Promise<boolean> => {
     const waitMs = windows.waitMs(nowMs())
-    if (waitMs <= 0) {
-      if (state === 'waiting') state = 'running'
-      waitingUntilMs = undefined
-      return false
-    }
-    if (state === 'running') state = 'waiting'
-    waitingUntilMs = nowMs() + waitMs
+    if (waitMs <= 0) return false
     await pause(Math.min(waitMs, tickMs))
     return true
   }

@@ -108,6 +108,9 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
   /** The page that is read while another is out. */
   let coming: Promise<ReadyPage | undefined> | undefined
   let resting: Promise<void> | undefined
+  const leaving = new AbortController()
+  /** Ends the reading: the run stops, or the slice is left for another reason while its next page is on its way. */
+  const noMore = AbortSignal.any([soft, leaving.signal])
 
   const enter = (phase: SlicePhase): void => {
     const now = monotonicMs()
@@ -179,9 +182,9 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
   const read = async (reading: SliceReader): Promise<ReadyPage | undefined> => {
     await windowOpens(reading)
     await resting
-    if (soft.aborted) throw stopping()
+    if (noMore.aborted) throw stopping()
     const since = monotonicMs()
-    const page = await reading.next(soft)
+    const page = await reading.next(noMore)
     const readAt = monotonicMs()
     if (page === undefined) return undefined
     const translated = page.translate()
@@ -253,6 +256,7 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
     enter('wait')
     await meanwhile(maySend(ready, reading))
     const { resent, notes } = repeated(ready)
+    enter('send')
     await commit({
       intent: {
         page: number,
@@ -266,7 +270,6 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
     })
     // In the ledger already; the slice's own acknowledgements do not hold it.
     if (resent > 0) tally.resent(resent)
-    enter('send')
     readAhead(reading, ready.page.last)
     const since = monotonicMs()
     const delivered = await deliver(ready)
@@ -358,15 +361,32 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
   }
 
   const close = async (reading: SliceReader): Promise<void> => {
+    leaving.abort()
     const over = new AbortController()
-    const closed = reading.close().catch((error: unknown) => deps.log.debug({ group: slice.group, error }, 'a reader could not be closed'))
+    const read = coming?.catch(() => {}) ?? Promise.resolve()
+    const closed = read
+      .then(() => reading.close())
+      .catch((error: unknown) => deps.log.debug({ group: slice.group, error }, 'a reader could not be closed'))
     await Promise.race([closed, deps.sleep(closeWithinMs, over.signal)])
     over.abort()
   }
 
+  const restore = async (): Promise<void> => {
+    try {
+      if (before !== undefined) {
+        if (await unlessHard(sink.restore(slice.id, before.sink))) before = undefined
+      } else if (slice.cursor === undefined && sink.position(slice.id) !== undefined) {
+        // A retry from the beginning: files would have it twice.
+        await unlessHard(sink.restore(slice.id, null))
+      }
+    } catch (error) {
+      throw new SinkFault(error)
+    }
+  }
+
   gates.enter(view)
   try {
-    if (before !== undefined && (await sink.restore(slice.id, before.sink))) before = undefined
+    await restore()
     reader = deps.source.open(slice, slice.cursor)
     await pages(reader)
     return await finish()

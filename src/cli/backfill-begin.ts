@@ -5,11 +5,13 @@ import type { RunMeta } from '../backfill/ledger.ts'
 import { createFileLedger } from '../backfill/ledger-file.ts'
 import { pageLimits } from '../backfill/memory.ts'
 import type { Json } from '../backfill/model.ts'
-import { byteRateOf, compressionOf, countOf, momentKey, rateOf, type Span, sizeOf, spanOf } from '../backfill/options.ts'
+import { byteRateOf, compressionOf, countOf, durationOf, momentKey, rateOf, type Span, sizeOf, spanOf } from '../backfill/options.ts'
 import { createPace } from '../backfill/pace.ts'
 import { always, type Pace, type Windows } from '../backfill/pacing.ts'
 import { mappingDifference, mappingOf, metaOf } from '../backfill/plan.ts'
 import { runIds, runWithOtherMapping } from '../backfill/runs.ts'
+import { withSeam } from '../backfill/seam.ts'
+import { type Cutover, defaultBandMs, findCutover } from '../backfill/seam-cutover.ts'
 import type { Boundary, Sink } from '../backfill/sink.ts'
 import { sleepFor } from '../backfill/sleep.ts'
 import type { Source } from '../backfill/source.ts'
@@ -18,6 +20,7 @@ import { publicOptions } from '../backfill/source-options.ts'
 import { parseWindows } from '../backfill/windows.ts'
 import { type Config, configSchema } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
+import { queueSettings } from '../emit/config.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import { mappingHashOf } from '../parity/mapping-hash.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
@@ -70,22 +73,25 @@ function identityOptions(
   parsed: Readonly<Record<string, unknown>>,
   nowMs: number,
 ): { [name: string]: Json } {
-  const { since, until, service = [], query } = options
+  const { since, until, seam, service = [], query } = options
   return {
     source: publicOptions(chosen.kind, parsed),
     ...(words.args.length === 0 ? {} : { args: [...words.args] }),
     ...(since === undefined ? {} : { since: momentKey('--since', since, nowMs) }),
     ...(until === undefined ? {} : { until: momentKey('--until', until, nowMs) }),
+    ...(seam === undefined ? {} : { seam }),
     ...(service.length === 0 ? {} : { services: [...service].sort() }),
     ...(query === undefined ? {} : { query }),
   }
 }
 
-/** The moment when the bridge took over, to which `--until cutover` goes. */
-async function cutoverOf(_config: Config): Promise<number> {
-  throw new BridgeError('OB_CONFIG', 'cannot use --until cutover: no bridge has noted here when it took over; give a time', {
-    place: '--until',
-  })
+/** Where the bridge took over from the source, by what it noted beside its queue. @param fixedMs of a run that goes on */
+function cutoverFor({ chosen, options, config }: BeginOptions, nowMs: number, fixedMs?: number): Cutover {
+  const { seam, bridgeData } = options
+  const bandMs = seam === undefined ? defaultBandMs : durationOf('--seam', seam)
+  const queue = queueSettings(config.queue)
+  const dataPath = bridgeData ?? (queue.type === 'disk' ? queue.path : undefined)
+  return findCutover({ dataPath, sourceKind: chosen.name, bandMs, nowMs, fixedMs })
 }
 
 /** What is known of a run; undefined: it is new. */
@@ -125,16 +131,20 @@ async function runBefore(folder: string, meta: RunMeta, { options, io }: BeginOp
   )
 }
 
-interface Parsed {
+interface Moments {
   readonly span: Span
   readonly untilMs: number | undefined
-  readonly cutoverMs: number | undefined
+  readonly cutover: Cutover | undefined
 }
 
-async function momentsOf(options: BackfillOptions, config: Config, nowMs: number): Promise<Parsed> {
+function momentsOf(begin: BeginOptions, nowMs: number): Moments {
+  const { options } = begin
   const span = spanOf(options, nowMs)
-  const cutoverMs = span.untilCutover ? await cutoverOf(config) : undefined
-  return { span, cutoverMs, untilMs: cutoverMs ?? span.untilMs }
+  const lone = options.seam !== undefined ? '--seam' : options.bridgeData !== undefined ? '--bridge-data' : undefined
+  if (lone !== undefined && !span.untilCutover)
+    throw new BridgeError('OB_CONFIG', `cannot use ${lone} without --until cutover`, { place: lone })
+  const cutover = span.untilCutover ? cutoverFor(begin, nowMs) : undefined
+  return { span, cutover, untilMs: cutover?.untilMs ?? span.untilMs }
 }
 
 function limitsOf(options: BackfillOptions, { backfill }: Config) {
@@ -171,7 +181,7 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
   const only = options.only ?? config.backfill.only
   const windows = only === undefined ? always : parseWindows(only)
   const file = fileOptions(options)
-  const moments = await momentsOf(options, config, nowMs)
+  const moments = momentsOf(begin, nowMs)
   const parsed = sourceOptionsOf(chosen, words, config)
   const page = pageLimits(parallel)
   const log = createLog({ ...config.log, terminal: io.terminal, fields: { part: 'backfill' } })
@@ -215,7 +225,7 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
       mappingHash: mappingHashOf(config),
       mapping: mappingOf(config.translate, configSchema.shape.translate.parse(undefined)),
       span,
-      cutoverMs: moments.cutoverMs,
+      cutoverMs: moments.cutover?.firstMs,
       page,
       nowMs,
       toolVersion: version,
@@ -228,8 +238,12 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
       source = await openWith(fixed.span, fixed.page)
     }
     const opened = source
+    let { cutover } = moments
+    if (cutover !== undefined && before?.cutoverMs !== undefined && before.cutoverMs !== cutover.firstMs)
+      cutover = cutoverFor(begin, nowMs, before.cutoverMs)
+    for (const sentence of cutover?.said ?? []) io.err(`${sentence}\n`)
     return {
-      source: opened,
+      source: cutover === undefined ? opened : withSeam(opened, cutover.filter),
       meta: before ?? meta,
       isNew: before === undefined,
       folder,

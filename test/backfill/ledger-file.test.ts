@@ -185,7 +185,7 @@ describe.each([true, false])('createFileLedger (in a thread: %s)', (thread) => {
     expect(await message(look.take('me'))).toMatch(/^OB_LEDGER .*to be looked at/)
     await look.close()
     await ledger.close()
-    expect(readdirSync(folder)).toEqual([`${runName}.db`])
+    expect(readdirSync(folder)).toEqual([`${runName}.db`, `${runName}.lock`])
   })
 })
 

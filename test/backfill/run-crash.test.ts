@@ -70,8 +70,9 @@ const live = async (what: Shape, { folder, arrived }: Life, crashAfter: number, 
     },
   })
   const ledger = await openLedger(folder)
-  await runAll({ source, sink, ledger, options: { parallel: what.parallel, order: what.order, kill: kill.signal } })
-  if (next === undefined && (await ledger.retry({ states: ['failed'] })) > 0) await runAll({ source, sink, ledger })
+  const options = { parallel: what.parallel, order: what.order, kill: kill.signal }
+  await runAll({ source, sink, ledger, options })
+  if (next === undefined && (await ledger.retry({ states: ['failed'] })) > 0) await runAll({ source, sink, ledger, options })
   await ledger.close()
   return next
 }

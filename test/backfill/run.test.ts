@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Progress } from '../../src/backfill/progress.ts'
 import { sourceFault } from '../../src/backfill/source.ts'
 import { BridgeError } from '../../src/errors.ts'
 import { stateFolder } from '../emit/support/queues.ts'
-import { numbersSource } from './support/numbers-source.ts'
-import { lawOne, openLedger, recordingSink, runAll } from './support/runs.ts'
+import { numbersIn, numbersSource } from './support/numbers-source.ts'
+import { lawOne, openLedger, prepareRun, recordingSink, runAll, runName } from './support/runs.ts'
 
 const once = (from: number, to: number): Map<number, number> => new Map(Array.from({ length: to - from }, (_, at) => [from + at, 1]))
 
@@ -195,5 +198,150 @@ describe('createRun', () => {
     expect(summary?.counts).toMatchObject({ acked: 20, resent: 5 })
     expect([...sink.arrived.values()].reduce((all, one) => all + one, 0)).toBe(25)
     await again.close()
+  })
+
+  it('says that the source has changed when the page that is read again is another', async () => {
+    const folder = stateFolder()
+    const ledger = await openLedger(folder)
+    const kill = new AbortController()
+    const sink = recordingSink({
+      after(_slice, page) {
+        if (page === 1 && !kill.signal.aborted) kill.abort()
+      },
+    })
+    const shape = { slices: 1, perSlice: 20, perPage: 5 }
+    await runAll({ source: numbersSource(shape), sink, ledger, options: { kill: kill.signal } })
+    await ledger.close()
+    const again = await openLedger(folder)
+    const { summary } = await runAll({ source: numbersSource({ ...shape, alter: (one) => one + 1000 }), sink, ledger: again })
+    expect(summary?.counts).toMatchObject({ acked: 20, resent: 5, notes: { source_changed: 1 } })
+    await again.close()
+  })
+
+  it('counts nothing as resent where the destination took the page back', async () => {
+    const folder = stateFolder()
+    const ledger = await openLedger(folder)
+    const kill = new AbortController()
+    const source = numbersSource({ slices: 1, perSlice: 20, perPage: 5 })
+    const first = recordingSink({ restores: true, before: (_slice, page) => (page === 2 ? kill.abort() : undefined) })
+    await runAll({ source, sink: first, ledger, options: { kill: kill.signal } })
+    await ledger.close()
+    const again = await openLedger(folder)
+    const { summary } = await runAll({ source, sink: recordingSink({ restores: true }), ledger: again })
+    expect(summary?.counts).toMatchObject({ acked: 20, resent: 0 })
+    await again.close()
+  })
+
+  it('counts everything as resent after a ledger was made anew', async () => {
+    const folder = stateFolder()
+    await (await openLedger(folder)).close()
+    writeFileSync(join(folder, `${runName}.db`), 'not a database'.repeat(100))
+    const ledger = await openLedger(folder, { rebuild: true })
+    const { summary } = await runAll({ source: numbersSource({ slices: 2, perSlice: 10, perPage: 3 }), sink: recordingSink(), ledger })
+    expect(summary?.counts).toMatchObject({ acked: 20, resent: 20 })
+    await ledger.close()
+  })
+
+  it('does nothing more with a slice that was taken over', async () => {
+    const ledger = await openLedger(stateFolder())
+    const source = numbersSource({ slices: 1, perSlice: 20, perPage: 5 })
+    const sink = recordingSink({
+      async after(slice, page) {
+        if (page !== 1) return
+        await ledger.release(slice, 1, { intent: 'keep' })
+        await ledger.take('somebody else')
+      },
+    })
+    const { end, summary } = await runAll({ source, sink, ledger })
+    expect(end).toBe('complete')
+    expect(summary?.slices.running).toBe(1)
+    expect(summary?.counts.acked).toBe(5)
+    expect(sink.arrived.size).toBe(10)
+    await ledger.close()
+  })
+
+  it('ends when one slice after the other cannot be read for want of rights', async () => {
+    const ledger = await openLedger(stateFolder())
+    const source = numbersSource({
+      slices: 30,
+      perSlice: 4,
+      perPage: 4,
+      onRead() {
+        throw sourceFault('unauthorised', 'cannot read: 401')
+      },
+    })
+    const { end, summary } = await runAll({ source, sink: recordingSink(), ledger })
+    expect(end).toBe('source')
+    expect(summary?.slices.failed).toBeGreaterThanOrEqual(10)
+    expect(summary?.slices.failed).toBeLessThan(13)
+    await ledger.close()
+  })
+
+  it('fails a slice whose source or destination miscounts, instead of calling it done', async () => {
+    const ledger = await openLedger(stateFolder())
+    const source = numbersSource({ slices: 2, perSlice: 10, perPage: 5 })
+    const sink = recordingSink()
+    const { summary } = await runAll({
+      source,
+      sink: {
+        ...sink,
+        async deliver(slice, page, requests, abort) {
+          const told = await sink.deliver(slice, page, requests, abort)
+          return requests.some(({ data }) => numbersIn(data).includes(12)) ? { ...told, acked: told.acked - 1 } : told
+        },
+      },
+      ledger,
+    })
+    expect(summary?.failures).toEqual({ internal: 1 })
+    expect(summary?.slices.done).toBe(1)
+    await ledger.close()
+  })
+
+  it('rests while the time of day forbids it, and goes on behind it', async () => {
+    const ledger = await openLedger(stateFolder())
+    const source = numbersSource({ slices: 1, perSlice: 20, perPage: 5 })
+    let closedUntil = 0
+    const sink = recordingSink({
+      before(_slice, page) {
+        if (page === 1) closedUntil = performance.now() + 60
+      },
+    })
+    const states = new Set<string>()
+    const run = await prepareRun({
+      source,
+      sink,
+      ledger,
+      deps: { windows: { waitMs: () => Math.max(0, closedUntil - performance.now()), text: 'now' } },
+    })
+    const look = setInterval(() => states.add(run.progress().state), 5)
+    const { summary } = await run.start()
+    clearInterval(look)
+    expect(summary?.counts.acked).toBe(20)
+    expect(source.open_.rests).toBeGreaterThan(0)
+    expect(states).toContain('waiting')
+    await ledger.close()
+  })
+
+  it('begins no slice further ahead than the slack, and shows what is under way', async () => {
+    const ledger = await openLedger(stateFolder())
+    const source = numbersSource({ slices: 6, perSlice: 10, perPage: 2, stepMs: 60_000 })
+    const spread: number[] = []
+    const seen: Progress[] = []
+    const sink = recordingSink({
+      before() {
+        const now = run.progress()
+        seen.push(now)
+        const begins = now.running.map((one) => one.positionMs ?? 0)
+        spread.push(Math.max(...begins) - Math.min(...begins))
+      },
+    })
+    const run = await prepareRun({ source, sink, ledger, options: { parallel: 6, order: 'time', slackMs: 15 * 60_000 } })
+    const { end } = await run.start()
+    expect(end).toBe('complete')
+    expect(Math.max(...spread)).toBeLessThanOrEqual(15 * 60_000)
+    expect(Math.max(...seen.map(({ running }) => running.length))).toBe(2)
+    expect(seen[0]).toMatchObject({ state: 'running', parallel: 6, frontierMs: 0 })
+    expect(seen[0]?.running[0]).toMatchObject({ group: 'g0', phase: 'send', planned: 10, readBefore: 0, positionMs: 0 })
+    await ledger.close()
   })
 })
