@@ -19,6 +19,10 @@ export const harmlessSkips: ReadonlySet<string> = new Set([
   'too_old',
   'in_live',
   'after_cutover',
+  'seam_duplicate',
+  'system_index',
+  'apm_docs',
+  'metrics_docs',
 ])
 
 const sum = (reasons: Readonly<Record<string, number>>): number => Object.values(reasons).reduce((all, one) => all + one, 0)

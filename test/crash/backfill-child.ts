@@ -13,8 +13,8 @@ import type { Source } from '../../src/backfill/source.ts'
 import { emitConfig } from '../../src/emit/config.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { tracesPage } from '../backfill/support/otlp-requests.ts'
 import { numbersIn, numbersSource } from '../backfill/support/numbers-source.ts'
+import { tracesPage } from '../backfill/support/otlp-requests.ts'
 import { metaOf, runName } from '../backfill/support/runs.ts'
 
 const [folder = '', endpoint = '', slices = '1', perSlice = '1', perPage = '1'] = process.argv.slice(2)
