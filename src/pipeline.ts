@@ -24,6 +24,7 @@ import { createChunkPool } from './otlp/encode/chunks.ts'
 import { requestToJson } from './otlp/json/to-json.ts'
 import { changeOf, pinPorts, type ReloadReport } from './reload.ts'
 import { createSampling } from './sampling/sampling.ts'
+import { createSeam } from './seam/seam.ts'
 import type { Sides, SidesChange } from './sides.ts'
 import type { LogLevel } from './telemetry/config.ts'
 import { createExposition } from './telemetry/exposition.ts'
@@ -223,7 +224,10 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     ...(admin === undefined ? [] : [{ section: 'admin', addresses: admin.addresses }]),
   ]
   const expose = createExposition(metrics)
-  const intake = oversight?.intake(emit.intake) ?? emit.intake
+  // Innermost: what the queue does not take, or a share keeps from the new side, is not noted.
+  const seam = settings.type === 'disk' ? createSeam({ dataPath: settings.path, log, nowMs }) : undefined
+  const noting = seam?.intake(emit.intake) ?? emit.intake
+  const intake = oversight?.intake(noting) ?? noting
   const context = async ({ translate }: Config): Promise<IngestContext> => ({
     intake,
     mirrors: (endpoint) => sides?.doors(endpoint),
@@ -314,6 +318,7 @@ export async function startPipeline(config: Config, deps: PipelineDeps): Promise
     const droppedBefore = droppedItems()
     sampling.stop()
     await emit.stop(Math.max(0, endMs - nowMs()))
+    seam?.stop()
     await sides?.close()
     oversight?.stop()
     await admin?.stop(0)

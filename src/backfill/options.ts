@@ -8,6 +8,8 @@ import type { FileCompression } from './file-sink.ts'
 export interface RunFlags {
   readonly since?: string | undefined
   readonly until?: string | undefined
+  readonly seam?: string | undefined
+  readonly bridgeData?: string | undefined
   readonly service?: readonly string[]
   readonly query?: string | undefined
   readonly plan?: boolean
@@ -81,6 +83,13 @@ export function sizeOf(option: string, text: string, least: number): number {
   const value = parseByteSize(text.trim())
   if (value === undefined || value < least) throw fault(option, text, `a size such as 256MB, ${least} bytes at the least`)
   return value
+}
+
+/** `15m` → ms. */
+export function durationOf(option: string, text: string): number {
+  const ms = parseDuration(text.trim())
+  if (ms === undefined || ms <= 0) throw fault(option, text, 'a time such as 15m')
+  return ms
 }
 
 /** A whole number in a range. */

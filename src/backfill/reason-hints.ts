@@ -24,6 +24,8 @@ const hints: Readonly<Record<string, string>> = {
   corrupt_chunk: 'chunks whose checksum does not hold; look at the disk of the source',
   expired: 'older than what the topic still holds',
   in_live: 'the bridge has them already, live',
+  seam_duplicate: 'the bridge took them live, and they are on the new side already',
+  after_cutover: 'later than the cutover: the bridge has what came then',
   stale_marker: 'marks that a series had ended; they are no samples',
   histogram_incomplete: 'buckets without the rest of their histogram',
   // Of items that the destination did not take.

@@ -20,6 +20,8 @@ export function addRunFlags(command: Command): Command {
   return command
     .option('--since <time>', 'items from then on: 2026-11-07T00:00:00Z, 2026-11-07, 14d (ago), or ms since 1970')
     .option('--until <time>', 'items before then; cutover: up to where the bridge took over')
+    .option('--seam <time>', 'with --until cutover: so long before and after it the bridge is asked item by item what it has (15m)')
+    .option('--bridge-data <folder>', 'with --until cutover: the folder of the queue of the bridge; default: queue.path')
     .addOption(new Option('--service <name>', 'only of this service; may be repeated').argParser(collect).default([], 'none'))
     .option('--query <query>', "the source's own filter: query DSL as JSON, a selector")
     .option('--plan', 'says what there is and how long it will take; sends nothing')
