@@ -105,6 +105,8 @@ export class Lane {
   private readonly tail: Tail
   /** What a context that was just opened gives again. */
   private known: Tail | undefined
+  /** Sort value that the context was opened at; undefined: at the beginning. */
+  private from: string | undefined
   private lost = 0
   private partial = 0
   /** Rows of the answer in hand that were taken before. */
@@ -218,8 +220,8 @@ export class Lane {
 
   private filters(): readonly object[] {
     const { filters, order } = this.query
-    const { t } = this.known ?? {}
-    return order === undefined || t === undefined ? filters : [...filters, fromOn(order, t)]
+    const { from } = this
+    return order === undefined || from === undefined ? filters : [...filters, fromOn(order, from)]
   }
 
   private body(size: number): Record<string, unknown> {
@@ -243,6 +245,7 @@ export class Lane {
     if (isNew) {
       this.after = ''
       this.known = this.tail.count > 0 ? this.tail.copy() : undefined
+      this.from = this.known?.t
       if (this.known !== undefined && !this.known.isWhole) this.notes.readAgain += this.known.count
     }
     const query = [['allow_partial_search_results', 'false']] as const

@@ -166,7 +166,8 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
     let size = 0
     const declared = Number(headerOf(headers, 'content-length') ?? 0)
     if (declared > maxBytes) {
-      body.destroy()
+      // What it says to being let go of is of no interest.
+      body.on('error', () => {}).destroy()
       throw tooLarge(path)
     }
     for await (const piece of body as AsyncIterable<Uint8Array>) {
@@ -279,7 +280,7 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
         () => undefined,
       )
       // The abort of the beginning is gone: what is read later is ended by it as well.
-      const stop = (): void => void answer.body.destroy(stopping())
+      const stop = (): void => void answer.body.on('error', () => {}).destroy(stopping())
       abort.addEventListener('abort', stop, { once: true })
       answer.body.once('close', () => abort.removeEventListener('abort', stop))
       return { status: answer.statusCode, headers: answer.headers, body: answer.body }

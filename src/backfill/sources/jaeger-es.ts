@@ -6,7 +6,7 @@ import { createFileTranslator } from '../../ingest/index.ts'
 import { HitColumn } from '../../read/elasticsearch-hits.ts'
 import type { ElasticsearchStore, StoreIndex } from '../../read/elasticsearch-store.ts'
 import { type SourceDeps, sourceFault } from '../source.ts'
-import type { SourceKind } from '../sources.ts'
+import type { SourceKind } from '../source-kind.ts'
 import { timeFieldOf } from './elasticsearch-mapping.ts'
 import { writeSource } from './elasticsearch-payload.ts'
 import { type ElasticsearchKind, type IndexShape, openElasticsearch, queryClause } from './elasticsearch-source.ts'
@@ -146,7 +146,7 @@ function kindOf(own: Options, deps: SourceDeps): ElasticsearchKind {
         note: '',
       }
     },
-    async form(_shape, _key, { nowMs: _ }) {
+    async form() {
       return {
         signal: 'traces',
         payload: { before: '', between: '\n', after: '', write: writeSource },

@@ -11,6 +11,7 @@ import type { KeyTable } from '../../otlp/keys.ts'
 import type { JaegerSpan } from '../../translate/jaeger/model.ts'
 import { isJsonList, isJsonObject, type JsonObject, JsonReader, type JsonValue } from '../exact-json.ts'
 import type { DecodeLimits } from '../limits.ts'
+import { createPlainSpanReader } from './decode-es-plain.ts'
 import { createJsonSpanReader } from './decode-json.ts'
 import { createJsonFindings, type JsonBatch, type JsonFindings, placeholder, type TagOrigins } from './json-findings.ts'
 import { jsonLimitsOf } from './json-limits.ts'
@@ -59,6 +60,7 @@ const isService = (source: JsonObject): boolean =>
 export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: FieldKey): EsDecoder {
   const jsonLimits = { ...jsonLimitsOf(limits), maxValues: maxPageValues }
   const { span, bounds } = createJsonSpanReader(keys, limits, { binary: 'hex', fieldKey })
+  const plain = createPlainSpanReader(keys, limits)
 
   const addSource = (reading: Reading, source: JsonValue, index: string, at: number): void => {
     const { findings, spans } = reading
@@ -103,7 +105,16 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
 
   const readLines = (body: Uint8Array, findings: JsonFindings): Reading => {
     const reading: Reading = { findings, spans: [], target: undefined }
+    const mayBePlain = plain.open(body)
     forEachLine(body, (start, end) => {
+      if (mayBePlain && reading.target === undefined) {
+        const found = plain.read(start, end)
+        if (found !== undefined) {
+          bounds.spans(reading.spans.length + 1)
+          reading.spans.push(found)
+          return true
+        }
+      }
       const reader = new JsonReader(body, jsonLimits, start, end)
       if (reader.kind() === 'end') return true
       const { at } = reader

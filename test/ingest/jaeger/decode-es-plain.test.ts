@@ -1,0 +1,175 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { JsonReader } from '../../../src/ingest/exact-json.ts'
+import { createPlainSpanReader } from '../../../src/ingest/jaeger/decode-es-plain.ts'
+import { createJsonSpanReader } from '../../../src/ingest/jaeger/decode-json.ts'
+import { createJsonFindings } from '../../../src/ingest/jaeger/json-findings.ts'
+import { jsonLimitsOf } from '../../../src/ingest/jaeger/json-limits.ts'
+import { jaegerOptionsOf } from '../../../src/ingest/jaeger/translators.ts'
+import { defaultDecodeLimits } from '../../../src/ingest/limits.ts'
+import { encodeTraces } from '../../../src/otlp/encode/traces.ts'
+import { ReverseWriter } from '../../../src/otlp/encode/writer.ts'
+import { createKeyTable } from '../../../src/otlp/keys.ts'
+import { jaegerTranslateConfig } from '../../../src/translate/jaeger/config.ts'
+import { jaegerRoleOf } from '../../../src/translate/jaeger/keys.ts'
+import type { JaegerSpan } from '../../../src/translate/jaeger/model.ts'
+import { jaegerToTraces } from '../../../src/translate/jaeger/to-otlp.ts'
+import { mutated } from '../../support/mutate.ts'
+
+const keys = createKeyTable(jaegerRoleOf)
+const plain = createPlainSpanReader(keys, defaultDecodeLimits)
+const whole = createJsonSpanReader(keys, defaultDecodeLimits, { binary: 'hex', fieldKey: (stored) => stored })
+const options = jaegerOptionsOf(jaegerTranslateConfig.parse({}))
+
+function otlpOf(span: JaegerSpan): { readonly bytes: string; readonly notes: unknown } {
+  const batch = { nanosPerTick: 1000, process: undefined, spans: [span], seqNo: undefined, stats: undefined }
+  const { data, notes, drops } = jaegerToTraces(batch, options)
+  return { bytes: Buffer.from(encodeTraces(data, new ReverseWriter(), 4096)).toString('hex'), notes: [notes, drops] }
+}
+
+const bytesOf = (document: unknown): Uint8Array => Buffer.from(typeof document === 'string' ? document : JSON.stringify(document))
+
+const plainly = (bytes: Uint8Array): JaegerSpan | undefined => (plain.open(bytes) ? plain.read(0, bytes.length) : undefined)
+
+/** What the other reader makes of it, and what it noticed; undefined when it is no JSON. */
+function wholly(bytes: Uint8Array): { readonly span: JaegerSpan; readonly notes: number } | undefined {
+  const findings = createJsonFindings()
+  const reader = new JsonReader(bytes, jsonLimitsOf(defaultDecodeLimits))
+  try {
+    const value = reader.value()
+    reader.finish()
+    const { span } = whole.span(value, 0, 0, findings)
+    return { span, notes: findings.batch([span], 1000).notes.size }
+  } catch {
+    return undefined
+  }
+}
+
+function same(bytes: Uint8Array): boolean {
+  // Unescaping must not reach the bytes that were handed in.
+  const before = Buffer.from(bytes).toString('hex')
+  const found = plainly(bytes)
+  expect(Buffer.from(bytes).toString('hex')).toBe(before)
+  if (found === undefined) return false
+  const read = wholly(bytes)
+  expect(read?.span.invalid).toBeUndefined()
+  expect(read?.notes).toBe(0)
+  expect(otlpOf(found)).toEqual(read === undefined ? undefined : otlpOf(read.span))
+  return true
+}
+
+const id = (digits: number) =>
+  fc
+    .array(fc.integer({ min: 0, max: 15 }), { minLength: digits, maxLength: digits })
+    .map((list) => list.map((one) => one.toString(16)).join(''))
+    .filter((text) => /[1-9a-f]/.test(text))
+const text = fc.oneof(
+  fc.string({ maxLength: 20 }),
+  fc.string({ unit: 'binary', maxLength: 8 }),
+  fc.constantFrom('', 'a "b"', '\\', '\n', 'é', '\u{1f600}'),
+)
+const time = fc.integer({ min: 0, max: 4e15 })
+const tag = fc.oneof(
+  fc.record({ key: text, type: fc.constant('string'), value: text }),
+  fc.record({ key: text, type: fc.constant('bool'), value: fc.constantFrom('true', 'false', true, false) }),
+  fc.record({
+    key: text,
+    type: fc.constant('int64'),
+    value: fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String), fc.integer(), fc.constantFrom('007', '-0')),
+  }),
+  fc.record({
+    key: text,
+    type: fc.constant('float64'),
+    value: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }).map(String), fc.double({ noNaN: true, noDefaultInfinity: true })),
+  }),
+  fc.record({ key: text, type: fc.constant('binary'), value: fc.constantFrom('', '00ff', 'ABCDEF') }),
+  fc.record({
+    key: fc.constantFrom('span.kind', 'error', 'http.status_code', 'otel.status_code'),
+    value: fc.constantFrom('server', 'true', '500', 'ERROR'),
+  }),
+)
+const tags = fc.option(fc.array(tag, { maxLength: 5 }), { nil: null })
+const document = fc.record(
+  {
+    traceID: fc.oneof(id(32), id(16), id(7)),
+    spanID: id(16),
+    parentSpanID: id(16),
+    flags: fc.nat(9),
+    operationName: text,
+    references: fc.option(
+      fc.array(fc.record({ refType: fc.constantFrom('CHILD_OF', 'FOLLOWS_FROM'), traceID: id(32), spanID: id(16) }), { maxLength: 3 }),
+      { nil: null },
+    ),
+    startTime: time,
+    startTimeMillis: time,
+    duration: time,
+    tags,
+    logs: fc.option(fc.array(fc.record({ timestamp: time, fields: tags }), { maxLength: 3 }), { nil: null }),
+    process: fc.record({ serviceName: text, tags }),
+    warnings: fc.constant(null),
+  },
+  { requiredKeys: ['traceID', 'spanID', 'startTime', 'process'] },
+)
+
+describe('createPlainSpanReader', () => {
+  it('reads what Jaeger writes, as the reader of everything else does', () => {
+    let read = 0
+    fc.assert(
+      fc.property(document, (one) => {
+        if (same(bytesOf(one))) read++
+      }),
+      { numRuns: 1000 },
+    )
+    // Numbers written with an exponent and the like are few.
+    expect(read).toBeGreaterThan(800)
+  })
+
+  it('gives of damaged documents what the other reader gives, or nothing', () => {
+    const seeds = fc.sample(document, { numRuns: 40, seed: 7 }).map(bytesOf)
+    fc.assert(
+      fc.property(mutated(seeds), ({ bytes }) => {
+        same(bytes)
+      }),
+      { numRuns: 4000 },
+    )
+  })
+
+  it.each([
+    ['tags as fields', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":1}}'],
+    ['an envelope', '{"_index":"a","_source":{"traceID":"1","spanID":"1","startTime":1}}'],
+    ['a value of another type', '{"traceID":"1","spanID":"1","startTime":1,"tags":[{"key":"a","type":"int64","value":"x"}]}'],
+    ['a quoted time', '{"traceID":"1","spanID":"1","startTime":"1"}'],
+    ['a fraction', '{"traceID":"1","spanID":"1","startTime":1.5}'],
+    ['no time', '{"traceID":"1","spanID":"1"}'],
+    ['more behind it', '{"traceID":"1","spanID":"1","startTime":1} {}'],
+    ['a byte order mark', '\ufeff{"traceID":"1","spanID":"1","startTime":1}'],
+    ['a process by name', '{"traceID":"1","spanID":"1","startTime":1,"processID":"p1"}'],
+    ['beyond int64', '{"traceID":"1","spanID":"1","startTime":1,"tags":[{"key":"a","type":"int64","value":"9223372036854775808"}]}'],
+  ])('leaves to the other reader: %s', (_, json) => {
+    expect(plainly(bytesOf(json))).toBeUndefined()
+  })
+
+  it('takes spans of one process for such, and only those', () => {
+    const one = (service: string, host: string) =>
+      JSON.stringify({
+        traceID: '1',
+        spanID: '2',
+        startTime: 3,
+        process: { serviceName: service, tags: [{ key: 'host', type: 'string', value: host }] },
+      })
+    const lines = [one('a', 'x'), one('a', 'x'), one('a', 'y'), one('b', 'x'), one('a', 'x"'), one('a', 'x"'), one('a', 'x')]
+    const body = bytesOf(lines.join('\n'))
+    expect(plain.open(body)).toBe(true)
+    let at = 0
+    const spans = lines.map((line) => {
+      const end = at + Buffer.byteLength(line)
+      const span = plain.read(at, end)
+      at = end + 1
+      return span as JaegerSpan
+    })
+    expect(spans[1]?.process).toBe(spans[0]?.process)
+    expect(spans[6]?.process).toBe(spans[0]?.process)
+    expect(new Set(spans.map((span) => otlpOf(span).bytes)).size).toBe(4)
+    for (const [i, span] of spans.entries()) expect(otlpOf(span)).toEqual(otlpOf((wholly(bytesOf(lines[i])) as { span: JaegerSpan }).span))
+  })
+})
