@@ -204,6 +204,13 @@ export function createProgram(io: Io, finish: Finish): Command {
         .default([], 'the usual ports beside each endpoint'),
     )
     .option('--age <duration>', 'how old the old probe is', '24h')
+    .addOption(new Option('--for <task>', 'backfill: whether history is taken, and seen').choices(['cutover', 'backfill']))
+    .option('--since <time>', 'with --for backfill: the oldest time to be filled in, as of backfill (7d)')
+    .addOption(
+      new Option('--destination <program>', 'with --for backfill: what answers at emit.endpoint, where that cannot be asked').choices([
+        ...['tempo', 'jaeger', 'loki', 'prometheus', 'mimir', 'victoria', 'clickhouse', 'elastic', 'collector', 'other'],
+      ]),
+    )
     .option('--no-send', 'sends no probes: nothing is written anywhere')
     .addOption(jsonOption())
     .action(async (given) => finish(await (await import('./preflight.ts')).preflight(given, io)))

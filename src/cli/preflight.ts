@@ -2,11 +2,13 @@
 
 import { readFile, statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Program } from '../backfill/destination-kind.ts'
+import { momentOf } from '../backfill/options.ts'
 import { type Config, type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { parseDuration } from '../config/units.ts'
 import { BridgeError } from '../errors.ts'
 import { planIngest } from '../ingest/index.ts'
-import type { Finding, Level, PreflightDeps } from '../preflight/finding.ts'
+import type { Finding, Level, PreflightDeps, Subject } from '../preflight/finding.ts'
 import { httpGet } from '../preflight/http-get.ts'
 import { exitCodeOf, runPreflight } from '../preflight/preflight.ts'
 import { silentLog } from '../telemetry/log.ts'
@@ -18,6 +20,10 @@ export interface PreflightOptions extends ConfigOptions {
   readonly json?: boolean
   readonly queryUrl?: readonly string[]
   readonly age?: string
+  /** `backfill`: whether history is taken and shown, instead of a cutover. */
+  readonly for?: 'cutover' | 'backfill'
+  readonly since?: string
+  readonly destination?: Program
   /** False with `--no-send`. */
   readonly send?: boolean
 }
@@ -58,8 +64,25 @@ function ageOf(text: string): number {
   return ms
 }
 
+/** Oldest time that a back-fill is to fill in; a week ago unless told. */
+async function historyFindings(
+  subject: Subject,
+  deps: PreflightDeps,
+  { since = '7d', destination }: PreflightOptions,
+): Promise<readonly Finding[]> {
+  const sinceMs = momentOf('--since', since, deps.nowMs())
+  if (sinceMs >= deps.nowMs())
+    throw new BridgeError('OB_CONFIG', `cannot use --since ${since}: expected a time in the past`, { place: '--since' })
+  const { runHistoryPreflight } = await import('../preflight/backfill.ts')
+  return runHistoryPreflight({ ...subject, sinceMs, program: destination }, deps)
+}
+
 /** Checks, prints a table (or JSON) on stdout. @param over what tests put in the place of the world */
-export async function preflight(options: PreflightOptions, io: Io, over: Partial<PreflightDeps> = {}): Promise<number> {
+export async function preflight(
+  options: PreflightOptions,
+  io: Io,
+  over: Partial<PreflightDeps & { subject: Partial<Subject> }> = {},
+): Promise<number> {
   const config = await loadBridgeConfig(options, io.env)
   for (const url of options.queryUrl ?? []) {
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
@@ -74,18 +97,20 @@ export async function preflight(options: PreflightOptions, io: Io, over: Partial
     readText: (file) => readFile(file, 'utf8').catch(() => undefined),
     ...over,
   }
-  const findings = await runPreflight(
-    {
-      config,
-      endpoints: endpointsOf(config),
-      queryUrls: options.queryUrl ?? [],
-      send: options.send !== false,
-      ageMs: ageOf(options.age ?? '24h'),
-      timeoutMs: Math.min(config.emit.timeout, 5000),
-      readBackMs: 10_000,
-    },
-    deps,
-  )
+  const isHistory = options.for === 'backfill'
+  if (!isHistory && options.since !== undefined)
+    throw new BridgeError('OB_CONFIG', 'cannot use --since without --for backfill', { place: '--since' })
+  const subject: Subject = {
+    config,
+    endpoints: isHistory ? [] : endpointsOf(config),
+    queryUrls: options.queryUrl ?? [],
+    send: options.send !== false,
+    ageMs: ageOf(options.age ?? '24h'),
+    timeoutMs: Math.min(config.emit.timeout, 5000),
+    readBackMs: isHistory ? 30_000 : 10_000,
+    ...over.subject,
+  }
+  const findings = isHistory ? await historyFindings(subject, deps, options) : await runPreflight(subject, deps)
   const code = exitCodeOf(findings)
   if (options.json === true) io.out(`${JSON.stringify({ ok: code === 0, findings }, null, 2)}\n`)
   else io.out(printFindings(findings))

@@ -29,7 +29,8 @@ function expected({ ingest, translate }: Config): ReadonlySet<Signal> {
   return found
 }
 
-async function openTransport(destination: DestinationConfig, endpoint: EndpointConfig, nowMs: () => number): Promise<Transport> {
+/** A connection to one endpoint, for a few probes. */
+export async function openTransport(destination: DestinationConfig, endpoint: EndpointConfig, nowMs: () => number): Promise<Transport> {
   const { tls, protocol } = destination
   const given = tls.ca !== undefined || tls.cert !== undefined
   const secureContext = given ? (await readTls(tls)).material?.context : undefined
@@ -41,7 +42,7 @@ async function openTransport(destination: DestinationConfig, endpoint: EndpointC
 }
 
 /** Sends one probe. Gives the answer's partial success, undefined for a whole one; rejects as the transport does. */
-async function send(transport: Transport, probe: Probe, json: boolean, timeoutMs: number): Promise<PartialSuccess | undefined> {
+export async function sendProbe(transport: Transport, probe: Probe, json: boolean, timeoutMs: number): Promise<PartialSuccess | undefined> {
   const body = json ? Buffer.from(probe.json) : probe.proto
   let partial: PartialSuccess | undefined
   await transport.send(
@@ -63,7 +64,7 @@ async function send(transport: Transport, probe: Probe, json: boolean, timeoutMs
 }
 
 /** The knob for what went wrong: by what the endpoint said, then by its port. */
-function knobFor(error: unknown, { section, protocol }: DestinationConfig, url: string): string {
+export function knobFor(error: unknown, { section, protocol }: DestinationConfig, url: string): string {
   const port = new URL(/^https?:/i.test(url) ? url : `http://${url}`).port
   const other = protocol === 'grpc' ? 'http/protobuf' : 'grpc'
   const spokeOther = /HTTP\/1\.1 protocol|does not speak HTTP\/2/.test(because(error))
@@ -77,7 +78,8 @@ function knobFor(error: unknown, { section, protocol }: DestinationConfig, url: 
   return `${section}.endpoint, or whether it runs there`
 }
 
-const saidBy = (error: unknown): string =>
+/** What went wrong, in its own words. */
+export const saidBy = (error: unknown): string =>
   error instanceof Error && 'code' in error && error.code === 'OB_STOPPING'
     ? 'cannot reach the endpoint: no answer in time'
     : because(error)
@@ -112,7 +114,7 @@ async function trySignal(
     const what = old ? `data ${Math.round(subject.ageMs / 3_600_000)} h old` : 'a probe'
     const check = old ? 'old data' : 'destination'
     try {
-      const partial = await send(transport, probe, protocol === 'http/json', subject.timeoutMs)
+      const partial = await sendProbe(transport, probe, protocol === 'http/json', subject.timeoutMs)
       if (partial !== undefined && partial.rejectedItems > 0) {
         const knob = old ? 'the limits of the backend on the age of data: after an outage this is what is lost' : 'what the endpoint says'
         findings.push({
@@ -191,7 +193,8 @@ async function readBack(
     })
 }
 
-async function backendsFor(
+/** Who can be asked for a signal: at a URL that the user gave, or beside the endpoint. */
+export async function backendsFor(
   endpoint: EndpointConfig,
   signal: Signal,
   { queryUrls, timeoutMs }: Subject,

@@ -95,9 +95,13 @@ const wrapped = (names: readonly [resources: string, scopes: string, items: stri
   ],
 ]
 
-const requests: Readonly<Record<Signal, (run: string, nanos: bigint) => Message>> = {
+/** Makes a probe as large as is wanted. In protobuf alone: as JSON a list has to stand in one place. */
+const padding = (field: number, bytes: number): Message =>
+  bytes === 0 ? [] : [[field, 'attributes', { list: attribute('padding', 'x'.repeat(bytes)) }]]
+
+const requests: Readonly<Record<Signal, (run: string, nanos: bigint, padded: number) => Message>> = {
   // Span { bytes trace_id = 1; bytes span_id = 2; string name = 5; SpanKind kind = 6; fixed64 start, end = 7, 8; KeyValue attributes = 9; }
-  traces: (run, nanos) =>
+  traces: (run, nanos, padded) =>
     wrapped(
       ['resourceSpans', 'scopeSpans', 'spans'],
       [
@@ -108,10 +112,11 @@ const requests: Readonly<Record<Signal, (run: string, nanos: bigint) => Message>
         [7, 'startTimeUnixNano', { fixed64: nanos }],
         [8, 'endTimeUnixNano', { fixed64: nanos + 1_000_000n }],
         [9, 'attributes', { list: attribute('run', run) }],
+        ...padding(9, padded),
       ],
     ),
   // Metric { string name = 1; Gauge gauge = 5; }  Gauge { NumberDataPoint = 1; }  { fixed64 time = 3; double as_double = 4; KeyValue attributes = 7; }
-  metrics: (run, nanos) =>
+  metrics: (run, nanos, padded) =>
     wrapped(
       ['resourceMetrics', 'scopeMetrics', 'metrics'],
       [
@@ -129,6 +134,7 @@ const requests: Readonly<Record<Signal, (run: string, nanos: bigint) => Message>
                     [3, 'timeUnixNano', { fixed64: nanos }],
                     [4, 'asDouble', { double: 1 }],
                     [7, 'attributes', { list: attribute('run', run) }],
+                    ...padding(7, padded),
                   ],
                 },
               ],
@@ -138,7 +144,7 @@ const requests: Readonly<Record<Signal, (run: string, nanos: bigint) => Message>
       ],
     ),
   // LogRecord { fixed64 time = 1; SeverityNumber = 2; AnyValue body = 5; KeyValue attributes = 6; fixed64 observed_time = 11; }
-  logs: (run, nanos) =>
+  logs: (run, nanos, padded) =>
     wrapped(
       ['resourceLogs', 'scopeLogs', 'logRecords'],
       [
@@ -146,14 +152,15 @@ const requests: Readonly<Record<Signal, (run: string, nanos: bigint) => Message>
         [2, 'severityNumber', { enumeration: 9 }],
         [5, 'body', { message: textValue(`${probeName} run=${run}`) }],
         [6, 'attributes', { list: attribute('run', run) }],
+        ...padding(6, padded),
         [11, 'observedTimeUnixNano', { fixed64: nanos }],
       ],
     ),
 }
 
-/** Makes a probe. @param run 32 hex digits, neither half zero */
-export function makeProbe(signal: Signal, run: string, timeMs: number): Probe {
+/** Makes a probe. @param run 32 hex digits, neither half zero @param padded so many bytes more, in protobuf alone */
+export function makeProbe(signal: Signal, run: string, timeMs: number, padded = 0): Probe {
   const nanos = BigInt(Math.floor(timeMs)) * 1_000_000n
-  const request = requests[signal](run, nanos)
+  const request = requests[signal](run, nanos, padded)
   return { signal, run, timeUnixNano: String(nanos), proto: toProto(request), json: JSON.stringify(toJson(request)) }
 }

@@ -11,6 +11,8 @@ export interface Backend {
   readonly url: string
   /** True when the probe is there. Rejects when the backend cannot be asked. */
   holds(probe: Probe): Promise<boolean>
+  /** The same by a search over its time, where that is another way than by its id. */
+  readonly searches?: ((probe: Probe) => Promise<boolean>) | undefined
 }
 
 interface Kind {
@@ -22,6 +24,8 @@ interface Kind {
   readonly sign: readonly [path: string, pattern: RegExp]
   path(probe: Probe): string
   found(status: number, body: string, probe: Probe): boolean
+  /** A search that finds it, if it finds anything of its time. */
+  searchPath?(probe: Probe): string
 }
 
 const dayNanos = 86_400_000_000_000n
@@ -42,6 +46,10 @@ const kinds: readonly Kind[] = [
     sign: ['/api/echo', /^echo\s*$/],
     path: ({ run }) => `/api/traces/${run}`,
     found: (status, body) => status === 200 && body.includes(probeName),
+    searchPath({ run, timeUnixNano }) {
+      const at = Number(BigInt(timeUnixNano) / 1_000_000_000n)
+      return `/api/search?q=${encodeURIComponent(`{ span.run = "${run}" }`)}&start=${at - 3600}&end=${at + 3600}&limit=5`
+    },
   },
   {
     kind: 'Loki',
@@ -72,7 +80,7 @@ const within = (url: string, path: string): string => `${url.replace(/\/+$/, '')
 
 /** The backend at a URL; undefined when nobody there is one of those known. */
 export async function backendAt(url: string, get: HttpGet, timeoutMs: number, only: readonly Kind[] = kinds): Promise<Backend | undefined> {
-  for (const { kind, signal, sign, path, found } of only) {
+  for (const { kind, signal, sign, path, found, searchPath } of only) {
     try {
       const { status, body } = await get(within(url, sign[0]), { timeoutMs })
       if (status !== 200 || !sign[1].test(body)) continue
@@ -84,7 +92,14 @@ export async function backendAt(url: string, get: HttpGet, timeoutMs: number, on
       const answer = await get(within(url, path(probe)), { timeoutMs, headers: { accept: 'application/json' } })
       return found(answer.status, answer.body, probe)
     }
-    return { kind, signal, url, holds }
+    const searches =
+      searchPath &&
+      (async (probe: Probe): Promise<boolean> => {
+        const { status, body } = await get(within(url, searchPath(probe)), { timeoutMs, headers: { accept: 'application/json' } })
+        // Ids come without leading zeros.
+        return status === 200 && body.includes(probe.run.replace(/^0+/, ''))
+      })
+    return { kind, signal, url, holds, searches }
   }
   return undefined
 }
