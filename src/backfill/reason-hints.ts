@@ -33,6 +33,8 @@ const hints: Readonly<Record<string, string>> = {
   out_of_order: 'Prometheus: set storage.tsdb.out_of_order_time_window to the age of the history',
   duplicate_sample: 'another value is there for the same moment; the one that was there first stays',
   too_far_behind: 'Loki: send history into streams of its own, or raise ingester.max_chunk_age',
+  refused_again:
+    'sent a second time after a stop or a lost connection, and refused as behind what is there: most likely they had arrived; verify --read-back tells',
   too_old: 'the destination has a limit of age: see its knob in docs/backfill.md',
   too_new: 'times in the future: look at the clocks of whoever wrote them',
   rate_limited: 'the destination dropped them for its limit of rate: raise it, or lower --rate',

@@ -73,6 +73,16 @@ const wholeSource: ReadonlySet<string> = new Set(['unauthorised', 'source_error'
 const mostInARow = 10
 const tickMs = 1000
 
+/** The work's outcome, or undefined when aborted before. Leaves nothing behind at the signal, which lives as long as the run. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => resolve(undefined)
+    signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
+}
+
 /** Prepares a run over the pending slices of a ledger; planning and adding them is the caller's. Closes nothing that it was given. */
 export function createRun(deps: RunDeps, options: RunOptions): Run {
   const { ledger, pace, windows, nowMs, monotonicMs, sleep } = deps
@@ -158,10 +168,10 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
     changed()
   }
 
-  /** Undefined: there is none that may begin now. */
-  const take = async (): Promise<Taken | undefined> => {
+  /** Undefined: there is none that may begin now. A ledger that does not answer (a full disk) holds up no stop. */
+  const take = async (beginsByMs: number | undefined): Promise<Taken | undefined> => {
     try {
-      return await ledger.take(options.owner, { beginsByMs: gates.beginsByMs(), endsAfterMs: boundaryMs })
+      return await untilAborted(ledger.take(options.owner, { beginsByMs, endsAfterMs: boundaryMs }), hard.signal)
     } catch (cause) {
       stop('ledger', cause instanceof Error ? cause : new Error(String(cause)))
       return undefined
@@ -186,7 +196,8 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
     while (!soft.signal.aborted) {
       if (await closed()) continue
       const isRoom = running.size < gates.allowed().slices
-      const taken = isRoom ? await take() : undefined
+      const beginsByMs = gates.beginsByMs()
+      const taken = isRoom ? await take(beginsByMs) : undefined
       if (taken !== undefined) {
         const one = runSlice(taken, sliceDeps)
           .then(onEnd, (cause: unknown) => stop('ledger', cause instanceof Error ? cause : new Error(String(cause))))
@@ -194,7 +205,8 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
         running.add(one)
         continue
       }
-      if (running.size === 0) break
+      // Where slices were held back, what held them may have ended while the ledger was asked: then it is asked again.
+      if (running.size === 0 && beginsByMs === undefined) break
       await pause(tickMs)
     }
     await Promise.all(running)

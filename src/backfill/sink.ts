@@ -6,6 +6,13 @@ import type { Json, PageRequest, Reasons } from './model.ts'
 /** Reason of what was refused for being too old (or too new): with it the run tells of the knob, and stops or goes on from there. */
 export const refusedForAge = 'too_old'
 
+/**
+ * Reason of what was refused because newer items of its own stream are there. Those of a page that goes out a second time may be its own: then it is
+ * counted as {@link refusedAgain}, and says nothing of what the destination takes.
+ */
+export const refusedBehind = 'too_far_behind'
+export const refusedAgain = 'refused_again'
+
 /** A request that nobody will take as it is. */
 export interface DeadRequest {
   readonly reason: string

@@ -11,7 +11,7 @@ import type { Reasons } from './model.ts'
 import type { Pace, Windows } from './pacing.ts'
 import { checkPage, createAcks, emptyAck, joinAcks, type ReadyPage } from './page-ack.ts'
 import type { Said, SlicePhase, SliceView, Tally } from './progress.ts'
-import { type Delivered, refusedForAge, type Sink } from './sink.ts'
+import { type Delivered, refusedAgain, refusedBehind, refusedForAge, type Sink } from './sink.ts'
 import { readSourceFault, type SliceReader, type Source } from './source.ts'
 
 export interface SliceDeps {
@@ -75,6 +75,14 @@ class Refused extends Error {
     super(message)
     this.nothingStored = nothingStored
   }
+}
+
+/** What became of a page that was sent before and may have arrived: it may stand in its own way. */
+function afterAll(delivered: Delivered): Delivered {
+  const { [refusedBehind]: behind = 0, ...rejected } = delivered.rejected
+  if (behind === 0) return delivered
+  const boundary = delivered.boundary?.reason === refusedBehind ? undefined : delivered.boundary
+  return { ...delivered, rejected: { ...rejected, [refusedAgain]: behind }, boundary }
 }
 
 /** Runs a slice that was taken. The reader is closed, and the slice is ended or released, when it resolves. */
@@ -272,7 +280,8 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
     if (resent > 0) tally.resent(resent)
     readAhead(reading, ready.page.last)
     const since = monotonicMs()
-    const delivered = await deliver(ready)
+    const answer = await deliver(ready)
+    const delivered = resent > 0 || answer.ambiguous > 0 ? afterAll(answer) : answer
     const sendMs = monotonicMs() - since
     for (const sentence of delivered.said) said('destination', sentence)
     tooOld(ready, delivered)
