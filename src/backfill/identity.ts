@@ -165,6 +165,8 @@ export interface IdentitySum {
   /** UTF-8. */
   text(value: string): void
   bytes(value: Uint8Array): void
+  /** The same of bytes from `start` up to `end`. */
+  part(bytes: Uint8Array, start: number, end: number): void
   /** A number as a double, 8 bytes. */
   number(value: number): void
   /** 64 bits as two halves, each taken mod 2^32. */
@@ -182,6 +184,9 @@ export interface IdentitySum {
 }
 
 const encoder = new TextEncoder()
+
+/** Below 256: a length is one byte then, and copying them one by one is faster than a view of them. */
+const byHand = 64
 
 /** Creates a sum of no items. One for each slice that is read; `value` and `clear` at the edge of each page. */
 export function createIdentitySum(): IdentitySum {
@@ -229,6 +234,18 @@ export function createIdentitySum(): IdentitySum {
       view.setUint32(length, value.length, true)
       buffer.set(value, length + 4)
       length += 4 + value.length
+    },
+    part(bytes, start, end) {
+      const size = end - start
+      if (size > byHand) {
+        this.bytes(bytes.subarray(start, end))
+        return
+      }
+      room(4 + size)
+      buffer[length] = size
+      buffer[length + 1] = buffer[length + 2] = buffer[length + 3] = 0
+      length += 4
+      for (let at = start; at < end; at++) buffer[length++] = bytes[at] as number
     },
     number(value) {
       room(8)

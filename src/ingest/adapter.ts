@@ -80,7 +80,23 @@ export interface OtherRequest {
  * Throws `OB_DECODE_*` or `OB_LIMIT_*` when the body as a whole cannot be read; never throws for one bad item.
  * Does not keep `body`. @param receivedAtMs wall clock at receipt, for spans that carry no time
  */
-export type BodyTranslator = (body: Uint8Array, receivedAtMs: number) => TranslatedBody
+export interface BodyTranslator {
+  (body: Uint8Array, receivedAtMs: number): TranslatedBody
+  /** The same for items that lie in a body among other things, so that nobody has to put them together first. Few formats have it. */
+  readonly placed?: PlacedTranslator | undefined
+}
+
+/** Places of JSON objects in a body. */
+export interface PlacedItems {
+  readonly count: number
+  /** Four numbers an item: where it begins and ends, and where its id does, a JSON text with its quotation marks; 0 and 0 without one. */
+  readonly places: Int32Array
+  /** The index that they are of; empty: not known. */
+  readonly index: string
+}
+
+/** As {@link BodyTranslator}; `indexes` of drops are places in the list. The request is in memory of its own. */
+export type PlacedTranslator = (body: Buffer, items: PlacedItems, receivedAtMs: number) => TranslatedBody
 
 /** Translators of OTLP requests, or of `TracesData`, `MetricsData` and `LogsData`, which are the same bytes. */
 export interface OtlpTranslators {

@@ -1,6 +1,6 @@
 /** Slices of an Elasticsearch as pages: documents are found, put together as a payload, and translated as the live endpoints do. */
 
-import type { BodyTranslator } from '../../ingest/adapter.ts'
+import type { BodyTranslator, PlacedTranslator, TranslatedBody } from '../../ingest/adapter.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import { HitColumn, type HitTable } from '../../read/elasticsearch-hits.ts'
 import type { DocumentPage, DocumentReader } from '../../read/elasticsearch-pages.ts'
@@ -16,6 +16,8 @@ export interface DocumentForm {
   readonly signal: Signal
   readonly payload: PayloadForm
   readonly translate: BodyTranslator
+  /** Takes documents where they lie, in the place of `payload` and `translate`: for those that are taken as they are. */
+  readonly placed?: { readonly translate: PlacedTranslator; readonly index: string } | undefined
   /** Why a document is left out before it is translated; empty: it is not. */
   refuse(table: HitTable, row: number): string
   /** Columns of members that are part of a document's identity, beside index and id. */
@@ -30,17 +32,35 @@ const discarded: ReadonlySet<string> = new Set(['system_index', 'apm_docs', 'met
 /** Line of a fault: `_index/_id`. */
 const whereOf = (table: HitTable, row: number): string => `${table.text(row, HitColumn.Index)}/${table.text(row, HitColumn.Id)}`
 
+/** What stands between the quotation marks of a text. */
+function addText(sum: IdentitySum, table: HitTable, row: number, column: number): void {
+  const start = table.start(row, column)
+  const marks = table.body[start] === 0x22 ? 1 : 0
+  sum.part(table.body, start + marks, table.end(row, column) - marks)
+}
+
 /** Adds who a document is: index, id, and what its form names. */
 export function addIdentity(sum: IdentitySum, table: HitTable, row: number, columns: readonly number[]): void {
-  sum.bytes(table.inner(row, HitColumn.Index))
-  sum.bytes(table.inner(row, HitColumn.Id))
-  for (const column of columns) sum.bytes(table.inner(row, column))
+  addText(sum, table, row, HitColumn.Index)
+  addText(sum, table, row, HitColumn.Id)
+  for (let i = 0; i < columns.length; i++) addText(sum, table, row, columns[i] as number)
   sum.item()
+}
+
+/** Memory for places; kept from page to page. */
+class PlaceBuffer {
+  private places = new Int32Array(0)
+
+  of(count: number): Int32Array {
+    if (this.places.length < count) this.places = new Int32Array(count)
+    return this.places
+  }
 }
 
 interface Means {
   readonly form: DocumentForm
   readonly out: PayloadBuffer
+  readonly places: PlaceBuffer
   readonly sum: IdentitySum
 }
 
@@ -51,14 +71,49 @@ const messages: Readonly<Record<string, string>> = {
   no_source: 'the document has no _source',
 }
 
+/** The answer that all of the documents lie in; undefined: there are several. */
+function onlyTable(page: DocumentPage, chosen: readonly number[]): HitTable | undefined {
+  const table = page.table(chosen[0] as number)
+  for (let i = 1; i < chosen.length; i++) if (page.table(chosen[i] as number) !== table) return undefined
+  return table
+}
+
+/** Documents where they lie in one answer; those of several are copied together first. Both give the same bytes. */
+function translatePlaced(
+  page: DocumentPage,
+  chosen: readonly number[],
+  { form: { receivedAtMs }, out, places }: Means,
+  { translate, index }: NonNullable<DocumentForm['placed']>,
+): TranslatedBody {
+  const found = places.of(chosen.length * 4)
+  const only = onlyTable(page, chosen)
+  if (only === undefined) out.clear()
+  for (let i = 0, at = 0; i < chosen.length; i++) {
+    const place = chosen[i] as number
+    const table = page.table(place)
+    const row = page.row(place)
+    for (let column = HitColumn.Source as number; ; column = HitColumn.Id) {
+      const start = table.start(row, column)
+      const end = table.end(row, column)
+      found[at++] = only === undefined ? out.length : start
+      if (only === undefined) out.copy(table.body, start, end)
+      found[at++] = only === undefined ? out.length : end
+      if (column === HitColumn.Id) break
+    }
+  }
+  return translate(only?.body ?? out.bytes, { count: chosen.length, places: found, index }, receivedAtMs)
+}
+
 /** Translates documents; where one of them is more than the translator takes, in halves, until it stands alone. */
 function translateRows(page: DocumentPage, chosen: readonly number[], means: Means, builder: PageBuilder): void {
   const { form, out, sum } = means
   if (chosen.length === 0) return
-  const payload = writePayload(out, page, chosen, form.payload)
-  let body: ReturnType<BodyTranslator>
+  let body: TranslatedBody
   try {
-    body = form.translate(payload, form.receivedAtMs)
+    body =
+      form.placed === undefined
+        ? form.translate(writePayload(out, page, chosen, form.payload), form.receivedAtMs)
+        : translatePlaced(page, chosen, means, form.placed)
   } catch (error) {
     const { reason, message } = refusalOf(error)
     if (chosen.length > 1) {
@@ -119,7 +174,8 @@ export function translatePage(page: DocumentPage, means: Means): TranslatedPage 
     }
   }
   sum.clear()
-  translateRows(page, chosen, means, builder)
+  const at = Number(process.env['CHUNK'] ?? 2000)
+  for (let from = 0; from < chosen.length; from += at) translateRows(page, chosen.slice(from, from + at), means, builder)
   const { contextsLost, readAgain, duplicatesUnchecked } = page.notes
   if (contextsLost > 0) builder.note('pit_lost', contextsLost)
   if (readAgain > 0) builder.note('instant_read_again', readAgain)
@@ -133,6 +189,7 @@ export function createSliceReader(
   limits: SourceDeps['page'],
 ): SliceReader {
   const out = new PayloadBuffer()
+  const places = new PlaceBuffer()
   const sum = createIdentitySum()
   let opened: { readonly reader: DocumentReader; readonly form: DocumentForm } | undefined
   const rest = async (): Promise<void> => {
@@ -151,7 +208,7 @@ export function createSliceReader(
       return {
         cursor: { ...page.position } satisfies { [name: string]: Json },
         last: page.last,
-        translate: () => translatePage(page, { form, out, sum }),
+        translate: () => translatePage(page, { form, out, places, sum }),
       }
     },
     rest,

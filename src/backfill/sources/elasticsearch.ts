@@ -154,10 +154,13 @@ function kindOf(own: Options, deps: SourceDeps): ElasticsearchKind {
         }
         out.byte(0x7d)
       }
+      const translate = await deps.translator('es-docs')
+      const { placed } = translate
       return {
         signal: 'logs',
         payload: { before: '', between: '\n', after: '', write },
-        translate: await deps.translator('es-docs'),
+        translate,
+        placed: isPlain && placed !== undefined ? { translate: placed, index: index.dataStream ?? index.name } : undefined,
         refuse(table, row) {
           if (source.isKept && !table.has(row, HitColumn.Source)) return 'no_source'
           if (!filtersHere || !table.has(row, Time)) return ''

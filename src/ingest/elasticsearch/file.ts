@@ -4,7 +4,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import type { ElasticsearchTranslateConfig } from '../../translate/elasticsearch/config.ts'
 import { createOutcome, type Outcome } from '../../translate/outcome.ts'
-import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
+import type { BodyTranslator, PlacedTranslator, TranslatedBody } from '../adapter.ts'
 import { type DocumentBatcher, DocumentFate } from '../documents.ts'
 import { createDuplicates } from '../duplicates.ts'
 import { createDocumentBatcher, type DocumentBatcherOptions } from './batcher.ts'
@@ -28,6 +28,8 @@ export interface DocumentFileOptions {
 
 /** Bytes that are translated at once. */
 const pieceBytes = 1024 * 1024
+/** The same of documents that lie where they lie, encoded. */
+const mostWeight = 8 * 1024 * 1024
 const noId = ''
 
 /** What came of a file so far. */
@@ -53,7 +55,11 @@ class Gathered {
 
   /** All of it: two requests one after the other are one. */
   body(): TranslatedBody {
-    const requests = [...this.data].map(([signal, { items, parts }]) => ({ signal, items, data: Buffer.concat(parts) }))
+    const requests = [...this.data].map(([signal, { items, parts }]) => ({
+      signal,
+      items,
+      data: parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts),
+    }))
     const logs = requests.find(({ signal }) => signal === 'logs')
     return {
       received: this.received,
@@ -69,17 +75,20 @@ class Gathered {
 const tooMany = (maxItems: number): BridgeError =>
   new BridgeError('OB_LIMIT_ITEMS', `cannot translate file: it has more than ${maxItems} documents`)
 
+const batcherOf = (options: DocumentFileOptions, nowMs: () => number): DocumentBatcher =>
+  createDocumentBatcher({
+    limits: documentLimitsOf(elasticsearchConfig.parse({}).limits),
+    translate: options.translate,
+    fields: options.fields,
+    nowMs,
+  })
+
 /** Creates the translator of one form. */
 export function createDocumentFile(form: 'es-bulk' | 'es-docs', options: DocumentFileOptions): BodyTranslator {
   const { limits, version } = elasticsearchConfig.parse({})
   const translateFile = form === 'es-bulk' ? translateBulk : translateDocuments
-  return (body, receivedAtMs) => {
-    const batcher = createDocumentBatcher({
-      limits: documentLimitsOf(limits),
-      translate: options.translate,
-      fields: options.fields,
-      nowMs: () => receivedAtMs,
-    })
+  const translator = (body: Uint8Array, receivedAtMs: number): TranslatedBody => {
+    const batcher = batcherOf(options, () => receivedAtMs)
     const gathered = new Gathered()
     // A byte order mark.
     const start = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
@@ -87,6 +96,48 @@ export function createDocumentFile(form: 'es-bulk' | 'es-docs', options: Documen
     translateFile(bytes, batcher, gathered, { ...options, maxDocument: limits.document, version })
     return gathered.body()
   }
+  return form === 'es-bulk' ? translator : Object.assign(translator, { placed: createPlacedDocuments(options) })
+}
+
+/** One batcher for all bodies: what it learns of fields is of use in the next one. */
+function createPlacedDocuments(options: DocumentFileOptions): PlacedTranslator {
+  let atMs = 0
+  let made: DocumentBatcher | undefined
+  return (body, { count, places, index: name }, receivedAtMs) => {
+    if (count > options.maxItems) throw tooMany(options.maxItems)
+    made ??= batcherOf(options, () => atMs)
+    const batcher = made
+    const gathered = new Gathered()
+    const { outcome } = gathered
+    const index = name === '' ? undefined : batcher.index(name)
+    const id = { source: body, start: 0, end: 0 }
+    const plain = { index, id, pipeline: '' }
+    atMs = receivedAtMs
+    gathered.received = count
+    batcher.open(body)
+    for (let i = 0, at = 0; i < count; i++, at += 4) {
+      id.start = (places[at + 2] as number) + 1
+      id.end = (places[at + 3] as number) - 1
+      const hasPlainId = id.end > id.start && !hasBackslash(body, id.start, id.end)
+      const meta = hasPlainId ? plain : { index, id: wordOf(body, id.start - 1, id.end + 1), pipeline: '' }
+      const fate = batcher.add(places[at] as number, places[at + 1] as number, meta)
+      if (fate === DocumentFate.Refused) outcome.drop(batcher.reason, i, batcher.message)
+      else if (fate === DocumentFate.Discarded) outcome.note(batcher.reason)
+      if (batcher.weight > mostWeight) {
+        gathered.take(batcher)
+        batcher.open(body)
+      }
+    }
+    gathered.take(batcher)
+    return gathered.body()
+  }
+}
+
+const Backslash = 0x5c
+
+function hasBackslash(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === Backslash) return true
+  return false
 }
 
 interface FileMeans extends DocumentFileOptions {
