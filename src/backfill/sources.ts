@@ -49,4 +49,12 @@ export const sourceEntries: Readonly<Record<string, Entry>> = {
     summary: 'Logs in indices and data streams of an Elasticsearch or OpenSearch.',
     load: async () => (await import('./sources/elasticsearch.ts')).elasticsearch,
   },
+  'jaeger-cassandra': {
+    summary: "Spans in a Jaeger's Cassandra; needs the package cassandra-driver.",
+    load: async () => (await import('./sources/jaeger-cassandra.ts')).jaegerCassandra,
+  },
+  'zipkin-cassandra': {
+    summary: "Spans in a Zipkin's Cassandra; needs the package cassandra-driver.",
+    load: async () => (await import('./sources/zipkin-cassandra.ts')).zipkinCassandra,
+  },
 }
