@@ -255,7 +255,7 @@ export const errorTable = {
     500,
     13,
     'The ledger of a back-fill cannot be read or written, or is of another run.',
-    'See the message; --rebuild plans anew and sends everything again.',
+    'See the message. Only where it says so does --rebuild help, which plans anew and sends everything again.',
   ),
   OB_ADMIN_NONE: row('never', 404, 5, 'The admin port has nothing of this name.', 'The answer says which option brings it, if one does.'),
   OB_ADMIN_REQUEST: row('never', 400, 3, 'A request to the admin port is not as it should be.', 'The message names the fault.'),

@@ -148,11 +148,14 @@ export async function createFileSink(options: FileSinkOptions, deps: FileSinkDep
     return plain
   }
 
-  /** Puts bytes at `at`, whatever stands behind it, and flushes them. */
+  /** Puts bytes at `at`, whatever stands behind it, and flushes them. What was before it must be there: a hole would be read as data. */
   const write = async (path: string, at: number, bytes: Uint8Array): Promise<void> => {
     const isNew = !existsSync(path)
+    if (isNew && at > 0) throw new Error('it is not there any more, but pages in it were acknowledged')
     const handle = await open(path, isNew ? 'wx' : 'r+')
     try {
+      const { size } = await handle.stat()
+      if (size < at) throw new Error(`it has ${size} bytes, but pages in it were acknowledged up to ${at}; somebody has changed it`)
       // A try that failed may have left something.
       await handle.truncate(at)
       let done = 0

@@ -32,7 +32,11 @@ export function lockLedger(path: string): LedgerLock {
   } catch (cause) {
     database?.close()
     const isHeld = cause instanceof Error && 'errcode' in cause && (cause.errcode === 5 || cause.errcode === 6)
-    const why = isHeld ? `${holder(pid)} is running it` : cause instanceof Error ? cause.message : String(cause)
+    const why = isHeld
+      ? `${holder(pid)} has it: wait until it has ended; backfill status and report look at it meanwhile`
+      : cause instanceof Error
+        ? cause.message
+        : String(cause)
     throw new BridgeError('OB_LEDGER', `cannot take the run ${path}: ${why}`, { place: path, cause })
   }
   const held = database

@@ -155,18 +155,23 @@ export async function createOtlpSink(options: OtlpSinkOptions, deps: OtlpSinkDep
   const deliverOne = async ({ lanes: places, requests }: Plan, abort: AbortSignal): Promise<Told> => {
     const items = requests.reduce((all, one) => all + one.items, 0)
     if (places.length === 0) return { tally: { ...emptyTally(), rejected: { no_destination: items } }, boundary: undefined }
-    const results = await Promise.allSettled(
+    const leaving = new AbortController()
+    // One that is down must not hold up what another one has to say: nothing of the page is acknowledged then.
+    const signal = places.length === 1 ? abort : AbortSignal.any([abort, leaving.signal])
+    let fault: { readonly error: unknown } | undefined
+    const done = await Promise.all(
       places.map(async (place) => {
         const tally = emptyTally()
-        await (lanes[place] as BackfillLane).deliver(requests, tally, abort)
+        try {
+          await (lanes[place] as BackfillLane).deliver(requests, tally, signal)
+        } catch (error) {
+          fault ??= { error }
+          leaving.abort()
+        }
         return { name: configs[place]?.name ?? '', tally }
       }),
     )
-    const done = []
-    for (const one of results) {
-      if (one.status === 'rejected') throw one.reason
-      done.push(one.value)
-    }
+    if (fault !== undefined) throw fault.error
     return { tally: merged(items, done), boundary: boundaryOf(done) }
   }
 

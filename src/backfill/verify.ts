@@ -9,8 +9,8 @@ import type { SliceState } from './model.ts'
 import type { SliceCount, Source } from './source.ts'
 
 /**
- * `complete`: the source has what was read · `grew`, `shrank`: it has more or fewer by now · `mismatch`: as many, but others, or the counts of the slice
- * do not add up · `unchecked`: not in the sample of a source that cannot count · `unreadable`: it cannot be asked any more · `open`: not done yet, or failed
+ * `complete`: the source has what was read · `grew`, `shrank`: it has more or fewer by now · `mismatch`: as many, but others; as many as it was planned with,
+ * but not as were read; or the counts of the slice do not add up · `unchecked`: not in the sample of a source that cannot count · `unreadable`: it cannot be asked any more · `open`: not done yet, or failed
  */
 export type VerdictWord = 'complete' | 'grew' | 'shrank' | 'mismatch' | 'unchecked' | 'unreadable' | 'open'
 
@@ -96,6 +96,11 @@ function judged(slice: SliceRecord, now: SliceCount | undefined): Omit<SliceVerd
   const isDeep = now.sum !== undefined
   const seen = { now: now.items, isDeep }
   if (imbalance(counts) !== undefined) return { ...seen, verdict: 'mismatch', message: 'the counts of this slice do not add up' }
+  // Neither late writers nor a retention: nothing has come or gone since the plan.
+  if (now.items === slice.items && now.items !== counts.read) {
+    const message = `the source has the ${now.items} items that it was planned with, but ${counts.read} were read`
+    return { ...seen, verdict: 'mismatch', message }
+  }
   if (now.items > counts.read) return { ...seen, verdict: 'grew', message: `source grew +${now.items - counts.read}` }
   if (now.items < counts.read) return { ...seen, verdict: 'shrank', message: `source shrank −${counts.read - now.items}` }
   if (isDeep && now.sum !== counts.srcSum)

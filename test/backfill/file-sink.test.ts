@@ -219,4 +219,19 @@ describe('createFileSink', () => {
     await expect(sink.deliver('s2', 0, [pageOf(0)], stop.signal)).rejects.toMatchObject({ code: 'OB_STOPPING' })
     expect(readdirSync(folder).sort()).toEqual(['file', 'r1-s1-0.jsonl'])
   })
+
+  it.each(['taken away', 'cut'])('does not write on behind a file that somebody has %s', async (what) => {
+    const folder = newFolder()
+    const sink = await start(folder)
+    await sink.deliver('s1', 0, [pageOf(0)], never)
+    const [name = ''] = readdirSync(folder)
+    if (what === 'cut') writeFileSync(join(folder, name), readFileSync(join(folder, name)).subarray(0, 10))
+    else rmSync(join(folder, name))
+    await expect(sink.deliver('s1', 1, [pageOf(10)], never)).rejects.toMatchObject({
+      code: 'OB_DESTINATION',
+      message: expect.stringMatching(/^cannot write .*r1-s1-0\.jsonl: .*pages in it were acknowledged/) as string,
+    })
+    // Nothing was made up in its place.
+    expect(readdirSync(folder)).toHaveLength(what === 'cut' ? 1 : 0)
+  })
 })

@@ -178,7 +178,7 @@ describe.each([true, false])('createFileLedger (in a thread: %s)', (thread) => {
     const folder = stateFolder()
     const ledger = await open(folder, { thread })
     await ledger.add(slices(2))
-    expect(await message(openLedger(folder))).toContain(`process ${process.pid} is running it`)
+    expect(await message(openLedger(folder))).toContain(`process ${process.pid} has it`)
     const look = await createFileLedger({ folder, run: runName, mode: 'read', thread })
     await ledger.take('me')
     expect((await look.summary()).slices).toMatchObject({ running: 1, pending: 1 })

@@ -308,6 +308,17 @@ describe('createOtlpSink', () => {
     expect(error instanceof BridgeError && error.message).toContain(String(status))
   })
 
+  it('does not wait for a destination that is down when another one ends the run', { timeout: 5000 }, async () => {
+    const shut = await startSink(refuse(401, 'go away'))
+    const down = await startSink(refuse(503))
+    const destinations = [
+      { name: 'a', endpoint: down.url },
+      { name: 'b', endpoint: shut.url },
+    ]
+    const { deliver } = await start({ destinations })
+    await expect(deliver(tracesPage(items(2)))).rejects.toMatchObject({ code: 'OB_DESTINATION' })
+  })
+
   it('gives each destination its own, and counts as lost what one of them lost', async () => {
     const refusing = await startSink(atomic(new Set([1]), [], refuse(400, 'out of order')))
     const taking = await startSink()

@@ -74,6 +74,29 @@ describe('verifyRun', () => {
     expect(source.kind).toBe('numbers')
   })
 
+  it('does not take for late writers what was there when it was planned, and was not read', async () => {
+    // The source leaves out a page while it is read; it counts as it did for the plan.
+    const source = numbersSource({ slices: 2, perSlice: 100, perPage: 30 })
+    const holed: Source = {
+      ...source,
+      open(spec, cursor) {
+        const reader = source.open(spec, cursor)
+        return {
+          ...reader,
+          async next(signal) {
+            const page = await reader.next(signal)
+            return spec.key['slice'] === 1 && page?.cursor === 60 ? reader.next(signal) : page
+          },
+        }
+      },
+    }
+    await runAll({ source: { ...holed, specs: source.specs, open_: source.open_ }, sink: recordingSink(), ledger })
+    const found = await verifyRun({ ledger, source, deep: false, abort })
+    expect(found).toMatchObject({ verdicts: { complete: 1, mismatch: 1 }, grew: 0, ok: false })
+    expect(found.trouble[0]?.message).toBe('the source has the 100 items that it was planned with, but 70 were read')
+    expect(await states()).toEqual(['verified', 'mismatch'])
+  })
+
   it('reads again before it says so, where a count sums up over what the run left out', async () => {
     const source = await done({ skipEvery: 10, skipReason: 'duplicate_in_source' })
     const found = await verifyRun({ ledger, source: counting(source, () => ({ items: 100, sum: 1n })), deep: true, abort })
