@@ -1,327 +1,221 @@
 /**
- * Span documents of Jaeger's indices as Jaeger itself writes them → the Jaeger model, without a string made of what nobody looks at. Whatever is not
- * in that plain form (tags as fields, values of another type, members that are not known) is left to the reader that knows all of it: decode-json.ts.
- * Both give the same spans; a test holds them together.
+ * Span documents of Jaeger's indices as Jaeger itself writes them → the Jaeger model, in one scan over the bytes: no tree is built, and no string is
+ * made of what nobody looks at. Whatever is not in that plain form (a value of another type, a number with a fraction for a time, a member that is not
+ * known) is left to the reader that knows all of it: decode-json.ts. Both give the same spans; a test holds them together.
  */
 
 import { isUtf8 } from 'node:buffer'
-import { boolValue, doubleValue, keyValue, slice, sliceToString } from '../../otlp/attributes.ts'
 import { hexToWords } from '../../otlp/ids.ts'
 import type { KeyTable } from '../../otlp/keys.ts'
-import { type Key, type KeyValue, noAttributes, type Text, ValueType } from '../../otlp/model.ts'
-import { fromBigInt, fromNumber, type Words } from '../../otlp/time.ts'
+import { noAttributes, type Text } from '../../otlp/model.ts'
+import type { Words } from '../../otlp/time.ts'
 import { type JaegerLog, type JaegerProcess, type JaegerReference, type JaegerSpan, ReferenceType } from '../../translate/jaeger/model.ts'
+import { JsonNames } from '../json-names.ts'
 import { JsonScanner } from '../json-scan.ts'
 import type { DecodeLimits } from '../limits.ts'
+import { Char, isDigit, leave, notPlain, takeDigits, takeString, takeTicks, textAt } from './es-plain.ts'
+import { PlainProcesses } from './es-plain-process.ts'
+import { PlainTags } from './es-plain-tags.ts'
 
 export interface PlainSpanReader {
-  /** Goes on with another body. False: it is not in the plain form at all. */
+  /** Goes on with another body; the table of keys was renewed. False: it is not in the plain form at all. */
   open(body: Uint8Array): boolean
   /** The span of the document at these bytes; undefined: it is for the other reader. Texts are slices of the body, or of a copy of it. */
   read(start: number, end: number): JaegerSpan | undefined
 }
-
-const Quote = 0x22
-const Minus = 0x2d
-const OpenList = 0x5b
-const CloseList = 0x5d
-const OpenObject = 0x7b
-const CloseObject = 0x7d
-const Backslash = 0x5c
-
-/** Memory for a copy that is kept. */
-const keptCopy = 8 * 2 ** 20
-
-/** Processes that are looked for again: spans of one process come together. */
-const keptProcesses = 16
-
-/** Keys beyond those of the table that a document may bring; then the other reader refuses it. */
-const maxLooseKeys = 100_000
 
 const noReferences: readonly JaegerReference[] = []
 const noLogs: readonly JaegerLog[] = []
 const noWarnings: readonly Text[] = []
 const noBytes: Uint8Array = new Uint8Array(0)
 
-const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
+/** Memory for a copy that is kept. */
+const keptCopy = 8 * 2 ** 20
 
-/** Thrown within this file alone: the document is for the other reader. */
-const notPlain = new Error('BUG: it left the reader of plain documents')
+/** Longer documents are left: below it, nothing in them can be more than the limits of strings and values. */
+const longestDocument = 2 ** 20
 
-/** Creates a reader; `keys` is made with `jaegerRoleOf`. */
-export function createPlainSpanReader(keys: KeyTable, limits: DecodeLimits): PlainSpanReader {
+/** How deep a span's document goes: fields of a log, and one more. */
+const depth = 6
+
+const spanNames = [
+  'traceID',
+  'spanID',
+  'parentSpanID',
+  'flags',
+  'operationName',
+  'references',
+  'startTime',
+  'startTimeMillis',
+  'duration',
+  'tags',
+  'tag',
+  'logs',
+  'process',
+  'warnings',
+  '@timestamp',
+] as const
+
+const Member = {
+  TraceId: 0,
+  SpanId: 1,
+  ParentSpanId: 2,
+  Flags: 3,
+  OperationName: 4,
+  References: 5,
+  StartTime: 6,
+  StartTimeMillis: 7,
+  Duration: 8,
+  Tags: 9,
+  Tag: 10,
+  Logs: 11,
+  Process: 12,
+  Warnings: 13,
+  Timestamp: 14,
+} as const
+
+const ReferenceMember = { RefType: 0, TraceId: 1, SpanId: 2 } as const
+const LogMember = { Timestamp: 0, Fields: 1 } as const
+
+/** Members without which a document is not plain. */
+const Has = { Trace: 1, Span: 2, Start: 4, Fields: 8 } as const
+const needed = Has.Trace | Has.Span | Has.Start
+
+/** Creates a reader; `keys` is made with `jaegerRoleOf`. @param fieldKey how dots were replaced in the keys of tags as fields */
+export function createPlainSpanReader(keys: KeyTable, limits: DecodeLimits, fieldKey: (stored: string) => string): PlainSpanReader {
   const scanner = new JsonScanner(noBytes, limits.maxStringBytes, true)
+  const tags = new PlainTags(scanner, keys, limits.maxAttributes, fieldKey)
+  const processes = new PlainProcesses(scanner, tags)
+  const names = new JsonNames(spanNames)
+  const referenceNames = new JsonNames(['refType', 'traceID', 'spanID'])
+  const logNames = new JsonNames(['timestamp', 'fields'])
+  const longest = Math.min(longestDocument, limits.maxStringBytes - 1)
   const trace = new Int32Array(4)
   const id = new Int32Array(2)
-  const words: Words = { hi: 0, lo: 0 }
+  const start: Words = { hi: 0, lo: 0 }
+  const duration: Words = { hi: 0, lo: 0 }
+  const time: Words = { hi: 0, lo: 0 }
+  let body = noBytes
   let copy = noBytes
-  let bytes = noBytes
-  let view = new DataView(bytes.buffer)
-  /** Where processes stand that were read in this body. */
-  const processes: { readonly start: number; readonly end: number; readonly process: JaegerProcess }[] = []
-  let nextProcess = 0
-
-  const stop = (): never => {
-    throw notPlain
-  }
-
-  const key = (start: number, end: number): Key => {
-    const found = keys.find(bytes, view, start, end)
-    return keys.loose > maxLooseKeys ? stop() : found
-  }
-
-  /** The name of a member, as a string for `switch`; its value begins behind it. */
-  const name = (): string => {
-    scanner.string()
-    if (scanner.escaped || scanner.stop - scanner.start > 16) stop()
-    return sliceToString(bytes, scanner.start, scanner.stop)
-  }
-
-  /** Takes a null; false where something else stands. */
-  const takesNull = (first: number): boolean => {
-    if (first !== 0x6e) return false
-    if (scanner.literal(first) !== -1) stop()
-    return true
-  }
-
-  const text = (first: number): Text => {
-    if (first !== Quote) stop()
-    scanner.string()
-    return slice(bytes, scanner.start, scanner.stop)
-  }
+  /** Where the digits of the trace id stand that is in `trace`, 32 of them; −1: they do not. */
+  let traceAt = -1
+  /** Half a surrogate pair is a text for the other reader alone. */
+  let hasSurrogates = false
 
   const hex = (first: number, out: Int32Array): void => {
-    if (first !== Quote) stop()
-    scanner.string()
-    if (!hexToWords(bytes, scanner.start, scanner.stop, out)) stop()
+    takeString(scanner, first)
+    if (!hexToWords(scanner.bytes, scanner.start, scanner.stop, out)) leave()
   }
 
-  /** Digits as a number below 2^53. */
-  const digits = (start: number, end: number): number => {
-    if (end === start || end - start > 15) stop()
-    let value = 0
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at] as number
-      if (!isDigit(byte)) stop()
-      value = value * 10 + byte - 0x30
-    }
-    return value
-  }
-
-  /** A whole number that is not negative, and has up to 16 digits: µs. */
-  const ticks = (first: number, out: Words): void => {
-    if (!isDigit(first) || !scanner.number()) stop()
-    const { start, stop: end } = scanner
-    if (end - start > 16) stop()
-    let value = 0
-    for (let at = start; at < end; at++) value = value * 10 + (bytes[at] as number) - 0x30
-    if (value > Number.MAX_SAFE_INTEGER) stop()
-    fromNumber(value, out)
-  }
-
-  const int = (attribute: Key, start: number, end: number): KeyValue => {
-    const isNegative = bytes[start] === Minus
-    const from = isNegative ? start + 1 : start
-    if (end - from <= 15) {
-      const value = digits(from, end)
-      if (isNegative) fromBigInt(BigInt(-value), words)
-      else fromNumber(value, words)
-    } else {
-      const whole = sliceToString(bytes, start, end)
-      if (end - from > 19 || !/^-?\d+$/.test(whole)) stop()
-      const value = BigInt(whole)
-      if (value !== BigInt.asIntN(64, value)) stop()
-      fromBigInt(value, words)
-    }
-    return keyValue(attribute, ValueType.Int, words.hi, words.lo, null)
-  }
-
-  const double = (attribute: Key, start: number, end: number): KeyValue => {
-    const written = sliceToString(bytes, start, end)
-    const value = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(written) ? Number(written) : Number.NaN
-    if (!Number.isFinite(value)) stop()
-    return doubleValue(attribute, value)
-  }
-
-  const binary = (attribute: Key, start: number, end: number): KeyValue => {
-    const written = sliceToString(bytes, start, end)
-    if (written.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(written)) stop()
-    const value = Buffer.from(written, 'hex')
-    return keyValue(attribute, ValueType.Bytes, 0, value.length, value)
-  }
-
-  const tag = (): KeyValue => {
-    if (scanner.value() !== OpenObject) stop()
-    let keyStart = -1
-    let keyStop = 0
-    let type = 'string'
-    let first = 0
-    let start = 0
-    let end = 0
-    let word = 0
-    for (let byte = scanner.open(CloseObject); byte !== 0; byte = scanner.next(CloseObject)) {
-      if (byte !== Quote) stop()
-      const member = name()
-      const value = scanner.colon()
-      if (member === 'key') {
-        if (value !== Quote) stop()
-        scanner.string()
-        keyStart = scanner.start
-        keyStop = scanner.stop
-      } else if (member === 'type') {
-        if (value !== Quote) stop()
-        scanner.string()
-        type = sliceToString(bytes, scanner.start, scanner.stop)
-      } else if (member === 'value') {
-        first = value
-        if (value === Quote) scanner.string()
-        else if (value === 0x74 || value === 0x66) word = scanner.literal(value)
-        else if (value === Minus || isDigit(value)) scanner.number()
-        else stop()
-        start = scanner.start
-        end = scanner.stop
-      } else stop()
-    }
-    if (keyStart < 0 || first === 0) stop()
-    const attribute = key(keyStart, keyStop)
-    const isWord = first === 0x74 || first === 0x66
-    switch (type) {
-      case 'string':
-        return first === Quote ? keyValue(attribute, ValueType.Text, start, end, bytes) : stop()
-      case 'bool': {
-        if (isWord) return boolValue(attribute, word === 1)
-        const written = first === Quote ? sliceToString(bytes, start, end) : ''
-        return written === 'true' || written === 'false' ? boolValue(attribute, written === 'true') : stop()
+  /** A trace id: mostly the one before. */
+  const traceId = (first: number): void => {
+    const { at, view, bytes, end } = scanner
+    if (traceAt >= 0 && first === Char.Quote && at + 34 <= end && bytes[at + 33] === Char.Quote) {
+      let i = 0
+      while (i < 32 && view.getInt32(traceAt + i, true) === view.getInt32(at + 1 + i, true)) i += 4
+      if (i === 32) {
+        scanner.at = at + 34
+        return
       }
-      case 'int64':
-        return isWord ? stop() : int(attribute, start, end)
-      case 'float64':
-        return isWord ? stop() : double(attribute, start, end)
-      case 'binary':
-        return first === Quote ? binary(attribute, start, end) : stop()
-      default:
-        return stop()
     }
-  }
-
-  const tags = (first: number): readonly KeyValue[] => {
-    if (takesNull(first)) return noAttributes
-    if (first !== OpenList) stop()
-    const list: KeyValue[] = []
-    for (let byte = scanner.open(CloseList); byte !== 0; byte = scanner.next(CloseList)) {
-      if (list.length >= limits.maxAttributes) stop()
-      list.push(tag())
-    }
-    return list.length === 0 ? noAttributes : list
+    traceAt = -1
+    hex(first, trace)
+    if (scanner.stop - scanner.start === 32 && !scanner.escaped) traceAt = scanner.start
   }
 
   const references = (first: number): readonly JaegerReference[] => {
-    if (takesNull(first)) return noReferences
-    if (first !== OpenList) stop()
-    const list: JaegerReference[] = []
-    for (let byte = scanner.open(CloseList); byte !== 0; byte = scanner.next(CloseList)) {
-      if (byte !== OpenObject || list.length >= limits.maxEvents) stop()
-      let found = 0
-      let isChild = true
-      for (let inner = scanner.open(CloseObject); inner !== 0; inner = scanner.next(CloseObject)) {
-        if (inner !== Quote) stop()
-        const member = name()
-        const value = scanner.colon()
-        if (member === 'traceID') {
-          hex(value, trace)
-          found |= 1
-        } else if (member === 'spanID') {
-          hex(value, id)
-          found |= 2
-        } else if (member === 'refType') {
-          if (value !== Quote) stop()
-          scanner.string()
-          isChild = sliceToString(bytes, scanner.start, scanner.stop) === 'CHILD_OF'
-        } else stop()
-      }
-      if (found !== 3) stop()
-      const [trace0 = 0, trace1 = 0, trace2 = 0, trace3 = 0] = trace
-      const [span0 = 0, span1 = 0] = id
-      list.push({ refType: isChild ? ReferenceType.ChildOf : ReferenceType.FollowsFrom, trace0, trace1, trace2, trace3, span0, span1 })
+    if (first === Char.Null) return scanner.literal(first) === -1 ? noReferences : leave()
+    if (first !== Char.OpenList) leave()
+    let list: JaegerReference[] | undefined
+    for (let byte = scanner.open(Char.CloseList); byte !== 0; byte = scanner.next(Char.CloseList)) {
+      if (byte !== Char.OpenObject || (list !== undefined && list.length >= limits.maxEvents)) leave()
+      const one = reference()
+      if (list === undefined) list = [one]
+      else list.push(one)
     }
-    return list.length === 0 ? noReferences : list
+    return list ?? noReferences
   }
 
-  const logs = (first: number): readonly JaegerLog[] => {
-    if (takesNull(first)) return noLogs
-    if (first !== OpenList) stop()
-    const list: JaegerLog[] = []
-    for (let byte = scanner.open(CloseList); byte !== 0; byte = scanner.next(CloseList)) {
-      if (byte !== OpenObject || list.length >= limits.maxEvents) stop()
-      let timeHi = 0
-      let timeLo = 0
-      let fields = noAttributes
-      for (let inner = scanner.open(CloseObject); inner !== 0; inner = scanner.next(CloseObject)) {
-        if (inner !== Quote) stop()
-        const member = name()
-        const value = scanner.colon()
-        if (member === 'timestamp') {
-          ticks(value, words)
-          timeHi = words.hi
-          timeLo = words.lo
-        } else if (member === 'fields') fields = tags(value)
-        else stop()
-      }
-      list.push({ timeHi, timeLo, fields })
+  const reference = (): JaegerReference => {
+    let found = 0
+    let isChild = true
+    let name = -1
+    for (let byte = scanner.open(Char.CloseObject); byte !== 0; byte = scanner.next(Char.CloseObject)) {
+      if (byte !== Char.Quote) leave()
+      name = referenceNames.read(scanner, name)
+      const value = scanner.value()
+      if (name === ReferenceMember.TraceId) {
+        traceId(value)
+        found |= Has.Trace
+      } else if (name === ReferenceMember.SpanId) {
+        hex(value, id)
+        found |= Has.Span
+      } else if (name === ReferenceMember.RefType) {
+        takeString(scanner, value)
+        isChild = isChildOf()
+      } else leave()
     }
-    return list.length === 0 ? noLogs : list
+    if (found !== (Has.Trace | Has.Span)) leave()
+    return {
+      refType: isChild ? ReferenceType.ChildOf : ReferenceType.FollowsFrom,
+      trace0: trace[0] as number,
+      trace1: trace[1] as number,
+      trace2: trace[2] as number,
+      trace3: trace[3] as number,
+      span0: id[0] as number,
+      span1: id[1] as number,
+    }
   }
 
-  /** Whether the bytes at the scanner are those of a process that was read: a whole object cannot be the beginning of another one. */
-  const processAt = (at: number): JaegerProcess | undefined => {
-    for (let i = 0; i < processes.length; i++) {
-      const one = processes[i] as (typeof processes)[number]
-      const length = one.end - one.start
-      if (at + length > scanner.end) continue
-      let done = 0
-      while (done + 4 <= length && view.getInt32(one.start + done, true) === view.getInt32(at + done, true)) done += 4
-      if (done + 4 <= length) continue
-      while (done < length && bytes[one.start + done] === bytes[at + done]) done++
-      if (done < length) continue
-      scanner.at = at + length
-      return one.process
-    }
-    return undefined
-  }
-
-  const process = (first: number): JaegerProcess => {
-    if (first !== OpenObject) stop()
-    const { at } = scanner
-    const known = processAt(at)
-    if (known !== undefined) return known
-    let serviceName: Text = ''
-    let own = noAttributes
-    for (let byte = scanner.open(CloseObject); byte !== 0; byte = scanner.next(CloseObject)) {
-      if (byte !== Quote) stop()
-      const member = name()
-      const value = scanner.colon()
-      if (member === 'serviceName') serviceName = text(value)
-      else if (member === 'tags') own = tags(value)
-      else if (member !== 'tag' || !takesNull(value)) stop()
-    }
-    const read = { serviceName, tags: own }
-    // What held escapes is not what it was any more.
-    if (!original(at, scanner.at)) return read
-    processes[nextProcess] = { start: at, end: scanner.at, process: read }
-    nextProcess = (nextProcess + 1) % keptProcesses
-    return read
-  }
-
-  let body = noBytes
-  /** Whether the part of the body has no escapes. */
-  const original = (start: number, end: number): boolean => {
-    if (bytes === body) return true
-    for (let at = start; at < end; at++) if (body[at] === Backslash) return false
+  const isChildOf = (): boolean => {
+    const { bytes, start: from, stop } = scanner
+    if (stop - from !== 8) return false
+    for (let i = 0; i < 8; i++) if (bytes[from + i] !== 'CHILD_OF'.charCodeAt(i)) return false
     return true
   }
 
-  const start: Words = { hi: 0, lo: 0 }
-  const duration: Words = { hi: 0, lo: 0 }
+  const logs = (first: number): readonly JaegerLog[] => {
+    if (first === Char.Null) return scanner.literal(first) === -1 ? noLogs : leave()
+    if (first !== Char.OpenList) leave()
+    let list: JaegerLog[] | undefined
+    for (let byte = scanner.open(Char.CloseList); byte !== 0; byte = scanner.next(Char.CloseList)) {
+      if (byte !== Char.OpenObject || (list !== undefined && list.length >= limits.maxEvents)) leave()
+      const one = log()
+      if (list === undefined) list = [one]
+      else list.push(one)
+    }
+    return list ?? noLogs
+  }
+
+  const log = (): JaegerLog => {
+    time.hi = time.lo = 0
+    let fields = noAttributes
+    let name = -1
+    for (let byte = scanner.open(Char.CloseObject); byte !== 0; byte = scanner.next(Char.CloseObject)) {
+      if (byte !== Char.Quote) leave()
+      name = logNames.read(scanner, name)
+      const value = scanner.value()
+      if (name === LogMember.Timestamp) takeTicks(scanner, value, time)
+      else if (name === LogMember.Fields) fields = tags.list(value)
+      else leave()
+    }
+    return { timeHi: time.hi, timeLo: time.lo, fields }
+  }
+
+  const flagsAt = (): number => {
+    const flags = takeDigits(scanner)
+    return flags < 0 || flags > 0x7fffffff ? leave() : flags
+  }
+
+  const takeScalar = (first: number): void => {
+    if (first === Char.Quote) scanner.string()
+    else if (first === Char.Minus || isDigit(first)) scanner.number()
+    else leave()
+  }
+
+  const takeNull = (first: number): void => {
+    if (first !== Char.Null || scanner.literal(first) !== -1) leave()
+  }
 
   const span = (): JaegerSpan => {
     let found = 0
@@ -339,66 +233,77 @@ export function createPlainSpanReader(keys: KeyTable, limits: DecodeLimits): Pla
     let ownTags = noAttributes
     let ownLogs = noLogs
     let ownProcess: JaegerProcess | undefined
+    let name = -1
     start.hi = start.lo = duration.hi = duration.lo = 0
-    if (scanner.value() !== OpenObject) stop()
-    for (let byte = scanner.open(CloseObject); byte !== 0; byte = scanner.next(CloseObject)) {
-      if (byte !== Quote) stop()
-      const member = name()
-      const value = scanner.colon()
-      switch (member) {
-        case 'traceID':
-          hex(value, trace)
-          ;[trace0 = 0, trace1 = 0, trace2 = 0, trace3 = 0] = trace
-          found |= 1
+    if (scanner.value() !== Char.OpenObject) leave()
+    for (let byte = scanner.open(Char.CloseObject); byte !== 0; byte = scanner.next(Char.CloseObject)) {
+      if (byte !== Char.Quote) leave()
+      name = names.read(scanner, name)
+      const value = scanner.value()
+      switch (name) {
+        case Member.TraceId:
+          traceId(value)
+          trace0 = trace[0] as number
+          trace1 = trace[1] as number
+          trace2 = trace[2] as number
+          trace3 = trace[3] as number
+          found |= Has.Trace
           break
-        case 'spanID':
+        case Member.SpanId:
           hex(value, id)
-          ;[span0 = 0, span1 = 0] = id
-          found |= 2
+          span0 = id[0] as number
+          span1 = id[1] as number
+          found |= Has.Span
           break
-        case 'parentSpanID':
+        case Member.ParentSpanId:
           hex(value, id)
-          ;[parent0 = 0, parent1 = 0] = id
+          parent0 = id[0] as number
+          parent1 = id[1] as number
           break
-        case 'flags':
-          if (!isDigit(value) || !scanner.number() || scanner.stop - scanner.start > 9) stop()
-          flags = digits(scanner.start, scanner.stop)
+        case Member.Flags:
+          flags = flagsAt()
           break
-        case 'operationName':
-          operationName = text(value)
+        case Member.OperationName:
+          operationName = textAt(scanner, value)
           break
-        case 'references':
+        case Member.References:
           ownReferences = references(value)
           break
-        case 'startTime':
-          ticks(value, start)
-          found |= 4
+        case Member.StartTime:
+          takeTicks(scanner, value, start)
+          found |= Has.Start
           break
-        case 'startTimeMillis':
-          if (!isDigit(value)) stop()
-          scanner.number()
+        case Member.Duration:
+          takeTicks(scanner, value, duration)
           break
-        case 'duration':
-          ticks(value, duration)
+        case Member.StartTimeMillis:
+        case Member.Timestamp:
+          takeScalar(value)
           break
-        case 'tags':
-          ownTags = tags(value)
+        case Member.Tags:
+          // Tags as fields come behind them, wherever they stand.
+          if ((found & Has.Fields) !== 0) leave()
+          ownTags = tags.list(value)
           break
-        case 'logs':
+        case Member.Tag:
+          if ((found & Has.Fields) !== 0) leave()
+          found |= Has.Fields
+          ownTags = tags.behind(ownTags, value)
+          break
+        case Member.Logs:
           ownLogs = logs(value)
           break
-        case 'process':
-          ownProcess = process(value)
+        case Member.Process:
+          ownProcess = processes.read(value)
           break
-        case 'warnings':
-        case 'tag':
-          if (!takesNull(value)) stop()
+        case Member.Warnings:
+          takeNull(value)
           break
         default:
-          stop()
+          leave()
       }
     }
-    if (found !== 7 || !scanner.atEnd()) stop()
+    if ((found & needed) !== needed || !scanner.atEnd()) leave()
     return {
       trace0,
       trace1,
@@ -425,21 +330,25 @@ export function createPlainSpanReader(keys: KeyTable, limits: DecodeLimits): Pla
 
   return {
     open(whole) {
-      processes.length = nextProcess = 0
-      if (whole[0] === 0xef || !isUtf8(whole)) return false
-      body = bytes = whole
-      if (whole.includes(Backslash)) {
+      traceAt = -1
+      hasSurrogates = false
+      if (limits.maxDepth < depth || whole[0] === 0xef || !isUtf8(whole)) return false
+      let bytes = (body = whole)
+      if (whole.includes(Char.Backslash)) {
+        hasSurrogates = mayHoldSurrogates(whole)
         // Texts are unescaped in place, and the body is somebody else's.
         if (copy.length < whole.length) copy = new Uint8Array(Math.max(whole.length, 64 * 1024))
         copy.set(whole)
         bytes = copy.subarray(0, whole.length)
         if (copy.length > keptCopy) copy = noBytes
       }
-      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       scanner.reopen(bytes)
+      tags.open()
+      processes.open(whole)
       return true
     },
     read(from, to) {
+      if (to - from > longest || (hasSurrogates && mayHoldSurrogates(body.subarray(from, to)))) return undefined
       scanner.within(from, to)
       try {
         return span()
@@ -450,4 +359,9 @@ export function createPlainSpanReader(keys: KeyTable, limits: DecodeLimits): Pla
       }
     },
   }
+}
+
+function mayHoldSurrogates(bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.includes('\\ud') || buffer.includes('\\uD')
 }

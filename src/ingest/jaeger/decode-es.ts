@@ -60,7 +60,7 @@ const isService = (source: JsonObject): boolean =>
 export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: FieldKey): EsDecoder {
   const jsonLimits = { ...jsonLimitsOf(limits), maxValues: maxPageValues }
   const { span, bounds } = createJsonSpanReader(keys, limits, { binary: 'hex', fieldKey })
-  const plain = createPlainSpanReader(keys, limits)
+  const plain = createPlainSpanReader(keys, limits, fieldKey)
 
   const addSource = (reading: Reading, source: JsonValue, index: string, at: number): void => {
     const { findings, spans } = reading
@@ -103,9 +103,9 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     else reading.target = action.index
   }
 
-  const readLines = (body: Uint8Array, findings: JsonFindings): Reading => {
+  const readLines = (body: Uint8Array, findings: JsonFindings, isExplained: boolean): Reading => {
     const reading: Reading = { findings, spans: [], target: undefined }
-    const mayBePlain = plain.open(body)
+    const mayBePlain = !isExplained && plain.open(body)
     forEachLine(body, (start, end) => {
       if (mayBePlain && reading.target === undefined) {
         const found = plain.read(start, end)
@@ -164,7 +164,7 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
   return (body, origins) => {
     keys.renew()
     const findings = createJsonFindings(origins)
-    const { spans } = isLines(body) ? readLines(body, findings) : readWhole(body, findings)
+    const { spans } = isLines(body) ? readLines(body, findings, origins !== undefined) : readWhole(body, findings)
     return findings.batch(spans, 1000)
   }
 }

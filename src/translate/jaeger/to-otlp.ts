@@ -137,7 +137,11 @@ function problemOf(span: JaegerSpan): string | undefined {
 /** The groups of a process; processes of equal content share them, whatever the order of their tags. */
 function groupsOf(process: JaegerProcess | undefined, canonical: Map<string, SpanGroups>, all: SpanGroups[]): SpanGroups {
   const attributes = processToResource(process)
-  const parts = attributes.map((one) => JSON.stringify([one.key.text, one.type, valueToString(one)]))
+  const parts = attributes.map((one) => {
+    // A text is the same text whether it was read as a string or as a slice of the body.
+    const type = one.type === ValueType.Text ? ValueType.String : one.type
+    return JSON.stringify([one.key.text, type, valueToString(one)])
+  })
   const key = parts.sort().join()
   let groups = canonical.get(key)
   if (groups === undefined) {

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { JsonReader } from '../../../src/ingest/exact-json.ts'
+import { createEsDecoder } from '../../../src/ingest/jaeger/decode-es.ts'
 import { createPlainSpanReader } from '../../../src/ingest/jaeger/decode-es-plain.ts'
 import { createJsonSpanReader } from '../../../src/ingest/jaeger/decode-json.ts'
-import { createJsonFindings } from '../../../src/ingest/jaeger/json-findings.ts'
+import { createJsonFindings, type JsonBatch } from '../../../src/ingest/jaeger/json-findings.ts'
 import { jsonLimitsOf } from '../../../src/ingest/jaeger/json-limits.ts'
 import { jaegerOptionsOf } from '../../../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../../../src/ingest/limits.ts'
@@ -11,14 +12,16 @@ import { encodeTraces } from '../../../src/otlp/encode/traces.ts'
 import { ReverseWriter } from '../../../src/otlp/encode/writer.ts'
 import { createKeyTable } from '../../../src/otlp/keys.ts'
 import { jaegerTranslateConfig } from '../../../src/translate/jaeger/config.ts'
+import { createFieldKey } from '../../../src/translate/jaeger/field-keys.ts'
 import { jaegerRoleOf } from '../../../src/translate/jaeger/keys.ts'
 import type { JaegerSpan } from '../../../src/translate/jaeger/model.ts'
 import { jaegerToTraces } from '../../../src/translate/jaeger/to-otlp.ts'
 import { mutated } from '../../support/mutate.ts'
 
 const keys = createKeyTable(jaegerRoleOf)
-const plain = createPlainSpanReader(keys, defaultDecodeLimits)
-const whole = createJsonSpanReader(keys, defaultDecodeLimits, { binary: 'hex', fieldKey: (stored) => stored })
+const fieldKey = createFieldKey('@', [])
+const plain = createPlainSpanReader(keys, defaultDecodeLimits, fieldKey)
+const whole = createJsonSpanReader(keys, defaultDecodeLimits, { binary: 'hex', fieldKey })
 const options = jaegerOptionsOf(jaegerTranslateConfig.parse({}))
 
 function otlpOf(span: JaegerSpan): { readonly bytes: string; readonly notes: unknown } {
@@ -89,6 +92,17 @@ const tag = fc.oneof(
   }),
 )
 const tags = fc.option(fc.array(tag, { maxLength: 5 }), { nil: null })
+const number = fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.maxSafeInteger())
+const fields = fc.option(
+  fc.dictionary(
+    fc.oneof(text, fc.constantFrom('span@kind', 'http@status_code', 'error', 'a@b', 'a.b', 'otel@status_code')),
+    fc.oneof(text, number, fc.boolean()),
+    {
+      maxKeys: 5,
+    },
+  ),
+  { nil: null },
+)
 const document = fc.record(
   {
     traceID: fc.oneof(id(32), id(16), id(7)),
@@ -104,8 +118,9 @@ const document = fc.record(
     startTimeMillis: time,
     duration: time,
     tags,
+    tag: fields,
     logs: fc.option(fc.array(fc.record({ timestamp: time, fields: tags }), { maxLength: 3 }), { nil: null }),
-    process: fc.record({ serviceName: text, tags }),
+    process: fc.record({ serviceName: text, tags, tag: fields }, { requiredKeys: ['serviceName'] }),
     warnings: fc.constant(null),
   },
   { requiredKeys: ['traceID', 'spanID', 'startTime', 'process'] },
@@ -135,7 +150,18 @@ describe('createPlainSpanReader', () => {
   })
 
   it.each([
-    ['tags as fields', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":1}}'],
+    ['a list among tags as fields', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":[1]}}'],
+    ['nothing among tags as fields', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":null}}'],
+    ['a field twice', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":1,"b":2,"a":3}}'],
+    ['a field twice, once with an escape', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":1,"\\u0061":3}}'],
+    ['tags behind tags as fields', '{"traceID":"1","spanID":"1","startTime":1,"tag":{"a":1},"tags":[]}'],
+    ['half a surrogate pair', '{"traceID":"1","spanID":"1","startTime":1,"operationName":"\\ud83d"}'],
+    ['a name with an escape', '{"traceID":"1","spanID":"1","startTime":1,"span\\u0049D":"2"}'],
+    ['a member that is not known', '{"traceID":"1","spanID":"1","startTime":1,"more":1}'],
+    ['a list of warnings', '{"traceID":"1","spanID":"1","startTime":1,"warnings":[]}'],
+    ['a type that is not known', '{"traceID":"1","spanID":"1","startTime":1,"tags":[{"key":"a","type":"long","value":1}]}'],
+    ['a value before its type', '{"traceID":"1","spanID":"1","startTime":1,"tags":[{"key":"a","value":1,"type":"int64"}]}'],
+    ['no value', '{"traceID":"1","spanID":"1","startTime":1,"tags":[{"key":"a","type":"int64"}]}'],
     ['an envelope', '{"_index":"a","_source":{"traceID":"1","spanID":"1","startTime":1}}'],
     ['a value of another type', '{"traceID":"1","spanID":"1","startTime":1,"tags":[{"key":"a","type":"int64","value":"x"}]}'],
     ['a quoted time', '{"traceID":"1","spanID":"1","startTime":"1"}'],
@@ -171,5 +197,94 @@ describe('createPlainSpanReader', () => {
     expect(spans[6]?.process).toBe(spans[0]?.process)
     expect(new Set(spans.map((span) => otlpOf(span).bytes)).size).toBe(4)
     for (const [i, span] of spans.entries()) expect(otlpOf(span)).toEqual(otlpOf((wholly(bytesOf(lines[i])) as { span: JaegerSpan }).span))
+  })
+})
+
+/** One line of a body: mostly a document as it is, now and then one that nobody expects. */
+const line = fc.oneof(
+  { weight: 8, arbitrary: document.map((one) => JSON.stringify(one)) },
+  { weight: 2, arbitrary: fc.constantFrom('shop', 'cart').chain((serviceName) => documentOf(serviceName)) },
+  document.map((one) => JSON.stringify({ _index: 'jaeger-span-2026-11-18', _id: 'a', _source: one })),
+  document.map((one) => JSON.stringify({ ...one, more: { nested: [1, 2] } })),
+  document.map((one) => JSON.stringify(one, null, ' ').replaceAll('\n', ' ')),
+  document.map((one) => JSON.stringify({ ...one, traceID: 'no id' })),
+  document.map((one) => JSON.stringify(one).replace('"startTime":', '"startTime":-')),
+  fc.constantFrom(
+    '',
+    '{',
+    '{}',
+    '[]',
+    'null',
+    '{"index":{"_index":"jaeger-span-x"}}',
+    '{"delete":{"_id":"a"}}',
+    '{"serviceName":"a","operationName":"b"}',
+  ),
+)
+
+function documentOf(serviceName: string): fc.Arbitrary<string> {
+  const key = fc.constantFrom('http.method', 'http.path', 'peer.service')
+  const short = fc.array(fc.record({ key, type: fc.constantFrom('string', 'int64'), value: fc.constantFrom('1', '2') }), { maxLength: 3 })
+  const tag = fc.dictionary(fc.constantFrom('span@kind', 'a@b', 'c'), fc.constantFrom('server', 1, true), { maxKeys: 3 })
+  const one = {
+    traceID: id(32),
+    spanID: id(16),
+    startTime: time,
+    tags: short,
+    tag,
+    process: fc.record({ serviceName: fc.constant(serviceName), tags: short }),
+  }
+  return fc.record(one).map((found) => JSON.stringify(found))
+}
+
+/** What a decoder gives, or what it throws. */
+function outcomeOf(decode: () => JsonBatch): unknown {
+  try {
+    const { batch, notes, faults } = decode()
+    const { data, notes: more, drops } = jaegerToTraces(batch, options)
+    return {
+      bytes: Buffer.from(encodeTraces(data, new ReverseWriter(), 4096)).toString('hex'),
+      count: batch.spans.length,
+      notes,
+      faults,
+      more,
+      drops,
+    }
+  } catch (error) {
+    return String(error)
+  }
+}
+
+describe('createEsDecoder', () => {
+  const decode = createEsDecoder(createKeyTable(jaegerRoleOf), { ...defaultDecodeLimits, maxItems: 12, maxAttributes: 4 }, fieldKey)
+  /** Where origins of tags are asked for, every document is read by the reader that knows all. */
+  const sameBoth = (body: Uint8Array): void => {
+    const before = Buffer.from(body).toString('hex')
+    expect(outcomeOf(() => decode(body))).toEqual(outcomeOf(() => decode(body, new Map())))
+    expect(Buffer.from(body).toString('hex')).toBe(before)
+  }
+
+  it('gives of any body what it gives without the reader of plain documents: spans, drops, notes, errors', () => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 14 }), (lines) => sameBoth(bytesOf(lines.join('\n')))),
+      { numRuns: 1500 },
+    )
+  })
+
+  it('gives the same of damaged bodies', () => {
+    const bodies = fc
+      .sample(fc.array(line, { minLength: 1, maxLength: 6 }), { numRuns: 40, seed: 8 })
+      .map((lines) => bytesOf(lines.join('\n')))
+    fc.assert(
+      fc.property(mutated(bodies), ({ bytes }) => sameBoth(bytes)),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('gives the same of a body with more keys than are kept', () => {
+    const one = (i: number) => ({ traceID: '1', spanID: '2', startTime: 3, tags: [{ key: `k${i}`, value: '' }], tag: { [`f${i}`]: i } })
+    sameBoth(bytesOf(Array.from({ length: 12 }, (_, i) => JSON.stringify(one(i % 5))).join('\n')))
+    const many = createEsDecoder(createKeyTable(jaegerRoleOf, 8), defaultDecodeLimits, fieldKey)
+    const body = bytesOf(Array.from({ length: 6000 }, (_, i) => JSON.stringify(one(i))).join('\n'))
+    expect(outcomeOf(() => many(body))).toEqual(outcomeOf(() => many(body, new Map())))
   })
 })
