@@ -56,7 +56,12 @@ function paceText({ progress: { state, waitingUntilMs, pace, parallelReason } }:
   if (state === 'stopping') return 'stopping: pages that are out are waited for'
   if (waitingUntilMs !== undefined) return `waiting until ${secondText(waitingUntilMs)} (--only)`
   if (pace.pausedUntilMs !== undefined) return `paused until ${secondText(pace.pausedUntilMs)}: ${pace.reason}`
-  return [pace.reason, parallelReason === '' ? '' : `fewer slices at a time: ${parallelReason}`].filter((one) => one !== '').join('; ')
+  return [
+    pace.reason,
+    parallelReason === '' ? '' : `fewer slices at a time: ${parallelReason === 'order' ? 'oldest first (--order)' : parallelReason}`,
+  ]
+    .filter((one) => one !== '')
+    .join('; ')
 }
 
 /** Three lines for a terminal that is so wide. */

@@ -6,6 +6,7 @@ import { createFileLedger } from '../backfill/ledger-file.ts'
 import { pageLimits } from '../backfill/memory.ts'
 import type { Json } from '../backfill/model.ts'
 import { byteRateOf, compressionOf, countOf, durationOf, momentKey, rateOf, type Span, sizeOf, spanOf } from '../backfill/options.ts'
+import { defaultOrder, type Order } from '../backfill/order.ts'
 import { createPace } from '../backfill/pace.ts'
 import { always, type Pace, type Windows } from '../backfill/pacing.ts'
 import { mappingDifference, mappingOf, metaOf } from '../backfill/plan.ts'
@@ -25,7 +26,7 @@ import { BridgeError, isBridgeError } from '../errors.ts'
 import { mappingHashOf } from '../parity/mapping-hash.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import { type DestinationOptions, destinationOf } from './backfill-destination.ts'
+import { type DestinationOptions, destinationOf, programOf } from './backfill-destination.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
 import { type Chosen, openSource, type SourceWords, sourceOptionsOf } from './backfill-source.ts'
 import type { Io } from './io.ts'
@@ -43,6 +44,8 @@ export interface Begun {
   readonly pace: Pace
   readonly windows: Windows
   readonly parallel: number
+  /** `--order`, or what the destination needs. */
+  readonly order: Order
   readonly rate: number | undefined
   readonly rateBytes: number | undefined
   readonly log: Logger
@@ -251,6 +254,7 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
       pace,
       windows,
       parallel,
+      order: options.order ?? defaultOrder({ unit: opened.unit, isFile: file !== undefined, program: programOf(options.destination) }),
       rate,
       rateBytes,
       log,

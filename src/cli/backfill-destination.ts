@@ -35,7 +35,8 @@ export interface Destination {
   close(): Promise<void>
 }
 
-function programOf(text: string | undefined): Program | undefined {
+/** What `--destination` says. Throws OB_CONFIG. */
+export function programOf(text: string | undefined): Program | undefined {
   const found = programs.find((one) => one === text)
   if (found === undefined && text !== undefined)
     throw new BridgeError('OB_CONFIG', `cannot use --destination ${text}: expected ${programs.join(', ')}`, { place: '--destination' })

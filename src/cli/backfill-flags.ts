@@ -30,7 +30,10 @@ export function addRunFlags(command: Command): Command {
     .option('--rate-bytes <size>', 'bytes of OTLP a second at the most, as in 30MB/s')
     .option('--only <times>', 'runs at these times of day alone, as in 22:00-06:00,Sat-Sun@Europe/Berlin')
     .addOption(
-      new Option('--order <order>', 'time: oldest first, all slices within half an hour; any: as fast as can be').choices(['time', 'any']),
+      new Option(
+        '--order <order>',
+        'time: oldest first, all slices within half an hour; any: as fast as can be. Default: any for spans, files and destinations that take any order; else time',
+      ).choices(['time', 'any']),
     )
     .option('--to-file <folder>', 'writes files there instead of sending anything')
     .option('--split <size>', 'with --to-file: a new file after so much (256MB)')

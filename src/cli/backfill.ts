@@ -95,7 +95,7 @@ async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, wor
       {
         owner: `${hostname()}/${process.pid}`,
         parallel: begun.parallel,
-        order: options.order ?? 'time',
+        order: begun.order,
         skipRefused: options.skipRefused === true,
         abort: stop,
       },
