@@ -31,6 +31,7 @@ const hints = {
   parity: 'Parity needs both sides: configure section mirror.',
   inspect: 'Set admin.inspect to masked or full; off this machine it needs admin.auth as well.',
   dead: 'Dead letters can be looked at here with queue.type: disk. Those of Kafka are in its topics that end in _dead.',
+  backfill: 'Runs of otlp-bridge backfill are shown here when their ledgers are in the folder backfill.ledger of this bridge.',
 } as const
 
 const dayMs = 86_400_000
@@ -178,6 +179,7 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
       parity: sources.parity !== undefined,
       inspect: sources.inspect !== undefined && access.inspect !== 'off',
       dead: sources.dead !== undefined,
+      backfill: sources.backfill?.some === true,
     }
     return {
       user,
@@ -309,6 +311,8 @@ export function addApi(app: FastifyInstance, deps: ApiDeps): void {
     reply.code(202)
     return { job: String(++jobs), batches: await dead.drop({ ids, filter, limit }, who) }
   })
+
+  get('/backfill', () => have(sources.backfill, 'backfill').list())
 
   get('/events', (request, _query, reply) => {
     const headers = Object.fromEntries(Object.entries(safeHeaders))

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod'
+import { backfillList, type backfillRun } from './api-backfill.ts'
 
 const at = z.string().describe('Time, RFC 3339, UTC.')
 const count = z.number().describe('A count.')
@@ -403,6 +404,7 @@ export const session = z.object({
       parity: z.boolean(),
       inspect: z.boolean(),
       dead: z.boolean(),
+      backfill: z.boolean(),
     })
     .describe('Which parts of the API have something behind them.'),
   off: z.record(z.string(), z.string()).describe('Of those that have nothing: which option turns them on.'),
@@ -436,6 +438,7 @@ export const answers = {
   '/parity/runs': parityRuns,
   '/parity/runs/{id}': parityRunDetail,
   '/parity/samples': paritySamples,
+  '/backfill': backfillList,
   '/session': session,
   error: apiError,
 } as const
@@ -471,5 +474,7 @@ export type ParityRun = z.infer<typeof parityRun>
 export type ParityRuns = z.infer<typeof parityRuns>
 export type ParityRunDetail = z.infer<typeof parityRunDetail>
 export type ParitySamples = z.infer<typeof paritySamples>
+export type BackfillRun = z.infer<typeof backfillRun>
+export type BackfillList = z.infer<typeof backfillList>
 export type Session = z.infer<typeof session>
 export type Tick = z.infer<typeof tick>

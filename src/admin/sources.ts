@@ -5,6 +5,7 @@
 
 import type { Cutover } from '../cutover/model.ts'
 import type {
+  BackfillList,
   BooksRow,
   ClientRecord,
   DeadFilter,
@@ -128,6 +129,13 @@ export interface InspectSource {
   show(id: string): InspectDetail | undefined | Promise<InspectDetail | undefined>
 }
 
+/** Back-fills beside this bridge. On: a ledger in `backfill.ledger`. */
+export interface BackfillSource {
+  /** Whether there is any. */
+  readonly some: boolean
+  list(): BackfillList | Promise<BackfillList>
+}
+
 /** Everything behind the page that not every bridge has. */
 export interface ApiSources {
   readonly books?: BooksSource | undefined
@@ -137,4 +145,5 @@ export interface ApiSources {
   readonly dead?: DeadSource | undefined
   readonly parity?: ParitySource | undefined
   readonly inspect?: InspectSource | undefined
+  readonly backfill?: BackfillSource | undefined
 }

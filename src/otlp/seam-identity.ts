@@ -49,12 +49,23 @@ class Lanes {
   /** The bytes and how many they are. */
   bytes(reader: ProtoReader, from: number, to: number): void {
     const { view, bytes } = reader
-    this.word(to - from)
+    // As `word`, in local variables: this is where the time goes.
+    let a = this.a ^ Math.imul(to - from, 0x9e3779b1)
+    let b = this.b
     let at = from
-    for (const whole = to - 3; at < whole; at += 4) this.word(view.getInt32(at, true))
-    let rest = 0
-    for (; at < to; at++) rest = (rest << 8) | (bytes[at] as number)
-    this.word(rest)
+    for (const whole = to - 3; at < whole; at += 4) {
+      const word = view.getInt32(at, true)
+      a = Math.imul((a << 15) | (a >>> 17), 0x85ebca6b) ^ Math.imul(word, 0x9e3779b1)
+      b = Math.imul(((b ^ word) << 13) | ((b ^ word) >>> 19), 0x27d4eb2f) + a
+    }
+    if (at < to) {
+      let rest = 0
+      for (; at < to; at++) rest = (rest << 8) | (bytes[at] as number)
+      a = Math.imul((a << 15) | (a >>> 17), 0x85ebca6b) ^ Math.imul(rest, 0x9e3779b1)
+      b = Math.imul(((b ^ rest) << 13) | ((b ^ rest) >>> 19), 0x27d4eb2f) + a
+    }
+    this.a = a | 0
+    this.b = (b ^ (a >>> 16)) | 0
   }
 
   end(): void {

@@ -3,6 +3,7 @@
  * endpoints and the queue; made by the pipeline before the queue, which tells it what became of batches.
  */
 
+import { createBackfillSource } from '../admin/backfill.ts'
 import { inspectMode, isLoopback } from '../admin/config.ts'
 import { createDeadSource } from '../admin/dead.ts'
 import { createInspect, type InspectDeps } from '../admin/inspect.ts'
@@ -277,6 +278,7 @@ export function createOversight(deps: OversightDeps): Oversight {
     ...(inventory === undefined ? {} : { clients: inventory }),
     ...(inspect === undefined ? {} : { inspect: inspect.source }),
     ...(dead === undefined ? {} : { dead }),
+    backfill: createBackfillSource({ folder: () => config().backfill.ledger, nowMs }),
     get mirror() {
       const sides = deps.sides()
       if (sides === undefined || mirrorsOf(config().mirror).size === 0) return undefined

@@ -63,6 +63,7 @@ describe('/api/v1', () => {
       ['/parity/live'],
       ['/parity/runs'],
       ['/parity/samples'],
+      ['/backfill'],
       ['/session'],
       ...(mood === 'empty' ? [] : [['/inspect/{id}', '/inspect/1'] as const, ['/parity/runs/{id}', '/parity/runs/12'] as const]),
     ]

@@ -12,7 +12,7 @@ const opened: TestBrowser | undefined = await openBrowser()
 beforeAll(() => console.log(opened?.about))
 afterAll(() => opened?.close())
 
-const views = ['', 'cutover', 'clients', 'parity', 'inspect', 'dead', 'log'] as const
+const views = ['', 'cutover', 'clients', 'parity', 'inspect', 'dead', 'backfill', 'log'] as const
 const phone = { viewport: { width: 390, height: 844 } }
 /** Also a desktop of 1,280 px at 400 %. */
 const small = { viewport: { width: 320, height: 640 } }
@@ -94,7 +94,9 @@ async function goTo(view: string, scene: SceneOptions, size = desktop, colorSche
   await page.setViewportSize(size.viewport)
   await page.emulateMedia({ colorScheme })
   await page.goto(`${seen.scene.url}/#/${view}`)
-  const titles = { '': 'Now', log: 'Health', dead: 'Dead letters', inspect: 'Look inside' } as Readonly<Record<string, string>>
+  const titles = { '': 'Now', log: 'Health', dead: 'Dead letters', backfill: 'Back-fill', inspect: 'Look inside' } as Readonly<
+    Record<string, string>
+  >
   const title = titles[view] ?? `${view.slice(0, 1).toUpperCase()}${view.slice(1)}`
   await page.waitForSelector(`h1:text-is("${title}")`)
   await page.waitForSelector('main .card, main .notice')
@@ -153,7 +155,17 @@ describe.skipIf(opened === undefined)('the page', () => {
     if (view === '') expect(text).toContain('curl http://127.0.0.1:9411/api/v2/spans')
     else if (view === 'inspect') expect(text).toContain('admin.inspect')
     else if (view === 'dead') expect(text).toContain('queue.type: disk')
+    else if (view === 'backfill') expect(text).toContain('backfill.ledger')
     else if (view !== 'log') expect(text).toMatch(/configure section mirror|mirror\.<endpoint>\.url/)
+  })
+
+  it('shows how far a back-fill is, how fast, and what failed, and its tab only where there is one', async () => {
+    const { page } = await goTo('backfill', { mood: 'broken', admin: auth })
+    const text = await page.locator('main').textContent()
+    for (const words of ['52.2 %', '46,811/s', '2,988 done', '2 failed', 'no such index', '1,204 items refused', 'not a database'])
+      expect(text).toContain(words)
+    const { page: other } = await goTo('', { mood: 'empty', admin: auth })
+    expect(await other.locator('.tabs a[href="#/backfill"]').count()).toBe(0)
   })
 
   it('says what is wrong, with shape and word, and what is not lost', async () => {

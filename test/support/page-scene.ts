@@ -12,7 +12,17 @@ import { createExposition } from '../../src/telemetry/exposition.ts'
 import { createHealth } from '../../src/telemetry/health.ts'
 import { silentLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { booksSource, clientsSource, itemsAt, type Mood, paritySource, readinessSource, totalOf, upDays } from './page-sources.ts'
+import {
+  backfillSource,
+  booksSource,
+  clientsSource,
+  itemsAt,
+  type Mood,
+  paritySource,
+  readinessSource,
+  totalOf,
+  upDays,
+} from './page-sources.ts'
 import { deadSource, type FakeDead, type FakeMirror, mirrorSource } from './page-switches.ts'
 
 export interface SceneOptions {
@@ -145,6 +155,7 @@ export async function startScene({ mood, bare = false, names = [], admin = {} }:
         readiness: readinessSource(mood, later, names),
         parity: paritySource(mood, later),
         dead,
+        backfill: backfillSource(mood, later),
         inspect: mood === 'empty' ? createInspect({ mode: 'full', nowMs: later }).source : await look(later),
       }
   const config = adminConfig.parse({ port: 0, ...admin })

@@ -1,7 +1,7 @@
 /** What stands behind the page in its tests: made-up parts of a bridge that look like a week of a real one. */
 
-import type { ClientRecord, ParityRun, ReadinessItem } from '../../src/admin/api.ts'
-import type { BooksSource, ClientsSource, ParitySource, ReadinessSource } from '../../src/admin/sources.ts'
+import type { BackfillRun, ClientRecord, ParityRun, ReadinessItem } from '../../src/admin/api.ts'
+import type { BackfillSource, BooksSource, ClientsSource, ParitySource, ReadinessSource } from '../../src/admin/sources.ts'
 
 export type Mood = 'empty' | 'healthy' | 'degraded' | 'broken'
 
@@ -286,5 +286,54 @@ export function paritySource(mood: Mood, nowMs: () => number): ParitySource {
         : { run, report: { format: run.format, windows: [{ from: run.from, to: run.to, same: run.percent }], findings: [] } }
     },
     samples: () => ({ from: minute(60), to: minute(0), mappingHash: '5c1d9a', expected: [], items: [] }),
+  }
+}
+
+/** None; one that is under way; that and one that failed in parts. */
+export function backfillSource(mood: Mood, nowMs: () => number): BackfillSource {
+  const at = (hoursAgo: number): string => new Date(nowMs() - hoursAgo * hourMs).toISOString()
+  const under: BackfillRun = {
+    run: '3f2a91c07d5e4b68',
+    source: { kind: 'jaeger-es', name: 'http://es.internal:9200', unit: 'span' },
+    destination: 'http://otel.internal:4318',
+    created: at(5),
+    cutover: at(90),
+    state: 'running',
+    part: 0.522,
+    slices: { pending: 2778, running: 4, done: 2988, failed: 2 },
+    planned: 577_120_404,
+    read: 301_204_118,
+    acknowledged: 301_203_917,
+    skipped: 201,
+    rejected: 0,
+    dead: 0,
+    resent: 1204,
+    perSecond: 46_811,
+    reached: at(210),
+    failures: { vanished: 1, pit_lost: 1 },
+    trouble: [
+      { slice: 'a1', group: 'jaeger-span-2026-11-07', state: 'failed', reason: 'vanished', text: 'cannot read index: no such index' },
+      { slice: 'a2', group: 'jaeger-span-2026-11-08', state: 'failed', reason: 'pit_lost', text: 'cannot go on: five contexts were lost' },
+    ],
+  }
+  const lossy: BackfillRun = {
+    ...under,
+    run: '9c1d22ab0f334e57',
+    source: { kind: 'prometheus-tsdb', name: '/prometheus/snapshots/20261122T041500Z', unit: 'sample' },
+    state: 'losses',
+    part: 1,
+    slices: { done: 90, done_with_losses: 3 },
+    rejected: 1204,
+    failures: {},
+    trouble: [],
+  }
+  const items = mood === 'empty' ? [] : mood === 'broken' ? [under, lossy] : [under]
+  return {
+    some: items.length > 0,
+    list: () => ({
+      folder: './otlp-bridge-data/backfill',
+      items,
+      faults: mood === 'broken' ? ['0123456789abcdef: cannot read the ledger: file is not a database'] : [],
+    }),
   }
 }

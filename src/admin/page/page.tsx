@@ -3,10 +3,11 @@
 import { type ComponentType, type JSX, render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { go, LiveContext, usePlace } from './hooks.ts'
-import { ClientsIcon, CutoverIcon, DeadIcon, HealthIcon, Help, InspectIcon, NowIcon, ParityIcon, Theme } from './icons.tsx'
+import { BackfillIcon, ClientsIcon, CutoverIcon, DeadIcon, HealthIcon, Help, InspectIcon, NowIcon, ParityIcon, Theme } from './icons.tsx'
 import { type Live, type LiveSource, startLive } from './live.ts'
 import { short } from './numbers.ts'
 import { Dialog, State, Time, type Tone } from './parts.tsx'
+import { BackfillView } from './view-backfill.tsx'
 import { ClientsView } from './view-clients.tsx'
 import { CutoverView } from './view-cutover.tsx'
 import { DeadView } from './view-dead.tsx'
@@ -31,6 +32,7 @@ const views: readonly View[] = [
   { path: '/parity', key: 'p', title: 'Parity', small: 'Parity', icon: ParityIcon, view: ParityView },
   { path: '/inspect', key: 'i', title: 'Look inside', small: 'Inside', icon: InspectIcon, view: InspectView },
   { path: '/dead', key: 'd', title: 'Dead letters', small: 'Dead', icon: DeadIcon, view: DeadView },
+  { path: '/backfill', key: 'b', title: 'Back-fill', small: 'Past', icon: BackfillIcon, view: BackfillView },
   { path: '/log', key: 'h', title: 'Health', small: 'Health', icon: HealthIcon, view: LogView },
 ]
 
@@ -155,23 +157,34 @@ function Head({ live, onHelp }: { readonly live: Live; readonly onHelp: () => vo
   )
 }
 
-const Tabs = ({ path, dead }: { readonly path: string; readonly dead: number }): JSX.Element => (
+/** Most bridges have none beside them. */
+const isShown = (to: string, path: string, hasBackfill: boolean): boolean => to !== '/backfill' || hasBackfill || path === to
+
+interface TabsProps {
+  readonly path: string
+  readonly dead: number
+  readonly hasBackfill: boolean
+}
+
+const Tabs = ({ path, dead, hasBackfill }: TabsProps): JSX.Element => (
   <nav class="tabs" aria-label="Views">
-    {views.map(({ path: to, title, small, icon: Icon }) => (
-      <a key={to} href={`#${to}`} aria-current={to === path ? 'page' : undefined}>
-        <Icon />
-        <span class="long">{title}</span>
-        <span class="small-title" aria-hidden="true">
-          {small}
-        </span>
-        {to === '/dead' && dead > 0 && (
-          <span class="badge">
-            {short(dead)}
-            <span class="sr"> items</span>
+    {views
+      .filter((one) => isShown(one.path, path, hasBackfill))
+      .map(({ path: to, title, small, icon: Icon }) => (
+        <a key={to} href={`#${to}`} aria-current={to === path ? 'page' : undefined}>
+          <Icon />
+          <span class="long">{title}</span>
+          <span class="small-title" aria-hidden="true">
+            {small}
           </span>
-        )}
-      </a>
-    ))}
+          {to === '/dead' && dead > 0 && (
+            <span class="badge">
+              {short(dead)}
+              <span class="sr"> items</span>
+            </span>
+          )}
+        </a>
+      ))}
   </nav>
 )
 
@@ -221,7 +234,7 @@ function Page({ source }: { readonly source: LiveSource }): JSX.Element {
     <LiveContext.Provider value={live}>
       <div class={live.lostSince === undefined ? 'page' : 'page lost'}>
         <Head live={live} onHelp={showHelp} />
-        <Tabs path={view.path} dead={live.overview?.deadItems ?? 0} />
+        <Tabs path={view.path} dead={live.overview?.deadItems ?? 0} hasBackfill={live.session?.has.backfill === true} />
         <main id="main">
           <h1>{view.title}</h1>
           {live.overview === undefined && live.fault !== undefined ? (
