@@ -4,12 +4,16 @@
  */
 
 import { BridgeError } from '../errors.ts'
+import { freeNow, ownsChunk } from '../otlp/encode/chunks.ts'
 
 /** Columns of {@link HitTable}; each holds start and end of a value in the body, 0 and 0 where there is none. */
 export const HitColumn = { Index: 0, Id: 1, Source: 2, Fields: 3, Sort: 4, Wanted: 5 } as const
 
 /** A member of `_source` that is looked for while the source is passed over: its place is known then for nothing. At most 8. */
 export type WantedMember = string
+
+/** Smaller answers may lie in memory that others share. */
+const freedFrom = 16 * 1024
 
 const Quote = 0x22
 const Backslash = 0x5c
@@ -107,6 +111,12 @@ export class HitTable {
     const start = this.start(row, column)
     const end = this.end(row, column)
     return this.body[start] === Quote ? this.body.subarray(start + 1, end - 1) : this.body.subarray(start, end)
+  }
+
+  /** Gives back the memory of the answer, which nobody may look at any more. */
+  release(): void {
+    const { buffer } = this.body
+    if (buffer instanceof ArrayBuffer && buffer.byteLength >= freedFrom && ownsChunk(this.body)) freeNow(buffer)
   }
 
   /** A text. */

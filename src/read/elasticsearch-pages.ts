@@ -27,6 +27,8 @@ export interface DocumentPage {
   readonly last: boolean
   /** Since the page before. */
   readonly notes: Readonly<LaneNotes> & { readonly duplicatesUnchecked: number }
+  /** Gives back the memory of its answers. Nothing of the page may be looked at any more. */
+  release(): void
 }
 
 export interface DocumentReader {
@@ -67,6 +69,8 @@ class PageRows implements DocumentPage {
   last = false
   notes = { contextsLost: 0, readAgain: 0, duplicatesUnchecked: 0 }
   duplicates: Set<number> | undefined
+  /** Of answers that have no rows for another page. */
+  onRelease: (tables: ReadonlySet<HitTable>) => void = () => {}
   private readonly tables: HitTable[] = []
   private readonly rows: number[] = []
   private readonly order: TimeField | undefined
@@ -104,6 +108,10 @@ class PageRows implements DocumentPage {
 
   isDuplicate(i: number): boolean {
     return this.duplicates?.has(i) === true
+  }
+
+  release(): void {
+    this.onRelease(new Set(this.tables))
   }
 }
 
@@ -150,7 +158,14 @@ class Reader implements DocumentReader {
     this.notes.readAgain = 0
     if (page.count === 0) return undefined
     this.settle(page)
+    page.onRelease = (tables) => this.release(tables)
     return page
+  }
+
+  private release(tables: ReadonlySet<HitTable>): void {
+    // All that is needed of it is in the tail.
+    this.before = undefined
+    for (const table of tables) if (this.lanes?.some((lane) => lane.table === table && lane.hasRow) !== true) table.release()
   }
 
   async rest(): Promise<void> {

@@ -11,6 +11,7 @@ import requestFrom from 'undici/lib/api/api-request.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
 import { classifyFault, retryAfterMs } from '../emit/transport/classify.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
+import { wholeBody } from './answer-body.ts'
 
 export interface PatientRequest {
   readonly method?: 'GET' | 'POST' | 'DELETE' | 'HEAD'
@@ -161,22 +162,9 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
   const tooLarge = (path: string): BridgeError =>
     failed('too_large', path, `the answer is larger than ${Math.round(maxBytes / 2 ** 20)} MiB`)
 
-  const wholeBody = async (path: string, { headers, body }: Awaited<ReturnType<typeof begin>>): Promise<Buffer> => {
-    const pieces: Uint8Array[] = []
-    let size = 0
+  const bodyOf = async (path: string, { headers, body }: Awaited<ReturnType<typeof begin>>): Promise<Buffer> => {
     const declared = Number(headerOf(headers, 'content-length') ?? 0)
-    if (declared > maxBytes) {
-      // What it says to being let go of is of no interest.
-      body.on('error', () => {}).destroy()
-      throw tooLarge(path)
-    }
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
-      size += piece.length
-      // Leaving the loop closes the connection.
-      if (size > maxBytes) throw tooLarge(path)
-      pieces.push(piece)
-    }
-    const plain = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size)
+    const plain = await wholeBody(body, declared, maxBytes, () => tooLarge(path))
     if (!/gzip/i.test(headerOf(headers, 'content-encoding') ?? '')) return plain
     try {
       return await gunzipAsync(plain, { maxOutputLength: maxBytes })
@@ -223,7 +211,7 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
           const answer = await begin(request, signal, compress)
           const { statusCode: status, headers } = answer
           if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return { value: await read(answer) }
-          const body = await wholeBody(path, answer)
+          const body = await bodyOf(path, answer)
           const told = request.isAnswer?.(status, body) === true ? whole({ status, headers, body }) : undefined
           return { status, told, said: excerpt(body), waitMs: retryAfterMs(headerOf(headers, 'retry-after'), deps.nowMs()) }
         })
@@ -255,7 +243,7 @@ export function createPatientClient(options: PatientOptions, deps: PatientDeps):
       request,
       abort,
       options.compress,
-      async (answer) => ({ status: answer.statusCode, headers: answer.headers, body: await wholeBody(request.path, answer) }),
+      async (answer) => ({ status: answer.statusCode, headers: answer.headers, body: await bodyOf(request.path, answer) }),
       (answer) => answer,
     )
 

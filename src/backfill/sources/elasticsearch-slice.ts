@@ -42,23 +42,22 @@ function addText(sum: IdentitySum, table: HitTable, row: number, column: number)
   sum.part(table.body, start + marks, table.end(row, column) - marks)
 }
 
-let identity = Buffer.alloc(1024)
-
-/** Adds who a document is: index, id, and what its form names, as they are written. */
+/** Adds who a document is: index, id, and what its form names. */
 export function addIdentity(sum: IdentitySum, table: HitTable, row: number, columns: readonly number[]): void {
-  const { body } = table
-  let length = 0
-  for (let i = -2; i < columns.length; i++) {
-    const column = i === -2 ? HitColumn.Index : i === -1 ? HitColumn.Id : (columns[i] as number)
-    const start = table.start(row, column)
-    const end = table.end(row, column)
-    if (length + end - start >= identity.length) identity = Buffer.concat([identity], 2 * (length + end - start + 1))
-    for (let at = start; at < end; at++) identity[length++] = body[at] as number
-    // No JSON holds it: parts are told apart.
-    identity[length++] = 0
-  }
-  sum.bytes(identity.subarray(0, length))
+  addText(sum, table, row, HitColumn.Index)
+  addText(sum, table, row, HitColumn.Id)
+  for (let i = 0; i < columns.length; i++) addText(sum, table, row, columns[i] as number)
   sum.item()
+}
+
+/** Memory for places; kept from page to page. */
+class PlaceBuffer {
+  private places = new Int32Array(0)
+
+  of(count: number): Int32Array {
+    if (this.places.length < count) this.places = new Int32Array(count)
+    return this.places
+  }
 }
 
 interface Means {
@@ -178,7 +177,9 @@ export function translatePage(page: DocumentPage, means: Means): TranslatedPage 
     }
   }
   sum.clear()
-  for (let from = 0; from < chosen.length; from += bodyItems) translateRows(page, chosen.slice(from, from + bodyItems), means, builder)
+  // Where they lie nothing is made of each.
+  const most = form.placed === undefined ? bodyItems : Math.max(1, chosen.length)
+  for (let from = 0; from < chosen.length; from += most) translateRows(page, chosen.slice(from, from + most), means, builder)
   const { contextsLost, readAgain, duplicatesUnchecked } = page.notes
   if (contextsLost > 0) builder.note('pit_lost', contextsLost)
   if (readAgain > 0) builder.note('instant_read_again', readAgain)
@@ -211,7 +212,11 @@ export function createSliceReader(
       return {
         cursor: { ...page.position } satisfies { [name: string]: Json },
         last: page.last,
-        translate: () => translatePage(page, { form, out, places, sum }),
+        translate() {
+          const translated = translatePage(page, { form, out, places, sum })
+          page.release()
+          return translated
+        },
       }
     },
     rest,

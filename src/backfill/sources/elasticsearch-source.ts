@@ -244,6 +244,7 @@ export async function openElasticsearch(
           if (page === undefined) break
           for (let i = 0; i < page.count; i++) addIdentity(sum, page.table(i), page.row(i), kind.identity)
           items += page.count
+          page.release()
           if (page.last) break
         }
       } finally {

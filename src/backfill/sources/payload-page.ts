@@ -66,7 +66,8 @@ export function createPageBuilder(): PageBuilder {
       const before = faultsOf.get(reason) ?? 0
       if (fault === undefined || before >= mostFaults) return
       faultsOf.set(reason, before + 1)
-      faults.push({ reason, ...fault, raw: fault.raw?.subarray(0, 64 * 1024) })
+      // A copy: what it lies in is given back, or written over, when the page is translated.
+      faults.push({ reason, ...fault, raw: fault.raw === undefined ? undefined : Buffer.from(fault.raw.subarray(0, 64 * 1024)) })
     },
     note(reason, count) {
       notes[reason] = (notes[reason] ?? 0) + count
