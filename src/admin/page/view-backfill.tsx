@@ -27,13 +27,9 @@ const states: readonly (readonly [state: string, word: string])[] = [
 
 export function BackfillView(): JSX.Element {
   const { session } = useLive()
-  const { value, fault } = useAnswer<BackfillList>(session === undefined ? undefined : '/backfill', 5)
-  if (fault !== undefined && value === undefined)
-    return session?.has.backfill === false ? (
-      <Off what="backfill" card="Back-fill" title="No back-fill runs beside this bridge." />
-    ) : (
-      <Fault fault={fault} />
-    )
+  const { value, fault } = useAnswer<BackfillList>(session?.has.backfill ? '/backfill' : undefined, 5)
+  if (session?.has.backfill === false) return <Off what="backfill" card="Back-fill" title="No back-fill runs beside this bridge." />
+  if (fault !== undefined && value === undefined) return <Fault fault={fault} />
   if (value === undefined) return <Waiting />
   return (
     <>
@@ -42,7 +38,6 @@ export function BackfillView(): JSX.Element {
           <State tone="bad">{one}</State>
         </p>
       ))}
-      {value.items.length === 0 && <Off what="backfill" card="Back-fill" title="No back-fill runs beside this bridge." />}
       {value.items.map((one) => (
         <Run key={one.run} one={one} />
       ))}
@@ -75,7 +70,7 @@ function Run({ one }: { readonly one: BackfillRun }): JSX.Element {
       <p>
         <State tone={tones[one.state]}>{words[one.state]}</State>
       </p>
-      <progress aria-label={`${source.kind}, part that is done`} max={1} value={one.part} />
+      <progress class="whole" aria-label={`${source.kind}, part that is done`} max={1} value={one.part} />
       <dl class="pairs">
         <Pair name="From">
           <Name>{source.name}</Name>
