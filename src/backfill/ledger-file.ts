@@ -18,7 +18,7 @@ export interface FileLedgerOptions {
   readonly create?: RunMeta | undefined
   /** `own` (default): alone, and may write. `read`: looks only, also while another process has it. */
   readonly mode?: 'own' | 'read'
-  /** After a ledger that could not be read was set aside: begin a new one, for which everything counts as sent again. */
+  /** Begin anew, whether the ledger that is there can be read or not: for the new one everything counts as sent again. */
   readonly rebuild?: boolean
   /** Where the writing is done. Default: a thread in mode `own`, here in mode `read`. */
   readonly thread?: boolean
@@ -75,6 +75,8 @@ const ownLink = (options: ServiceOptions, receive: (message: ServiceMessage) => 
 const toError = ({ code, message }: LedgerFault, place: string): BridgeError => new BridgeError(code, message, { place })
 
 const setAsidePattern = '.corrupt-'
+/** One that could be read, and was begun anew all the same. */
+const replacedPattern = '.replaced-'
 
 /** Ledgers of a run that could not be read, oldest first; names within the folder. */
 export function setAside(folder: string, run: string): readonly string[] {
@@ -85,8 +87,8 @@ export function setAside(folder: string, run: string): readonly string[] {
 }
 
 /** Renames it with what belongs to it. Returns its new name. */
-function putAside(file: string, nowMs: number): string {
-  const name = `${file}${setAsidePattern}${new Date(nowMs).toISOString().replaceAll(':', '-')}`
+function putAside(file: string, nowMs: number, pattern: string = setAsidePattern): string {
+  const name = `${file}${pattern}${new Date(nowMs).toISOString().replaceAll(':', '-')}`
   for (const end of ['', '-wal', '-shm']) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${name}${end}`)
   return name
 }
@@ -133,6 +135,13 @@ function openLink(options: ServiceOptions, thread: boolean, onTrouble: FileLedge
   return promise
 }
 
+/** True for a ledger that was begun anew and has not come to its end: the same command goes on with it. One without slices has nothing to begin anew. */
+async function isUnderWay({ opened, ask }: Open): Promise<boolean> {
+  const { slices } = await ask({ kind: 'summary' })
+  const all = Object.values(slices).reduce((sum, count) => sum + count, 0)
+  return all === 0 || (opened.rebuilt && slices.pending + slices.running > 0)
+}
+
 /** What a process must have of a run before it opens its file. */
 function enter(options: FileLedgerOptions, base: string): { readonly lock: LedgerLock | undefined; readonly rebuilt: boolean } {
   if (!/^[0-9a-zA-Z_-]{1,64}$/.test(options.run))
@@ -158,12 +167,14 @@ function enter(options: FileLedgerOptions, base: string): { readonly lock: Ledge
 
 /**
  * Opens the ledger of a run, or begins it. Rejects with OB_LEDGER: held by another process (which is named), not there, of another layout or plan version,
- * not readable; the last is set aside as `<run>.db.corrupt-<time>`, and refused from then on unless `rebuild` is asked for.
+ * not readable; the last is set aside as `<run>.db.corrupt-<time>`, and refused from then on unless `rebuild` is asked for. With `rebuild`, one that can be
+ * read is set aside as `<run>.db.replaced-<time>`, unless it was begun anew itself and is not done yet.
  */
 export async function createFileLedger(options: FileLedgerOptions): Promise<Ledger> {
   const base = join(options.folder, options.run)
   const file = `${base}.db`
   const readOnly = options.mode === 'read'
+  const existed = existsSync(file)
   const { lock, rebuilt } = enter(options, base)
   const service: ServiceOptions = {
     file,
@@ -185,6 +196,11 @@ export async function createFileLedger(options: FileLedgerOptions): Promise<Ledg
           { place: aside },
         )
       }
+      open = await openLink({ ...service, rebuilt: true }, thread, options.onTrouble)
+    }
+    if (!('code' in open) && options.rebuild === true && options.create !== undefined && existed && !(await isUnderWay(open))) {
+      await open.link.close()
+      putAside(file, (options.nowMs ?? Date.now)(), replacedPattern)
       open = await openLink({ ...service, rebuilt: true }, thread, options.onTrouble)
     }
     if ('code' in open) throw toError(open, file)

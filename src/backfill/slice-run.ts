@@ -113,6 +113,8 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
   let before = taken.intent
   /** It is in the ledger still. */
   let hasIntent = before !== undefined
+  /** Nothing that was ever sent of the slice is there any more. */
+  let isTakenBack = false
   /** The page that is read while another is out. */
   let coming: Promise<ReadyPage | undefined> | undefined
   let resting: Promise<void> | undefined
@@ -224,7 +226,7 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
   /** What is known of the page from before a stop. */
   const repeated = (ready: ReadyPage): { readonly resent: number; readonly notes: Reasons } => {
     const notes = ready.translated.notes ?? {}
-    if (before === undefined) return { resent: ledger.rebuilt ? ready.produced : 0, notes }
+    if (before === undefined) return { resent: ledger.rebuilt && !isTakenBack ? ready.produced : 0, notes }
     const { produced, sum } = before
     before = undefined
     const same = sum === ready.translated.sum && produced === ready.produced
@@ -386,7 +388,7 @@ export async function runSlice(taken: Taken, deps: SliceDeps): Promise<SliceEnd>
         if (await unlessHard(sink.restore(slice.id, before.sink))) before = undefined
       } else if (slice.cursor === undefined && sink.position(slice.id) !== undefined) {
         // A retry from the beginning: files would have it twice.
-        await unlessHard(sink.restore(slice.id, null))
+        isTakenBack = await unlessHard(sink.restore(slice.id, null))
       }
     } catch (error) {
       throw new SinkFault(error)

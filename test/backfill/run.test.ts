@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Progress } from '../../src/backfill/progress.ts'
@@ -240,6 +240,38 @@ describe('createRun', () => {
     const { summary } = await runAll({ source: numbersSource({ slices: 2, perSlice: 10, perPage: 3 }), sink: recordingSink(), ledger })
     expect(summary?.counts).toMatchObject({ acked: 20, resent: 20 })
     await ledger.close()
+  })
+
+  it('counts nothing as resent then where the destination took everything back', async () => {
+    const folder = stateFolder()
+    await (await openLedger(folder)).close()
+    writeFileSync(join(folder, `${runName}.db`), 'not a database'.repeat(100))
+    const ledger = await openLedger(folder, { rebuild: true })
+    const source = numbersSource({ slices: 2, perSlice: 10, perPage: 3 })
+    const { summary } = await runAll({ source, sink: recordingSink({ restores: true }), ledger })
+    expect(summary?.counts).toMatchObject({ acked: 20, resent: 0 })
+    await ledger.close()
+  })
+
+  it('sends everything again after a run that was done is begun anew, and goes on with it when that was stopped', async () => {
+    const folder = stateFolder()
+    const shape = { slices: 3, perSlice: 10, perPage: 5 }
+    const first = await openLedger(folder)
+    const sink = recordingSink()
+    await runAll({ source: numbersSource(shape), sink, ledger: first })
+    await first.close()
+    const again = await openLedger(folder, { rebuild: true })
+    expect((await again.summary()).counts.read).toBe(0)
+    const abort = new AbortController()
+    const stopping = recordingSink({ arrived: sink.arrived, before: () => abort.abort() })
+    await runAll({ source: numbersSource(shape), sink: stopping, ledger: again, options: { abort: abort.signal, parallel: 1 } })
+    await again.close()
+    const then = await openLedger(folder, { rebuild: true })
+    const { summary } = await runAll({ source: numbersSource(shape), sink, ledger: then })
+    expect(summary?.counts).toMatchObject({ acked: 30, resent: 30 })
+    expect([...sink.arrived.values()]).toEqual(Array.from({ length: 30 }, () => 2))
+    expect(readdirSync(folder).filter((name) => name.includes('.replaced-') && !/-(wal|shm)$/.test(name))).toHaveLength(1)
+    await then.close()
   })
 
   it('does nothing more with a slice that was taken over', async () => {
