@@ -10,6 +10,8 @@ export interface GatesOptions {
   readonly slackMs: number
   readonly pace: Pace
   readonly memory: MemoryBudget
+  /** Several machines: the least time of which something is unfinished anywhere; undefined: not known, or nothing has a time. */
+  readonly othersMs?: (() => number | undefined) | undefined
 }
 
 /** How many slices may be under way, and what says so. */
@@ -46,7 +48,7 @@ const place = (view: SliceView): number => view.positionMs ?? view.fromMs ?? Num
  * Creates the gates of one run. Whoever is earliest always may go: it is the first by rank, and no other's time holds it back. So somebody always moves.
  */
 export function createGates(options: GatesOptions): Gates {
-  const { parallel, order, slackMs, pace, memory } = options
+  const { parallel, order, slackMs, pace, memory, othersMs } = options
   const views = new Set<SliceView>()
   const waiters = new Set<Waiter>()
 
@@ -58,7 +60,7 @@ export function createGates(options: GatesOptions): Gates {
   }
 
   const frontierMs = (): number | undefined => {
-    let least: number | undefined
+    let least = othersMs?.()
     for (const view of views) {
       const at = view.positionMs ?? view.fromMs
       if (at !== undefined && (least === undefined || at < least)) least = at

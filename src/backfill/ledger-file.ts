@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { BridgeError } from '../errors.ts'
-import type { Ledger, RunMeta } from './ledger.ts'
+import type { DeadRecord, Ledger, RunMeta } from './ledger.ts'
 import { type LedgerLock, lockLedger } from './ledger-lock.ts'
-import type { Answers, LedgerFault, LedgerRequest, Opened, ServiceMessage, ServiceOptions } from './ledger-protocol.ts'
+import type { Answers, LedgerFault, LedgerRequest, MirroredSlice, Opened, ServiceMessage, ServiceOptions } from './ledger-protocol.ts'
 import { createLedgerService } from './ledger-service.ts'
 
 export interface FileLedgerOptions {
@@ -30,6 +30,14 @@ export interface FileLedgerOptions {
   readonly onTrouble?: (message: string | undefined) => void
   /** Wall clock, for the name of a file that is set aside. */
   readonly nowMs?: () => number
+}
+
+/** A ledger that can follow another one, which several machines write. */
+export interface FileLedger extends Ledger {
+  /** Slices and dead letters as they are there, in one step; what has no place here any more (`deadBytes`) is left out. */
+  mirror(slices: readonly MirroredSlice[], dead: readonly DeadRecord[], gone: readonly number[]): Promise<void>
+  /** As `slices`, with what is out. */
+  mirrored(filter: { readonly after?: number; readonly limit?: number }): Promise<readonly MirroredSlice[]>
 }
 
 /** The far end: a thread, or this one. */
@@ -170,7 +178,7 @@ function enter(options: FileLedgerOptions, base: string): { readonly lock: Ledge
  * not readable; the last is set aside as `<run>.db.corrupt-<time>`, and refused from then on unless `rebuild` is asked for. With `rebuild`, one that can be
  * read is set aside as `<run>.db.replaced-<time>`, unless it was begun anew itself and is not done yet.
  */
-export async function createFileLedger(options: FileLedgerOptions): Promise<Ledger> {
+export async function createFileLedger(options: FileLedgerOptions): Promise<FileLedger> {
   const base = join(options.folder, options.run)
   const file = `${base}.db`
   const readOnly = options.mode === 'read'
@@ -223,7 +231,7 @@ export async function createFileLedger(options: FileLedgerOptions): Promise<Ledg
 /** Slices that go to the other thread at a time. */
 const chunk = 2000
 
-function facade({ link, opened, ask }: Open, lock: LedgerLock | undefined): Ledger {
+function facade({ link, opened, ask }: Open, lock: LedgerLock | undefined): FileLedger {
   let closed: Promise<void> | undefined
   return {
     meta: opened.meta,
@@ -243,6 +251,8 @@ function facade({ link, opened, ask }: Open, lock: LedgerLock | undefined): Ledg
     slices: (filter = {}) => ask({ kind: 'slices', filter }),
     dead: (filter = {}) => ask({ kind: 'dead', filter }),
     removeDead: (ids) => ask({ kind: 'removeDead', ids }),
+    mirror: (slices, dead, gone) => ask({ kind: 'mirror', slices, dead, gone }),
+    mirrored: (filter) => ask({ kind: 'mirrored', filter }),
     close() {
       closed ??= link.close().finally(() => lock?.release())
       return closed

@@ -1,12 +1,18 @@
 /** What is asked of the one who writes a ledger file, in whichever thread it lives. Everything can be cloned. */
 
 import type { ErrorCode } from '../errors.ts'
-import type { DeadRecord, Release, RunMeta, SliceRecord, Step, Summary, Taken, Wanted } from './ledger.ts'
+import type { DeadRecord, Intent, Release, RunMeta, SliceRecord, Step, Summary, Taken, Wanted } from './ledger.ts'
 import type { SliceSpec, SliceState } from './model.ts'
 
 export interface NewSlice {
   readonly id: string
   readonly spec: SliceSpec
+}
+
+/** A slice with what is out of it. */
+export interface MirroredSlice {
+  readonly record: SliceRecord
+  readonly intent: Intent | undefined
 }
 
 /** Changes something: grouped with others into one transaction. */
@@ -26,6 +32,13 @@ export type WriteRequest =
   | { readonly kind: 'verified'; readonly id: string; readonly state: 'verified' | 'mismatch'; readonly error: string }
   | { readonly kind: 'retry'; readonly states: readonly SliceState[]; readonly reason: string | undefined }
   | { readonly kind: 'removeDead'; readonly ids: readonly number[] }
+  /** As they are elsewhere: over those that are here. `gone`: dead letters that are not there any more. */
+  | {
+      readonly kind: 'mirror'
+      readonly slices: readonly MirroredSlice[]
+      readonly dead: readonly DeadRecord[]
+      readonly gone: readonly number[]
+    }
 
 export interface SliceFilter {
   readonly states?: readonly SliceState[]
@@ -43,6 +56,7 @@ export type ReadRequest =
   | { readonly kind: 'summary' }
   | { readonly kind: 'slices'; readonly filter: SliceFilter }
   | { readonly kind: 'dead'; readonly filter: DeadFilter }
+  | { readonly kind: 'mirrored'; readonly filter: SliceFilter }
 
 export type LedgerRequest = WriteRequest | ReadRequest
 
@@ -56,9 +70,11 @@ export interface Answers {
   readonly verified: undefined
   readonly retry: number
   readonly removeDead: undefined
+  readonly mirror: undefined
   readonly summary: Summary
   readonly slices: readonly SliceRecord[]
   readonly dead: readonly DeadRecord[]
+  readonly mirrored: readonly MirroredSlice[]
 }
 
 export type Answer = Answers[keyof Answers]

@@ -4,7 +4,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { BridgeError } from '../errors.ts'
 import { addCounts, addReasons, imbalance, noCounts, subtractCounts, sumReasons } from './counts.ts'
 import type { Counts, DeadItem, DeadRecord, SliceRecord, Summary, Taken, Wanted } from './ledger.ts'
-import type { Answer, DeadFilter, LedgerRequest, NewSlice, SliceFilter, WriteRequest } from './ledger-protocol.ts'
+import type { Answer, DeadFilter, LedgerRequest, MirroredSlice, NewSlice, SliceFilter, WriteRequest } from './ledger-protocol.ts'
 import {
   insertSlice,
   intentToRow,
@@ -303,6 +303,33 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
     }
   }
 
+  /** What is written elsewhere (../redis): taken as it is. Slices that are not here are not of this plan. */
+  const mirror = ({ slices: changed, dead: letters, gone }: WriteRequest & { kind: 'mirror' }): void => {
+    for (const { record, intent } of changed) {
+      const row = one('SELECT * FROM slices WHERE id = ?', record.id)
+      if (row === undefined) continue
+      const before = rowToSlice(row)
+      // It was begun anew.
+      if (record.page === 0 && before.record.page > 0) removeRows('slice', record.id)
+      put(before, { ...record, order: before.record.order })
+      if (intent === undefined) change('DELETE FROM intents WHERE slice = ?', record.id)
+      else change(putIntent, ...intentToRow(record.id, intent))
+    }
+    for (const id of gone) removeRows('id', id)
+    for (const { id, slice: of, group, page, ordinal, reason, where, message, signal, items, raw } of letters) {
+      const bytes = deadRowBytes + (raw?.length ?? 0)
+      if (totals.deadBytes + bytes > options.deadBytes) continue
+      const added = change(
+        `INSERT INTO dead (id, slice, grp, page, ordinal, reason, place, message, signal, items, raw)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+        ...[id, of, group, page, ordinal, reason, where, message, signal ?? null, items, raw ?? null],
+      )
+      if (added > 0) totals = { ...totals, deadBytes: totals.deadBytes + bytes }
+    }
+  }
+
+  const mirrored = (filter: SliceFilter): MirroredSlice[] => slices(filter).map((record) => ({ record, intent: intentOf(record.id) }))
+
   const summary = (): Summary => {
     if (options.readOnly) totals = countAll(db)
     return { slices: totals.slices, planned: totals.planned, counts: totals.counts, failures: totals.failures }
@@ -350,12 +377,16 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
         return retry(request.states, request.reason)
       case 'removeDead':
         return void removeDead(request.ids)
+      case 'mirror':
+        return void mirror(request)
       case 'summary':
         return summary()
       case 'slices':
         return slices(request.filter)
       case 'dead':
         return dead(request.filter)
+      case 'mirrored':
+        return mirrored(request.filter)
     }
   }
 

@@ -29,6 +29,8 @@ export interface RunFlags {
   readonly skipRefused?: boolean
   readonly continue?: boolean
   readonly rebuild?: boolean
+  readonly workers?: string | undefined
+  readonly clean?: boolean
 }
 
 const fault = (option: string, value: string, expected: string): BridgeError =>

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly memoryBytes?: number
   /** Goes on behind what the destination refuses for its age, instead of stopping there. */
   readonly skipRefused?: boolean
+  /** Several machines: the least time of which something is unfinished anywhere. */
+  readonly othersMs?: () => number | undefined
   /** The first Ctrl-C: no new page. */
   readonly abort: AbortSignal
   /** The second: at once. */
@@ -89,7 +91,7 @@ export function createRun(deps: RunDeps, options: RunOptions): Run {
   const { order, slackMs = 30 * 60_000, graceMs = 10_000 } = options
   const parallel = Math.max(1, Math.min(256, options.parallel))
   const memory = createMemoryBudget(options.memoryBytes)
-  const gates = createGates({ parallel, order, slackMs, pace, memory })
+  const gates = createGates({ parallel, order, slackMs, pace, memory, othersMs: options.othersMs })
   const tally = createTally(monotonicMs)
   const soft = new AbortController()
   const hard = new AbortController()

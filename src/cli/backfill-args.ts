@@ -1,7 +1,7 @@
 /** The commands of a back-fill on the command line. What its sources take is known when one of them is named. */
 
 import { type Command, Option } from 'commander'
-import { addRunFlags, ledgerOption } from './backfill-flags.ts'
+import { addRunFlags, ledgerOption, workersOption } from './backfill-flags.ts'
 import type { Io } from './io.ts'
 
 interface Shared {
@@ -26,7 +26,8 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .allowUnknownOption()
 
   const runs = async () => import('./backfill-runs.ts')
-  const known = (command: Command): Command => configured(command).addOption(ledgerOption()).addOption(runOption()).addOption(json())
+  const known = (command: Command): Command =>
+    configured(command).addOption(ledgerOption()).addOption(runOption()).addOption(workersOption()).addOption(json())
 
   known(backfill.command('status'))
     .description('lists runs, or the slices of one; with --dead what could not be translated or was refused')
@@ -49,6 +50,17 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .option('--new <url>', 'with --read-back: query URL of the new side; default: parity.new')
     .option('--new-kind <kind>', 'what answers there: jaeger or tempo')
     .action(async (words, given) => finish(await (await import('./backfill-verify.ts')).backfillVerify(words, given, io)))
+
+  configured(backfill.command('worker'))
+    .description('does a part of a run that was begun with --workers, until nothing is left; as many as you like, on any machine')
+    .argument('<redis>', 'redis://host:6379, as behind --workers')
+    .argument('[words...]', "flags of the run's source, such as its credentials")
+    .allowUnknownOption()
+    .addOption(runOption())
+    .option('--parallel <count>', 'slices at the same time on this machine, at the most (4)')
+    .option('--destination <program>', 'what answers at emit.endpoint, where that cannot be asked')
+    .option('--bridge-data <folder>', 'of a run up to the cutover: the folder of the queue of the bridge; default: queue.path')
+    .action(async (redis, words, given) => finish(await (await import('./backfill-worker.ts')).backfillWorker(redis, words, given, io)))
 
   configured(addRunFlags(backfill))
     .addOption(json())

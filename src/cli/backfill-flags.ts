@@ -15,6 +15,11 @@ const collect = (value: string, before: readonly string[]): string[] => [...befo
 /** On every command. */
 export const ledgerOption = (): Option =>
   new Option('--ledger <folder>', 'where the ledgers are; default: backfill.ledger, ./otlp-bridge-data/backfill')
+
+/** On every command that looks at a run. */
+export const workersOption = (): Option =>
+  new Option('--workers <url>', 'redis://host:6379: the run is done by several machines, and what it remembers is there')
+
 /** Flags of a run, whatever its source. Exported for the help of a source, and for the test that no source has a flag of the same name. */
 export function addRunFlags(command: Command): Command {
   return command
@@ -52,5 +57,7 @@ export function addRunFlags(command: Command): Command {
     )
     .option('--skip-refused', 'leaves out what the destination refuses for its age, and goes on behind it')
     .option('--continue', 'although the mapping has changed: goes on with the run as it was planned')
+    .addOption(workersOption())
+    .option('--clean', 'with --workers: removes the run from Redis when all is done')
     .option('--rebuild', 'plans anew and sends everything, whatever was sent before')
 }

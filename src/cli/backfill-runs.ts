@@ -194,6 +194,12 @@ async function showRuns(folder: string, json: boolean, io: Io): Promise<number> 
   return unreadable === 0 ? 0 : 1
 }
 
+/** Of the folder, or of the Redis of several machines. */
+export async function openAnyRun(options: BackfillOptions, config: Config, mode: 'own' | 'read'): Promise<Ledger> {
+  if (options.workers === undefined) return openRun(ledgerFolder(options, config), options.run, mode)
+  return (await import('../backfill/redis/open.ts')).openRedisRun(options.workers, options.run)
+}
+
 async function withRun<T>(
   options: BackfillOptions,
   io: Io,
@@ -201,7 +207,7 @@ async function withRun<T>(
   use: (ledger: Ledger, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = await loadBridgeConfig(options, io.env)
-  const ledger = await openRun(ledgerFolder(options, config), options.run, mode)
+  const ledger = await openAnyRun(options, config, mode)
   try {
     return await use(ledger, config)
   } finally {
@@ -212,7 +218,7 @@ async function withRun<T>(
 /** All runs; with `--run` the slices of one, with `--dead` its dead letters. */
 export async function backfillStatus(options: StatusOptions, io: Io): Promise<number> {
   const json = options.json === true
-  if (options.run === undefined && options.dead !== true) {
+  if (options.run === undefined && options.dead !== true && options.workers === undefined) {
     return showRuns(ledgerFolder(options, await loadBridgeConfig(options, io.env)), json, io)
   }
   return withRun(options, io, 'read', async (ledger) => {

@@ -4,16 +4,15 @@ import { alignedTable, grouped, plainWords } from '../backfill/figures.ts'
 import type { Ledger } from '../backfill/ledger.ts'
 import { countOf } from '../backfill/options.ts'
 import { createScreen } from '../backfill/progress-view.ts'
-import { openRun } from '../backfill/runs.ts'
 import type { Source } from '../backfill/source.ts'
 import { createSourceDeps } from '../backfill/source-deps.ts'
 import { type Verification, verifyRun } from '../backfill/verify.ts'
 import { type Config, loadBridgeConfig } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
 import { createLog } from '../telemetry/log.ts'
-import { ledgerFolder } from './backfill-begin.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
 import type { ReadBack } from './backfill-read-back.ts'
+import { openAnyRun } from './backfill-runs.ts'
 import { chooseSource, openSource, readSourceWords, sourceOptionsOf } from './backfill-source.ts'
 import { type Io, interruptedCode } from './io.ts'
 
@@ -108,7 +107,7 @@ export async function backfillVerify(words: readonly string[], options: VerifyCo
   const config = await loadBridgeConfig(options, io.env)
   const readBack = options.readBack === undefined ? 0 : countOf('--read-back', options.readBack, 1, 100_000)
   const stop = io.takeSignals()
-  const ledger = await openRun(ledgerFolder(options, config), options.run, 'own')
+  const ledger = await openAnyRun(options, config, 'own')
   const screen = createScreen(io.err)
   try {
     const source = await sourceOf(ledger, words, config, io, stop)

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os'
 import { type Estimate, estimate, estimateText } from '../backfill/estimate.ts'
 import type { Ledger } from '../backfill/ledger.ts'
-import { createFileLedger } from '../backfill/ledger-file.ts'
+import { createFileLedger, type FileLedger } from '../backfill/ledger-file.ts'
 import type { Plan } from '../backfill/model.ts'
 import { countOf } from '../backfill/options.ts'
 import { cutoverNote, planJson, planTable, storePlan } from '../backfill/plan.ts'
@@ -32,7 +32,7 @@ export function backfillCode(end: RunEnd, result: BackfillReport['result']): num
 }
 
 /** The run's ledger, new or old. Rejects with OB_LEDGER while another process has it. */
-function ledgerOf({ folder, meta, isNew }: Begun, options: BackfillOptions, io: Io): Promise<Ledger> {
+function ledgerOf({ folder, meta, isNew }: Begun, options: BackfillOptions, io: Io): Promise<FileLedger> {
   const onTrouble = (message: string | undefined): void => void (message === undefined ? undefined : io.err(`ledger: ${message}\n`))
   // One that is there and cannot be read is begun anew with `--rebuild` alone.
   const create = isNew || options.rebuild === true ? meta : undefined
@@ -59,7 +59,15 @@ function tellPlan(begun: Begun, ledger: Ledger, { plan, added }: Planned, probe:
   io.out(`run ${ledger.meta.run} → ${destination}${source.approximate === undefined ? '' : `\napproximate: ${source.approximate}`}\n`)
 }
 
-async function finish(begun: Begun, ledger: Ledger, result: RunResult, options: BackfillOptions, words: string, io: Io): Promise<number> {
+/** Prints what a run came to. @param words the command that goes on with it */
+export async function finishRun(
+  begun: Begun,
+  ledger: Ledger,
+  result: RunResult,
+  options: BackfillOptions,
+  words: string,
+  io: Io,
+): Promise<number> {
   const { end, error, progress } = result
   if (error !== undefined) io.err(`${error.message}\n`)
   for (const [, one] of new Map(begun.refusals.map((refusal) => [refusal.reason, refusal]))) {
@@ -131,10 +139,17 @@ async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, wor
       await screen.end()
       await served?.close()
     }
-    return await finish(begun, ledger, result, options, words, io)
+    return await finishRun(begun, ledger, result, options, words, io)
   } finally {
     await sink.close()
   }
+}
+
+/** Throws OB_CONFIG for flags that do not go with several machines. */
+function checkWorkerFlags({ workers, clean, toFile }: BackfillOptions): void {
+  const fault = (flag: string, cause: string): BridgeError => new BridgeError('OB_CONFIG', `cannot use ${flag} ${cause}`, { place: flag })
+  if (workers === undefined && clean === true) throw fault('--clean', 'without --workers')
+  if (workers !== undefined && toFile !== undefined) throw fault('--to-file', 'with --workers: files are written by one process')
 }
 
 async function planAndRun(chosen: Chosen, words: readonly string[], options: BackfillOptions, io: Io): Promise<number> {
@@ -143,8 +158,10 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
   const stop = io.takeSignals()
   const begun = await beginRun({ chosen, words: given, options, config, io, stop })
   const line = ['otlp-bridge backfill', chosen.name, ...maskedWords(words, sourceFlags(chosen.kind)), '…'].join(' ')
+  checkWorkerFlags(options)
   try {
     io.err(`planning ${begun.source.kind} ${begun.source.name}\n`)
+    if (options.workers === undefined) (await import('./backfill-workers.ts')).refuseElsewhere(begun.folder, begun.meta.run)
     // Before there is a ledger: what cannot be planned leaves none behind.
     const plan = await begun.source.plan(stop)
     const ledger = await ledgerOf(begun, options, io)
@@ -172,6 +189,10 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
       if (total === 0) {
         io.err('Nothing was found to fill in.\n')
         return plan.groups.length === 0 ? 0 : 3
+      }
+      if (options.workers !== undefined) {
+        const { runWithWorkers } = await import('./backfill-workers.ts')
+        return await runWithWorkers({ begun, file: ledger, url: options.workers, options, words: line, io, stop })
       }
       return await runIt(begun, ledger, options, line, io, stop)
     } finally {
