@@ -57,4 +57,8 @@ export const sourceEntries: Readonly<Record<string, Entry>> = {
     summary: "Spans in a Zipkin's Cassandra; needs the package cassandra-driver.",
     load: async () => (await import('./sources/zipkin-cassandra.ts')).zipkinCassandra,
   },
+  'zipkin-mysql': {
+    summary: "Spans in a Zipkin's MySQL or MariaDB; needs the package mysql2.",
+    load: async () => (await import('./sources/zipkin-mysql.ts')).zipkinMysql,
+  },
 }

@@ -12,23 +12,7 @@
 import type { Json, Page, TranslatedPage } from '../model.ts'
 import { type SliceReader, type SourceDeps, sourceFault } from '../source.ts'
 import { type CassandraStore, type CqlQuestion, type CqlRow, type CqlTable, FetchSize } from './cassandra-store.ts'
-
-/** A row, put into the payload's form. */
-export interface RowItem {
-  /** Empty where it is left out. */
-  readonly payload: Uint8Array
-  /** Why it is left out; empty: it is not. */
-  readonly skip: string
-  readonly message: string
-  /** `trace/span` */
-  readonly where: string
-  /** Its time; NaN: it has none. */
-  readonly ms: number
-  /** When it is taken to have been received: for spans that say no time; 0 for all others. */
-  readonly receivedMs: number
-  /** The bytes of its keys. */
-  readonly identity: Uint8Array
-}
+import type { RowItem } from './row-page.ts'
 
 /** Keys as they stand in a cursor, and as they are bound. */
 export interface KeyForm {

@@ -3,14 +3,12 @@
 import { z } from 'zod'
 import { duration } from '../../config/units.ts'
 import { BridgeError } from '../../errors.ts'
-import type { BodyTranslator } from '../../ingest/adapter.ts'
 import { filePath } from '../../net/tls-config.ts'
-import { createIdentitySum } from '../identity.ts'
-import type { Json, Plan, SliceSpec, TranslatedPage } from '../model.ts'
+import type { Json, Plan, SliceSpec } from '../model.ts'
 import { type Source, type SourceDeps, sourceFault } from '../source.ts'
-import { createRowSource, createTokenReader, type RowItem, type TableForm, type TokenRange } from './cassandra-reader.ts'
+import { createRowSource, createTokenReader, type TableForm, type TokenRange } from './cassandra-reader.ts'
 import { type CassandraStore, type CqlRow, type CqlTable, FetchSize, openCassandra } from './cassandra-store.ts'
-import { createPageBuilder, droppedIndexes, type PageBuilder, refusalOf } from './payload-page.ts'
+import { type RowItem, type RowPayload, translateRows } from './row-page.ts'
 
 const name = /^[a-zA-Z0-9_]{1,48}$/
 
@@ -52,7 +50,7 @@ export const keyspaceName = z.string().regex(name, { error: 'expected the name o
 export type CassandraOptions = z.output<z.ZodObject<typeof cassandraKeys>>
 
 /** What tells one source from the other. */
-export interface CassandraKind {
+export interface CassandraKind extends RowPayload {
   readonly kind: string
   /** Undefined: the one that has the table. */
   readonly keyspace: string | undefined
@@ -61,11 +59,8 @@ export interface CassandraKind {
   readonly needed: readonly string[]
   /** All others that are read where they are there: old schemas have fewer. */
   readonly wanted: readonly string[]
-  readonly translate: BodyTranslator
   /** A row as an item; `skip` is set where it is no span, or not what was asked for. */
   read(row: CqlRow): RowItem
-  /** One body out of the payloads of rows. */
-  join(payloads: readonly Uint8Array[]): Uint8Array
 }
 
 const lowest = -(2n ** 63n)
@@ -79,63 +74,6 @@ export function tokenRanges(count: number): readonly TokenRange[] {
 function rangeOf({ key: { from, to } }: SliceSpec): TokenRange {
   if (typeof from !== 'string' || typeof to !== 'string') throw new Error('BUG: a slice without tokens')
   return { from, to }
-}
-
-/** Translates items that are taken to have been received at one moment; where that cannot be done at once, in halves, until the fault stands alone. */
-function translateItems(
-  items: readonly RowItem[],
-  receivedMs: number,
-  kind: CassandraKind,
-  builder: PageBuilder,
-  take: (item: RowItem) => void,
-): void {
-  if (items.length === 0) return
-  let body: ReturnType<BodyTranslator>
-  try {
-    body = kind.translate(kind.join(items.map(({ payload }) => payload)), receivedMs)
-  } catch (error) {
-    const { reason, message } = refusalOf(error)
-    const [only] = items
-    if (items.length === 1 && only !== undefined) {
-      builder.skip(reason, 1, { where: only.where, message, raw: only.payload })
-      return
-    }
-    const half = items.length >> 1
-    translateItems(items.slice(0, half), receivedMs, kind, builder, take)
-    translateItems(items.slice(half), receivedMs, kind, builder, take)
-    return
-  }
-  const dropped = droppedIndexes(body)
-  builder.body('traces', body, (index) => items[index]?.where ?? '')
-  items.forEach((item, index) => {
-    if (!dropped.has(index)) take(item)
-  })
-}
-
-/** Items as a page. */
-export function translateRows(items: readonly RowItem[], kind: CassandraKind): TranslatedPage {
-  const builder = createPageBuilder()
-  const sum = createIdentitySum()
-  const chosen = new Map<number, RowItem[]>([[0, []]])
-  builder.read = items.length
-  for (const item of items) {
-    if (item.skip !== '') {
-      const isFault = item.skip === 'not_a_span'
-      builder.skip(item.skip, 1, isFault ? { where: item.where, message: item.message } : undefined)
-      continue
-    }
-    builder.bytes += item.payload.length
-    if (!Number.isNaN(item.ms)) builder.time(item.ms)
-    const list = chosen.get(item.receivedMs)
-    if (list === undefined) chosen.set(item.receivedMs, [item])
-    else list.push(item)
-  }
-  for (const [receivedMs, list] of chosen)
-    translateItems(list, receivedMs, kind, builder, (item) => {
-      sum.bytes(item.identity)
-      sum.item()
-    })
-  return builder.page(sum.value())
 }
 
 async function findTable(store: CassandraStore, kind: CassandraKind, abort: AbortSignal) {

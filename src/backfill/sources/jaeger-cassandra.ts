@@ -4,10 +4,11 @@ import { z } from 'zod'
 import { ReverseWriter } from '../../otlp/encode/writer.ts'
 import type { SourceDeps } from '../source.ts'
 import type { SourceKind } from '../source-kind.ts'
-import type { KeyForm, RowItem } from './cassandra-reader.ts'
+import type { KeyForm } from './cassandra-reader.ts'
 import { type CassandraKind, cassandraKeys, connectCassandra, isWithin, keyspaceName, openCassandraSource } from './cassandra-source.ts'
 import type { CqlRow, Long64 } from './cassandra-store.ts'
 import { type JaegerRow, numberOf, writeSpan } from './jaeger-cassandra-row.ts'
+import type { RowItem } from './row-page.ts'
 
 const options = z.strictObject({
   ...cassandraKeys,

@@ -10,9 +10,10 @@
 import { z } from 'zod'
 import type { SourceDeps } from '../source.ts'
 import type { SourceKind } from '../source-kind.ts'
-import type { KeyForm, RowItem } from './cassandra-reader.ts'
+import type { KeyForm } from './cassandra-reader.ts'
 import { type CassandraKind, cassandraKeys, connectCassandra, isWithin, keyspaceName, openCassandraSource } from './cassandra-source.ts'
 import type { CqlRow } from './cassandra-store.ts'
+import type { RowItem } from './row-page.ts'
 
 const options = z.strictObject({
   ...cassandraKeys,
