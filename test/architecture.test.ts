@@ -139,6 +139,11 @@ describe('arrows', () => {
     expect(intruders(/^src\/sampling\//, [users])).toEqual([])
   })
 
+  it('seam knows the intake and the leaves; the pipeline has it, and a back-fill reads what it wrote', () => {
+    expect(strays(/^src\/seam\//, [/^src\/(seam|otlp)\//, errors, /^src\/telemetry\//])).toEqual([])
+    expect(intruders(/^src\/seam\//, [/^src\/seam\//, /^src\/pipeline\.ts$/, /^src\/backfill\/seam-[a-z]+\.ts$/])).toEqual([])
+  })
+
   it('telemetry, net and units are leaves', () => {
     expect(strays(/^src\/(telemetry|net)\//, [/^src\/(telemetry|net)\//, errors, /^src\/config\/units\.ts$/])).toEqual([])
     expect(strays(/^src\/config\/units\.ts$/, [])).toEqual([])

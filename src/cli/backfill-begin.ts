@@ -146,6 +146,9 @@ function momentsOf(begin: BeginOptions, nowMs: number): Moments {
   const lone = options.seam !== undefined ? '--seam' : options.bridgeData !== undefined ? '--bridge-data' : undefined
   if (lone !== undefined && !span.untilCutover)
     throw new BridgeError('OB_CONFIG', `cannot use ${lone} without --until cutover`, { place: lone })
+  // What the bridge noted is on its machine alone, and a worker reads the source by itself.
+  if (span.untilCutover && options.workers !== undefined)
+    throw new BridgeError('OB_CONFIG', 'cannot use --until cutover with --workers: give a time', { place: '--until' })
   const cutover = span.untilCutover ? cutoverFor(begin, nowMs) : undefined
   return { span, cutover, untilMs: cutover?.untilMs ?? span.untilMs }
 }
