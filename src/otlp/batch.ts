@@ -1,16 +1,21 @@
 /** Grouping of spans by scope below one resource, and who they come from. */
 
 import { textToString, valueToString } from './attributes.ts'
-import type { KeyValue, ResourceSpans, ScopeSpans, Span, Text, Traces } from './model.ts'
+import type { KeyValue, Span, Text, Traces } from './model.ts'
 import { serviceName } from './semconv.ts'
 
-/** One ResourceSpans that grows: one ScopeSpans per distinct scope name and version, first seen first. */
-export interface SpanGroups extends ResourceSpans {
-  add(span: Span, scopeName: Text, scopeVersion: Text): void
+/** Spans of one scope, in the order in which they came. */
+export interface GrowingScope<T> {
+  readonly scopeName: Text
+  readonly scopeVersion: Text
+  readonly spans: T[]
 }
 
-interface GrowingScope extends ScopeSpans {
-  readonly spans: Span[]
+/** One ResourceSpans that grows: one ScopeSpans per distinct scope name and version, first seen first. `T`: what stands for a span. */
+export interface SpanGroups<T = Span> {
+  readonly attributes: readonly KeyValue[]
+  readonly scopeSpans: readonly GrowingScope<T>[]
+  add(span: T, scopeName: Text, scopeVersion: Text): void
 }
 
 function sameText(left: Text, right: Text): boolean {
@@ -18,10 +23,10 @@ function sameText(left: Text, right: Text): boolean {
   return textToString(left) === textToString(right)
 }
 
-export function createSpanGroups(attributes: readonly KeyValue[]): SpanGroups {
-  const scopeSpans: GrowingScope[] = []
-  const byName = new Map<string, GrowingScope>()
-  let last: GrowingScope | undefined
+export function createSpanGroups<T = Span>(attributes: readonly KeyValue[]): SpanGroups<T> {
+  const scopeSpans: GrowingScope<T>[] = []
+  const byName = new Map<string, GrowingScope<T>>()
+  let last: GrowingScope<T> | undefined
   return {
     attributes,
     scopeSpans,
@@ -51,7 +56,7 @@ export interface ServiceCount {
 export const longestService = 128
 
 /** Spans by `service.name`, which translators write as the first attribute of a resource; a service may come twice. */
-export function countServices(traces: Traces): readonly ServiceCount[] {
+export function countServices(traces: Traces | { readonly resourceSpans: readonly SpanGroups<unknown>[] }): readonly ServiceCount[] {
   const counts: ServiceCount[] = []
   for (const { attributes, scopeSpans } of traces.resourceSpans) {
     const first = attributes[0]

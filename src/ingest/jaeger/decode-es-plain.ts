@@ -13,9 +13,9 @@ import { type JaegerLog, type JaegerProcess, type JaegerReference, type JaegerSp
 import { JsonNames } from '../json-names.ts'
 import { JsonScanner } from '../json-scan.ts'
 import type { DecodeLimits } from '../limits.ts'
-import { Char, isDigit, leave, notPlain, takeDigits, takeString, takeTicks, textAt } from './es-plain.ts'
-import { PlainProcesses } from './es-plain-process.ts'
-import { PlainTags } from './es-plain-tags.ts'
+import { Char, isDigit, leave, notPlain, takeDigits, takeString, takeTicks, textAt } from './json-plain.ts'
+import { PlainProcesses } from './json-plain-process.ts'
+import { PlainTags } from './json-plain-tags.ts'
 
 export interface PlainSpanReader {
   /** Goes on with another body; the table of keys was renewed. False: it is not in the plain form at all. */

@@ -19,13 +19,18 @@ import { jsonLimitsOf } from './json-limits.ts'
 /** Throws OB_DECODE_JSON when nothing in it can be read, and OB_LIMIT_*. */
 export type EsDecoder = (body: Uint8Array, origins?: TagOrigins) => JsonBatch
 
+/** Gives each span away as soon as it is read. Throws as {@link EsDecoder}, spans that were given notwithstanding. */
+export type EsReader = (body: Uint8Array, take: (span: JaegerSpan) => void, origins?: TagOrigins) => Pick<JsonBatch, 'notes' | 'faults'>
+
 /** How dots were replaced in the keys of tags as fields; the stored key → the tag's key. */
 export type FieldKey = (stored: string) => string
 
 /** What one text has given so far. */
 interface Reading {
   readonly findings: JsonFindings
-  readonly spans: JaegerSpan[]
+  readonly take: (span: JaegerSpan) => void
+  /** Spans that were given away. */
+  count: number
   /** Index of the next document, where an action line named it; '' when it did not; undefined: there was no action line. */
   target: string | undefined
 }
@@ -58,18 +63,33 @@ const isService = (source: JsonObject): boolean =>
 
 /** Creates the decoder; `keys` is made with `jaegerRoleOf` and kept between texts. */
 export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: FieldKey): EsDecoder {
+  const read = createEsReader(keys, limits, fieldKey)
+  return (body, origins) => {
+    const spans: JaegerSpan[] = []
+    const { notes, faults } = read(body, (span) => void spans.push(span), origins)
+    return { batch: { nanosPerTick: 1000, process: undefined, spans, seqNo: undefined, stats: undefined }, notes, faults }
+  }
+}
+
+/** Creates a reader that keeps no spans; likewise. Times are in µs. */
+export function createEsReader(keys: KeyTable, limits: DecodeLimits, fieldKey: FieldKey): EsReader {
   const jsonLimits = { ...jsonLimitsOf(limits), maxValues: maxPageValues }
   const { span, bounds } = createJsonSpanReader(keys, limits, { binary: 'hex', fieldKey })
   const plain = createPlainSpanReader(keys, limits, fieldKey)
 
+  const give = (reading: Reading, one: JaegerSpan): void => {
+    reading.count++
+    reading.take(one)
+  }
+
   const addSource = (reading: Reading, source: JsonValue, index: string, at: number): void => {
-    const { findings, spans } = reading
+    const { findings, count } = reading
     if (otherIndex.test(index) || (isJsonObject(source) && isService(source))) {
       findings.note('document_of_another_index')
       return
     }
-    bounds.spans(spans.length + 1)
-    spans.push(span(source, spans.length, at, findings).span)
+    bounds.spans(count + 1)
+    give(reading, span(source, count, at, findings).span)
   }
 
   const addDocument = (reading: Reading, document: JsonValue, at: number): void => {
@@ -103,15 +123,15 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     else reading.target = action.index
   }
 
-  const readLines = (body: Uint8Array, findings: JsonFindings, isExplained: boolean): Reading => {
-    const reading: Reading = { findings, spans: [], target: undefined }
+  const readLines = (body: Uint8Array, reading: Reading, isExplained: boolean): void => {
+    const { findings } = reading
     const mayBePlain = !isExplained && plain.open(body)
     forEachLine(body, (start, end) => {
       if (mayBePlain && reading.target === undefined) {
         const found = plain.read(start, end)
         if (found !== undefined) {
-          bounds.spans(reading.spans.length + 1)
-          reading.spans.push(found)
+          bounds.spans(reading.count + 1)
+          give(reading, found)
           return true
         }
       }
@@ -121,18 +141,16 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
       const document = attempt(reader)
       if (document !== undefined) addLine(reading, document, at)
       else {
-        const { findings, spans } = reading
-        bounds.spans(spans.length + 1)
+        const { count } = reading
+        bounds.spans(count + 1)
         reading.target = undefined
-        spans.push(placeholder(findings.reject('not_json', spans.length, at, 'the line is not JSON')))
+        give(reading, placeholder(findings.reject('not_json', count, at, 'the line is not JSON')))
       }
       return true
     })
-    return reading
   }
 
-  const readWhole = (body: Uint8Array, findings: JsonFindings): Reading => {
-    const reading: Reading = { findings, spans: [], target: undefined }
+  const readWhole = (body: Uint8Array, reading: Reading): void => {
     const reader = new JsonReader(body, jsonLimits)
     const add = (): void => {
       reader.kind()
@@ -143,7 +161,6 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     else if (reader.kind() === 'object') add()
     else reader.fail('a document is expected')
     reader.finish()
-    return reading
   }
 
   /** A text whose first or second line is an object, whole, is one of lines; the second, since the first may be damaged. */
@@ -161,11 +178,14 @@ export function createEsDecoder(keys: KeyTable, limits: DecodeLimits, fieldKey: 
     return found
   }
 
-  return (body, origins) => {
+  return (body, take, origins) => {
     keys.renew()
     const findings = createJsonFindings(origins)
-    const { spans } = isLines(body) ? readLines(body, findings, origins !== undefined) : readWhole(body, findings)
-    return findings.batch(spans, 1000)
+    const reading: Reading = { findings, take, count: 0, target: undefined }
+    if (isLines(body)) readLines(body, reading, origins !== undefined)
+    else readWhole(body, reading)
+    findings.check(reading.count)
+    return findings
   }
 }
 

@@ -31,8 +31,12 @@ export interface JsonFindings {
   origin(tag: KeyValue, rule: TagOrigin['rule'], name: string): void
   /** Says that the span which will stand at `index` cannot be read, and gives the word for {@link JaegerSpan.invalid}. */
   reject(reason: JsonRejection, index: number, at: number, what: string): JsonRejection
-  /** The batch. Throws OB_DECODE_JSON when there are spans and not one of them could be read. */
+  /** Throws OB_DECODE_JSON when there are spans, so many, and not one of them could be read. */
+  check(spans: number): void
+  /** The batch. Throws as `check` does. */
   batch(spans: readonly JaegerSpan[], nanosPerTick: number): JsonBatch
+  readonly notes: JsonBatch['notes']
+  readonly faults: JsonBatch['faults']
 }
 
 export function createJsonFindings(origins?: TagOrigins): JsonFindings {
@@ -40,7 +44,17 @@ export function createJsonFindings(origins?: TagOrigins): JsonFindings {
   const faults = new Map<string, string>()
   let first: { readonly text: string; readonly at: number } | undefined
   let rejected = 0
+  const check = (spans: number): void => {
+    if (first !== undefined && rejected === spans) {
+      throw new BridgeError('OB_DECODE_JSON', `cannot read spans: none of ${rejected} can be read; ${first.text}`, {
+        place: `byte ${first.at}`,
+      })
+    }
+  }
   return {
+    notes,
+    faults,
+    check,
     note(reason) {
       notes.set(reason, (notes.get(reason) ?? 0) + 1)
     },
@@ -55,11 +69,7 @@ export function createJsonFindings(origins?: TagOrigins): JsonFindings {
       return reason
     },
     batch(spans, nanosPerTick) {
-      if (first !== undefined && rejected === spans.length) {
-        throw new BridgeError('OB_DECODE_JSON', `cannot read spans: none of ${rejected} can be read; ${first.text}`, {
-          place: `byte ${first.at}`,
-        })
-      }
+      check(spans.length)
       return { batch: { nanosPerTick, process: undefined, spans, seqNo: undefined, stats: undefined }, notes, faults }
     },
   }

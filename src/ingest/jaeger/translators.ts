@@ -3,6 +3,7 @@
 import { sliceToString } from '../../otlp/attributes.ts'
 import { countServices } from '../../otlp/batch.ts'
 import type { ChunkPool } from '../../otlp/encode/chunks.ts'
+import { TraceStream } from '../../otlp/encode/trace-stream.ts'
 import { encodeTraces } from '../../otlp/encode/traces.ts'
 import { createSizeGuess, ReverseWriter, type SizeGuess } from '../../otlp/encode/writer.ts'
 import { createKeyTable } from '../../otlp/keys.ts'
@@ -11,11 +12,11 @@ import type { JaegerTranslateConfig } from '../../translate/jaeger/config.ts'
 import { createFieldKey } from '../../translate/jaeger/field-keys.ts'
 import { jaegerRoleOf } from '../../translate/jaeger/keys.ts'
 import type { JaegerBatch } from '../../translate/jaeger/model.ts'
-import { type JaegerTranslateOptions, jaegerToTraces } from '../../translate/jaeger/to-otlp.ts'
+import { createJaegerTranslation, type JaegerTranslateOptions, jaegerToTraces } from '../../translate/jaeger/to-otlp.ts'
 import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { BinaryReader, CompactReader, MessageType, type ThriftReader, ThriftType } from '../thrift.ts'
-import { createEsDecoder } from './decode-es.ts'
+import { createEsReader } from './decode-es.ts'
 import { createJsonpbDecoder } from './decode-jsonpb.ts'
 import { createJaegerProtoDecoder } from './decode-proto.ts'
 import { createThriftBatchDecoder } from './decode-thrift.ts'
@@ -67,13 +68,15 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
   const decodeProto = createJaegerProtoDecoder(keys, options.limits)
   const { dotReplacement, wellKnown } = options.translate.tagsAsFields
   const decodeUi = createUiJsonDecoder(keys, options.limits)
-  const decodeEs = createEsDecoder(keys, options.limits, createFieldKey(dotReplacement, wellKnown))
+  const readEs = createEsReader(keys, options.limits, createFieldKey(dotReplacement, wellKnown))
   const decodeJsonpb = createJsonpbDecoder(keys, options.limits)
   const translate = jaegerOptionsOf(options.translate)
   const writer = new ReverseWriter(options.chunks)
   const thriftGuess = createSizeGuess()
   const protoGuess = createSizeGuess()
   const jsonGuess = createSizeGuess()
+  const esGuess = createSizeGuess()
+  const stream = new TraceStream()
 
   const finish = (decoded: JaegerBatch, bodyBytes: number, guess: SizeGuess): TranslatedBody => {
     const { data, drops, notes } = jaegerToTraces(decoded, translate)
@@ -94,12 +97,27 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
   const json =
     (decode: (body: Uint8Array) => JsonBatch): BodyTranslator =>
     (body) => {
-      const { batch: decoded, notes, faults } = decode(body)
-      const result = finish(decoded, body.length, jsonGuess)
-      const noticed = [...notes].map(([reason, count]) => ({ reason, count }))
-      const drops = result.drops.map((drop) => ({ ...drop, example: faults.get(drop.reason) ?? drop.example }))
-      return { ...result, drops, notes: [...result.notes, ...noticed] }
+      const decoded = decode(body)
+      return withFindings(finish(decoded.batch, body.length, jsonGuess), decoded)
     }
+
+  /** Pages of documents are large: spans are encoded one by one, so that they do not live until the last of them is read. */
+  const esJson: BodyTranslator = (body) => {
+    stream.begin(esGuess.expected(body.length))
+    const translation = createJaegerTranslation({ nanosPerTick: 1000, process: undefined }, translate, stream)
+    let received = 0
+    const findings = readEs(body, (span) => {
+      received++
+      translation.add(span)
+    })
+    const { drops, notes } = translation.outcome()
+    let dropped = 0
+    for (const drop of drops) dropped += drop.count
+    const services = countServices(stream)
+    const bytes = stream.finish(writer)
+    esGuess.learn(body.length, bytes.length)
+    return withFindings({ received, items: received - dropped, data: bytes, drops, notes, services }, findings)
+  }
 
   const whole = (reader: ThriftReader): TranslatedBody => {
     const body = batch(reader)
@@ -113,10 +131,17 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     postSpans: (body) => finish(decodeProto.postSpans(body), body.length, protoGuess),
     protoSpan: (body) => finish(decodeProto.span(body), body.length, protoGuess),
     uiJson: json(decodeUi),
-    esJson: json(decodeEs),
+    esJson,
     jsonSpan: json(decodeJsonpb),
     keys,
   }
+}
+
+/** What was translated, and what its reader noticed. */
+function withFindings(result: TranslatedBody, { notes, faults }: Pick<JsonBatch, 'notes' | 'faults'>): TranslatedBody {
+  const noticed = [...notes].map(([reason, count]) => ({ reason, count }))
+  const drops = result.drops.map((drop) => ({ ...drop, example: faults.get(drop.reason) ?? drop.example }))
+  return { ...result, drops, notes: [...result.notes, ...noticed] }
 }
 
 /** All messages of a datagram; one that cannot be read does not cost those before it. */

@@ -11,7 +11,7 @@
  *     Status          message 2  code 3
  */
 
-import type { Event, Link, ResourceSpans, ScopeSpans, Span, Traces } from '../model.ts'
+import type { Event, KeyValue, Link, ResourceSpans, ScopeSpans, Span, Text, Traces } from '../model.ts'
 import { writeAttributes, writeName, writeUint32 } from './values.ts'
 import type { ReverseWriter } from './writer.ts'
 
@@ -27,8 +27,13 @@ function writeResourceSpans(writer: ReverseWriter, resourceSpans: ResourceSpans)
   const before = writer.written()
   const { scopeSpans } = resourceSpans
   for (let i = scopeSpans.length - 1; i >= 0; i--) writeScopeSpans(writer, scopeSpans[i] as ScopeSpans)
+  endResourceSpans(writer, resourceSpans.attributes, before)
+}
+
+/** What stands before the scopes of a resource. @param before see ReverseWriter.written: before the last scope was written */
+export function endResourceSpans(writer: ReverseWriter, attributes: readonly KeyValue[], before: number): void {
   const beforeResource = writer.written()
-  writeAttributes(writer, resourceSpans.attributes, 0x0a)
+  writeAttributes(writer, attributes, 0x0a)
   writer.field(0x0a, beforeResource)
   writer.field(0x0a, before)
 }
@@ -37,14 +42,20 @@ function writeScopeSpans(writer: ReverseWriter, scopeSpans: ScopeSpans): void {
   const before = writer.written()
   const { spans } = scopeSpans
   for (let i = spans.length - 1; i >= 0; i--) writeSpan(writer, spans[i] as Span)
+  endScopeSpans(writer, scopeSpans.scopeName, scopeSpans.scopeVersion, before)
+}
+
+/** What stands before the spans of a scope. @param before see ReverseWriter.written: before the last span was written */
+export function endScopeSpans(writer: ReverseWriter, name: Text, version: Text, before: number): void {
   const beforeScope = writer.written()
-  writeName(writer, scopeSpans.scopeVersion, 0x12)
-  writeName(writer, scopeSpans.scopeName, 0x0a)
+  writeName(writer, version, 0x12)
+  writeName(writer, name, 0x0a)
   writer.field(0x0a, beforeScope)
   writer.field(0x12, before)
 }
 
-function writeSpan(writer: ReverseWriter, span: Span): void {
+/** A span with its tag and length, as it stands in a ScopeSpans. */
+export function writeSpan(writer: ReverseWriter, span: Span): void {
   const before = writer.written()
   writer.ensure(24)
   if (span.flags !== 0) {

@@ -24,7 +24,6 @@ import {
   type Link,
   noEvents,
   noLinks,
-  type ResourceSpans,
   type Span,
   SpanKind,
   type Text,
@@ -74,11 +73,42 @@ interface Context {
   droppedLinks: number
 }
 
+/** The spans of one batch, translated one by one. */
+export interface JaegerTranslation {
+  /** The next span; one without ids goes to `drops`. Never throws, never mutates. */
+  add(source: JaegerSpan): void
+  /** What was dropped and noticed. */
+  outcome(): Pick<Translated<Traces>, 'drops' | 'notes'>
+}
+
+/** Who gets the spans of a translation. */
+export interface SpanReceiver<T> {
+  /** One for each distinct process, in the order in which they came first. */
+  readonly resourceSpans: SpanGroups<T>[]
+  /** What stands for a span from then on. */
+  take(span: Span): T
+}
+
 /**
  * Jaeger `Batch` → OTLP traces, one ResourceSpans per distinct process, one ScopeSpans per scope, spans in input order.
  * Times: ticks → ns, exact, clamped to 0 … 2^64 − 1. Spans without ids go to `drops`. Never throws, never mutates.
  */
 export function jaegerToTraces(batch: JaegerBatch, options: JaegerTranslateOptions): Translated<Traces> {
+  const resourceSpans: SpanGroups[] = []
+  const translation = createJaegerTranslation(batch, options, { resourceSpans, take: sameSpan })
+  const { spans } = batch
+  for (let i = 0; i < spans.length; i++) translation.add(spans[i] as JaegerSpan)
+  return { data: { resourceSpans }, ...translation.outcome() }
+}
+
+const sameSpan = (span: Span): Span => span
+
+/** As {@link jaegerToTraces}, for spans that are not there all at once. */
+export function createJaegerTranslation<T>(
+  batch: Pick<JaegerBatch, 'nanosPerTick' | 'process'>,
+  options: JaegerTranslateOptions,
+  receiver: SpanReceiver<T>,
+): JaegerTranslation {
   const context: Context = {
     options,
     nanosPerTick: batch.nanosPerTick,
@@ -96,35 +126,35 @@ export function jaegerToTraces(batch: JaegerBatch, options: JaegerTranslateOptio
     droppedEvents: 0,
     droppedLinks: 0,
   }
-  const resources = new Map<JaegerProcess | undefined, SpanGroups>()
-  const canonical = new Map<string, SpanGroups>()
-  const resourceSpans: SpanGroups[] = []
+  const resources = new Map<JaegerProcess | undefined, SpanGroups<T>>()
+  const canonical = new Map<string, SpanGroups<T>>()
   let process: JaegerProcess | undefined
-  let groups: SpanGroups | undefined
-  const { spans } = batch
-  for (let i = 0; i < spans.length; i++) {
-    const source = spans[i] as JaegerSpan
-    const problem = problemOf(source)
-    if (problem !== undefined) {
-      context.outcome.drop(problem, i, `span ${i}: ${problem}`)
-      continue
-    }
-    const own = source.process ?? batch.process
-    if (groups === undefined || own !== process) {
-      process = own
-      groups = resources.get(own)
-      if (groups === undefined) {
-        groups = groupsOf(own, canonical, resourceSpans)
-        resources.set(own, groups)
+  let groups: SpanGroups<T> | undefined
+  let index = -1
+  return {
+    add(source) {
+      index++
+      const problem = problemOf(source)
+      if (problem !== undefined) {
+        context.outcome.drop(problem, index, `span ${index}: ${problem}`)
+        return
       }
-    }
-    const span = spanOf(source, context)
-    const scoped = (context.scopeName ?? context.libraryName ?? context.scopeVersion ?? context.libraryVersion) !== undefined
-    if (scoped) groups.add(span, textOrEmpty(context.scopeName), textOrEmpty(context.scopeVersion))
-    else groups.add(span, '', '')
+      const own = source.process ?? batch.process
+      if (groups === undefined || own !== process) {
+        process = own
+        groups = resources.get(own)
+        if (groups === undefined) {
+          groups = groupsOf(own, canonical, receiver.resourceSpans)
+          resources.set(own, groups)
+        }
+      }
+      const span = receiver.take(spanOf(source, context))
+      const scoped = (context.scopeName ?? context.libraryName ?? context.scopeVersion ?? context.libraryVersion) !== undefined
+      if (scoped) groups.add(span, textOrEmpty(context.scopeName), textOrEmpty(context.scopeVersion))
+      else groups.add(span, '', '')
+    },
+    outcome: () => ({ drops: context.outcome.drops(), notes: context.outcome.notes() }),
   }
-  const data: ResourceSpans[] = resourceSpans
-  return { data: { resourceSpans: data }, drops: context.outcome.drops(), notes: context.outcome.notes() }
 }
 
 function problemOf(span: JaegerSpan): string | undefined {
@@ -135,7 +165,7 @@ function problemOf(span: JaegerSpan): string | undefined {
 }
 
 /** The groups of a process; processes of equal content share them, whatever the order of their tags. */
-function groupsOf(process: JaegerProcess | undefined, canonical: Map<string, SpanGroups>, all: SpanGroups[]): SpanGroups {
+function groupsOf<T>(process: JaegerProcess | undefined, canonical: Map<string, SpanGroups<T>>, all: SpanGroups<T>[]): SpanGroups<T> {
   const attributes = processToResource(process)
   const parts = attributes.map((one) => {
     // A text is the same text whether it was read as a string or as a slice of the body.
@@ -145,7 +175,7 @@ function groupsOf(process: JaegerProcess | undefined, canonical: Map<string, Spa
   const key = parts.sort().join()
   let groups = canonical.get(key)
   if (groups === undefined) {
-    groups = createSpanGroups(attributes)
+    groups = createSpanGroups<T>(attributes)
     canonical.set(key, groups)
     all.push(groups)
   }

@@ -6,7 +6,7 @@ import { createPlainSpanReader } from '../../../src/ingest/jaeger/decode-es-plai
 import { createJsonSpanReader } from '../../../src/ingest/jaeger/decode-json.ts'
 import { createJsonFindings, type JsonBatch } from '../../../src/ingest/jaeger/json-findings.ts'
 import { jsonLimitsOf } from '../../../src/ingest/jaeger/json-limits.ts'
-import { jaegerOptionsOf } from '../../../src/ingest/jaeger/translators.ts'
+import { createJaegerTranslators, jaegerOptionsOf } from '../../../src/ingest/jaeger/translators.ts'
 import { defaultDecodeLimits } from '../../../src/ingest/limits.ts'
 import { encodeTraces } from '../../../src/otlp/encode/traces.ts'
 import { ReverseWriter } from '../../../src/otlp/encode/writer.ts'
@@ -237,17 +237,13 @@ function documentOf(serviceName: string): fc.Arbitrary<string> {
 }
 
 /** What a decoder gives, or what it throws. */
-function outcomeOf(decode: () => JsonBatch): unknown {
+function outcomeOf(decode: () => JsonBatch): { readonly bytes: string; readonly rest: unknown } | string {
   try {
     const { batch, notes, faults } = decode()
     const { data, notes: more, drops } = jaegerToTraces(batch, options)
     return {
       bytes: Buffer.from(encodeTraces(data, new ReverseWriter(), 4096)).toString('hex'),
-      count: batch.spans.length,
-      notes,
-      faults,
-      more,
-      drops,
+      rest: [batch.spans.length, notes, faults, more, drops],
     }
   } catch (error) {
     return String(error)
@@ -255,11 +251,27 @@ function outcomeOf(decode: () => JsonBatch): unknown {
 }
 
 describe('createEsDecoder', () => {
-  const decode = createEsDecoder(createKeyTable(jaegerRoleOf), { ...defaultDecodeLimits, maxItems: 12, maxAttributes: 4 }, fieldKey)
+  const limits = { ...defaultDecodeLimits, maxItems: 12, maxAttributes: 4 }
+  const decode = createEsDecoder(createKeyTable(jaegerRoleOf), limits, fieldKey)
+  const { esJson } = createJaegerTranslators({
+    limits,
+    translate: jaegerTranslateConfig.parse({}),
+    zipkinList: () => expect.fail('no Zipkin here'),
+  })
+  /** OTLP bytes of the translator, which keeps no spans. */
+  const translated = (body: Uint8Array): string => {
+    try {
+      return Buffer.from(esJson(body, 0).data).toString('hex')
+    } catch (error) {
+      return String(error)
+    }
+  }
   /** Where origins of tags are asked for, every document is read by the reader that knows all. */
   const sameBoth = (body: Uint8Array): void => {
     const before = Buffer.from(body).toString('hex')
-    expect(outcomeOf(() => decode(body))).toEqual(outcomeOf(() => decode(body, new Map())))
+    const expected = outcomeOf(() => decode(body, new Map()))
+    expect(outcomeOf(() => decode(body))).toEqual(expected)
+    expect(translated(body)).toEqual(typeof expected === 'string' ? expected : expected.bytes)
     expect(Buffer.from(body).toString('hex')).toBe(before)
   }
 

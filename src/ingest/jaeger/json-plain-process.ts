@@ -4,8 +4,8 @@ import { noAttributes, type Text } from '../../otlp/model.ts'
 import type { JaegerProcess } from '../../translate/jaeger/model.ts'
 import { JsonNames } from '../json-names.ts'
 import type { JsonScanner } from '../json-scan.ts'
-import { Char, leave, textAt } from './es-plain.ts'
-import type { PlainTags } from './es-plain-tags.ts'
+import { Char, leave, textAt } from './json-plain.ts'
+import type { PlainTags } from './json-plain-tags.ts'
 
 /** A process that was read, and where it stands. */
 interface KnownProcess {

@@ -12,10 +12,12 @@ export interface KnownTag {
   readonly type: number
   /** Number of the object in which it stood last: names of members are not to come twice. */
   stamp: number
-  /** What came behind it the last time, and before that. */
-  next: KnownTag | undefined
-  other: KnownTag | undefined
+  /** What comes behind it; those that came lately stand further to the front. */
+  readonly followers: KnownTag[]
 }
+
+/** Tags stand in an order of their own for each service, and Jaeger v2 turns it about from span to span. */
+const mostFollowers = 6
 
 /** More are not remembered: somebody makes them up. */
 const most = 4096
@@ -29,21 +31,22 @@ const noView: DataView = new DataView(new ArrayBuffer(0))
 export class KnownTags {
   private view = noView
   private readonly byName = new Map<Key | string, KnownTag>()
-  /** What came first in the last lists. */
-  private first: KnownTag | undefined
-  private otherFirst: KnownTag | undefined
-  private previous: KnownTag | undefined
+  /** What comes first in lists. */
+  private readonly first: KnownTag[] = []
+  /** What comes behind the tag before. */
+  private followers: KnownTag[] = this.first
 
   /** Goes on with other bytes, of which nothing is known. */
   open(view: DataView): void {
     this.view = view
-    this.first = this.otherFirst = this.previous = undefined
+    this.first.length = 0
+    this.followers = this.first
     this.byName.clear()
   }
 
   /** Begins a list. */
   begin(): void {
-    this.previous = undefined
+    this.followers = this.first
   }
 
   get isFull(): boolean {
@@ -52,15 +55,18 @@ export class KnownTags {
 
   /** The tag that stands at these bytes, if it is one of those expected; bytes up to `end` may be read. */
   at(start: number, end: number): KnownTag | undefined {
-    const { previous } = this
-    const next = previous === undefined ? this.first : previous.next
-    if (next === undefined) return undefined
-    if (this.isAt(next, start, end)) {
-      this.previous = next
-      return next
+    const { followers } = this
+    for (let i = 0; i < followers.length; i++) {
+      const known = followers[i] as KnownTag
+      if (!this.isAt(known, start, end)) continue
+      if (i > 0) {
+        followers[i] = followers[i - 1] as KnownTag
+        followers[i - 1] = known
+      }
+      this.followers = known.followers
+      return known
     }
-    const other = previous === undefined ? this.otherFirst : previous.other
-    return other !== undefined && this.isAt(other, start, end) ? this.follow(other) : undefined
+    return undefined
   }
 
   private isAt(known: KnownTag, start: number, end: number): boolean {
@@ -79,24 +85,19 @@ export class KnownTags {
 
   /** Remembers what stands behind the tag before. */
   add(name: Key | string, from: number, length: number, key: Key, type: number): KnownTag {
-    const known: KnownTag = { from, length, key, type, stamp: 0, next: undefined, other: undefined }
+    const known: KnownTag = { from, length, key, type, stamp: 0, followers: [] }
     if (this.byName.size < most) this.byName.set(name, known)
     return this.follow(known)
   }
 
   /** Says that this one stands behind the tag before. */
   follow(known: KnownTag): KnownTag {
-    const { previous } = this
-    if (known.from >= 0 && known.length >= shortest) {
-      if (previous === undefined) {
-        if (this.first !== known) this.otherFirst = this.first
-        this.first = known
-      } else {
-        if (previous.next !== known) previous.other = previous.next
-        previous.next = known
-      }
+    const { followers } = this
+    if (known.from >= 0 && known.length >= shortest && !followers.includes(known)) {
+      if (followers.length >= mostFollowers) followers.pop()
+      followers.push(known)
     }
-    this.previous = known
+    this.followers = known.followers
     return known
   }
 }

@@ -7,8 +7,8 @@ import { fromNumber, type Words } from '../../otlp/time.ts'
 import { JsonNumber } from '../exact-json.ts'
 import { JsonNames } from '../json-names.ts'
 import type { JsonScanner } from '../json-scan.ts'
-import { type KnownTag, KnownTags } from './es-known.ts'
-import { Char, isDigit, leave, takeDigits, takeString } from './es-plain.ts'
+import { type KnownTag, KnownTags } from './json-known-tags.ts'
+import { Char, isDigit, leave, takeDigits, takeString } from './json-plain.ts'
 import { boolOf, bytesOf, bytesTag, doubleOf, int64Of, int64Tag, untypedTag } from './json-values.ts'
 
 /** What a tag's value is read as; `Field`: by its JSON type. */
