@@ -32,6 +32,8 @@ export interface PlanGroup {
   readonly toMs: number | undefined
   /** What somebody should know: `closed, cannot be read`. Empty: nothing. */
   readonly note: string
+  /** True: it was asked for and none of it can be read, so that no slice stands for it. `note` says why. */
+  readonly isUnreadable?: true
 }
 
 /** What there is. */

@@ -160,6 +160,16 @@ export function planTable({ source, plan, note = '' }: PlanText): string {
   return plan.notes.length === 0 ? table : `${table}${plan.notes.map((one) => `note: ${one}\n`).join('')}`
 }
 
+const mostUnreadable = 20
+
+/** A line for each part that was asked for and cannot be read at all; empty: there is none. */
+export function unreadableText({ groups }: Plan): string {
+  const gone = groups.filter((group) => group.isUnreadable === true)
+  const lines = gone.slice(0, mostUnreadable).map(({ name, note }) => `not read: ${note.includes(name) ? '' : `${name}: `}${note}\n`)
+  const more = gone.length > mostUnreadable ? `and ${grouped(gone.length - mostUnreadable)} more: --plan lists all\n` : ''
+  return lines.join('') + more
+}
+
 const iso = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : new Date(ms).toISOString())
 
 /** The same for machines: `{ groups, slices, items, bytes, notes }`. */

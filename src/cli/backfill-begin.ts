@@ -67,6 +67,8 @@ export interface BeginOptions {
   readonly stop: AbortSignal
 }
 
+const closeWithinMs = 5000
+
 /** Where the ledgers are. */
 export const ledgerFolder = (options: Pick<BackfillOptions, 'ledger'>, config: Config): string => options.ledger ?? config.backfill.ledger
 
@@ -268,7 +270,9 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
       async close() {
         pace.close()
         await destination.close()
-        await opened.close()
+        // A source that does not answer any more must not hold up the end.
+        const over = new AbortController()
+        await Promise.race([opened.close(), sleepFor(closeWithinMs, over.signal)]).finally(() => over.abort())
       },
     }
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Ledger } from '../backfill/ledger.ts'
 import { createFileLedger, type FileLedger } from '../backfill/ledger-file.ts'
 import type { Plan } from '../backfill/model.ts'
 import { countOf } from '../backfill/options.ts'
-import { cutoverNote, planJson, planTable, storePlan } from '../backfill/plan.ts'
+import { cutoverNote, planJson, planTable, storePlan, unreadableText } from '../backfill/plan.ts'
 import { type BackfillReport, reportOf } from '../backfill/report.ts'
 import { printReport } from '../backfill/report-text.ts'
 import { createRun, type RunEnd, type RunResult } from '../backfill/run.ts'
@@ -156,7 +156,13 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
   const config = await loadBridgeConfig(options, io.env)
   const given = readSourceWords(chosen, words, io)
   const stop = io.takeSignals()
-  const begun = await beginRun({ chosen, words: given, options, config, io, stop })
+  let begun: Begun
+  try {
+    begun = await beginRun({ chosen, words: given, options, config, io, stop })
+  } catch (error) {
+    if (stop.aborted) return interruptedCode
+    throw error
+  }
   const line = ['otlp-bridge backfill', chosen.name, ...maskedWords(words, sourceFlags(chosen.kind)), '…'].join(' ')
   checkWorkerFlags(options)
   try {
@@ -186,15 +192,20 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
       const more = `${total} ${word}${planned.added === total || planned.added === 0 ? '' : `, ${planned.added} of them new`}`
       io.err(`run ${ledger.meta.run}: ${more}; ${begun.source.name} → ${begun.destination}\n`)
       for (const note of plan.notes) io.err(`note: ${note}\n`)
+      const unreadable = unreadableText(plan)
+      io.err(unreadable)
       if (total === 0) {
         io.err('Nothing was found to fill in.\n')
-        return plan.groups.length === 0 ? 0 : 3
+        return unreadable === '' ? 0 : 3
       }
       if (options.workers !== undefined) {
         const { runWithWorkers } = await import('./backfill-workers.ts')
         return await runWithWorkers({ begun, file: ledger, url: options.workers, options, words: line, io, stop })
       }
-      return await runIt(begun, ledger, options, line, io, stop)
+      const code = await runIt(begun, ledger, options, line, io, stop)
+      // The ledger knows only of what has slices.
+      if (code === 0) io.err(unreadable)
+      return code === 0 && unreadable !== '' ? 1 : code
     } finally {
       await ledger.close()
     }

@@ -185,6 +185,26 @@ describe('createFileSink', () => {
     },
   )
 
+  it.each(['none', 'gzip', 'zstd'] as const)(
+    'writes protobuf with %s that the source `files` reads again, every item of every signal',
+    async (compress) => {
+      const folder = newFolder()
+      const sink = await start(folder, { format: 'proto', compress, splitBytes: 4000 })
+      for (let page = 0; page < 6; page++) {
+        const some = items(10).map(({ id, ms }) => ({ id: id + page * 10, ms }))
+        await sink.deliver('s1', page, [tracesPage(some), metricsPage(some), logsPage({ cart: some })], never)
+      }
+      const paths = readdirSync(folder).map((name) => join(folder, name))
+      expect(paths.some((path) => path.includes('.metrics.binpb'))).toBe(true)
+      const pages = await allPages(await files.open({}, paths, sourceDeps({ page: { items: 7, bytes: 1 << 20 } })))
+      expect(totals(pages)).toMatchObject({ read: 180, translated: 180, items: 180, skipped: {} })
+      for (const wanted of ['traces', 'metrics', 'logs'] as const) {
+        const ids = pages.flatMap(({ requests }) => requests.flatMap(({ signal, data }) => (signal === wanted ? idsIn(signal, data) : [])))
+        expect(ids.sort((a, b) => a - b)).toEqual(items(60).map(({ id }) => id))
+      }
+    },
+  )
+
   it('waits while the disk is full, and has the page once when there is room', async () => {
     const disk = mountSmallDisk(1)
     if (disk === undefined) return

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLab, type Lab, success } from './support/backfill-lab.ts'
@@ -192,10 +192,20 @@ describe('otlp-bridge backfill', limit, () => {
     expect((await ended).code).toBe(0)
   })
 
+  it('is not content with a part that was asked for and cannot be read, nor troubled by one that is empty', async () => {
+    lab.spans('a.json', 100)
+    writeFileSync(join(lab.folder, 'b.json'), Buffer.from([0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa, 0xf9, 0xf8, 0xf7]))
+    const { code, stderr } = await lab.run('files', 'a.json', 'b.json')
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^not read: cannot read b\.json: /m)])
+    expect(lab.received).toHaveLength(100)
+    writeFileSync(join(lab.folder, 'c.json'), '')
+    expect((await lab.run('files', 'c.json')).code).toBe(0)
+  })
+
   it('leaves no ledger behind when nothing can be planned', async () => {
     const { code, stderr } = await lab.run('files', 'missing.json')
-    expect(code).toBeGreaterThan(0)
-    expect(stderr).toContain('missing.json')
+    expect(code).toBe(3)
+    expect(stderr).toContain('OB_SOURCE: cannot read missing.json: there is no such file')
     expect(existsSync(join(lab.folder, 'otlp-bridge-data'))).toBe(false)
   })
 

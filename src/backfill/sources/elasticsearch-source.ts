@@ -173,7 +173,7 @@ export async function openElasticsearch(
     for (const index of indices) {
       const row = { name: index.name, items: 0, bytes: index.bytes, fromMs: undefined, toMs: undefined }
       if (index.isClosed) {
-        groups.push({ ...row, note: 'closed, cannot be read' })
+        groups.push({ ...row, note: 'closed, cannot be read', isUnreadable: true })
         continue
       }
       if (index.isCold && !options.includeCold) {

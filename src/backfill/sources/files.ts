@@ -148,7 +148,7 @@ async function openFiles(options: Options, args: readonly string[], paths: reado
         } catch (error) {
           if (!(error instanceof BridgeError)) throw error
           strange.push(error)
-          groups.push({ ...group, bytes: 0, note: error.message })
+          groups.push({ ...group, bytes: 0, note: error.message, isUnreadable: true })
           continue
         }
         const packed = one === undefined || one.head.compression === 'none' ? '' : `, ${one.head.compression}`

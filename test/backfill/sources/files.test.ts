@@ -363,7 +363,7 @@ describe('files', () => {
     ])
     const some = await files.open({}, [join(folder, 'part-1*.json')], sourceDeps())
     expect((await some.plan(never)).slices).toHaveLength(2)
-    await expect(files.open({}, [join(folder, 'none*')], sourceDeps())).rejects.toMatchObject({ code: 'OB_CONFIG' })
+    await expect(files.open({}, [join(folder, 'none*')], sourceDeps())).rejects.toMatchObject({ code: 'OB_SOURCE' })
     const block = join(folder, '01HZZZZZZZZZZZZZZZZZZZZZZZ')
     await mkdir(block)
     await writeFile(join(block, 'meta.json'), '{}')

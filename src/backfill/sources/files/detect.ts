@@ -1,11 +1,33 @@
 /** What a file holds, by its first significant bytes (mapping/backfill.md 2.11); names say nothing. */
 
 import { eachMember, endOfValue, skipSpace } from '../../../ingest/elasticsearch/object-members.ts'
+import type { Signal } from '../../../otlp/intake.ts'
+import { otlpSignalOf } from './otlp-signal.ts'
 
-/** What is read of files. `es-docs`: hits or documents, one a line; `es-hits`: the answer of a search. */
-export const fileKinds = ['jaeger', 'jaeger-es', 'zipkin', 'es-docs', 'es-hits', 'es-bulk', 'otlp', 'remote-write', 'openmetrics'] as const
+/**
+ * What is read of files. `es-docs`: hits or documents, one a line; `es-hits`: the answer of a search; `otlp`: JSON, a request a line; `otlp-<signal>`: requests
+ * in protobuf, each behind its length, as `--to-file` writes them.
+ */
+export const fileKinds = [
+  'jaeger',
+  'jaeger-es',
+  'zipkin',
+  'es-docs',
+  'es-hits',
+  'es-bulk',
+  'otlp',
+  'otlp-traces',
+  'otlp-metrics',
+  'otlp-logs',
+  'remote-write',
+  'openmetrics',
+] as const
 
 export type FileKind = (typeof fileKinds)[number]
+
+/** Signal of a kind that holds requests in protobuf; undefined for all others. */
+export const protoSignalOf = (kind: FileKind): Signal | undefined =>
+  kind === 'otlp-traces' ? 'traces' : kind === 'otlp-metrics' ? 'metrics' : kind === 'otlp-logs' ? 'logs' : undefined
 
 const names = (bytes: Uint8Array, start: number, end: number): Map<string, readonly [number, number]> => {
   const found = new Map<string, readonly [number, number]>()
@@ -45,7 +67,10 @@ export function kindOf(head: Uint8Array): FileKind | undefined {
   if (depth > 0 && head[at] === 0x5d) return 'zipkin'
   if (head.length >= 8 && depth === 0) {
     const length = Buffer.from(head.buffer, head.byteOffset, 4).readUInt32BE(0)
-    if (length > 0 && length < 64 * 1024 * 1024 && (head[at] as number) < 0x20) return 'remote-write'
+    if (length > 0 && length < 64 * 1024 * 1024 && (head[at] as number) < 0x20) {
+      const signal = otlpSignalOf(head.subarray(4, 4 + length))
+      return signal === undefined ? 'remote-write' : `otlp-${signal}`
+    }
   }
   return undefined
 }

@@ -40,8 +40,8 @@ async function ofFolder(folder: string, found: Set<string>): Promise<void> {
 }
 
 /**
- * The files that are meant; `-` stands alone. Rejects with OB_CONFIG where a pattern matches nothing, and for a folder of blocks, which are another
- * source's; with OB_SOURCE for what cannot be looked at.
+ * The files that are meant; `-` stands alone. Rejects with OB_CONFIG for a folder of blocks, which are another source's; with OB_SOURCE where a pattern
+ * matches nothing, and for what cannot be looked at.
  */
 export async function findFiles(patterns: readonly string[]): Promise<readonly string[]> {
   if (patterns.includes(inputName)) {
@@ -62,7 +62,7 @@ export async function findFiles(patterns: readonly string[]): Promise<readonly s
         else found.add(path)
       }
       if (found.size === before && paths.length === 0)
-        throw new BridgeError('OB_CONFIG', `cannot read ${pattern}: there is no such file`, { place: pattern })
+        throw new BridgeError('OB_SOURCE', `cannot read ${pattern}: there is no such file`, { place: pattern })
     } catch (error) {
       if (error instanceof BridgeError) throw error
       throw sourceFault('source_error', `cannot read ${pattern}: ${error instanceof Error ? error.message : String(error)}`, pattern, error)

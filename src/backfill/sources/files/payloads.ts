@@ -8,7 +8,7 @@ import type { Signal } from '../../../otlp/intake.ts'
 import type { SourceDeps } from '../../source.ts'
 import { joined } from '../jaeger-query-answer.ts'
 import { refusalOf } from '../payload-page.ts'
-import type { FileKind } from './detect.ts'
+import { type FileKind, protoSignalOf } from './detect.ts'
 import type { FileRecord } from './records.ts'
 import type { RecordsTranslator } from './translator.ts'
 
@@ -170,6 +170,14 @@ export async function createRecordsTranslator(kind: FileKind, deps: SourceDeps, 
         const signal = signalOf(bytes)
         return { signal, body: json[signal](bytes, atMs) }
       })
+    }
+    case 'otlp-traces':
+    case 'otlp-metrics':
+    case 'otlp-logs': {
+      const signal = protoSignalOf(kind) ?? 'traces'
+      const limits = { ...defaultDecodeLimits, maxItems: 1_000_000 }
+      const { translate } = await createMessageTranslator('otlp-proto', signal, deps.translate, limits)
+      return oneByOne((bytes) => ({ signal, body: translate(bytes, atMs) }))
     }
     case 'remote-write':
       return remoteWrite(deps, atMs)

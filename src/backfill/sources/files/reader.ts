@@ -2,12 +2,13 @@
 
 import { BridgeError } from '../../../errors.ts'
 import { sourceFault } from '../../../read/patient-client.ts'
+import { rowOf } from '../../batches.ts'
 import { createIdentitySum } from '../../identity.ts'
 import type { Json, TranslatedPage } from '../../model.ts'
 import type { SliceReader } from '../../source.ts'
 import { createPageBuilder } from '../payload-page.ts'
 import type { ByteSource } from './bytes.ts'
-import type { FileKind } from './detect.ts'
+import { type FileKind, protoSignalOf } from './detect.ts'
 import type { RecordFilter } from './filter.ts'
 import { familyRecords } from './openmetrics-lines.ts'
 import { bulkRecords, type FileRecord, jsonRecords, lengthRecords, lineRecords, type RecordStream } from './records.ts'
@@ -67,6 +68,9 @@ function recordsOf(kind: FileKind, source: ByteSource, at: Position, to: number,
     case 'openmetrics':
       return familyRecords(source, at.offset, at.state)
     case 'remote-write':
+    case 'otlp-traces':
+    case 'otlp-metrics':
+    case 'otlp-logs':
       return lengthRecords(source, at.offset)
     case 'jaeger':
       return jsonRecords(source, at.offset, 'data', at.state)
@@ -88,6 +92,8 @@ const itemWords: Partial<Record<FileKind, Buffer>> = {
 
 /** How many items a record counts for where pages are cut: at least as many as it has. */
 function weightOf(kind: FileKind, bytes: Uint8Array): number {
+  const signal = protoSignalOf(kind)
+  if (signal !== undefined) return Math.max(1, rowOf(signal, bytes)?.items ?? 1)
   const word = itemWords[kind]
   if (word === undefined) return 1
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
