@@ -150,7 +150,7 @@ function hashInto(bytes: Uint8Array, length: number, out: Uint32Array): void {
   out[3] = h4 + h1
 }
 
-const toBigint = (words: Uint32Array): bigint =>
+const toBigint = (words: Uint32Array | Float64Array): bigint =>
   BigInt(words[0] ?? 0) | (BigInt(words[1] ?? 0) << 32n) | (BigInt(words[2] ?? 0) << 64n) | (BigInt(words[3] ?? 0) << 96n)
 
 /** The hash of one identity. For a page use {@link createIdentitySum}: it makes no bigint for each item. */
@@ -195,11 +195,9 @@ export function createIdentitySum(): IdentitySum {
   let length = 0
   let items = 0
   const hash = new Uint32Array(4)
-  // Words of the sum; each below 2^53 for 2 million additions, then carried.
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
+  // Words of the sum; each below 2^53 for 2 million additions, then carried. In an array: variables of a closure that hold large numbers are new
+  // objects each time.
+  const sums = new Float64Array(4)
   let pending = 0
 
   const room = (bytes: number): void => {
@@ -211,14 +209,12 @@ export function createIdentitySum(): IdentitySum {
   }
 
   const carry = (): void => {
-    const words = [s0, s1, s2, s3]
     let over = 0
     for (let i = 0; i < 4; i++) {
-      const sum = (words[i] ?? 0) + over
+      const sum = (sums[i] ?? 0) + over
       over = Math.floor(sum / 2 ** 32)
-      words[i] = sum - over * 2 ** 32
+      sums[i] = sum - over * 2 ** 32
     }
-    ;[s0 = 0, s1 = 0, s2 = 0, s3 = 0] = words
     pending = 0
   }
 
@@ -262,10 +258,7 @@ export function createIdentitySum(): IdentitySum {
       hashInto(buffer, length, hash)
       length = 0
       items++
-      s0 += hash[0] as number
-      s1 += hash[1] as number
-      s2 += hash[2] as number
-      s3 += hash[3] as number
+      for (let i = 0; i < 4; i++) sums[i] = (sums[i] as number) + (hash[i] as number)
       if (++pending === 1_000_000) carry()
     },
     drop() {
@@ -273,13 +266,14 @@ export function createIdentitySum(): IdentitySum {
     },
     value() {
       carry()
-      return BigInt(s0) | (BigInt(s1) << 32n) | (BigInt(s2) << 64n) | (BigInt(s3) << 96n)
+      return toBigint(sums)
     },
     get items() {
       return items
     },
     clear() {
-      length = items = pending = s0 = s1 = s2 = s3 = 0
+      length = items = pending = 0
+      sums.fill(0)
     },
   }
 }

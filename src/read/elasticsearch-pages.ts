@@ -71,22 +71,31 @@ class PageRows implements DocumentPage {
   duplicates: Set<number> | undefined
   /** Of answers that have no rows for another page. */
   onRelease: (tables: ReadonlySet<HitTable>) => void = () => {}
-  private readonly tables: HitTable[] = []
-  private readonly rows: number[] = []
   private readonly order: TimeField | undefined
+  /** Of the first one; and of each, where there are several. */
+  private first: HitTable | undefined
+  private tables: HitTable[] | undefined
+  private rows = new Int32Array(256)
 
   constructor(order: TimeField | undefined) {
     this.order = order
   }
 
   push(table: HitTable, row: number): void {
-    this.tables.push(table)
-    this.rows.push(row)
-    this.count++
+    const at = this.count++
+    if (at === this.rows.length) {
+      const larger = new Int32Array(at * 2)
+      larger.set(this.rows)
+      this.rows = larger
+    }
+    this.rows[at] = row
+    this.first ??= table
+    if (this.tables === undefined && table !== this.first) this.tables = new Array<HitTable>(at).fill(this.first)
+    this.tables?.push(table)
   }
 
   table(i: number): HitTable {
-    return this.tables[i] as HitTable
+    return (this.tables === undefined ? this.first : this.tables[i]) as HitTable
   }
 
   row(i: number): number {
@@ -111,7 +120,7 @@ class PageRows implements DocumentPage {
   }
 
   release(): void {
-    this.onRelease(new Set(this.tables))
+    this.onRelease(new Set(this.tables ?? (this.first === undefined ? [] : [this.first])))
   }
 }
 
@@ -147,10 +156,8 @@ class Reader implements DocumentReader {
     const page = new PageRows(this.query.order)
     const share = Math.max(1, Math.ceil(items / lanes.length))
     while (page.count < items) {
-      for (const lane of lanes) if (!lane.hasRow && !lane.isOver) await lane.fill(share, bytes / lanes.length, abort)
-      const lane = this.first(lanes)
-      if (lane?.table === undefined) break
-      if (!this.take(page, lane, lane.table, bytes)) break
+      await this.fill(lanes, share, bytes / lanes.length, abort)
+      if (!this.takeAll(page, lanes, items, bytes)) break
     }
     page.last = lanes.every((lane) => lane.isOver && !lane.hasRow)
     page.notes = { ...this.notes, duplicatesUnchecked: page.notes.duplicatesUnchecked }
@@ -172,10 +179,23 @@ class Reader implements DocumentReader {
     await Promise.all((this.lanes ?? []).map((lane) => lane.rest()))
   }
 
+  private async fill(lanes: readonly Lane[], most: number, bytes: number, abort: AbortSignal): Promise<void> {
+    for (const lane of lanes) if (!lane.hasRow && !lane.isOver) await lane.fill(most, bytes, abort)
+  }
+
+  /** Takes rows until a lane has none, and must be asked for more. False: the page is full, or nothing is left. */
+  private takeAll(page: PageRows, lanes: readonly Lane[], items: number, bytes: number): boolean {
+    while (page.count < items) {
+      const lane = this.first(lanes)
+      if (lane?.table === undefined || !this.take(page, lane, lane.table, bytes)) return false
+      if (!lane.hasRow && !lane.isOver) return true
+    }
+    return false
+  }
+
   /** The lane whose next document is the earliest; of equal ones the first. */
   private first(lanes: readonly Lane[]): Lane | undefined {
-    const [only] = lanes
-    if (lanes.length === 1) return only?.hasRow === true ? only : undefined
+    if (lanes.length === 1) return lanes[0]?.hasRow === true ? lanes[0] : undefined
     let found: Lane | undefined
     let least: string | undefined
     for (const lane of lanes) {

@@ -61,7 +61,7 @@ export interface PayloadForm {
 export function writePayload(
   out: PayloadBuffer,
   page: DocumentPage,
-  chosen: readonly number[],
+  chosen: readonly number[] | Int32Array,
   { before, between, after, write }: PayloadForm,
 ): Buffer {
   out.clear()

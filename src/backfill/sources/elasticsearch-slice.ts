@@ -75,7 +75,7 @@ const messages: Readonly<Record<string, string>> = {
 }
 
 /** The answer that all of the documents lie in; undefined: there are several. */
-function onlyTable(page: DocumentPage, chosen: readonly number[]): HitTable | undefined {
+function onlyTable(page: DocumentPage, chosen: Int32Array): HitTable | undefined {
   const table = page.table(chosen[0] as number)
   for (let i = 1; i < chosen.length; i++) if (page.table(chosen[i] as number) !== table) return undefined
   return table
@@ -84,7 +84,7 @@ function onlyTable(page: DocumentPage, chosen: readonly number[]): HitTable | un
 /** Documents where they lie in one answer; those of several are copied together first. Both give the same bytes. */
 function translatePlaced(
   page: DocumentPage,
-  chosen: readonly number[],
+  chosen: Int32Array,
   { form: { receivedAtMs }, out, places }: Means,
   { translate, index }: NonNullable<DocumentForm['placed']>,
 ): TranslatedBody {
@@ -108,7 +108,7 @@ function translatePlaced(
 }
 
 /** Translates documents; where one of them is more than the translator takes, in halves, until it stands alone. */
-function translateRows(page: DocumentPage, chosen: readonly number[], means: Means, builder: PageBuilder): void {
+function translateRows(page: DocumentPage, chosen: Int32Array, means: Means, builder: PageBuilder): void {
   const { form, out, sum } = means
   if (chosen.length === 0) return
   let body: TranslatedBody
@@ -121,11 +121,11 @@ function translateRows(page: DocumentPage, chosen: readonly number[], means: Mea
     const { reason, message } = refusalOf(error)
     if (chosen.length > 1) {
       const half = chosen.length >> 1
-      translateRows(page, chosen.slice(0, half), means, builder)
-      translateRows(page, chosen.slice(half), means, builder)
+      translateRows(page, chosen.subarray(0, half), means, builder)
+      translateRows(page, chosen.subarray(half), means, builder)
       return
     }
-    const [place = 0] = chosen
+    const place = chosen[0] as number
     const table = page.table(place)
     const row = page.row(place)
     builder.skip(reason, 1, { where: whereOf(table, row), message, raw: table.bytes(row, HitColumn.Source) })
@@ -162,24 +162,28 @@ export function translatePage(page: DocumentPage, means: Means): TranslatedPage 
   const builder = createPageBuilder()
   builder.read = page.count
   builder.bytes = page.bytes
-  const chosen: number[] = []
+  const places = new Int32Array(page.count)
+  let count = 0
   for (let i = 0; i < page.count; i++) {
     const table = page.table(i)
     const row = page.row(i)
     const reason = page.isDuplicate(i) ? 'duplicate_in_source' : form.refuse(table, row)
-    if (reason === '') {
-      chosen.push(i)
-      const ms = page.timeMs(i)
-      if (!Number.isNaN(ms)) builder.time(ms)
-    } else {
+    if (reason === '') places[count++] = i
+    else {
       const message = messages[reason] ?? reason
       builder.skip(reason, 1, { where: whereOf(table, row), message, raw: table.bytes(row, HitColumn.Source) })
     }
   }
+  const chosen = places.subarray(0, count)
+  // They come by their time, or have none.
+  for (const place of count === 0 ? [] : [chosen[0] as number, chosen[count - 1] as number]) {
+    const ms = page.timeMs(place)
+    if (!Number.isNaN(ms)) builder.time(ms)
+  }
   sum.clear()
   // Where they lie nothing is made of each.
   const most = form.placed === undefined ? bodyItems : Math.max(1, chosen.length)
-  for (let from = 0; from < chosen.length; from += most) translateRows(page, chosen.slice(from, from + most), means, builder)
+  for (let from = 0; from < chosen.length; from += most) translateRows(page, chosen.subarray(from, from + most), means, builder)
   const { contextsLost, readAgain, duplicatesUnchecked } = page.notes
   if (contextsLost > 0) builder.note('pit_lost', contextsLost)
   if (readAgain > 0) builder.note('instant_read_again', readAgain)

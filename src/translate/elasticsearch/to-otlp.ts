@@ -72,6 +72,7 @@ export class LogTranslator {
   /** Rows that have to wait until all others are there. */
   private readonly waiting: number[] = []
   private readonly waitingPlans: FieldPlan[] = []
+  private waitingCount = 0
   private readonly members: number[] = []
   private markers = 0
   /** Where the record's row begins. */
@@ -111,7 +112,7 @@ export class LogTranslator {
       if (plan.plain) attributes.put(plan, i)
       else this.special(plan, i)
     }
-    if (this.waiting.length > 0) this.late()
+    if (this.waitingCount > 0) this.late()
     if (this.options.strictTimestamp && this.roles.invalidTimes > 0) {
       attributes.undo()
       return false
@@ -146,8 +147,9 @@ export class LogTranslator {
   }
 
   private begin(): void {
-    this.waiting.length = 0
-    this.members.length = 0
+    this.waitingCount = 0
+    // Setting a length is a call out of compiled code.
+    if (this.members.length > 0) this.members.length = 0
     this.serviceRank = noService
     this.at = this.records.begin()
     this.attributes.begin()
@@ -192,8 +194,9 @@ export class LogTranslator {
   }
 
   private wait(plan: FieldPlan, row: number): void {
-    this.waiting.push(row)
-    this.waitingPlans[this.waiting.length - 1] = plan
+    const at = this.waitingCount++
+    this.waiting[at] = row
+    this.waitingPlans[at] = plan
   }
 
   /** Whether it is a method in capitals, as nearly all are. */
@@ -239,7 +242,7 @@ export class LogTranslator {
 
   /** Attributes that had to know all others. */
   private late(): void {
-    for (let i = 0; i < this.waiting.length; i++) {
+    for (let i = 0; i < this.waitingCount; i++) {
       const row = this.waiting[i] as number
       const plan = this.waitingPlans[i] as FieldPlan
       if (plan.rule.role !== Role.Attribute) {
