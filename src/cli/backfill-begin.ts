@@ -9,7 +9,7 @@ import { byteRateOf, compressionOf, countOf, durationOf, momentKey, rateOf, type
 import { defaultOrder, type Order } from '../backfill/order.ts'
 import { createPace } from '../backfill/pace.ts'
 import { always, type Pace, type Windows } from '../backfill/pacing.ts'
-import { mappingDifference, mappingOf, metaOf } from '../backfill/plan.ts'
+import { mappingDifference, metaOf } from '../backfill/plan.ts'
 import { runIds, runWithOtherMapping } from '../backfill/runs.ts'
 import { withSeam } from '../backfill/seam.ts'
 import { type Cutover, defaultBandMs, findCutover } from '../backfill/seam-cutover.ts'
@@ -19,15 +19,15 @@ import type { Source } from '../backfill/source.ts'
 import { createSourceDeps } from '../backfill/source-deps.ts'
 import { publicOptions } from '../backfill/source-options.ts'
 import { parseWindows } from '../backfill/windows.ts'
-import { type Config, configSchema } from '../config/compose.ts'
+import type { Config } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
 import { queueSettings } from '../emit/config.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
-import { mappingHashOf } from '../parity/mapping-hash.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { type DestinationOptions, destinationOf, programOf } from './backfill-destination.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
+import { runMappingOf } from './backfill-mapping.ts'
 import { type Chosen, openSource, type SourceWords, sourceOptionsOf } from './backfill-source.ts'
 import type { Io } from './io.ts'
 import { version } from './version.ts'
@@ -226,12 +226,13 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
     const span = { sinceMs: moments.span.sinceMs, untilMs: moments.untilMs }
     source = await openWith(span, page)
     const folder = ledgerFolder(options, config)
+    const translated = await runMappingOf(config)
     const meta = metaOf({
       source,
       options: identityOptions(begin, parsed, nowMs),
       destination: destination.name,
-      mappingHash: mappingHashOf(config),
-      mapping: mappingOf(config.translate, configSchema.shape.translate.parse(undefined)),
+      mappingHash: translated.hash,
+      mapping: translated.mapping,
       span,
       cutoverMs: moments.cutover?.firstMs,
       page,

@@ -20,10 +20,10 @@ import { type Config, type ConfigOptions, loadBridgeConfig } from '../config/com
 import { loadUserMapping } from '../config/user-mapping.ts'
 import { queueSettings } from '../emit/config.ts'
 import { BridgeError } from '../errors.ts'
-import { mappingHashOf } from '../parity/mapping-hash.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { destinationOf } from './backfill-destination.ts'
+import { runMappingOf } from './backfill-mapping.ts'
 import { chooseSource, openSource, readSourceWords, sourceOptionsOf } from './backfill-source.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { version } from './version.ts'
@@ -38,12 +38,12 @@ export interface WorkerCommandOptions extends ConfigOptions {
 const refuse = (meta: RunMeta, cause: string, place: string): BridgeError =>
   new BridgeError('OB_CONFIG', `cannot work on run ${meta.run}: ${cause}`, { place })
 
-/** What would make other items of the same history. Throws OB_CONFIG. */
-function checkAlike(meta: RunMeta, config: Config, destination: string): void {
+/** What would make other items of the same history. Rejects with OB_CONFIG. */
+async function checkAlike(meta: RunMeta, config: Config, destination: string): Promise<void> {
   if (meta.planVersion !== planVersion)
     throw refuse(meta, `its plan is of version ${meta.planVersion}, this program (${version}) plans by version ${planVersion}`, 'version')
-  if (meta.mappingHash !== mappingHashOf(config))
-    throw refuse(meta, 'section translate of the configuration is not as it was where the run was planned', 'translate')
+  if (meta.mappingHash !== (await runMappingOf(config)).hash)
+    throw refuse(meta, 'section translate, or a mapping file that it names, is not as it was where the run was planned', 'translate')
   if (meta.destination !== destination)
     throw refuse(meta, `it goes to ${meta.destination}, and this configuration to ${destination}`, 'emit.endpoint')
 }
@@ -141,7 +141,7 @@ async function work(connection: Connection, words: readonly string[], options: W
   })
   let source: Source | undefined
   try {
-    checkAlike(meta, config, destination.name)
+    await checkAlike(meta, config, destination.name)
     source = await sourceOf({
       meta,
       words,

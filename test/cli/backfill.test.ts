@@ -133,6 +133,17 @@ describe('otlp-bridge backfill', limit, () => {
     expect(lab.received).toHaveLength(2 * sent)
   })
 
+  it('refuses what a mapping file says otherwise than when the run was begun', async () => {
+    lab.spans('a.json', 10)
+    const file = join(lab.folder, 'mapping.yaml')
+    const words = ['files', 'a.json', '--set', `translate.prometheus.mapping=${file}`]
+    writeFileSync(file, 'labels: { zone: cloud.availability_zone }\n')
+    expect((await lab.run(...words)).code).toBe(0)
+    writeFileSync(file, 'labels: { zone: zone }\n')
+    const refused = await lab.run(...words)
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('translate.prometheus.mapping (contents): was ')])
+  })
+
   it('ends with 4 when the destination takes nothing, and goes on later', async () => {
     lab.spans('a.json', 100)
     lab.answer((response) => void response.writeHead(401).end('who are you'))
