@@ -15,8 +15,7 @@ export const wantedItems = Number(process.env['OTLP_BRIDGE_BACKFILL_ITEMS'] ?? 2
 export const sampleSize = 1100
 
 const kills = 5
-/** Of a page, and slices at a time: what a kill may cost. */
-const pageItems = 2000
+/** Slices at a time: of each of them a kill may cost a page. */
 const parallel = 4
 const mostMb = 256
 
@@ -31,6 +30,8 @@ export interface HistoryRun {
   readonly recorder: Recorder
   /** OTLP items that should come, as far as is known before. */
   readonly items: number
+  /** The most OTLP items of a page; 2,000 unless items of the source hold several. */
+  readonly pageItems?: number
 }
 
 export interface HistoryOutcome {
@@ -42,7 +43,7 @@ export interface HistoryOutcome {
  * Runs, kills, goes on, verifies; says the figures on the console. Fails unless the last start says `complete` with exit code 0, `verify --deep` says so
  * of every slice, what came more than once is in the report, and no process was larger than it may be.
  */
-export async function showHistory({ name, words, recorder, items }: HistoryRun): Promise<HistoryOutcome> {
+export async function showHistory({ name, words, recorder, items, pageItems = 2000 }: HistoryRun): Promise<HistoryOutcome> {
   const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-history-'))
   const own = ['--ledger', join(folder, 'ledger')]
   try {
