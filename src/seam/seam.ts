@@ -139,6 +139,8 @@ export function createSeam(deps: SeamDeps): Seam {
       }
       if (signal === 'traces') for (const { key, firstMs } of readKeys(file(), format)) made.keys.set(key, firstMs + keptMs)
     })
+    // Closes the file again where there is nothing to note any more.
+    stopTicking ??= (deps.every ?? defaultEvery)(1000, tick)
     return made
   }
 
