@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { RunMeta } from '../backfill/ledger.ts'
-import { countOf, durationOf } from '../backfill/options.ts'
+import { countOf, durationOf, rateOf } from '../backfill/options.ts'
 import { createPace } from '../backfill/pace.ts'
 import { planVersion } from '../backfill/plan.ts'
 import { type Connection, connectRedis } from '../backfill/redis/connect.ts'
@@ -31,6 +31,7 @@ import { version } from './version.ts'
 export interface WorkerCommandOptions extends ConfigOptions {
   readonly run?: string
   readonly parallel?: string
+  readonly rate?: string
   readonly destination?: string
   readonly bridgeData?: string
 }
@@ -125,7 +126,7 @@ async function work(connection: Connection, words: readonly string[], options: W
   const log = createLog({ ...config.log, terminal: io.terminal, fields: { part: 'backfill' } })
   const metrics = createMetrics()
   const clocks = { monotonicMs: () => performance.now(), nowMs: Date.now, sleep: sleepFor }
-  const own = createPace({}, { ...clocks, metrics })
+  const own = createPace({ rate: options.rate === undefined ? undefined : rateOf('--rate', options.rate) }, { ...clocks, metrics })
   const pace = createSharedPace({ redis: connection.redis, run: meta.run, own, log, sleep: sleepFor })
   let refused: Boundary | undefined
   const destination = await destinationOf({

@@ -63,6 +63,8 @@ export async function connectRedis(url: string, options: ConnectOptions = {}): P
   let closed = false
   let lastFault = 'no answer'
   let inTrouble = false
+  /** It has answered once. */
+  let begun = false
   const make = (): Redis => {
     const one = new Client(url, {
       maxRetriesPerRequest: null,
@@ -78,12 +80,12 @@ export async function connectRedis(url: string, options: ConnectOptions = {}): P
   }
   const redis = make()
   redis.on('close', () => {
-    if (closed || inTrouble) return
+    if (closed || inTrouble || !begun) return
     inTrouble = true
     options.onTrouble?.(`${name} cannot be reached (${lastFault}); waiting for it`)
   })
   redis.on('ready', () => {
-    if (inTrouble) options.onTrouble?.(undefined)
+    if (inTrouble && begun) options.onTrouble?.(undefined)
     inTrouble = false
   })
   const close = async (): Promise<void> => {
@@ -96,10 +98,9 @@ export async function connectRedis(url: string, options: ConnectOptions = {}): P
     options.withinMs ?? 10_000,
   )
   try {
-    inTrouble = true
     await Promise.race([redis.ping(), late.promise])
     await Promise.race([check(redis, name), late.promise])
-    inTrouble = false
+    begun = true
   } catch (error) {
     await close()
     if (error instanceof BridgeError) throw error

@@ -57,7 +57,9 @@ export const silentMs = 10_000
 
 export async function putControl(redis: Redis, run: string, control: Control): Promise<void> {
   const { state, order, slackMs, only, skipRefused } = control
-  await redis.hset(keysOf(run).control, { state, order, slackMs: String(slackMs), only, skipRefused: skipRefused ? 'yes' : 'no' })
+  const { control: key } = keysOf(run)
+  await redis.persist(key)
+  await redis.hset(key, { state, order, slackMs: String(slackMs), only, skipRefused: skipRefused ? 'yes' : 'no' })
 }
 
 /** Undefined: Redis knows nothing of the run (any more). */
@@ -115,8 +117,11 @@ export async function tellPositions(redis: Redis, run: string, positions: readon
   await many.exec()
 }
 
-/** Removes everything of a run but the queue's own keys. */
-export async function cleanRun(redis: Redis, run: string): Promise<void> {
+/** How long a run that was removed says that it is closed, to workers that have not heard of it yet. */
+const closedSeconds = 60
+
+/** Removes everything of a run; for a minute it is known to be closed. */
+export async function cleanRun(redis: Redis, run: string, control: Control): Promise<void> {
   await redis.srem(runsKey, run)
   const pattern = `${keyPrefix}:${queueName(run).replaceAll(/[{}]/g, '\\$&')}:*`
   let cursor = '0'
@@ -125,4 +130,6 @@ export async function cleanRun(redis: Redis, run: string): Promise<void> {
     if (keys.length > 0) await redis.unlink(...keys)
     cursor = next
   } while (cursor !== '0')
+  await putControl(redis, run, { ...control, state: 'closed' })
+  await redis.expire(keysOf(run).control, closedSeconds)
 }

@@ -202,7 +202,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     await control('closed')
     if (options.clean !== true) return
     await queue.clean()
-    await cleanRun(redis, meta.run)
+    await cleanRun(redis, meta.run, { ...options.control, state: 'closed' })
   }
 
   const run = async (): Promise<RunEnd> => {

@@ -220,7 +220,12 @@ describe.skipIf(!hasRedis)('several workers', () => {
     const again = one.plan({ abort: new AbortController().signal, clean: true }).start()
     expect((await again).end).toBe('complete')
     expect(await expectAll(one, 1800, 0)).toBe(0)
-    expect(await one.connection.redis.keys('otlp-bridge*')).toEqual([])
+    // For workers that have not heard of it yet.
+    const control = `otlp-bridge:{${runName}}:ledger:control`
+    expect(await one.connection.redis.keys('otlp-bridge*').then((keys) => keys.filter((key) => !key.endsWith(':workers')))).toEqual([
+      control,
+    ])
+    expect(await one.connection.redis.ttl(control)).toBeGreaterThan(0)
   })
 
   it('hand a slice on at once when one is told to stop', { timeout: 30_000 }, async () => {
