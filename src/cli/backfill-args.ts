@@ -49,6 +49,11 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .option('--read-back <count>', 'fetches so many random items from the new side and compares them field by field')
     .option('--new <url>', 'with --read-back: query URL of the new side; default: parity.new')
     .option('--new-kind <kind>', 'what answers there: jaeger or tempo')
+    .addOption(
+      new Option('--new-header <header>', 'header for --new, as "Name: value"; may be repeated; better, a line each, in OTLP_BRIDGE_NEW_HEADERS')
+        .argParser((value: string, before: readonly string[]) => [...before, value])
+        .default([], 'those of emit, where --new is the same host and port'),
+    )
     .action(async (words, given) => finish(await (await import('./backfill-verify.ts')).backfillVerify(words, given, io)))
 
   configured(backfill.command('worker'))

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ledger, SliceRecord } from '../backfill/ledger.ts'
 import type { Source } from '../backfill/source.ts'
 import type { Config } from '../config/compose.ts'
+import { destinationsOf } from '../emit/destinations.ts'
 import { BridgeError } from '../errors.ts'
 import { createTraceSource } from '../parity/backend.ts'
 import { type CanonicalSpan, identityOf } from '../parity/canonical.ts'
@@ -28,6 +29,9 @@ export interface ReadBackOptions {
   /** Query URL of the new side. */
   readonly url: string | undefined
   readonly kind: string | undefined
+  /** `Name: value`, each. */
+  readonly headers: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly stop: AbortSignal
   /** 0 ≤ x < 1; for tests. */
   readonly random?: () => number
@@ -35,7 +39,7 @@ export interface ReadBackOptions {
 
 /** Slices that are looked into, and pages of each: what is chosen from is spread over the history. */
 const mostSlices = 40
-const mostPages = 20
+const mostPages = 128
 const mostExamples = 20
 /** Traces that are asked for at once. */
 const together = 50
@@ -110,6 +114,37 @@ const newUrl = ({ url, config }: ReadBackOptions): string => {
   return found
 }
 
+/** Variable with headers for the new side, a line each: other users of the machine see flags. */
+const headersVariable = 'OTLP_BRIDGE_NEW_HEADERS'
+
+/**
+ * Headers for the query URL: those of an endpoint of section `emit` at the very same host and port, such as its tenant, below what was given. Throws OB_CONFIG
+ * for what is no header.
+ */
+export function headersFor(
+  url: string,
+  given: readonly string[],
+  config: Pick<Config, 'emit'>,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const { origin } = new URL(url)
+  for (const { endpoints } of destinationsOf(config.emit)) {
+    const same = endpoints.find((one) => URL.canParse(one.url) && new URL(one.url).origin === origin)
+    for (const [name, value] of Object.entries(same?.headers ?? {})) headers[name.toLowerCase()] ??= value
+  }
+  const lines = (env[headersVariable] ?? '').split('\n').filter((line) => line.trim() !== '')
+  for (const [at, line] of [...lines, ...given].entries()) {
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+): *([^\r\n\0]*)$/.exec(line) ?? []
+    if (name === undefined || value === undefined) {
+      const place = at < lines.length ? headersVariable : '--new-header'
+      throw new BridgeError('OB_CONFIG', `cannot use a header of ${place}: expected "Name: value"`, { place })
+    }
+    headers[name.toLowerCase()] = value
+  }
+  return headers
+}
+
 const describe = ({ path, expected, actual }: FieldDifference): string =>
   `${path}: sent ${expected ?? 'nothing'}, there is ${actual ?? 'nothing'}`
 
@@ -119,6 +154,7 @@ export async function readBackItems(options: ReadBackOptions): Promise<ReadBack>
   const [url, kind] = [newUrl(options), options.kind ?? 'jaeger']
   if (kind !== 'jaeger' && kind !== 'tempo')
     throw new BridgeError('OB_CONFIG', `cannot read back from ${kind}: expected jaeger or tempo`, { place: '--new-kind' })
+  const headers = headersFor(url, options.headers, config, options.env)
   const deps = {
     fetch: globalThis.fetch,
     monotonicMs: () => performance.now(),
@@ -126,7 +162,7 @@ export async function readBackItems(options: ReadBackOptions): Promise<ReadBack>
     signal: stop,
   }
   const budget = createBudget({ requests: 100_000, bytes: 8 * 2 ** 30, timeMs: 6 * 3_600_000 }, deps.monotonicMs)
-  const http = createHttpClient({ url, rate, concurrent: 4, timeoutMs: 30_000, budget, headers: {} }, deps)
+  const http = createHttpClient({ url, rate, concurrent: 4, timeoutMs: 30_000, budget, headers }, deps)
   const backend = await createTraceSource({ side: 'new', kind, http }, config.translate)
   const slices = await randomSlices(options)
   const expected: CanonicalSpan[] = []

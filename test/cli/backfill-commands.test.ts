@@ -43,7 +43,7 @@ describe('flags of sources', () => {
   const common = new Set(
     addRunFlags(new Command('x'))
       .options.map(({ long }) => long)
-      .concat('--config', '--set', '--json', '--run', '--deep', '--read-back', '--new', '--new-kind', '--help'),
+      .concat('--config', '--set', '--json', '--run', '--deep', '--read-back', '--new', '--new-kind', '--new-header', '--help'),
   )
 
   it.each(names)('%s: none is called as one of every run, and each says what it is', async (name) => {
