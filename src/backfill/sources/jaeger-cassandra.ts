@@ -8,7 +8,7 @@ import type { KeyForm } from './cassandra-reader.ts'
 import { type CassandraKind, cassandraKeys, connectCassandra, isWithin, keyspaceName, openCassandraSource } from './cassandra-source.ts'
 import type { CqlRow, Long64 } from './cassandra-store.ts'
 import { type JaegerRow, numberOf, writeSpan } from './jaeger-cassandra-row.ts'
-import type { RowItem } from './row-page.ts'
+import { type RowItem, refuseQuery } from './row-page.ts'
 
 const options = z.strictObject({
   ...cassandraKeys,
@@ -90,6 +90,7 @@ export async function jaegerTable(keyspace: string | undefined, deps: SourceDeps
 }
 
 async function open(given: Options, deps: SourceDeps) {
+  refuseQuery(deps, 'jaeger-cassandra')
   const kind = await jaegerTable(given.keyspace, deps)
   return openCassandraSource(kind, await connectCassandra(given, deps), given.slices, deps)
 }

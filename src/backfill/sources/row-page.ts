@@ -1,8 +1,10 @@
 /** Rows of a table as a page: each was put into the form of a payload when it was read, and all go through one translator. */
 
+import { BridgeError } from '../../errors.ts'
 import type { BodyTranslator } from '../../ingest/adapter.ts'
 import { createIdentitySum } from '../identity.ts'
 import type { TranslatedPage } from '../model.ts'
+import type { SourceDeps } from '../source.ts'
 import { createPageBuilder, droppedIndexes, type PageBuilder, refusalOf } from './payload-page.ts'
 
 /** A row, put into the payload's form. */
@@ -23,6 +25,14 @@ export interface RowItem {
   readonly receivedMs: number
   /** The bytes of its keys. */
   readonly identity: Uint8Array
+}
+
+/** Throws OB_CONFIG where `--query` was given: tables have no filter that would be quicker than reading them. */
+export function refuseQuery({ filter }: Pick<SourceDeps, 'filter'>, kind: string): void {
+  if (filter.query === undefined) return
+  throw new BridgeError('OB_CONFIG', `cannot use --query: ${kind} has no filter of its own; --since, --until and --service narrow it`, {
+    place: 'query',
+  })
 }
 
 /** How payloads of rows become a body, and that OTLP. */

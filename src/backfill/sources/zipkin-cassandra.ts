@@ -13,7 +13,7 @@ import type { SourceKind } from '../source-kind.ts'
 import type { KeyForm } from './cassandra-reader.ts'
 import { type CassandraKind, cassandraKeys, connectCassandra, isWithin, keyspaceName, openCassandraSource } from './cassandra-source.ts'
 import type { CqlRow } from './cassandra-store.ts'
-import type { RowItem } from './row-page.ts'
+import { type RowItem, refuseQuery } from './row-page.ts'
 
 const options = z.strictObject({
   ...cassandraKeys,
@@ -146,6 +146,7 @@ export async function zipkinTable(keyspace: string, deps: SourceDeps): Promise<C
 }
 
 async function open(given: Options, deps: SourceDeps) {
+  refuseQuery(deps, 'zipkin-cassandra')
   const kind = await zipkinTable(given.keyspace, deps)
   return openCassandraSource(kind, await connectCassandra(given, deps), given.slices, deps)
 }

@@ -6,7 +6,7 @@ import { filePath } from '../../net/tls-config.ts'
 import type { Json, Plan, SliceSpec } from '../model.ts'
 import { type Source, type SourceDeps, sourceFault } from '../source.ts'
 import type { SourceKind } from '../source-kind.ts'
-import { type RowPayload, translateRows } from './row-page.ts'
+import { type RowPayload, refuseQuery, translateRows } from './row-page.ts'
 import { createMysqlReader, type MysqlRange, type MysqlSchema, rangeClause } from './zipkin-mysql-reader.ts'
 import { joinV1Spans, ThriftBuffer } from './zipkin-mysql-span.ts'
 import { type MysqlStore, openMysql, tooMuch } from './zipkin-mysql-store.ts'
@@ -150,6 +150,7 @@ async function plan(store: MysqlStore, schema: MysqlSchema, { filter }: SourceDe
 
 async function open(given: Options, deps: SourceDeps): Promise<Source> {
   const { timeout: timeoutMs, user, url, tls, ca, cert, key } = given
+  refuseQuery(deps, 'zipkin-mysql')
   const signed = user ?? process.env['OTLP_BRIDGE_SOURCE_USER']
   const store = await openMysql({ url, user: signed, tls, ca, cert, key, timeoutMs }, deps)
   try {
@@ -176,7 +177,7 @@ export async function createMysqlSource(store: MysqlStore, deps: SourceDeps): Pr
     unit: 'span',
     approximate: undefined,
     isLocal: false,
-    plansOnce: true,
+    plansOnce: 'whole',
     plan: (abort) => plan(store, schema, deps, abort),
     open: read,
     async count(slice, deep, abort) {
