@@ -52,16 +52,13 @@ export function barText(part: number, width: number): string {
 }
 
 /** Why it does not go faster. */
-function paceText({ progress: { state, waitingUntilMs, pace, parallelReason } }: ProgressView): string {
+function paceText({ summary, progress: { state, waitingUntilMs, pace, parallelReason: reason } }: ProgressView): string {
   if (state === 'stopping') return 'stopping: pages that are out are waited for'
   if (waitingUntilMs !== undefined) return `waiting until ${secondText(waitingUntilMs)} (--only)`
   if (pace.pausedUntilMs !== undefined) return `paused until ${secondText(pace.pausedUntilMs)}: ${pace.reason}`
-  return [
-    pace.reason,
-    parallelReason === '' ? '' : `fewer slices at a time: ${parallelReason === 'order' ? 'oldest first (--order)' : parallelReason}`,
-  ]
-    .filter((one) => one !== '')
-    .join('; ')
+  // Where none waits, none is held back.
+  const held = reason === 'order' ? (summary.slices.pending > 0 ? 'oldest first (--order)' : '') : reason
+  return [pace.reason, held === '' ? '' : `fewer slices at a time: ${held}`].filter((one) => one !== '').join('; ')
 }
 
 /** Three lines for a terminal that is so wide. */

@@ -45,6 +45,13 @@ describe('progressLines', () => {
 })
 
 describe('progressLine', () => {
+  it('says that the order holds slices back, where some wait', () => {
+    const held = { ...view, progress: { ...view.progress, parallelReason: 'order', pace: { ...view.progress.pace, reason: '' } } }
+    expect(progressLine(held)).toContain('pace="fewer slices at a time: oldest first (--order)"')
+    const last = { ...held, summary: { ...summary, slices: { ...summary.slices, pending: 0 } } }
+    expect(progressLine(last)).toContain('pace=free')
+  })
+
   it('is key=value, quoted where it must be', () => {
     expect(progressLine(view)).toBe(
       'source=jaeger-es state=running done=52.1% read=301200000 planned=577120404 acknowledged=301199000 skipped=1000 rejected=0 dead=0 ' +
