@@ -1,5 +1,5 @@
 /**
- * `npm run build && node bench/backfill-workers.ts [--spans 60000] [--files 24] [--root .] [--source] [--json]`: what a second worker brings to a back-fill. One worker
+ * `npm run build && node bench/backfill-workers.ts [--spans 120000] [--files 48] [--root .] [--source] [--json]`: what a second worker brings to a back-fill. One worker
  * over files as fast as it can; one that is held to a quarter of that; two, each held to a quarter. Time is from the start of the workers to the planner's
  * word that nothing is left. Exit code 1 when two take more than 0.6 of the time of one, or anything is missing. Needs redis-server.
  */
@@ -17,8 +17,8 @@ import { type CellText, printTable } from '../src/cli/table.ts'
 
 const { values } = parseArgs({
   options: {
-    spans: { type: 'string', default: '60000' },
-    files: { type: 'string', default: '24' },
+    spans: { type: 'string', default: '120000' },
+    files: { type: 'string', default: '48' },
     root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) },
     /** Runs the TypeScript, not what was built. */
     source: { type: 'boolean', default: false },
@@ -59,13 +59,16 @@ function writeHistory(): string {
 }
 
 /** Takes everything. */
-async function startEnd(): Promise<{ readonly server: Server; readonly url: string }> {
+async function startEnd(): Promise<{ readonly server: Server; readonly url: string; readonly seen: { first: number; last: number } }> {
+  const seen = { first: 0, last: 0 }
   const server = createServer((request, response) => {
+    seen.last = performance.now()
+    if (seen.first === 0) seen.first = seen.last
     request.resume().on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end())
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
-  return { server, url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}` }
+  return { server, seen, url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}` }
 }
 
 async function startRedis(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
@@ -92,6 +95,8 @@ interface Done {
   readonly workers: number
   readonly limit: number | undefined
   readonly ms: number
+  /** From the first request to the last. */
+  readonly sendingMs: number
   readonly acknowledged: number
 }
 
@@ -106,13 +111,16 @@ const said = async (stream: NodeJS.ReadableStream, word: string): Promise<void> 
   await promise
 }
 
-async function oneRun(
-  name: string,
-  workers: number,
-  limit: number | undefined,
-  from: { glob: string; redis: string; endpoint: string },
-): Promise<Done> {
+interface From {
+  readonly glob: string
+  readonly redis: string
+  readonly endpoint: string
+  readonly seen: { first: number; last: number }
+}
+
+async function oneRun(name: string, workers: number, limit: number | undefined, from: From): Promise<Done> {
   process.stderr.write(`${name}\n`)
+  from.seen.first = 0
   const planner = bridge(
     [
       'files',
@@ -147,14 +155,14 @@ async function oneRun(
   await Promise.all(ends)
   const { acknowledged } = JSON.parse(report) as { readonly acknowledged: number }
   if (code !== 0 || acknowledged !== spans) throw new Error(`${name}: exit code ${String(code)}, ${acknowledged} of ${spans} arrived`)
-  return { name, workers, limit, ms, acknowledged }
+  return { name, workers, limit, ms, sendingMs: from.seen.last - from.seen.first, acknowledged }
 }
 
 const glob = writeHistory()
 const redis = await startRedis()
 const end = await startEnd()
 try {
-  const from = { glob, redis: redis.url, endpoint: end.url }
+  const from = { glob, redis: redis.url, endpoint: end.url, seen: end.seen }
   const full = await oneRun('one, as fast as it can', 1, undefined, from)
   const quarter = Math.max(1, Math.round((spans / full.ms) * 250))
   const one = await oneRun('one, a quarter', 1, quarter, from)
@@ -162,14 +170,15 @@ try {
   const share = two.ms / one.ms
   if (values.json) console.log(JSON.stringify({ spans, files, runs: [full, one, two], share }, null, 2))
   else {
-    const rows = [full, one, two].map(({ name, limit, ms, acknowledged }): CellText[] => [
+    const rows = [full, one, two].map(({ name, limit, ms, sendingMs, acknowledged }): CellText[] => [
       name,
       limit === undefined ? '' : `${limit}/s`,
       (ms / 1000).toFixed(1),
+      (sendingMs / 1000).toFixed(1),
       String(Math.round((acknowledged / ms) * 1000)),
       (ms / one.ms).toFixed(2),
     ])
-    console.log(printTable(['workers', 'each at most', 'seconds', 'spans/s', 'of one such worker'], rows).trimEnd())
+    console.log(printTable(['workers', 'each at most', 'seconds', 'of them sending', 'spans/s', 'of one such worker'], rows).trimEnd())
     console.log(`${share <= mostShare ? 'ok' : 'TOO SLOW'}: two take ${share.toFixed(2)} of the time of one, ${mostShare} is the most`)
   }
   if (share > mostShare) process.exitCode = 1

@@ -38,7 +38,7 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .action(async (given) => finish(await (await runs()).backfillReport(given, io)))
   known(backfill.command('retry-failed'))
     .description('puts slices that failed or do not match back to where they stood; the command of the run takes them up')
-    .option('--reason <reason>', 'only those that failed for it')
+    .option('--reason <reason>', 'only those that failed for it, and those that lost most for it: these from their beginning')
     .option('--dead', 'sends the dead letters of the run again, alone')
     .action(async (given) => finish(await (await runs()).backfillRetry(given, io)))
   known(backfill.command('verify'))
@@ -50,7 +50,10 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .option('--new <url>', 'with --read-back: query URL of the new side; default: parity.new')
     .option('--new-kind <kind>', 'what answers there: jaeger or tempo')
     .addOption(
-      new Option('--new-header <header>', 'header for --new, as "Name: value"; may be repeated; better, a line each, in OTLP_BRIDGE_NEW_HEADERS')
+      new Option(
+        '--new-header <header>',
+        'header for --new, as "Name: value"; may be repeated; better, a line each, in OTLP_BRIDGE_NEW_HEADERS',
+      )
         .argParser((value: string, before: readonly string[]) => [...before, value])
         .default([], 'those of emit, where --new is the same host and port'),
     )
@@ -65,7 +68,6 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .option('--parallel <count>', 'slices at the same time on this machine, at the most (4)')
     .option('--rate <items>', 'items a second of this machine at the most; of all together: --rate where the run is planned')
     .option('--destination <program>', 'what answers at emit.endpoint, where that cannot be asked')
-    .option('--bridge-data <folder>', 'of a run up to the cutover: the folder of the queue of the bridge; default: queue.path')
     .action(async (redis, words, given) => finish(await (await import('./backfill-worker.ts')).backfillWorker(redis, words, given, io)))
 
   configured(addRunFlags(backfill))

@@ -3,23 +3,20 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { RunMeta } from '../backfill/ledger.ts'
-import { countOf, durationOf, rateOf } from '../backfill/options.ts'
+import { countOf, rateOf } from '../backfill/options.ts'
 import { createPace } from '../backfill/pace.ts'
 import { planVersion } from '../backfill/plan.ts'
 import { type Connection, connectRedis } from '../backfill/redis/connect.ts'
-import { findRun } from '../backfill/redis/control.ts'
+import { findRun, tellWorker, type WorkerNote } from '../backfill/redis/control.ts'
 import { createSharedPace } from '../backfill/redis/shared-pace.ts'
 import { runWorker, type WorkerResult } from '../backfill/redis/worker.ts'
-import { withSeam } from '../backfill/seam.ts'
-import { defaultBandMs, findCutover } from '../backfill/seam-cutover.ts'
 import type { Boundary } from '../backfill/sink.ts'
 import { sleepFor } from '../backfill/sleep.ts'
 import type { Source } from '../backfill/source.ts'
 import { createSourceDeps } from '../backfill/source-deps.ts'
 import { type Config, type ConfigOptions, loadBridgeConfig } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
-import { queueSettings } from '../emit/config.ts'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, isBridgeError } from '../errors.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { destinationOf } from './backfill-destination.ts'
@@ -33,7 +30,6 @@ export interface WorkerCommandOptions extends ConfigOptions {
   readonly parallel?: string
   readonly rate?: string
   readonly destination?: string
-  readonly bridgeData?: string
 }
 
 const refuse = (meta: RunMeta, cause: string, place: string): BridgeError =>
@@ -43,6 +39,8 @@ const refuse = (meta: RunMeta, cause: string, place: string): BridgeError =>
 async function checkAlike(meta: RunMeta, config: Config, destination: string): Promise<void> {
   if (meta.planVersion !== planVersion)
     throw refuse(meta, `its plan is of version ${meta.planVersion}, this program (${version}) plans by version ${planVersion}`, 'version')
+  // What the bridge has in the seam is known on its machine alone.
+  if (meta.cutoverMs !== undefined) throw refuse(meta, 'it was begun without --workers, up to the cutover', '--until')
   if (meta.mappingHash !== (await runMappingOf(config)).hash)
     throw refuse(meta, 'section translate, or a mapping file that it names, is not as it was where the run was planned', 'translate')
   if (meta.destination !== destination)
@@ -96,20 +94,19 @@ async function sourceOf({ meta, words, config, log, io, stop, distress }: Source
   })
 }
 
-/** The bridge is asked on this machine, for a run that goes up to the cutover. */
-function seamOf(meta: RunMeta, source: Source, { bridgeData }: WorkerCommandOptions, config: Config): Source {
-  if (meta.cutoverMs === undefined) return source
-  const queue = queueSettings(config.queue)
-  const seam = meta.options['seam']
-  const { filter } = findCutover({
-    dataPath: bridgeData ?? (queue.type === 'disk' ? queue.path : undefined),
-    sourceKind: meta.source.kind,
-    bandMs: typeof seam === 'string' ? durationOf('--seam', seam) : defaultBandMs,
-    nowMs: Date.now(),
-    fixedMs: meta.cutoverMs,
-  })
-  return withSeam(source, filter)
-}
+/** Of one that does nothing, and why. */
+const idleNote = (name: string, message: string): WorkerNote => ({
+  name,
+  atMs: Date.now(),
+  state: message.startsWith('cannot read') ? message : `cannot read: ${message}`,
+  slices: 0,
+  perSecond: 0,
+  rate: undefined,
+  reason: '',
+  said: undefined,
+  phases: { read: 0, translate: 0, send: 0, wait: 0, commit: 0 },
+  refused: undefined,
+})
 
 const codeOf = ({ end }: WorkerResult): number => {
   if (end === 'closed') return 0
@@ -143,22 +140,21 @@ async function work(connection: Connection, words: readonly string[], options: W
   let source: Source | undefined
   try {
     await checkAlike(meta, config, destination.name)
-    source = await sourceOf({
-      meta,
-      words,
-      config,
-      log,
-      io,
-      stop,
-      distress: (reason, retryAfterMs) => pace.distress('source', reason, retryAfterMs),
-    })
+    const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 4)}`
+    const distress = (reason: string, retryAfterMs: number): void => pace.distress('source', reason, retryAfterMs)
+    try {
+      source = await sourceOf({ meta, words, config, log, io, stop, distress })
+    } catch (error) {
+      if (isBridgeError(error) && error.code === 'OB_SOURCE') await tellWorker(connection.redis, meta.run, idleNote(owner, error.message))
+      throw error
+    }
     const sink = await destination.open(meta.run)
     try {
       const result = await runWorker({
         connection,
         meta,
-        deps: { source: seamOf(meta, source, options, config), sink, pace, log, ...clocks },
-        owner: `${hostname()}/${process.pid}/${randomUUID().slice(0, 4)}`,
+        deps: { source, sink, pace, log, ...clocks },
+        owner,
         parallel,
         abort: stop,
         say: io.err,

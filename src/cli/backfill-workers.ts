@@ -55,7 +55,7 @@ export async function runWithWorkers({ begun, file, url, options, words, io, sto
     const planner = createPlanner({
       connection,
       file,
-      control: { order: options.order ?? 'time', slackMs, only, skipRefused: options.skipRefused === true },
+      control: { order: begun.order, slackMs, only, skipRefused: options.skipRefused === true },
       rate: begun.rate,
       rateBytes: begun.rateBytes,
       clean: options.clean === true,
