@@ -289,7 +289,8 @@ async function sendDead(ledger: Ledger, config: Config, options: RetryOptions, i
 export function backfillRetry(options: RetryOptions, io: Io): Promise<number> {
   return withRun(options, io, 'own', async (ledger, config) => {
     if (options.dead === true) return sendDead(ledger, config, options, io)
-    const states: readonly SliceState[] = ['failed', 'mismatch']
+    // What lost something is done again, from its beginning, only where somebody names the loss: the rest of it is sent twice.
+    const states: readonly SliceState[] = options.reason === undefined ? ['failed', 'mismatch'] : ['failed', 'mismatch', 'done_with_losses']
     const count = await ledger.retry({ states, ...(options.reason === undefined ? {} : { reason: options.reason }) })
     io.out(`${grouped(count)} ${count === 1 ? 'slice' : 'slices'} of run ${ledger.meta.run} to be done again: start its command\n`)
     return 0

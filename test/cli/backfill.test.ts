@@ -213,6 +213,17 @@ describe('otlp-bridge backfill', limit, () => {
     expect((await lab.run('files', 'c.json')).code).toBe(0)
   })
 
+  it('does slices again that lost something, where the loss is named', async () => {
+    lab.spans('a.json', 10)
+    lab.answer((response) => void response.writeHead(400, { 'content-type': 'text/plain' }).end('out of order'))
+    expect((await lab.run('files', 'a.json')).code).toBe(1)
+    lab.answer(success)
+    expect((await lab.run('retry-failed')).stdout).toMatch(/^0 slices/)
+    expect((await lab.run('retry-failed', '--reason', 'out_of_order')).stdout).toMatch(/^1 slice /)
+    expect((await lab.run('files', 'a.json')).code).toBe(0)
+    expect(lab.received).toHaveLength(10)
+  })
+
   it('leaves no ledger behind when nothing can be planned', async () => {
     const { code, stderr } = await lab.run('files', 'missing.json')
     expect(code).toBe(3)
