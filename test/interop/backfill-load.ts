@@ -136,28 +136,32 @@ export async function fillZipkin(zipkin: string, count: number, path = '/api/v2/
   })
 }
 
-/** Log documents over three daily indices, by `_bulk`. */
+/** A log document that has fields of every kind. @param ms its time */
+export function logDocument(number: number, ms: number, random: () => number) {
+  return {
+    '@timestamp': new Date(ms).toISOString(),
+    message: `request ${number} took ${Math.floor(random() * 900)} ms for "user" ${hex(random, 8)} é`,
+    log: { level: one(random, ['info', 'warn', 'error', 'debug']) },
+    service: { name: one(random, services) },
+    host: { name: `node-${Math.floor(random() * 9)}` },
+    http: { request: { method: 'GET', bytes: Math.floor(random() * 1e6) }, response: { status_code: 200 } },
+    trace: { id: hex(random, 32) },
+    number,
+    ratio: random(),
+    cached: random() < 0.5,
+    path: ['a', 'b'],
+  }
+}
+
+/** Log documents over daily indices, by `_bulk`. */
 export async function fillLogs(elasticsearch: string, count: number, index = 'app-logs'): Promise<void> {
   const random = randomFrom(count + 2)
   const { at } = momentsOf(count)
   await sendBodies(`${elasticsearch}/_bulk`, 'application/x-ndjson', count, (from, to) => {
     const lines: string[] = []
     for (let number = from; number < to; number++) {
-      const time = new Date(at(number) / 1000).toISOString()
-      const document = {
-        '@timestamp': time,
-        message: `request ${number} took ${Math.floor(random() * 900)} ms for "user" ${hex(random, 8)} é`,
-        log: { level: one(random, ['info', 'warn', 'error', 'debug']) },
-        service: { name: one(random, services) },
-        host: { name: `node-${Math.floor(random() * 9)}` },
-        http: { request: { method: 'GET', bytes: Math.floor(random() * 1e6) }, response: { status_code: 200 } },
-        trace: { id: hex(random, 32) },
-        number,
-        ratio: random(),
-        cached: random() < 0.5,
-        path: ['a', 'b'],
-      }
-      lines.push(JSON.stringify({ create: { _index: `${index}-${time.slice(0, 10)}` } }), JSON.stringify(document))
+      const document = logDocument(number, Math.floor(at(number) / 1000), random)
+      lines.push(JSON.stringify({ create: { _index: `${index}-${document['@timestamp'].slice(0, 10)}` } }), JSON.stringify(document))
     }
     return `${lines.join('\n')}\n`
   })

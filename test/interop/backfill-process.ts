@@ -91,7 +91,7 @@ export interface KillOptions {
 
 /**
  * Runs the same command until it comes to its end by itself, and kills it with -9 so many times before: each time when a random part of the items has
- * come, and a moment later. Seed: `OTLP_BRIDGE_CRASH_SEED`.
+ * come, at once or a moment later. Seed: `OTLP_BRIDGE_CRASH_SEED`.
  */
 export async function runKilled({ words, folder, recorder, items, kills }: KillOptions): Promise<KilledRun> {
   const seed = runSeed()
@@ -102,15 +102,19 @@ export async function runKilled({ words, folder, recorder, items, kills }: KillO
   // Those that ended before their time was up count as no kill; they should be few.
   for (const mark of [...marks, Number.POSITIVE_INFINITY]) {
     const one = startProgram(words, folder)
-    const waitMs = random() * Math.min(200, items / 1000)
+    // Every other one meets a page that has come and is not answered; the others come whenever they come.
+    const waitMs = random() < 0.5 ? 0 : random() * Math.min(200, items / 1000)
     let timer: NodeJS.Timeout | undefined
+    let isDue = false
     const kill = (): void => {
       one.look()
       one.child.kill('SIGKILL')
     }
     recorder.onRequest = () => {
-      if (recorder.arrived < mark || timer !== undefined) return
-      timer = setTimeout(kill, waitMs)
+      if (recorder.arrived < mark || isDue) return
+      isDue = true
+      if (waitMs === 0) kill()
+      else timer = setTimeout(kill, waitMs)
     }
     const ended = await one.ended
     clearTimeout(timer)
