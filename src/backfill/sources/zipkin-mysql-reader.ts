@@ -208,7 +208,7 @@ function itemOf(span: SpanRow, annotations: readonly AnnotationRow[], traceStart
 }
 
 /** Rows at a time: what fits into 4 MiB. */
-const mostRows = 1000
+const mostRows = 500
 const aimBytes = 4 * 2 ** 20
 
 /** Pages of a slice. */
