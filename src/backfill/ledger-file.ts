@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { BridgeError } from '../errors.ts'
-import type { DeadRecord, Ledger, RunMeta } from './ledger.ts'
+import type { DeadRecord, Ledger, PlanLedger, RunMeta } from './ledger.ts'
 import { type LedgerLock, lockLedger } from './ledger-lock.ts'
 import type { Answers, LedgerFault, LedgerRequest, MirroredSlice, Opened, ServiceMessage, ServiceOptions } from './ledger-protocol.ts'
 import { createLedgerService } from './ledger-service.ts'
@@ -33,7 +33,7 @@ export interface FileLedgerOptions {
 }
 
 /** A ledger that can follow another one, which several machines write. */
-export interface FileLedger extends Ledger {
+export interface FileLedger extends Omit<Ledger, 'add'>, PlanLedger {
   /** Slices and dead letters as they are there, in one step; what has no place here any more (`deadBytes`) is left out. */
   mirror(slices: readonly MirroredSlice[], dead: readonly DeadRecord[], gone: readonly number[]): Promise<void>
   /** As `slices`, with what is out. */
@@ -236,11 +236,14 @@ function facade({ link, opened, ask }: Open, lock: LedgerLock | undefined): File
   return {
     meta: opened.meta,
     rebuilt: opened.rebuilt,
-    async add(slices) {
+    async add(slices, whole = []) {
+      // One request is one step.
+      if (whole.length > 0) return ask({ kind: 'add', slices, whole })
       let added = 0
-      for (let at = 0; at < slices.length; at += chunk) added += await ask({ kind: 'add', slices: slices.slice(at, at + chunk) })
+      for (let at = 0; at < slices.length; at += chunk) added += await ask({ kind: 'add', slices: slices.slice(at, at + chunk), whole })
       return added
     },
+    planned: async () => new Set(await ask({ kind: 'planned' })),
     take: (owner, wanted = {}) => ask({ kind: 'take', owner, wanted }),
     commit: (id, epoch, step) => ask({ kind: 'commit', id, epoch, step }),
     end: (id, epoch, state, reason, error) => ask({ kind: 'end', id, epoch, state, reason, error }),

@@ -17,7 +17,8 @@ export interface MirroredSlice {
 
 /** Changes something: grouped with others into one transaction. */
 export type WriteRequest =
-  | { readonly kind: 'add'; readonly slices: readonly NewSlice[] }
+  /** `whole`: parts of the plan that are all there with these slices. */
+  | { readonly kind: 'add'; readonly slices: readonly NewSlice[]; readonly whole: readonly string[] }
   | { readonly kind: 'take'; readonly owner: string; readonly wanted: Wanted }
   | { readonly kind: 'commit'; readonly id: string; readonly epoch: number; readonly step: Step }
   | {
@@ -53,6 +54,7 @@ export interface DeadFilter {
 }
 
 export type ReadRequest =
+  | { readonly kind: 'planned' }
   | { readonly kind: 'summary' }
   | { readonly kind: 'slices'; readonly filter: SliceFilter }
   | { readonly kind: 'dead'; readonly filter: DeadFilter }
@@ -63,6 +65,7 @@ export type LedgerRequest = WriteRequest | ReadRequest
 /** What each request is answered with. */
 export interface Answers {
   readonly add: number
+  readonly planned: readonly string[]
   readonly take: Taken | undefined
   readonly commit: undefined
   readonly end: undefined

@@ -17,7 +17,7 @@ export interface LedgerService {
   close(): void
 }
 
-const reads: ReadonlySet<string> = new Set(['summary', 'slices', 'dead', 'mirrored'])
+const reads: ReadonlySet<string> = new Set(['planned', 'summary', 'slices', 'dead', 'mirrored'])
 
 /** Bytes of a file up to which all of its pages are checked at the start. */
 const checkedBytes = 256 * 2 ** 20

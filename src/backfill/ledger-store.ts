@@ -121,7 +121,7 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
     return row === undefined ? undefined : rowToIntent(row)
   }
 
-  const add = (slices: readonly NewSlice[]): number => {
+  const add = (slices: readonly NewSlice[], whole: readonly string[]): number => {
     let added = 0
     for (const { id, spec } of slices) {
       const fresh = {
@@ -143,6 +143,7 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
       added++
       totals = { ...totals, planned: totals.planned + spec.items, slices: { ...totals.slices, pending: totals.slices.pending + 1 } }
     }
+    for (const name of whole) change('INSERT INTO plans (name) VALUES (?) ON CONFLICT (name) DO NOTHING', name)
     return added
   }
 
@@ -362,7 +363,7 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
   const run = (request: LedgerRequest): Answer => {
     switch (request.kind) {
       case 'add':
-        return add(request.slices)
+        return add(request.slices, request.whole)
       case 'take':
         return take(request.owner, request.wanted)
       case 'commit':
@@ -379,6 +380,10 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
         return void removeDead(request.ids)
       case 'mirror':
         return void mirror(request)
+      case 'planned':
+        return prepared('SELECT name FROM plans')
+          .all()
+          .map((row) => String(row['name']))
       case 'summary':
         return summary()
       case 'slices':

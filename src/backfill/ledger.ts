@@ -170,6 +170,18 @@ export interface Release {
   readonly error?: string | undefined
 }
 
+/** What plans are stored in. */
+export interface PlanLedger {
+  readonly meta: RunMeta
+  /**
+   * Adds those that are not there yet; never changes those that are. Returns how many were added.
+   * @param whole parts of the plan of which these are all slices: both are stored in one step, or nothing is
+   */
+  add(slices: readonly { readonly id: string; readonly spec: SliceSpec }[], whole?: readonly string[]): Promise<number>
+  /** Parts that were stored as whole. */
+  planned(): Promise<ReadonlySet<string>>
+}
+
 export interface Ledger {
   readonly meta: RunMeta
   /** The one before could not be read: nobody knows what was sent, so that everything counts as sent again. */

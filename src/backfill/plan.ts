@@ -2,8 +2,8 @@
 
 import { alignedTable, bytesText, grouped, minuteText, secondText } from './figures.ts'
 import { runId, sliceId } from './identity.ts'
-import type { Ledger, RunMeta } from './ledger.ts'
-import type { Json, Plan, PlanGroup } from './model.ts'
+import type { PlanLedger, RunMeta } from './ledger.ts'
+import type { Json, Plan, PlanGroup, SliceSpec } from './model.ts'
 import type { Source } from './source.ts'
 
 /** Grows when slices are cut otherwise: what was planned before is another plan then. */
@@ -74,20 +74,24 @@ export function mappingDifference(before: RunMeta['mapping'], now: RunMeta['mapp
 /** Slices are added in pieces of so many. */
 const piece = 1000
 
+/** What a plan is called that is stored once as a whole. */
+const wholePlan = ''
+
 /**
- * Puts the plan into the ledger. What is there stays as it is; what has appeared since is added, unless the source plans once: then all of the first
- * plan is stored in one step, and nothing after it. Returns how many were added.
+ * Puts the plan into the ledger. What is there stays as it is; what has appeared since is added, as far as `plansOnce` of the source lets it. What is
+ * planned once is stored in one step: a crash leaves no half of it. Returns how many were added.
  */
-export async function storePlan(ledger: Ledger, source: Pick<Source, 'kind' | 'identity' | 'plansOnce'>, plan: Plan): Promise<number> {
-  const isOnce = source.plansOnce === true
-  if (isOnce && Object.values((await ledger.summary()).slices).some((count) => count > 0)) return 0
-  const size = isOnce ? Math.max(1, plan.slices.length) : piece
-  let added = 0
-  for (let at = 0; at < plan.slices.length; at += size) {
-    const some = plan.slices.slice(at, at + size)
-    added += await ledger.add(some.map((spec) => ({ id: sliceId(source, spec.key, ledger.meta.planVersion), spec })))
+export async function storePlan(ledger: PlanLedger, source: Pick<Source, 'kind' | 'identity' | 'plansOnce'>, plan: Plan): Promise<number> {
+  const entries = (slices: readonly SliceSpec[]) => slices.map((spec) => ({ id: sliceId(source, spec.key, ledger.meta.planVersion), spec }))
+  if (source.plansOnce === undefined) {
+    let added = 0
+    for (let at = 0; at < plan.slices.length; at += piece) added += await ledger.add(entries(plan.slices.slice(at, at + piece)))
+    return added
   }
-  return added
+  const planned = await ledger.planned()
+  if (source.plansOnce === 'whole') return planned.has(wholePlan) ? 0 : ledger.add(entries(plan.slices), [wholePlan])
+  const fresh = plan.slices.filter(({ group }) => !planned.has(group))
+  return fresh.length === 0 ? 0 : ledger.add(entries(fresh), [...new Set(fresh.map(({ group }) => group))])
 }
 
 /** More groups than this are summed up in one row. */

@@ -107,10 +107,11 @@ export interface Source {
   /** Needs the same files at the same path on every machine. */
   readonly isLocal: boolean
   /**
-   * True when its history goes on growing at its end and nothing else says where to stop: a run that is gone on with keeps the slices of its first plan,
-   * for a second one would cut the last of them anew.
+   * For a source that a second plan might cut in other places, so that its slices would overlap those of the first. `whole`: its history grows at its
+   * end and nothing else says where to stop; a run that is gone on with keeps its first plan. `group`: what of a group came after its first plan is left to
+   * `verify` to tell; groups that have appeared since are added. Undefined: it always cuts in the same places.
    */
-  readonly plansOnce?: boolean | undefined
+  readonly plansOnce?: 'whole' | 'group' | undefined
   plan(abort: AbortSignal): Promise<Plan>
   /** @param cursor of the last page that was acknowledged; undefined: from the beginning. */
   open(slice: SliceSpec, cursor: Json | undefined): SliceReader

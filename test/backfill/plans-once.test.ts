@@ -1,51 +1,70 @@
-import { describe, expect, it } from 'vitest'
-import type { Ledger } from '../../src/backfill/ledger.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { FileLedger } from '../../src/backfill/ledger-file.ts'
 import type { SliceSpec } from '../../src/backfill/model.ts'
 import { storePlan } from '../../src/backfill/plan.ts'
+import { stateFolder } from '../emit/support/queues.ts'
+import { openLedger } from './support/runs.ts'
 
-const slice = (from: number, to: number): SliceSpec => ({
-  key: { from, to },
-  group: 'g',
-  fromMs: undefined,
-  toMs: undefined,
+const slice = (from: number, to: number, group = 'g'): SliceSpec => ({
+  key: { group, from, to },
+  group,
+  fromMs: from,
+  toMs: to,
   items: 0,
   bytes: 0,
 })
 
-/** As much of a ledger as is asked. */
-function ledgerOf(): { readonly ledger: Ledger; readonly calls: number[] } {
-  const ids = new Set<string>()
-  const calls: number[] = []
-  const ledger = {
-    meta: { planVersion: 1 },
-    async summary() {
-      return { slices: { pending: ids.size, running: 0, done: 0, done_with_losses: 0, failed: 0, verified: 0, mismatch: 0 } }
-    },
-    async add(slices: readonly { readonly id: string }[]) {
-      calls.push(slices.length)
-      const before = ids.size
-      for (const { id } of slices) ids.add(id)
-      return ids.size - before
-    },
-  }
-  return { ledger: ledger as unknown as Ledger, calls }
+const many = (step: number, count: number, group?: string): SliceSpec[] =>
+  Array.from({ length: count }, (_, at) => slice(at * step, (at + 1) * step, group))
+
+const open = async (): Promise<FileLedger> => {
+  const ledger = await openLedger(stateFolder())
+  onTestFinished(() => ledger.close())
+  return ledger
 }
 
-describe('storePlan', () => {
-  const growing = { kind: 'kafka', identity: 'c', plansOnce: true }
+const plan = (...slices: SliceSpec[]) => ({ groups: [], slices, notes: [] })
 
-  it('stores the first plan of a source that plans once in one step, and no slice that overlaps it later', async () => {
-    const { ledger, calls } = ledgerOf()
-    const many = Array.from({ length: 2500 }, (_, at) => slice(at * 10, at * 10 + 10))
-    expect(await storePlan(ledger, growing, { groups: [], slices: many, notes: [] })).toBe(2500)
-    expect(calls).toEqual([2500])
-    expect(await storePlan(ledger, growing, { groups: [], slices: [...many, slice(25_000, 25_004)], notes: [] })).toBe(0)
+describe('storePlan', () => {
+  it('keeps the first plan of a source that plans once, whole as it is', async () => {
+    const source = { kind: 'kafka', identity: 'c', plansOnce: 'whole' } as const
+    const ledger = await open()
+    expect(await storePlan(ledger, source, plan(...many(10, 2500)))).toBe(2500)
+    expect(await storePlan(ledger, source, plan(...many(10, 2500), slice(25_000, 25_004)))).toBe(0)
+  })
+
+  it('stores it in one step: of a plan that was cut off nothing is there, and the next is stored whole', async () => {
+    const source = { kind: 'kafka', identity: 'c', plansOnce: 'whole' } as const
+    const ledger = await open()
+    const cutOff = { ...ledger, add: () => Promise.reject(new Error('killed')) }
+    await expect(storePlan(cutOff, source, plan(...many(10, 5000)))).rejects.toThrow('killed')
+    expect(await ledger.planned()).toEqual(new Set())
+    expect(await storePlan(ledger, source, plan(...many(9, 5000)))).toBe(5000)
+  })
+
+  it('adds groups that have appeared, and cuts no group anew', async () => {
+    const source = { kind: 'jaeger-es', identity: 'c', plansOnce: 'group' } as const
+    const ledger = await open()
+    expect(await storePlan(ledger, source, plan(...many(10, 3, 'monday'), ...many(10, 2, 'tuesday')))).toBe(5)
+    // Tuesday has grown since: its documents are cut in other places.
+    const later = plan(...many(10, 3, 'monday'), ...many(7, 4, 'tuesday'), ...many(10, 2, 'wednesday'))
+    expect(await storePlan(ledger, source, later)).toBe(2)
+    expect((await ledger.slices()).map(({ group }) => group).sort()).toEqual([
+      ...['monday', 'monday', 'monday', 'tuesday', 'tuesday', 'wednesday', 'wednesday'],
+    ])
+  })
+
+  it('adds what a group has when it had nothing before', async () => {
+    const source = { kind: 'jaeger-es', identity: 'c', plansOnce: 'group' } as const
+    const ledger = await open()
+    expect(await storePlan(ledger, source, plan())).toBe(0)
+    expect(await storePlan(ledger, source, plan(slice(0, 1, 'monday')))).toBe(1)
   })
 
   it('adds what has appeared to others', async () => {
-    const { ledger } = ledgerOf()
-    const source = { kind: 'jaeger-es', identity: 'c' }
-    expect(await storePlan(ledger, source, { groups: [], slices: [slice(0, 1)], notes: [] })).toBe(1)
-    expect(await storePlan(ledger, source, { groups: [], slices: [slice(0, 1), slice(1, 2)], notes: [] })).toBe(1)
+    const ledger = await open()
+    const source = { kind: 'prometheus-tsdb', identity: 'c' }
+    expect(await storePlan(ledger, source, plan(slice(0, 1)))).toBe(1)
+    expect(await storePlan(ledger, source, plan(slice(0, 1), slice(1, 2)))).toBe(1)
   })
 })

@@ -222,6 +222,8 @@ export async function openElasticsearch(
     unit: kind.unit,
     approximate: undefined,
     isLocal: false,
+    // Cut by how many documents there are: more of them are cut in other places.
+    plansOnce: 'group',
     plan,
     open(slice, cursor) {
       const key = keyOf(slice)

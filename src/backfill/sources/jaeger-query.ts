@@ -306,7 +306,7 @@ function createSource(options: Options, deps: SourceDeps, http: PatientClient, i
     unit: 'span',
     approximate: isV3 ? undefined : 'adjusted: the query service may have moved times of children, and merged equal spans',
     isLocal: false,
-    plansOnce: true,
+    plansOnce: 'whole',
     async plan(abort) {
       const { services } = deps.filter
       const known = await servicesOf(http, abort)

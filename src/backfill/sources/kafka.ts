@@ -172,7 +172,7 @@ async function open(given: Options, deps: SourceDeps): Promise<Source> {
     unit: 'record',
     approximate: undefined,
     isLocal: false,
-    plansOnce: true,
+    plansOnce: 'whole',
     plan: () => firmly(() => planTopic(client, given, deps)),
     open: read,
     count: async (slice, deep, abort) => (deep ? countByReading(read(slice, undefined), abort) : undefined),

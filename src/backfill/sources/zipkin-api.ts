@@ -235,7 +235,7 @@ async function open(options: Options, deps: SourceDeps): Promise<Source> {
     unit: 'span',
     approximate: undefined,
     isLocal: false,
-    plansOnce: true,
+    plansOnce: 'whole',
     async plan(abort) {
       const known = await servicesOf(http, abort)
       const { services } = deps.filter

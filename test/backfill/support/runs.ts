@@ -2,7 +2,7 @@
 
 import { noCounts, sumReasons } from '../../../src/backfill/counts.ts'
 import type { Counts, Ledger, RunMeta } from '../../../src/backfill/ledger.ts'
-import { createFileLedger, type FileLedgerOptions } from '../../../src/backfill/ledger-file.ts'
+import { createFileLedger, type FileLedger, type FileLedgerOptions } from '../../../src/backfill/ledger-file.ts'
 import { always, unpaced } from '../../../src/backfill/pacing.ts'
 import { createRun, type RunDeps, type RunOptions } from '../../../src/backfill/run.ts'
 import type { Delivered, Sink } from '../../../src/backfill/sink.ts'
@@ -26,7 +26,7 @@ export const metaOf = (run: string = runName): RunMeta => ({
 })
 
 /** In this thread and without a pause between flushes, so that a copy of the folder is what a power cut leaves. */
-export const openLedger = (folder: string, options: Partial<FileLedgerOptions> = {}): Promise<Ledger> =>
+export const openLedger = (folder: string, options: Partial<FileLedgerOptions> = {}): Promise<FileLedger> =>
   createFileLedger({ folder, run: runName, create: metaOf(), thread: false, flushMs: 0, ...options })
 
 export interface RecordingSink extends Sink {
