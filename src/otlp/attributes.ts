@@ -111,9 +111,22 @@ export function textIs(value: AnyValue, expected: string): boolean {
 /** uint32 of an Int value or of a String or Text of digits; −1 when it is neither or out of range. */
 export function toUint32(value: AnyValue): number {
   if (value.type === ValueType.Int) return value.a === 0 ? value.b >>> 0 : -1
-  const text = value.type === ValueType.Text || value.type === ValueType.String ? valueToString(value) : ''
+  if (value.type === ValueType.Text) return digitsOf(value.ref as Uint8Array, value.a, value.b)
+  const text = value.type === ValueType.String ? valueToString(value) : ''
   if (!/^\d{1,10}$/.test(text)) return -1
   const number = Number(text)
+  return number <= 0xffffffff ? number : -1
+}
+
+/** uint32 of one to ten digits; −1 for everything else. */
+function digitsOf(source: Uint8Array, start: number, end: number): number {
+  if (end === start || end - start > 10) return -1
+  let number = 0
+  for (let at = start; at < end; at++) {
+    const digit = (source[at] as number) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    number = number * 10 + digit
+  }
   return number <= 0xffffffff ? number : -1
 }
 
