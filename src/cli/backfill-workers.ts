@@ -6,8 +6,8 @@ import type { FileLedger } from '../backfill/ledger-file.ts'
 import { countOf } from '../backfill/options.ts'
 import { connectRedis } from '../backfill/redis/connect.ts'
 import { createPlanner } from '../backfill/redis/planner.ts'
+import type { RunResult } from '../backfill/run.ts'
 import { BridgeError } from '../errors.ts'
-import { finishRun } from './backfill.ts'
 import type { Begun } from './backfill-begin.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
 import { serveRunMetrics } from './backfill-metrics.ts'
@@ -20,8 +20,8 @@ export interface WithWorkers {
   readonly file: FileLedger
   readonly url: string
   readonly options: BackfillOptions
-  /** The command that goes on with the run. */
-  readonly words: string
+  /** Prints what it came to; its exit code. @param more what the command had behind its source */
+  readonly finish: (result: RunResult, more: string) => Promise<number>
   readonly io: Io
   readonly stop: AbortSignal
 }
@@ -43,7 +43,7 @@ export function refuseElsewhere(folder: string, run: string): void {
 }
 
 /** To the end, or until somebody says stop: then workers let go of their slices. Exit codes as of `backfill`. */
-export async function runWithWorkers({ begun, file, url, options, words, io, stop }: WithWorkers): Promise<number> {
+export async function runWithWorkers({ begun, file, url, options, finish, io, stop }: WithWorkers): Promise<number> {
   const only = begun.windows.text
   const connection = await connectRedis(url, {
     onTrouble: (message) => io.err(message === undefined ? 'Redis answers again.\n' : `${message}\n`),
@@ -95,7 +95,7 @@ export async function runWithWorkers({ begun, file, url, options, words, io, sto
       await screen.end()
       const { summary } = result
       if (summary !== undefined && summary.slices.running === 0 && result.end !== 'ledger') rmSync(mark, { force: true })
-      return await finishRun(begun, file, result, options, `${words} --workers ${connection.name}`, io)
+      return await finish(result, `--workers ${connection.name}`)
     } finally {
       await served?.close()
     }

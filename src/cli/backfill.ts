@@ -60,7 +60,7 @@ function tellPlan(begun: Begun, ledger: Ledger, { plan, added }: Planned, probe:
 }
 
 /** Prints what a run came to. @param words the command that goes on with it */
-export async function finishRun(
+async function finishRun(
   begun: Begun,
   ledger: Ledger,
   result: RunResult,
@@ -200,7 +200,9 @@ async function planAndRun(chosen: Chosen, words: readonly string[], options: Bac
       }
       if (options.workers !== undefined) {
         const { runWithWorkers } = await import('./backfill-workers.ts')
-        return await runWithWorkers({ begun, file: ledger, url: options.workers, options, words: line, io, stop })
+        const finish = (result: RunResult, more: string): Promise<number> =>
+          finishRun(begun, ledger, result, options, `${line} ${more}`, io)
+        return await runWithWorkers({ begun, file: ledger, url: options.workers, options, finish, io, stop })
       }
       const code = await runIt(begun, ledger, options, line, io, stop)
       // The ledger knows only of what has slices.

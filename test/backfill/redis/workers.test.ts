@@ -240,6 +240,24 @@ describe.skipIf(!hasRedis)('several workers', () => {
     expect((await one.file.summary()).counts.notes).toEqual({})
   })
 
+  it('keep to the order of time among them', { timeout: 30_000 }, async () => {
+    const one = await lab({ slices: 10, perSlice: 40, pageMs: 5, parallel: 4 })
+    // An item a second: no page begins more than 50 items after the first that is missing.
+    const slack = 50
+    const end = one.plan({ control: { order: 'time', slackMs: slack * 1000, only: '', skipRefused: false } }).start()
+    one.work()
+    one.work()
+    expect((await end).end).toBe('complete')
+    await expectAll(one, 400, 0)
+    let missing = 0
+    const there = new Set<number>()
+    for (const number of one.arrived().keys()) {
+      expect(number - (number % 10)).toBeLessThanOrEqual(missing + slack)
+      there.add(number)
+      while (there.has(missing)) missing++
+    }
+  })
+
   it('share one rate', { timeout: 30_000 }, async () => {
     const one = await lab({ slices: 6, perSlice: 200, pageMs: 0, perPage: 20 })
     const since = performance.now()
