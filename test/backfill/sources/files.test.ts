@@ -329,9 +329,10 @@ describe('files', () => {
     const { createFileReader } = await import('../../../src/backfill/sources/files/reader.ts')
     const { openFile } = await import('../../../src/backfill/sources/files/bytes.ts')
     const { createRecordsTranslator } = await import('../../../src/backfill/sources/files/payloads.ts')
-    const content = lines(numbers(20).map(otlpLine))
-    const path = await write('lines', content)
-    for (const size of [1, 50, content.length / 20, 300, 777, content.length]) {
+    const slicesOf = async (count: number, sizeOf: (length: number) => number): Promise<void> => {
+      const content = lines(numbers(count).map(otlpLine))
+      const path = await write('lines', content)
+      const size = sizeOf(content.length)
       const pages = []
       for (let from = 0; from < content.length; from += size) {
         const reader = createFileReader({
@@ -348,8 +349,13 @@ describe('files', () => {
         })
         pages.push(...(await pagesOf(reader)))
       }
-      expect(spanIds(pages)).toEqual(numbers(20).map((at) => `${hex(at + 1, 32)}/${hex(at + 1, 16)}`))
+      expect(spanIds(pages)).toEqual(numbers(count).map((at) => `${hex(at + 1, 32)}/${hex(at + 1, 16)}`))
     }
+    // A slice of one byte each is a file opened for each byte.
+    await slicesOf(2, () => 1)
+    for (const size of [50, 300, 777]) await slicesOf(20, () => size)
+    await slicesOf(20, (length) => length / 20)
+    await slicesOf(20, (length) => length)
   })
 
   it('takes folders and patterns in natural order, and sends blocks of Prometheus where they are read', async () => {
