@@ -66,7 +66,7 @@ describe.skipIf(!hasRedis)('otlp-bridge backfill --workers', { timeout: 90_000 }
       'emit.headers.authorization=hidden-word',
     )
     await handedOut(planner)
-    const mapping = await lab.run('worker', url, '--set', 'translate.resource.attributes.team=x')
+    const mapping = await lab.run('worker', url, '--set', 'translate.semconv=both')
     expect([mapping.code, mapping.stderr]).toEqual([2, expect.stringContaining('section translate of the configuration is not as it was')])
 
     const elsewhere = join(lab.folder, 'elsewhere')
