@@ -42,7 +42,11 @@ async function checkAlike(meta: RunMeta, config: Config, destination: string): P
   // What the bridge has in the seam is known on its machine alone.
   if (meta.cutoverMs !== undefined) throw refuse(meta, 'it was begun without --workers, up to the cutover', '--until')
   if (meta.mappingHash !== (await runMappingOf(config)).hash)
-    throw refuse(meta, 'section translate of the configuration is not as it was where the run was planned, or a mapping file that it names', 'translate')
+    throw refuse(
+      meta,
+      'section translate of the configuration is not as it was where the run was planned, or a mapping file that it names',
+      'translate',
+    )
   if (meta.destination !== destination)
     throw refuse(meta, `it goes to ${meta.destination}, and this configuration to ${destination}`, 'emit.endpoint')
 }
