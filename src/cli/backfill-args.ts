@@ -68,7 +68,6 @@ export function addBackfill(program: Command, { io, finish, configured, json }: 
     .option('--parallel <count>', 'slices at the same time on this machine, at the most (4)')
     .option('--rate <items>', 'items a second of this machine at the most; of all together: --rate where the run is planned')
     .option('--destination <program>', 'what answers at emit.endpoint, where that cannot be asked')
-    .option('--bridge-data <folder>', 'of a run up to the cutover: the folder of the queue of the bridge; default: queue.path')
     .action(async (redis, words, given) => finish(await (await import('./backfill-worker.ts')).backfillWorker(redis, words, given, io)))
 
   configured(addRunFlags(backfill))
