@@ -130,7 +130,7 @@ describe('phase ls', () => {
 
   it('says that nothing is mirrored where nothing is, which is no fault', async () => {
     const alone = await running({})
-    onTestFinished(() => alone.stop(1000))
+    onTestFinished(async () => void (await alone.stop(1000)))
     expect(await run('phase ls', ana, alone)).toMatchObject({ code: 0, out: '', err: expect.stringContaining('no endpoint has a mirror') })
     expect((await run('phase ls --json', ana, alone)).json()).toEqual({ items: [] })
     expect((await run('phase set zipkin --back', ana, alone)).code).toBe(2)
