@@ -6,6 +6,9 @@ export const memoryBudget = 192 * 2 ** 20
 /** Most items and bytes of a page. */
 export const largestPage = { items: 2000, bytes: 4 * 2 ** 20 } as const
 
+/** Most items where pages go into files: each costs a commit and a flush, and nobody minds its size. */
+export const largestFilePage = 6000
+
 const leastBytes = 256 * 2 ** 10
 
 /** Per byte of a page that was read: its text, and the objects it becomes while it is translated, one page at a time. */
@@ -15,11 +18,15 @@ const encodedFactor = 3
 
 /**
  * How large pages may be for so many slices at a time: smaller pages before fewer slices. To be kept with the run (`RunMeta.page`): pages of another size
- * would not be the same pages after a stop.
+ * would not be the same pages after a stop. @param items the most of a page: {@link largestFilePage} for files
  */
-export function pageLimits(parallel: number, budget: number = memoryBudget): { readonly items: number; readonly bytes: number } {
+export function pageLimits(
+  parallel: number,
+  budget: number = memoryBudget,
+  items: number = largestPage.items,
+): { readonly items: number; readonly bytes: number } {
   const bytes = Math.floor(budget / (decodedFactor + 2 * encodedFactor * Math.max(1, parallel)))
-  return { items: largestPage.items, bytes: Math.max(leastBytes, Math.min(largestPage.bytes, bytes)) }
+  return { items, bytes: Math.max(leastBytes, Math.min(largestPage.bytes, bytes)) }
 }
 
 export interface MemoryBudget {

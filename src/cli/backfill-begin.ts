@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { RunMeta } from '../backfill/ledger.ts'
 import { createFileLedger } from '../backfill/ledger-file.ts'
-import { pageLimits } from '../backfill/memory.ts'
+import { largestFilePage, largestPage, memoryBudget, pageLimits } from '../backfill/memory.ts'
 import type { Json } from '../backfill/model.ts'
 import { byteRateOf, compressionOf, countOf, durationOf, momentKey, rateOf, type Span, sizeOf, spanOf } from '../backfill/options.ts'
 import { defaultOrder, type Order } from '../backfill/order.ts'
@@ -191,7 +191,7 @@ export async function beginRun(begin: BeginOptions): Promise<Begun> {
   const file = fileOptions(options)
   const moments = momentsOf(begin, nowMs)
   const parsed = sourceOptionsOf(chosen, words, config)
-  const page = pageLimits(parallel)
+  const page = pageLimits(parallel, memoryBudget, file === undefined ? largestPage.items : largestFilePage)
   const log = createLog({ ...config.log, terminal: io.terminal, fields: { part: 'backfill' } })
   const metrics = createMetrics()
   const pace = createPace({ rate, rateBytes }, { monotonicMs: () => performance.now(), nowMs: Date.now, sleep: sleepFor, metrics })
