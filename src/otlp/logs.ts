@@ -191,7 +191,8 @@ export class LogRecords {
       this.words.set(words)
     }
     const { words } = this
-    words.fill(0, at, at + logWords)
+    // A loop: `fill` is a call out of compiled code.
+    for (let i = at, end = at + logWords; i < end; i++) words[i] = 0
     words[at + LogWord.From] = this.attributes.used
     words[at + LogWord.Previous] = -1
     return at

@@ -70,6 +70,7 @@ export class HitTable {
   hasHits = false
   head: SearchHead
   private at = 0
+  private readonly view: DataView
   private readonly wanted: readonly Buffer[]
   private readonly width: number
   private places: Int32Array
@@ -77,6 +78,7 @@ export class HitTable {
   /** Reads all of it. Throws OB_SOURCE for what is no JSON object. @param wanted members of `_source` whose places are columns from {@link HitColumn}.Wanted on */
   constructor(body: Buffer, wanted: readonly WantedMember[]) {
     this.body = body
+    this.view = new DataView(body.buffer, body.byteOffset, body.byteLength)
     this.wanted = wanted.map((name) => Buffer.from(name))
     this.width = 2 * (HitColumn.Wanted + wanted.length)
     this.places = new Int32Array(this.width * 256)
@@ -171,17 +173,98 @@ export class HitTable {
       }
       this.hasHits = true
       this.at++
-      while (this.more(0x5d)) this.readHit()
+      let before = -1
+      while (this.more(0x5d)) {
+        const start = this.at
+        if (!this.readLike(before, start)) {
+          this.at = start
+          this.readHit()
+        }
+        before = start
+      }
     }
+  }
+
+  private ensureRow(): void {
+    const { width } = this
+    if (this.count * width + width <= this.places.length) return
+    const larger = new Int32Array(this.places.length * 2)
+    larger.set(this.places)
+    this.places = larger
+  }
+
+  /**
+   * Reads the hit at `start` where it differs from the one before in nothing but id, source and sort values, as nearly all do: what stands between them
+   * is compared with it. False: something is otherwise, and nothing was read. @param before where that one begins; −1: there is none
+   */
+  private readLike(before: number, start: number): boolean {
+    if (before < 0) return false
+    this.ensureRow()
+    const { body, width, places } = this
+    const row = this.count * width
+    const last = row - width
+    const idStart = places[last + 2 * HitColumn.Id] as number
+    const idEnd = places[last + 2 * HitColumn.Id + 1] as number
+    const sourceStart = places[last + 2 * HitColumn.Source] as number
+    const sourceEnd = places[last + 2 * HitColumn.Source + 1] as number
+    const sortStart = places[last + 2 * HitColumn.Sort] as number
+    const sortEnd = places[last + 2 * HitColumn.Sort + 1] as number
+    const isUsual =
+      (places[last + 2 * HitColumn.Index] as number) < idStart &&
+      idStart > before &&
+      sourceStart > idEnd &&
+      sortStart > sourceEnd &&
+      (places[last + 2 * HitColumn.Fields + 1] as number) === 0
+    if (!isUsual || body[idStart] !== Quote || body[sortEnd] !== 0x7d) return false
+    const head = idStart + 1 - before
+    if (!this.sameText(before, start, head)) return false
+    let at = start + head
+    for (let byte = body[at]; byte !== Quote; byte = body[++at]) if (byte === Backslash || byte === undefined) return false
+    const id = at + 1
+    const middle = sourceStart + 1 - idEnd
+    if (!this.sameText(idEnd, id, middle)) return false
+    this.at = id + middle - 1
+    const source = this.at
+    if (body[source] !== 0x7b) return false
+    if (this.wanted.length > 0) {
+      places.fill(0, row + 2 * HitColumn.Wanted, row + width)
+      this.readSource(row)
+    } else this.passValue()
+    const behind = this.at
+    const tail = sortStart + 1 - sourceEnd
+    if (!this.sameText(sourceEnd, behind, tail)) return false
+    this.at = behind + tail - 1
+    const sort = this.at
+    this.passValue()
+    if (body[this.at] !== 0x7d) return false
+    places[row + 2 * HitColumn.Id] = start + head - 1
+    places[row + 2 * HitColumn.Id + 1] = id
+    places[row + 2 * HitColumn.Source] = source
+    places[row + 2 * HitColumn.Source + 1] = behind
+    places[row + 2 * HitColumn.Sort] = sort
+    places[row + 2 * HitColumn.Sort + 1] = this.at
+    // It is a part of what was compared, or there is none.
+    const index = places[last + 2 * HitColumn.Index] as number
+    const moved = index === 0 ? 0 : start - before
+    places[row + 2 * HitColumn.Index] = index + moved
+    places[row + 2 * HitColumn.Index + 1] = (places[last + 2 * HitColumn.Index + 1] as number) + moved
+    this.at++
+    this.count++
+    return true
+  }
+
+  private sameText(one: number, other: number, length: number): boolean {
+    const { view } = this
+    if (other + length > view.byteLength) return false
+    let i = 0
+    for (; i + 4 <= length; i += 4) if (view.getInt32(one + i, true) !== view.getInt32(other + i, true)) return false
+    for (; i < length; i++) if (view.getUint8(one + i) !== view.getUint8(other + i)) return false
+    return true
   }
 
   private readHit(): void {
     const { body, width } = this
-    if (this.count * width + width > this.places.length) {
-      const larger = new Int32Array(this.places.length * 2)
-      larger.set(this.places)
-      this.places = larger
-    }
+    this.ensureRow()
     const { places } = this
     const row = this.count * width
     this.open(0x7b)

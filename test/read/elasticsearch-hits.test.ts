@@ -52,8 +52,38 @@ describe('HitTable', () => {
     expect(table.bytes(999, HitColumn.Wanted).toString()).toBe('999')
   })
 
+  it('reads hits that are like the one before as it reads one alone', () => {
+    const hits = [
+      '{"_index":"a","_type":"_doc","_id":"1","_score":null,"_source":{"n":1,"t":"x"},"sort":[1,2]}',
+      '{"_index":"a","_type":"_doc","_id":"22","_score":null,"_source":{"t":"},\\"sort\\":[","n":{"sort":[2]}},"sort":[17,3]}',
+      '{"_index":"a","_type":"_doc","_id":"3","_score":null,"_source":{"t":"y"},"sort":[18,4]}',
+      '{"_index":"a","_type":"_doc","_id":"q\\"4","_score":null,"_source":{"n":4},"sort":[19,4]}',
+      '{"_index":"a","_type":"_doc","_id":"5","_score":null,"_source":{"n":5},"sort":[20,4]}',
+      '{"_index":"b","_type":"_doc","_id":"6","_score":null,"_source":{"n":6},"sort":[20,5]}',
+      '{"_index":"b","_type":"_doc","_id":"7","_score":null,"_source":{"n":7},"sort":[20,6],"fields":{"f":[1]}}',
+      '{"_index":"b","_type":"_doc","_id":"8","_score":null,"_source":{"n":8},"sort":[20,7]}',
+      '{"_index":"b","_type":"_doc","_id":"9","_score":null,"_source":null,"sort":[20,8]}',
+      '{"_index":"b","_type":"_doc","_id":"10","_score":null,"_source":{"n":10},"sort":["z",8]}',
+      '{"_index":"b","_type":"_doc","_id":"11","_score":null,"_source":{},"sort":[null]}',
+      '{"_id":"12","_index":"b","_source":{"n":12},"sort":[1]}',
+      '{"_id":"13","_index":"b","_source":{"n":13},"sort":[1]}',
+      '{"_id":"14","_source":{"n":14},"sort":[1]}',
+      '{"_id":"15","_source":{"n":15},"sort":[1]}',
+      '{"_source":{"n":16},"_id":"16","sort":[1]}',
+      '{"_source":{"n":17},"_id":"17","sort":[1]}',
+    ]
+    const columns = [...Object.values(HitColumn), HitColumn.Wanted + 1]
+    const rowOf = (table: HitTable, row: number) => columns.map((column) => table.bytes(row, column).toString())
+    for (const separator of [',', ' ,\n ']) {
+      const table = new HitTable(answer(hits.join(separator)), ['n', 't'])
+      expect(table.count).toBe(hits.length)
+      for (const [row, hit] of hits.entries()) expect(rowOf(table, row), hit).toEqual(rowOf(new HitTable(answer(hit), ['n', 't']), 0))
+    }
+  })
+
   it('throws OB_SOURCE wherever an answer is cut off', () => {
-    const whole = answer('{"_index":"a","_id":"1","_source":{"n":[1,{"m":"x"}]},"sort":[1,2]}', '"pit_id":"p",')
+    const hit = '{"_index":"a","_id":"1","_source":{"n":[1,{"m":"x"}]},"sort":[1,2]}'
+    const whole = answer(`${hit},${hit}`, '"pit_id":"p",')
     for (let end = 0; end < whole.length; end++) {
       expect(() => new HitTable(Buffer.from(whole.subarray(0, end)), ['n']), `${end}`).toThrow(
         expect.objectContaining({ code: 'OB_SOURCE' }),

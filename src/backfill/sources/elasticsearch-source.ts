@@ -19,6 +19,8 @@ export interface IndexShape extends IndexQuery {
   readonly source: SourceState
   /** What is asked for beside documents. */
   readonly more?: Readonly<Record<string, unknown>> | undefined
+  /** Members whose places are wanted, where it is not those of the kind. */
+  readonly wanted?: readonly string[] | undefined
   /** Why it cannot be read: a slice of it fails with these words. Empty: it can. */
   readonly unreadable: string
   /** For the plan. */
@@ -156,7 +158,7 @@ export async function openElasticsearch(
             ? undefined
             : { field: shape.order.name, id: key.part, max: key.parts },
         source: idsAlone ? (kind.identity.length === 0 ? false : kind.wanted) : shape.source.isKept,
-        wanted: kind.wanted,
+        wanted: shape.wanted ?? kind.wanted,
         more: idsAlone ? undefined : shape.more,
       },
       shape.index.shards,

@@ -134,6 +134,8 @@ function kindOf(own: Options, deps: SourceDeps): ElasticsearchKind {
         filters,
         isTimeText: field === undefined && isMapped(mapping, own.timeField),
         more,
+        // The server tells times apart: nobody here looks at them.
+        wanted: hasBounds && isText ? undefined : [],
         unreadable,
         note: [...notes, ...notesOf(source), ...untimed].join('; '),
       }

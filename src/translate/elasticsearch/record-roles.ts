@@ -45,7 +45,8 @@ export class RecordRoles {
   begin(at: number): void {
     this.at = at
     this.invalidTimes = 0
-    this.ranks.fill(free)
+    const { ranks } = this
+    for (let i = 0; i < roles; i++) ranks[i] = free
   }
 
   /** Row of the field that has a role; −1 when none has. */
