@@ -8,6 +8,7 @@ import { constants, gzip, zstdCompress } from 'node:zlib'
 import { isStopping, sleepUnlessAborted } from '../emit/retry.ts'
 import { stoppingError } from '../emit/sender.ts'
 import { BridgeError } from '../errors.ts'
+import { freeMessage } from '../otlp/encode/chunks.ts'
 import type { Signal } from '../otlp/intake.ts'
 import { requestToJson } from '../otlp/json/to-json.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -265,7 +266,11 @@ export async function createFileSink(options: FileSinkOptions, deps: FileSinkDep
         }
         sizes[kind] = from + bytes.length
         bytesOut += bytes.length
-        for (const one of own) items += one.items
+        freeMessage(bytes)
+        for (const one of own) {
+          items += one.items
+          if (one.owned === true) freeMessage(one.data)
+        }
       }
       remember(slice, { file: at.file, sizes })
       return { acked: items, rejected: {}, dead: [], ambiguous: 0, bytesOut, said: [] }

@@ -51,6 +51,8 @@ export interface PageRequest {
   readonly items: number
   /** A whole `Export<Signal>ServiceRequest`. */
   readonly data: Uint8Array
+  /** Its memory is nobody else's: who was the last to need it may free it. */
+  readonly owned?: boolean | undefined
 }
 
 /** An item of the source that could not be read or translated. */

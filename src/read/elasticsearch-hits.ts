@@ -4,16 +4,13 @@
  */
 
 import { BridgeError } from '../errors.ts'
-import { freeNow, ownsChunk } from '../otlp/encode/chunks.ts'
+import { freeMessage } from '../otlp/encode/chunks.ts'
 
 /** Columns of {@link HitTable}; each holds start and end of a value in the body, 0 and 0 where there is none. */
 export const HitColumn = { Index: 0, Id: 1, Source: 2, Fields: 3, Sort: 4, Wanted: 5 } as const
 
 /** A member of `_source` that is looked for while the source is passed over: its place is known then for nothing. At most 8. */
 export type WantedMember = string
-
-/** Smaller answers may lie in memory that others share. */
-const freedFrom = 16 * 1024
 
 const Quote = 0x22
 const Backslash = 0x5c
@@ -117,8 +114,7 @@ export class HitTable {
 
   /** Gives back the memory of the answer, which nobody may look at any more. */
   release(): void {
-    const { buffer } = this.body
-    if (buffer instanceof ArrayBuffer && buffer.byteLength >= freedFrom && ownsChunk(this.body)) freeNow(buffer)
+    freeMessage(this.body)
   }
 
   /** A text. */

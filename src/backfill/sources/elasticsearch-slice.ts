@@ -131,8 +131,8 @@ function translateRows(page: DocumentPage, chosen: Int32Array, means: Means, bui
     builder.skip(reason, 1, { where: whereOf(table, row), message, raw: table.bytes(row, HitColumn.Source) })
     return
   }
-  builder.request(form.signal, body.items, body.data)
-  for (const { signal, items, data } of body.others ?? []) builder.request(signal, items, data)
+  builder.request(form.signal, body.items, body.data, true)
+  for (const { signal, items, data } of body.others ?? []) builder.request(signal, items, data, true)
   for (const { reason, count } of body.notes) {
     if (discarded.has(reason)) builder.skip(reason, count)
     else builder.note(reason, count)

@@ -2,6 +2,7 @@
 
 import { isBridgeError } from '../../errors.ts'
 import type { TranslatedBody } from '../../ingest/adapter.ts'
+import { freeMessage } from '../../otlp/encode/chunks.ts'
 import type { Signal } from '../../otlp/intake.ts'
 import type { PageRequest, SourceFault, TranslatedPage } from '../model.ts'
 import type { SliceCount, SliceReader } from '../source.ts'
@@ -13,8 +14,8 @@ const mostFaults = 20
 export interface PageBuilder {
   read: number
   bytes: number
-  /** Adds a request; those of one signal become one. */
-  request(signal: Signal, items: number, data: Uint8Array): void
+  /** Adds a request; those of one signal become one. @param owned its memory is nobody else's */
+  request(signal: Signal, items: number, data: Uint8Array, owned?: boolean): void
   skip(
     reason: string,
     count: number,
@@ -41,7 +42,7 @@ const discarded: ReadonlySet<string> = new Set([
 
 /** Creates one for a page. */
 export function createPageBuilder(): PageBuilder {
-  const requests = new Map<Signal, { items: number; readonly parts: Uint8Array[] }>()
+  const requests = new Map<Signal, { items: number; owned: boolean; readonly parts: Uint8Array[] }>()
   const skipped: Record<string, number> = {}
   const notes: Record<string, number> = {}
   const faults: SourceFault[] = []
@@ -52,12 +53,13 @@ export function createPageBuilder(): PageBuilder {
   const builder: PageBuilder = {
     read: 0,
     bytes: 0,
-    request(signal, items, data) {
+    request(signal, items, data, owned = false) {
       if (items === 0) return
       const found = requests.get(signal)
-      if (found === undefined) requests.set(signal, { items, parts: [data] })
+      if (found === undefined) requests.set(signal, { items, owned, parts: [data] })
       else {
         found.items += items
+        found.owned &&= owned
         found.parts.push(data)
       }
     },
@@ -88,12 +90,13 @@ export function createPageBuilder(): PageBuilder {
     },
     page(sum) {
       const left = Object.values(skipped).reduce((all, one) => all + one, 0)
-      const made: PageRequest[] = [...requests].map(([signal, { items, parts }]) => ({
-        signal,
-        items,
+      const made: PageRequest[] = [...requests].map(([signal, { items, owned, parts }]) => {
+        if (parts.length === 1) return { signal, items, data: parts[0] as Uint8Array, owned }
         // Two requests one after the other are one.
-        data: parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts),
-      }))
+        const data = Buffer.concat(parts)
+        if (owned) for (const part of parts) freeMessage(part)
+        return { signal, items, data, owned: true }
+      })
       return {
         read: builder.read,
         bytes: builder.bytes,

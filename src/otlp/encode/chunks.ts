@@ -46,6 +46,12 @@ export function freeWhole({ buffer, byteLength }: Uint8Array): void {
   if (byteLength >= freedWholeFrom && buffer.byteLength === byteLength && buffer instanceof ArrayBuffer) freeNow(buffer)
 }
 
+/** Frees the memory of a message that owns its chunk, once nobody needs it any more; small ones are left to the collector. */
+export function freeMessage(message: Uint8Array): void {
+  const { buffer } = message
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= freedWholeFrom && ownsChunk(message)) freeNow(buffer)
+}
+
 /** Creates a pool that keeps at most `cap` bytes; what is given beyond it is freed. */
 export function createChunkPool(cap = 8 * 1024 * 1024): ChunkPool {
   const kept = new Map<number, ArrayBuffer[]>()
