@@ -166,7 +166,7 @@ export interface IdentitySum {
   text(value: string): void
   bytes(value: Uint8Array): void
   /** The same of bytes from `start` up to `end`. */
-  part(bytes: Uint8Array, start: number, end: number): void
+  part(bytes: DataView, start: number, end: number): void
   /** A number as a double, 8 bytes. */
   number(value: number): void
   /** 64 bits as two halves, each taken mod 2^32. */
@@ -184,9 +184,6 @@ export interface IdentitySum {
 }
 
 const encoder = new TextEncoder()
-
-/** Below 256: a length is one byte then, and copying them one by one is faster than a view of them. */
-const byHand = 64
 
 /** Creates a sum of no items. One for each slice that is read; `value` and `clear` at the edge of each page. */
 export function createIdentitySum(): IdentitySum {
@@ -233,15 +230,14 @@ export function createIdentitySum(): IdentitySum {
     },
     part(bytes, start, end) {
       const size = end - start
-      if (size > byHand) {
-        this.bytes(bytes.subarray(start, end))
-        return
-      }
-      room(4 + size)
-      buffer[length] = size
-      buffer[length + 1] = buffer[length + 2] = buffer[length + 3] = 0
+      room(size + 8)
+      view.setUint32(length, size, true)
       length += 4
-      for (let at = start; at < end; at++) buffer[length++] = bytes[at] as number
+      let to = length
+      let at = start
+      for (const last = end - 4; at <= last; at += 4, to += 4) view.setInt32(to, bytes.getInt32(at, true), true)
+      for (; at < end; at++) view.setUint8(to++, bytes.getUint8(at))
+      length = to
     },
     number(value) {
       room(8)

@@ -67,7 +67,8 @@ export class HitTable {
   hasHits = false
   head: SearchHead
   private at = 0
-  private readonly view: DataView
+  /** Of `body`. */
+  readonly view: DataView
   private readonly wanted: readonly Buffer[]
   private readonly width: number
   private places: Int32Array
@@ -280,8 +281,10 @@ export class HitTable {
     this.count++
   }
 
+  /** Elasticsearch refuses documents with two members of a name: what is behind the last one that is wanted is passed over as a whole. */
   private readSource(row: number): void {
     const { body, places, wanted } = this
+    let missing = wanted.length
     this.open(0x7b)
     while (this.more(0x7d)) {
       const from = this.at + 1
@@ -290,10 +293,16 @@ export class HitTable {
       this.colon()
       const start = this.at
       this.passValue()
-      // Of two of a name the last counts, as for every reader of JSON.
       if (column < 0) continue
-      places[row + 2 * (HitColumn.Wanted + column)] = start
-      places[row + 2 * (HitColumn.Wanted + column) + 1] = this.at
+      const place = row + 2 * (HitColumn.Wanted + column)
+      if (places[place + 1] === 0) missing--
+      places[place] = start
+      places[place + 1] = this.at
+      if (missing === 0) {
+        this.passNested(this.at, 1)
+        this.space()
+        return
+      }
     }
   }
 
@@ -352,37 +361,52 @@ export class HitTable {
   /** Behind the value that begins here. */
   private passValue(): void {
     const { body } = this
-    let { at } = this
-    let depth = 0
-    for (;;) {
-      const byte = body[at]
+    const start = this.at
+    const first = body[start]
+    if (first === Quote) {
+      this.passText()
+      return
+    }
+    if (first === 0x7b || first === 0x5b) {
+      this.passNested(start + 1, 1)
+      return
+    }
+    let at = start
+    for (let byte = first; byte !== Comma && byte !== 0x7d && byte !== 0x5d; byte = body[++at]) {
+      if (byte === undefined) throw fault('it is cut off', at)
+      if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) break
+    }
+    if (at === start) throw fault('a value is missing', at)
+    this.at = at
+  }
+
+  /** Behind the bracket that closes the outermost of so many that are open. */
+  private passNested(from: number, open: number): void {
+    const { body } = this
+    const end = body.length
+    let at = from
+    let depth = open
+    while (depth > 0) {
+      while (at < end && marks[body[at] as number] === 0) at++
+      if (at >= end) throw fault('it is cut off', at)
+      const byte = body[at++]
       if (byte === Quote) {
-        for (at++; ; at++) {
-          const inner = body[at]
+        for (;;) {
+          const inner = body[at++]
           if (inner === Quote) break
           if (inner === Backslash) at++
-          else if (inner === undefined) throw fault('a text is cut off', at)
-        }
-        if (depth === 0) {
-          at++
-          break
+          else if (at > end) throw fault('a text is cut off', at)
         }
       } else if (byte === 0x7b || byte === 0x5b) depth++
-      else if (byte === 0x7d || byte === 0x5d) {
-        // Of what is around a bare value.
-        if (depth === 0) break
-        if (--depth === 0) {
-          at++
-          break
-        }
-      } else if (depth === 0 && (byte === Comma || byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09)) break
-      else if (byte === undefined) throw fault('it is cut off', at)
-      at++
+      else depth--
     }
-    if (at === this.at) throw fault('a value is missing', at)
     this.at = at
   }
 }
+
+/** What counts between texts: brackets, and where a text begins. */
+const marks = new Uint8Array(256)
+for (const byte of [Quote, 0x7b, 0x7d, 0x5b, 0x5d]) marks[byte] = 1
 
 /** Which of the names stands there; −1: none. */
 function columnOf(body: Buffer, from: number, to: number, candidates: readonly Buffer[]): number {

@@ -55,10 +55,10 @@ function isBefore(a: string, b: string): boolean {
   return a.length === b.length ? a < b : a.length < b.length
 }
 
-/** Equal bytes. */
+/** Equal bytes; of numbers that follow each other the last digits differ first. */
 const same = (a: Buffer, aStart: number, aEnd: number, b: Buffer, bStart: number, bEnd: number): boolean => {
   if (aEnd - aStart !== bEnd - bStart) return false
-  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false
+  for (let i = aEnd - 1, j = bEnd - 1; i >= aStart; i--, j--) if (a[i] !== b[j]) return false
   return true
 }
 
@@ -133,8 +133,10 @@ class Reader implements DocumentReader {
   private readonly notes: LaneNotes = { contextsLost: 0, readAgain: 0 }
   private readonly lanesOf: (from: Tail, notes: LaneNotes, abort: AbortSignal) => Promise<readonly Lane[]>
   private lanes: readonly Lane[] | undefined
-  /** Of the document before: where its sort value and its source stand. */
-  private before: { readonly table: HitTable; readonly row: number } | undefined
+  /** The document before, and where its time ends. */
+  private beforeTable: HitTable | undefined
+  private beforeRow = 0
+  private beforeEnd = 0
   private isSeenBefore = false
 
   constructor(
@@ -171,7 +173,7 @@ class Reader implements DocumentReader {
 
   private release(tables: ReadonlySet<HitTable>): void {
     // All that is needed of it is in the tail.
-    this.before = undefined
+    this.beforeTable = undefined
     for (const table of tables) if (this.lanes?.some((lane) => lane.table === table && lane.hasRow) !== true) table.release()
   }
 
@@ -224,16 +226,22 @@ class Reader implements DocumentReader {
 
   /** Only documents of one time can be equal: the others are not even hashed. */
   private mark(page: PageRows, table: HitTable, row: number): void {
-    const { before, seen, tail } = this
-    this.before = { table, row }
+    const { beforeTable, beforeRow, beforeEnd, seen, tail } = this
+    const start = table.start(row, HitColumn.Sort)
+    const end = firstSortEnd(table.body, start, table.end(row, HitColumn.Sort))
     const isSame =
-      before === undefined ? tail.count > 0 && this.timeText(table, row) === tail.t : this.sameTime(before.table, before.row, table, row)
+      beforeTable === undefined
+        ? tail.count > 0 && this.timeText(table, row) === tail.t
+        : same(beforeTable.body, beforeTable.start(beforeRow, HitColumn.Sort), beforeEnd, table.body, start, end)
+    this.beforeTable = table
+    this.beforeRow = row
+    this.beforeEnd = end
     if (!isSame) {
       seen.clear()
       this.isSeenBefore = false
       return
     }
-    if (before !== undefined && !this.isSeenBefore) seen.add(this.hashOf(before.table, before.row))
+    if (beforeTable !== undefined && !this.isSeenBefore) seen.add(this.hashOf(beforeTable, beforeRow))
     this.isSeenBefore = true
     if (seen.size >= mostSeen) page.notes.duplicatesUnchecked++
     else if (!seen.add(this.hashOf(table, row))) {

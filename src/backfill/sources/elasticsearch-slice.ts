@@ -39,7 +39,7 @@ const whereOf = (table: HitTable, row: number): string => `${table.text(row, Hit
 function addText(sum: IdentitySum, table: HitTable, row: number, column: number): void {
   const start = table.start(row, column)
   const marks = table.body[start] === 0x22 ? 1 : 0
-  sum.part(table.body, start + marks, table.end(row, column) - marks)
+  sum.part(table.view, start + marks, table.end(row, column) - marks)
 }
 
 /** Adds who a document is: index, id, and what its form names. */
