@@ -3,7 +3,7 @@
  * [--root FOLDER] [--json] [-- further flags of backfill]`: processor time of a back-fill of one index into files, by item, beside that of elasticdump.
  *
  * `translate`: so many pages of the index are taken into memory and translated in a loop by the translator that the back-fill uses; best and middle of many
- * short windows. `back-fill`: the whole command of the built bridge, start and plan included, the day that the index is of, `--file-format proto`.
+ * short windows; of logs (`--format elasticsearch`), which are translated where they lie in an answer, there is none. `back-fill`: the whole command of the built bridge, start and plan included, the day that the index is of, of logs the index, `--file-format proto`.
  * `elasticdump`: `elasticdump --type data --limit 2000`, where its bin/elasticdump is named. Each run is a process of its own, taken in turns, because the
  * machine is not the same from minute to minute; CPU is user and system time of the process, all threads. The store is only read.
  * The table goes to stdout, progress to stderr.
@@ -35,8 +35,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 const { url, index, format } = values
-if (url === undefined || (format !== 'jaeger-es' && format !== 'zipkin-es')) {
-  console.error('cannot begin: expected --url, and --format jaeger-es or zipkin-es')
+if (url === undefined || (format !== 'jaeger-es' && format !== 'zipkin-es' && format !== 'elasticsearch')) {
+  console.error('cannot begin: expected --url, and --format jaeger-es, zipkin-es or elasticsearch')
   process.exit(2)
 }
 
@@ -113,7 +113,7 @@ async function backfillOnce(): Promise<Cost & { readonly items: number }> {
       String(format),
       '--url',
       String(url),
-      ...dayFlags(),
+      ...(format === 'elasticsearch' ? ['--index', index] : dayFlags()),
       '--to-file',
       join(folder, 'out'),
       '--file-format',
@@ -159,7 +159,7 @@ async function elasticdumpOnce(program: string): Promise<Cost & { readonly items
 
 const rows: { name: string; items: number; micros: number; perCpuSecond: number; wall?: number; rss?: number }[] = []
 
-const pages = await recordedPages(Number(values.pages))
+const pages = format === 'elasticsearch' ? [] : await recordedPages(Number(values.pages))
 if (pages.length > 0) {
   const translate = await createFileTranslator(format === 'jaeger-es' ? 'jaeger-es' : 'zipkin-json', translateConfig.parse({}))
   let [at, items] = [0, 0]

@@ -68,6 +68,22 @@ describe('createIdentitySum', () => {
     )
   })
 
+  it('takes a part of other bytes as it takes the part alone', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 90 }), { maxLength: 9 }), fc.nat(5), (parts, offset) => {
+        const [alone, within] = [createIdentitySum(), createIdentitySum()]
+        for (const part of parts) {
+          const bytes = new Uint8Array(offset + part.length)
+          bytes.set(part, offset)
+          alone.bytes(part)
+          within.part(new DataView(bytes.buffer), offset, bytes.length)
+        }
+        for (const sum of [alone, within]) sum.item()
+        expect(within.value()).toBe(alone.value())
+      }),
+    )
+  })
+
   it('is the sum of the hashes mod 2^128, also over millions', () => {
     const sum = createIdentitySum()
     for (let at = 0; at < 1_100_000; at++) sum.item()

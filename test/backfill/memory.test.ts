@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createMemoryBudget, largestPage, memoryBudget, pageLimits } from '../../src/backfill/memory.ts'
+import { createMemoryBudget, largestFilePage, largestPage, memoryBudget, pageLimits } from '../../src/backfill/memory.ts'
 
 describe('pageLimits', () => {
   it('gives whole pages to a few slices, and smaller ones to many', () => {
@@ -9,6 +9,7 @@ describe('pageLimits', () => {
     expect(many.bytes).toBeLessThan(largestPage.bytes)
     expect(many.bytes * (8 + 6 * 32)).toBeLessThanOrEqual(memoryBudget)
     expect(pageLimits(10_000).bytes).toBe(256 * 1024)
+    expect(pageLimits(4, memoryBudget, largestFilePage)).toEqual({ items: largestFilePage, bytes: largestPage.bytes })
   })
 })
 

@@ -139,3 +139,62 @@ describe('a file of es-docs', () => {
     expect(() => read('es-docs', lines({}, {}), 1)).toThrow(expect.objectContaining({ code: 'OB_LIMIT_ITEMS' }))
   })
 })
+
+describe('documents of es-docs where they lie', () => {
+  const make = () => createDocumentFile('es-docs', { translate: elasticsearchTranslateConfig.parse({}), fields: undefined, maxItems: 1000 })
+  const documents = [
+    { '@timestamp': '2026-01-02T03:04:05.678Z', message: 'a "quoted" \\ text\n', service: { name: 's' } },
+    { '@timestamp': 'no time', message: 'b', n: 1.5, list: [1, { a: 'b' }] },
+    span,
+    { message: 'größer', log: { level: 'warn' } },
+  ]
+  const ids = ['1', 'a"b', '', 'größe']
+
+  /** A body with other things between documents, and their places. */
+  const placesOf = (texts: readonly string[], index: string) => {
+    const places = new Int32Array(texts.length * 4 + 3)
+    let body = Buffer.from('{"hits":[')
+    for (const [i, text] of texts.entries()) {
+      for (const [column, part] of [(ids[i] ?? '') === '' ? '' : JSON.stringify(ids[i]), text].entries()) {
+        const start = body.length
+        body = Buffer.concat([body, Buffer.from(part)])
+        places.set(part === '' ? [0, 0] : [start, body.length], i * 4 + (column === 0 ? 2 : 0))
+        body = Buffer.concat([body, Buffer.from(', "x": ')])
+      }
+    }
+    return { body, items: { count: texts.length, places, index } }
+  }
+
+  it('are what the same hits are, one a line: bytes, drops, notes; also the second time', () => {
+    const translate = make()
+    const texts = [...documents.map((one) => JSON.stringify(one, null, 1)), '[1]', '{"torn":']
+    const hits = texts.map(
+      (text, i) => `{"_index":"logs-app-x","_id":${JSON.stringify(ids[i] ?? '')},"_source":${text.replaceAll('\n', ' ')}}`,
+    )
+    const { body, items } = placesOf(texts.slice(0, 4), 'logs-app-x')
+    const expected = translate(Buffer.from(hits.slice(0, 4).join('\n')), 1_700_000_000_000)
+    for (let round = 0; round < 2; round++) {
+      const before = Buffer.from(body)
+      const found = translate.placed?.(body, items, 1_700_000_000_000)
+      expect(found).toEqual(expected)
+      expect(body).toEqual(before)
+    }
+    const { received, items: taken, drops } = translate.placed?.(...spread(placesOf(texts, 'logs-app-x'))) ?? expected
+    expect([received, taken, drops.map(({ reason, indexes }) => [reason, indexes])]).toEqual([
+      6,
+      3,
+      [
+        ['not_object', [4]],
+        ['json', [5]],
+      ],
+    ])
+  })
+
+  const spread = ({ body, items }: ReturnType<typeof placesOf>) => [body, items, 1_700_000_000_000] as const
+
+  it('throws for more than it may have', () => {
+    const translate = createDocumentFile('es-docs', { translate: elasticsearchTranslateConfig.parse({}), fields: undefined, maxItems: 1 })
+    const { body, items } = placesOf(['{}', '{}'], '')
+    expect(() => translate.placed?.(body, items, 0)).toThrow(expect.objectContaining({ code: 'OB_LIMIT_ITEMS' }))
+  })
+})

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createChunkPool, freeNow, freeWhole, ownsChunk } from '../../../src/otlp/encode/chunks.ts'
+import { createChunkPool, freeMessage, freeNow, freeWhole, ownsChunk } from '../../../src/otlp/encode/chunks.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -59,5 +59,15 @@ describe('freeWhole', () => {
     const pooled = Buffer.from('a small one')
     for (const one of [own, part, pooled]) freeWhole(one)
     expect([own.length, part.length, memory.byteLength, pooled.toString()]).toEqual([0, 65_535, 65_536, 'a small one'])
+  })
+})
+
+describe('freeMessage', () => {
+  it('frees the memory of a message that fills half of it, and of no other', () => {
+    const large = new Uint8Array(new ArrayBuffer(65_536), 20_000)
+    const beside = new Uint8Array(new ArrayBuffer(65_536), 40_000)
+    const small = new Uint8Array(new ArrayBuffer(8_192))
+    for (const one of [large, beside, small]) freeMessage(one)
+    expect([large.length, beside.length, small.length]).toEqual([0, 25_536, 8_192])
   })
 })
