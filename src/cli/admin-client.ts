@@ -111,7 +111,8 @@ export async function createAdminClient(options: AdminOptions, io: Pick<Io, 'env
     text: (path) => ask('GET', path, {}),
     async put(path, body, schema, revision) {
       const { session } = await import('../admin/api.ts')
-      const { csrf } = parse(await ask('GET', '/api/v1/session', { accept: 'application/json' }), session)
+      // Only what is needed of it: a bridge of another version may tell less or more.
+      const { csrf } = parse(await ask('GET', '/api/v1/session', { accept: 'application/json' }), session.pick({ csrf: true }))
       const headers = {
         'content-type': 'application/json',
         'x-ob-csrf': csrf,

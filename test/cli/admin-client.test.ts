@@ -7,8 +7,7 @@ import { createTestIo } from './support/test-io.ts'
 
 const any = z.object({ ok: z.boolean() })
 
-const parts = { history: true, mirror: true, clients: true, readiness: true, parity: true, inspect: false, dead: true }
-const session = JSON.stringify({ user: 'ana', role: 'operate', csrf: 'c-s-r-f', inspect: 'off', has: parts, off: {} })
+const session = JSON.stringify({ user: 'ana', role: 'operate', csrf: 'c-s-r-f' })
 
 /** An admin port that is not one. */
 async function port(answer: (request: IncomingMessage, response: ServerResponse) => void) {
