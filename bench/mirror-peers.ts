@@ -43,7 +43,7 @@ export type PeerAnswer =
   | Count
   | { readonly kind: 'failed'; readonly message: string }
 
-/** How an end answers. */
+/** How an end answers. A message with another `delayMs` changes that; every message is answered with its `Count`. */
 export interface End {
   readonly status: number
   readonly delayMs: number
@@ -62,7 +62,8 @@ const againMs = 20
 
 const say = (answer: PeerAnswer): void => void process.send?.(answer)
 
-function runEnd({ status, delayMs, results }: End): void {
+function runEnd({ status, delayMs: firstDelayMs, results }: End): void {
+  let delayMs = firstDelayMs
   const item = '{"create":{"_index":"logs-shop-prod","_id":"Zm9vYmFyZm9vYmFyZm9v","status":201}}'
   const text = results === 0 ? '' : `{"errors":false,"took":3,"items":[${Array(results).fill(item).join(',')}]}`
   const headers = {
@@ -82,7 +83,10 @@ function runEnd({ status, delayMs, results }: End): void {
   })
   server.keepAliveTimeout = 120_000
   server.listen(0, '127.0.0.1', () => say({ kind: 'ready', port: (server.address() as AddressInfo).port }))
-  process.on('message', () => say({ kind: 'count', requests, bytes }))
+  process.on('message', (wanted: { readonly delayMs?: number }) => {
+    delayMs = wanted.delayMs ?? delayMs
+    say({ kind: 'count', requests, bytes })
+  })
 }
 
 function requestsOf(format: string, items: number): Buffer[] {

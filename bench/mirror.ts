@@ -1,8 +1,8 @@
 /**
- * `npm run build && node bench/mirror.ts [--format zipkin-proto]… [--items 10]… [--queue memory] [--rounds 3] [--seconds 3] [--slow 5000] [--json]`:
+ * `npm run build && node bench/mirror.ts [--format zipkin-proto]… [--items 10]… [--queue memory] [--rounds 3] [--seconds 3] [--warm 4000] [--slow 5000] [--json]`:
  * what it costs the built bridge to send every request to an old backend, too, and what becomes of the new side when that one is slow.
  *
- * Every round starts a bridge for each --case and sends to them in turn, a short time each: `alone` (with the books, as with the page on; --bare: without
+ * Every round starts a bridge for each --case, warms it with --warm requests while all ends answer at once, and sends to them in turn, a short time each: `alone` (with the books, as with the page on; --bare: without
  * admin and books), `mirror`, `slow`: the old side answers after --slow ms, and `shed`: the same with `onFull: shed`. CPU is that of the bridge's process, by
  * request, at a steady rate at which it is about half busy. Throughput is that of the new side over 8 connections; of `slow` as long as the queue for the
  * old side has room. Ratios are to the first case of the same round, figures are medians of rounds.
@@ -29,6 +29,7 @@ const { values } = parseArgs({
     queue: { type: 'string', default: 'memory' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
+    warm: { type: 'string', default: '4000' },
     slow: { type: 'string', default: '5000' },
     bare: { type: 'boolean', default: false },
     root: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) },
@@ -109,6 +110,8 @@ interface Served {
   readonly pid: number
   /** Requests that it may still be sent. */
   room: number
+  /** From here on the old side is as slow as the case says. */
+  begin(): Promise<void>
   /** @param rate a second; 0: as fast as they are answered */
   run(requests: number, rate: number): Promise<Drove>
   /** Resolves when everything is where it is to go. */
@@ -119,11 +122,10 @@ interface Served {
 async function start(format: Driven, items: number, bytes: number, name: string, driver: Peer): Promise<Served> {
   const slow = name === 'slow' || name === 'shed'
   const sink = await startPeer('end', { status: 200, delayMs: 0, results: 0 } satisfies End)
-  const delayMs = slow ? Number(values.slow) : 0
   const old =
     name === 'alone'
       ? undefined
-      : await startPeer('end', { status: format.status, delayMs, results: format.perItem ? items : 0 } satisfies End)
+      : await startPeer('end', { status: format.status, delayMs: 0, results: format.perItem ? items : 0 } satisfies End)
   const folder = mkdtempSync(join(tmpdir(), 'otlp-bridge-mirror-'))
   const [port = 0, adminPort = 0] = await freePorts(2)
   const key = `mirror.${format.endpoint}`
@@ -152,17 +154,25 @@ async function start(format: Driven, items: number, bytes: number, name: string,
       await pause(50)
     }
   }
+  let isSlow = false
   const served: Served = {
     name,
     pid: child.pid ?? 0,
-    room: name === 'slow' ? Math.floor(roomBytes / bytes) : Number.POSITIVE_INFINITY,
+    room: Number.POSITIVE_INFINITY,
+    async begin() {
+      await served.settled()
+      if (!slow) return
+      isSlow = true
+      await old?.ask({ delayMs: Number(values.slow) })
+      if (name === 'slow') served.room = Math.floor(roomBytes / bytes)
+    },
     run(requests, rate) {
       served.room -= requests
       return run(requests, rate)
     },
     async settled() {
       await quiet(sink)
-      if (old !== undefined && !slow) await quiet(old)
+      if (old !== undefined && !isSlow) await quiet(old)
     },
     async stop() {
       child.kill('SIGKILL')
@@ -194,8 +204,10 @@ async function measure(
     const full = new Map<Served, Drove[]>(served.map((one) => [one, []]))
     let steady = rate ?? 0
     for (const one of served) {
-      const warm = await one.run(Math.floor(Math.min(bytes > 8192 ? 1000 : 3000, one.room / 4)), 0)
+      await one.run(Number(values.warm) - 1000, 0)
+      const warm = await one.run(1000, 0)
       steady ||= Math.max(20, warm.perSecond / 2)
+      await one.begin()
     }
     const fast = Math.max(8, Math.floor((steady * 2 * seconds) / turns))
     for (let turn = 0; turn < turns; turn++) {

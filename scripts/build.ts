@@ -1,4 +1,4 @@
-/** `npm run build`: src → dist, as JavaScript, with the files of the live page. Skipped, and said so, where TypeScript is not installed. */
+/** `npm run build`: src and dashboards → dist, as JavaScript, with the files of the live page. Skipped, and said so, where TypeScript is not installed. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,9 +22,9 @@ if (!existsSync(compiler)) {
   const status = compile('-p', `${root}src/admin/page`) || compile('-p', `${root}tsconfig.build.json`, '--outDir', next)
   if (status === 0) {
     const files = await bundlePage(`${root}src/admin/page/`)
-    remove(`${next}/admin/page`)
-    mkdirSync(`${next}/admin/page`, { recursive: true })
-    for (const { name, data } of files) writeFileSync(`${next}/admin/page/${name}`, data)
+    remove(`${next}/src/admin/page`)
+    mkdirSync(`${next}/src/admin/page`, { recursive: true })
+    for (const { name, data } of files) writeFileSync(`${next}/src/admin/page/${name}`, data)
     remove(`${root}dist`)
     renameSync(next, `${root}dist`)
   } else remove(next)

@@ -42,7 +42,7 @@ function read(file: string): Source {
   }
 }
 
-const sources = filesBelow('src').map(read)
+const sources = ['src', 'dashboards'].flatMap(filesBelow).map(read)
 
 /** Imports of `from` that are not among what is allowed, as `file → import`. */
 const strays = (from: RegExp, allowed: readonly RegExp[]): string[] =>
@@ -79,9 +79,9 @@ describe('arrows', () => {
     expect(strays(/^src\/translate\/\w+\/config\.ts$/, [...allowed, /^src\/config\/units\.ts$/])).toEqual([])
   })
 
-  it('otlp and translate read no clock, no randomness, no environment', () => {
+  it('otlp, translate and dashboards read no clock, no randomness, no environment', () => {
     const impure = /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|process\.env|setTimeout)\b/
-    const found = sources.filter(({ file, text }) => /^src\/(otlp|translate)\//.test(file) && impure.test(text))
+    const found = sources.filter(({ file, text }) => /^(src\/(otlp|translate)|dashboards)\//.test(file) && impure.test(text))
     expect(found.map(({ file }) => file)).toEqual([])
   })
 
@@ -179,6 +179,19 @@ describe('arrows', () => {
     expect(intruders(built, [/^src\/pipeline\.ts$/, /^src\/workers\/fleet\.ts$/, formatList])).toEqual([])
   })
 
+  it('dashboards know the translators and what they write, and the command line alone, when it needs them, knows dashboards', () => {
+    expect(strays(/^dashboards\//, [/^dashboards\//, /^src\/translate\//, /^src\/otlp\/semconv\.ts$/, errors])).toEqual([])
+    expect(intruders(/^dashboards\//, [/^dashboards\//, /^src\/cli\/convert[a-z-]*\.ts$/, /^src\/config\/user-mapping\.ts$/])).toEqual([])
+    const packages = new Set(sources.filter(({ file }) => file.startsWith('dashboards/')).flatMap((one) => one.packages))
+    expect(
+      [...packages].filter(
+        (one) => !/^(zod|yaml|@lezer\/(common|lr)|@grafana\/lezer-(logql|traceql)|@prometheus-io\/lezer-promql)$/.test(one),
+      ),
+    ).toEqual([])
+    const early = /^import (?!type )[^'"]*['"]\.\.\/\.\.\/dashboards\//m
+    expect(sources.filter(({ file, text }) => file.startsWith('src/') && early.test(text)).map(({ file }) => file)).toEqual([])
+  })
+
   it('nobody imports the command line but main', () => {
     expect(intruders(/^src\/cli\//, [/^src\/cli\//, /^src\/main\.ts$/])).toEqual([])
   })
@@ -204,7 +217,10 @@ describe('arrows', () => {
   it('what takes long to load is loaded only when it is needed', () => {
     const lazy = ['yaml', 'prom-client', '@platformatic/kafka', '@grpc/grpc-js', 'fastify', 'undici', 'snappy']
     const found = sources.flatMap(({ file, text }) =>
-      lazy.filter((name) => new RegExp(`^import (?!type )[^'"]*['"]${name}['"]`, 'm').test(text)).map((name) => `${file} → ${name}`),
+      lazy
+        .filter((name) => !file.startsWith('dashboards/') || name !== 'yaml')
+        .filter((name) => new RegExp(`^import (?!type )[^'"]*['"]${name}['"]`, 'm').test(text))
+        .map((name) => `${file} → ${name}`),
     )
     expect(found).toEqual([])
   })

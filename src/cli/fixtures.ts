@@ -1,6 +1,7 @@
 /** The recorded requests of `fixtures/`: what the demo sends, and what must come out. */
 
 import { readdir, readFile } from 'node:fs/promises'
+import { packageRoot } from './package-root.ts'
 
 /** One case: a request as a client sent it, and what must arrive. */
 export interface Fixture {
@@ -73,7 +74,7 @@ export function idsOf({ resourceSpans = [], resourceMetrics = [], resourceLogs =
   ]
 }
 
-const folder = new URL('../../fixtures/', import.meta.url)
+const folder = new URL('fixtures/', packageRoot)
 
 const readJson = async (url: URL): Promise<unknown> => JSON.parse(await readFile(url, 'utf8'))
 

@@ -1,7 +1,8 @@
-/** Our version, out of package.json: it stands two folders up, in a checkout as in the installed package. */
+/** Our version, out of package.json. */
 
 import { readFileSync } from 'node:fs'
+import { packageRoot } from './package-root.ts'
 
-const description = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+const description = JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { readonly version: string }
 
 export const version: string = description.version
