@@ -178,6 +178,101 @@ export const codes = {
     why: 'Files of this form are made by another tool, which would overwrite a change.',
     todo: 'Change the source of that tool; the report has the new queries.',
   },
+  'OBD-G-001': {
+    title: 'Data source taken for granted',
+    why: 'The query names no data source, or one that nobody describes. It was read as what it looks like.',
+    todo: 'Put the provisioning file of the data sources among the sources, or name it by --datasource.',
+  },
+  'OBD-G-002': {
+    title: 'New data source is chosen by a variable',
+    why: 'The query is asked by another plugin now, and nobody says which data source of it is meant. A variable of the dashboard lets Grafana offer them.',
+    todo: 'Name it by --datasource or by `datasources:` of the mapping file, or choose it in the dashboard.',
+  },
+  'OBD-G-003': {
+    title: 'Not part of the migration',
+    why: 'The query is asked of a data source that the migration does not touch.',
+    todo: 'Nothing, as long as that data source stays.',
+  },
+  'OBD-G-004': {
+    title: 'Cannot be asked any more',
+    why: 'No query of the new data source asks the same. The old query is kept: in a text panel of the same place, or hidden beside the others of its panel.',
+    todo: 'Write the panel anew with the data that there is, or leave it out.',
+  },
+  'OBD-G-005': {
+    title: 'Library panel is missing',
+    why: 'The panel stands in another file, which is not among the sources.',
+    todo: 'Export the library panel and convert it with the dashboard.',
+  },
+  'OBD-G-006': {
+    title: 'A name that cannot be followed',
+    why: 'The panel speaks of a label or a series whose new name is not the same in all of its queries, or which is gone.',
+    todo: 'Look at the place and choose the new name.',
+  },
+  'OBD-G-007': {
+    title: 'Pattern over names',
+    why: 'A regular expression reads names of series or labels, some of which have changed.',
+    todo: 'Look whether it still fits the new names.',
+  },
+  'OBD-G-008': {
+    title: 'Variable that holds names',
+    why: 'The values of the variable are written by hand and speak of names that have changed.',
+    todo: 'Change the values, if queries use them as names.',
+  },
+  'OBD-G-009': {
+    title: 'Variable that reads the text of series',
+    why: 'A regular expression takes the values of the variable out of the text of series, in which names have changed.',
+    todo: 'Look at the values that the variable offers.',
+  },
+  'OBD-G-010': {
+    title: 'Alert of a panel',
+    why: 'Alerts of panels have not been evaluated since Grafana 11. Rules beside dashboards took their place.',
+    todo: 'Load the rule that was written, and compare it with the old one.',
+  },
+  'OBD-G-011': {
+    title: 'The panel has another unit',
+    why: 'The values are in another unit now, and the panel was told so, rather than the query dividing them.',
+    todo: 'Look at thresholds and axes once.',
+  },
+  'OBD-G-012': {
+    title: 'Panel of another kind',
+    why: 'The panel was of a kind that newer versions of Grafana do not have. What the new kind has no setting for is lost.',
+    todo: 'Compare both; the report lists what is lost.',
+  },
+  'OBD-G-013': {
+    title: 'Query was not judged',
+    why: 'The query is for a data source that stays, and the grammar at hand does not read it.',
+    todo: 'Nothing, as long as the query worked before.',
+  },
+  'OBD-G-014': {
+    title: 'Link of exemplars or logs to traces',
+    why: 'Trace ids are under another name after OTLP, or lie in another store.',
+    todo: 'Keep the old entry for as long as old data is shown.',
+  },
+  'OBD-G-015': {
+    title: 'Ids were given',
+    why: 'Panels without an id get lost when Grafana converts a dashboard between its formats.',
+    todo: 'Nothing.',
+  },
+  'OBD-G-016': {
+    title: 'Variables that need each other',
+    why: 'Each of them asks for the value of the other.',
+    todo: 'Take one of the references out.',
+  },
+  'OBD-G-017': {
+    title: 'Label is gone from the series',
+    why: 'Series do not carry the label any more, so that a legend, a column or a link shows nothing for it.',
+    todo: 'Promote the resource attribute in the backend, or take it from `target_info`.',
+  },
+  'OBD-G-018': {
+    title: 'Filter for another field',
+    why: 'A saved filter names a field that has another name now.',
+    todo: 'Nothing.',
+  },
+  'OBD-G-019': {
+    title: 'Shape not understood',
+    why: 'A part of the file has another shape than any version of Grafana writes. It was left as it is.',
+    todo: 'Open the dashboard in Grafana, save it, and convert it again.',
+  },
 } as const satisfies Readonly<Record<`OBD-${'G' | 'P' | 'L' | 'K' | 'T' | 'A' | 'F'}-${string}`, CodeRow>>
 
 export type Code = keyof typeof codes

@@ -89,6 +89,8 @@ export interface KnownDatasource {
   readonly name: string
   readonly type: string
   readonly isDefault: boolean
+  /** Index pattern of Elasticsearch or OpenSearch. */
+  readonly index?: string | undefined
 }
 
 export type DashboardTarget = 'grafana' | 'grafana-v2' | 'kibana' | 'perses'
