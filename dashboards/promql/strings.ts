@@ -13,7 +13,7 @@ const simple: ReadonlyMap<string, string> = new Map([
   ["'", "'"],
 ])
 
-const escape = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([abfnrtv\\"']))/y
+const escapes = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|([abfnrtv\\"']))/y
 
 /** The value of a literal with its quotes. Undefined: it does not end, or holds an escape that there is not. */
 export function decodeString(literal: string): string | undefined {
@@ -24,14 +24,14 @@ export function decodeString(literal: string): string | undefined {
   const pieces: string[] = []
   let copied = 0
   for (let at = inner.indexOf('\\'); at >= 0; at = inner.indexOf('\\', copied)) {
-    escape.lastIndex = at
-    const found = escape.exec(inner)
+    escapes.lastIndex = at
+    const found = escapes.exec(inner)
     if (found === null) return undefined
     const [, hex, short, long, octal, letter] = found
     const code = Number.parseInt(hex ?? short ?? long ?? octal ?? '0', octal === undefined ? 16 : 8)
     if (code > 0x10ffff) return undefined
     pieces.push(inner.slice(copied, at), letter === undefined ? String.fromCodePoint(code) : (simple.get(letter) ?? letter))
-    copied = escape.lastIndex
+    copied = escapes.lastIndex
   }
   pieces.push(inner.slice(copied))
   return pieces.join('')

@@ -81,7 +81,7 @@ async function settingOf(deps: CompareDeps, old: PrometheusApi, other: Prometheu
   const translate = translateOf(deps)
   const mapping = translate.mapping === undefined ? undefined : (await loadUserMapping(translate.mapping, 'prometheus')).metrics
   const [metadata, external, newMetadata] = [await old.metadata(), await old.externalLabels(), await other.metadata()]
-  const types = createTypes({ overrides: translate.types })
+  const types = createTypes({ overrides: { ...mapping?.types, ...translate.types } })
   learnMetadata(types, metadata)
   return {
     translate,

@@ -212,7 +212,11 @@ export function createState(options: StateOptions): PrometheusState {
     version: options.version,
     hasher: new Hasher(options.seed),
     streams: createStreams({ max: translate.streams.max, maxBytes: translate.streams.maxSize, onEvict: evicted }),
-    types: createTypes({ overrides: translate.types, policy: translate.rw1.typePolicy, metadataWaitMs: translate.rw1.metadataWait }),
+    types: createTypes({
+      overrides: { ...options.mapping?.types, ...translate.types },
+      policy: translate.rw1.typePolicy,
+      metadataWaitMs: translate.rw1.metadataWait,
+    }),
     names: createNames({ names: translate.names, unitFromSuffix: translate.unitFromSuffix, mapping: options.mapping }),
     outputs: createOutputs((key) => targets.attributes(key)),
     targets,

@@ -5,6 +5,7 @@
 
 import { z } from 'zod'
 import { isPattern, matches } from '../patterns.ts'
+import { metricTypes } from './config.ts'
 
 const longestName = 1024
 
@@ -15,42 +16,76 @@ const labelTarget = z.string().min(1).max(longestName).nullable()
 
 const labels = z.record(z.string().min(1).max(longestName), labelTarget)
 
-const metric = z
-  .strictObject({
-    match: z
-      .string()
-      .min(1)
-      .max(longestName)
-      .describe(
-        'Name of the metric as it comes, without _bucket, _sum and _count of histograms and summaries, with _total of counters. Or a pattern: `*` is any text, `?` one character. A name goes before patterns; of patterns the first that fits counts.',
-      ),
-    metric: z.string().min(1).max(longestName).optional().describe('New name. Default: the old one.'),
-    unit: z
-      .string()
-      .max(63)
-      .refine((value) => value !== '1', {
-        error: 'expected another unit or none: a backend that adds units to names turns a gauge x of unit 1 into x_ratio',
-      })
-      .optional()
-      .describe('New unit, as UCUM code (`s`, `By`, `{request}`). Default: that of the metadata.'),
-    factor: z
-      .number()
-      .positive()
-      .default(1)
-      .describe(
-        'Values are multiplied by it: 0.001 makes seconds of milliseconds. Bounds, sums and quantiles of histograms and summaries are, too; counts are not. Native histograms cannot be multiplied: they keep name, unit and labels.',
-      ),
-    labels: labels
-      .default({})
-      .describe(
-        'Labels of this metric: new name of the attribute, or null to leave the label out. Series that differ in nothing else become one then.',
-      ),
-  })
-  .describe('One metric, or several that fit a pattern.')
+const match = z
+  .string()
+  .min(1)
+  .max(longestName)
+  .describe(
+    'Name of the metric as it comes, without _bucket, _sum and _count of histograms and summaries, with _total of counters. Or a pattern: `*` is any text, `?` one character. A name goes before patterns; of patterns the first that fits counts.',
+  )
+
+const newName = z.string().min(1).max(longestName).optional().describe('New name. Default: the old one.')
+
+/** What both forms of the list say of a metric. */
+const rule = {
+  unit: z
+    .string()
+    .max(63)
+    .refine((value) => value !== '1', {
+      error: 'expected another unit or none: a backend that adds units to names turns a gauge x of unit 1 into x_ratio',
+    })
+    .optional()
+    .describe('New unit, as UCUM code (`s`, `By`, `{request}`). Default: that of the metadata.'),
+  factor: z
+    .number()
+    .positive()
+    .default(1)
+    .describe(
+      'Values are multiplied by it: 0.001 makes seconds of milliseconds. Bounds, sums and quantiles of histograms and summaries are, too; counts are not. Native histograms cannot be multiplied: they keep name, unit and labels.',
+    ),
+  type: z
+    .enum(metricTypes)
+    .optional()
+    .describe('Type of the metric as it comes. It wins over what senders say; `translate.prometheus.types` wins over it.'),
+  labels: labels
+    .default({})
+    .describe(
+      'Labels of this metric: new name of the attribute, or null to leave the label out. Series that differ in nothing else become one then.',
+    ),
+}
+
+const metric = z.strictObject({ match, metric: newName, ...rule }).describe('One metric, or several that fit a pattern.')
+
+const named = z.strictObject({ name: newName, ...rule }).describe('One metric, or several that fit a pattern, by its old name.')
+
+type Metric = z.output<typeof metric>
+
+/** Lists that were written as a section: places of faults in them go by the old name. */
+const sections = new WeakSet<readonly Metric[]>()
+
+function listOf(section: Readonly<Record<string, z.output<typeof named>>>): Metric[] {
+  const list = Object.entries(section).map(([old, { name, ...rest }]): Metric => ({ match: old, metric: name, ...rest }))
+  sections.add(list)
+  return list
+}
+
+const tooMany = { error: 'expected at most 100,000 metrics' }
+
+const metrics = z.union([
+  z.array(metric).max(100_000),
+  z
+    .record(z.string().min(1).max(longestName), named)
+    .refine((section) => Object.keys(section).length <= 100_000, tooMany)
+    .transform(listOf),
+])
 
 /** Keys of the mapping file that are about metrics: what reads the whole file puts the keys of other formats beside them. */
 export const metricMappingKeys = {
-  metrics: z.array(metric).max(100_000).default([]).describe('Metrics that get another name, unit, scale or other labels.'),
+  metrics: metrics
+    .default([])
+    .describe(
+      'Metrics that get another name, unit, scale, type or other labels: a list, or a section `old name: {name, unit, factor, type, labels}`.',
+    ),
   labels: labels
     .default({})
     .describe('Labels of all metrics: new name of the attribute, or null to leave the label out. Labels of a metric go before these.'),
@@ -61,8 +96,6 @@ interface MappingFault {
   readonly path: (string | number)[]
   readonly message: string
 }
-
-type Metric = z.output<typeof metric>
 
 /** Labels that do not become attributes of the point, and where they go. */
 const reserved: ReadonlyMap<string, string> = new Map([
@@ -104,6 +137,7 @@ function labelFaults(
 }
 
 function metricFaults(metrics: readonly Metric[]): MappingFault[] {
+  const isSection = sections.has(metrics)
   const faults: MappingFault[] = []
   if (metrics.filter(({ match }) => isPattern(match)).length > maxPatterns) {
     faults.push({ path: ['metrics'], message: `expected at most ${maxPatterns} with a pattern` })
@@ -119,7 +153,7 @@ function metricFaults(metrics: readonly Metric[]): MappingFault[] {
     if (other === undefined) byTarget.set(target, { unit, match })
     else if (other.unit !== unit) {
       const message = `expected the unit of ${other.match}, ${JSON.stringify(other.unit)}: both become ${target}`
-      faults.push({ path: ['metrics', at, 'unit'], message })
+      faults.push({ path: ['metrics', isSection ? match : at, 'unit'], message })
     }
   }
   return faults
@@ -136,7 +170,9 @@ export function checkMetricMapping(mapping: CheckedMetrics, context: z.core.$Ref
   const faults = [
     ...labelFaults(mapping.labels, {}, ['labels']),
     ...metricFaults(mapping.metrics),
-    ...mapping.metrics.flatMap((one, at) => labelFaults(one.labels, mapping.labels, ['metrics', at, 'labels'])),
+    ...mapping.metrics.flatMap((one, at) =>
+      labelFaults(one.labels, mapping.labels, ['metrics', sections.has(mapping.metrics) ? one.match : at, 'labels']),
+    ),
   ]
   for (const { path, message } of faults) context.addIssue({ code: 'custom', path, message })
 }
@@ -166,6 +202,10 @@ export interface UserMapping {
   metric(name: string): MetricMapping | undefined
   /** Labels of metrics that have nothing of their own. */
   readonly labels: LabelMap
+  /** Types by name or pattern, in the order in which they are tried: names first. */
+  readonly types: Readonly<Record<string, string>>
+  /** All labels that it says anything of, whatever the metric. */
+  readonly labelNames: ReadonlySet<string>
 }
 
 /** Indexes a checked file. */
@@ -173,6 +213,9 @@ export function createUserMapping(file: UserMappingFile): UserMapping {
   const labels: LabelMap = new Map(Object.entries(file.labels))
   const byName = new Map<string, MetricMapping>()
   const patterns: { readonly pattern: string; readonly mapping: MetricMapping }[] = []
+  const typed = file.metrics
+    .filter(({ type }) => type !== undefined)
+    .toSorted((one, other) => Number(isPattern(one.match)) - Number(isPattern(other.match)))
   for (const { match, metric: target, unit, factor, labels: own } of file.metrics) {
     const mapping = { metric: target, unit, factor, labels: new Map([...labels, ...Object.entries(own)]) }
     if (isPattern(match)) patterns.push({ pattern: match, mapping })
@@ -181,5 +224,7 @@ export function createUserMapping(file: UserMappingFile): UserMapping {
   return {
     metric: (name) => byName.get(name) ?? patterns.find(({ pattern }) => matches(pattern, name))?.mapping,
     labels,
+    types: Object.fromEntries(typed.map(({ match, type = 'unknown' }) => [match, type])),
+    labelNames: new Set([...labels.keys(), ...file.metrics.flatMap(({ labels: own }) => Object.keys(own))]),
   }
 }

