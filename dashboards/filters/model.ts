@@ -71,10 +71,38 @@ export type Filter = { readonly kind: 'all' } | { readonly kind: 'none' } | And 
 export const everything: Filter = { kind: 'all' }
 export const nothing: Filter = { kind: 'none' }
 
-/** What a parser says: the filter, or why there is none. `text` is the source. */
+/** Where a field's name stands in a query, for renaming it in place. Offsets are UTF-16 units; `name` is decoded. */
+export interface FieldSpan {
+  readonly start: number
+  readonly end: number
+  readonly name: string
+}
+
+/** What a parser says: the filter, or why there is none. */
 export type Parsed =
-  | { readonly ok: true; readonly filter: Filter; readonly remarks: readonly string[] }
+  | { readonly ok: true; readonly filter: Filter; readonly fields: readonly FieldSpan[] }
   | { readonly ok: false; readonly why: string; readonly at: number }
+
+/** Thrown inside of parsers, and caught by their exports. */
+export class SyntaxFault extends Error {
+  override readonly name = 'SyntaxFault'
+  readonly at: number
+  constructor(why: string, at: number) {
+    super(why)
+    this.at = at
+  }
+}
+
+/** What a parser gives, with its faults as an answer. */
+export function parsedBy(text: string, parse: () => { readonly filter: Filter; readonly fields: readonly FieldSpan[] }): Parsed {
+  if (text.length > longestQuery) return { ok: false, why: `longer than ${longestQuery} characters`, at: longestQuery }
+  try {
+    return { ok: true, ...parse() }
+  } catch (error) {
+    if (error instanceof SyntaxFault) return { ok: false, why: error.message, at: error.at }
+    throw error
+  }
+}
 
 /** Longest query, in UTF-16 units. */
 export const longestQuery = 65_536
