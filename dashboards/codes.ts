@@ -273,6 +273,261 @@ export const codes = {
     why: 'A part of the file has another shape than any version of Grafana writes. It was left as it is.',
     todo: 'Open the dashboard in Grafana, save it, and convert it again.',
   },
+  'OBD-K-001': {
+    title: 'Reference leads nowhere',
+    why: 'A panel, a saved search or a data view that is referred to by id is not in the export.',
+    todo: 'Export with "include related objects", or hand the other files over as well.',
+  },
+  'OBD-K-002': {
+    title: 'Kind of panel without a counterpart',
+    why: 'Grafana has no panel that shows this, or what it shows is no query of logs or metrics.',
+    todo: 'Look at the placeholder, which keeps the old panel, and decide whether something else answers the question.',
+  },
+  'OBD-K-003': {
+    title: 'Filter cannot be read',
+    why: 'A query or a filter of the panel, its saved search or the dashboard is not understood. Without it numbers would be of other documents, so nothing is asked.',
+    todo: 'Write the filter more simply in the old dashboard and convert again, or write the new query by hand.',
+  },
+  'OBD-K-004': {
+    title: 'Filter kept with a difference',
+    why: 'A query was read, with something in it that is taken in another way.',
+    todo: 'Compare the numbers of both panels.',
+  },
+  'OBD-K-005': {
+    title: 'Time range of its own',
+    why: 'The panel has a time range of its own that Grafana cannot say relative to the dashboard.',
+    todo: 'Set the time of the dashboard, or the relative time of the panel, by hand.',
+  },
+  'OBD-K-006': {
+    title: 'Split charts',
+    why: 'The old panel draws one chart for each value; the new one draws all of them in one.',
+    todo: 'Repeat the panel by a variable if the charts have to be apart.',
+  },
+  'OBD-K-007': {
+    title: 'Part of the look is lost',
+    why: 'A setting of how the panel looks has no counterpart.',
+    todo: 'Look at the panel; nothing is wrong with its numbers.',
+  },
+  'OBD-K-008': {
+    title: 'Control became a variable',
+    why: 'Values of a field are looked up only for index labels of Loki; other controls are text boxes, which take a regular expression.',
+    todo: 'Make the field an index label, or give the variable a list of its values.',
+  },
+  'OBD-K-009': {
+    title: 'Program instead of a panel',
+    why: 'Vega, Canvas, Timelion and the like are programs. They are kept as text and never run.',
+    todo: 'Build the panel again from the text in the placeholder.',
+  },
+  'OBD-K-010': {
+    title: 'Aggregation differs',
+    why: 'The aggregation has no counterpart, or one that differs as the note says.',
+    todo: 'Read the note; compare the numbers of both panels.',
+  },
+  'OBD-K-011': {
+    title: 'Script or template',
+    why: 'Scripts and templates are not run. Plain arithmetic in them is taken over.',
+    todo: 'Write the script as a query or as a transformation.',
+  },
+  'OBD-K-012': {
+    title: 'Link that stays behind',
+    why: 'A link or a drilldown points into Kibana, or has a template that Grafana does not know.',
+    todo: 'Point it at its new place by hand.',
+  },
+  'OBD-K-013': {
+    title: 'Field is a script',
+    why: 'The field is computed by Elasticsearch while it searches (a runtime or scripted field). Its value is nowhere in the documents that were sent on.',
+    todo: 'Compute it where documents are shipped, or in the query with a `label_format`.',
+  },
+  'OBD-K-014': {
+    title: 'More than is read',
+    why: 'The dashboard has more panels, series or objects than a conversion takes.',
+    todo: 'Split the dashboard.',
+  },
+  'OBD-K-015': {
+    title: 'On no dashboard',
+    why: 'The object is on no dashboard of the export. It is on a dashboard of its own now, with all others like it.',
+    todo: 'Move the panel where it belongs, or delete it.',
+  },
+  'OBD-K-016': {
+    title: 'Formula cannot be read',
+    why: 'The formula is not understood.',
+    todo: 'Write the query by hand.',
+  },
+  'OBD-K-017': {
+    title: 'Ask only one number',
+    why: 'The panel shows the last bucket of time; its width decides about the number, in the old panel as in the new.',
+    todo: 'Set a fixed interval if the number has to be comparable.',
+  },
+  'OBD-K-018': {
+    title: 'Annotations of one panel',
+    why: 'Grafana draws annotations over all panels of a dashboard.',
+    todo: 'Restrict the annotation to its panel in the settings of the dashboard.',
+  },
+  'OBD-K-019': {
+    title: 'Object without a counterpart',
+    why: 'The object is no dashboard and nothing that one shows: settings, tags, connectors.',
+    todo: 'Nothing, unless something depends on it.',
+  },
+  'OBD-K-020': {
+    title: 'Documents stay in Elasticsearch',
+    why: 'The dashboard was written for Grafana and Loki, while `targets.logs.flavour` says that logs are in Elasticsearch.',
+    todo: 'Convert with `--to kibana`, or change the mapping file.',
+  },
+  'OBD-K-021': {
+    title: 'Data source is chosen when the dashboard is shown',
+    why: 'The mapping names no new data source. Panels use a variable of the dashboard, whose first value is the default data source of its kind.',
+    todo: 'Name data sources in `datasources:` of the mapping file, or leave the variable.',
+  },
+  'OBD-K-022': {
+    title: 'Data view is unknown',
+    why: 'The index pattern that is asked is not in the export, and its id does not tell.',
+    todo: 'Export the data view too, or name its streams under `indices:`.',
+  },
+  'OBD-K-023': {
+    title: 'Field keeps its name',
+    why: 'A text that holds a field could not be read, so that it was left as it is.',
+    todo: 'Look at the object in Kibana and rename the field by hand.',
+  },
+  'OBD-P-001': {
+    title: 'Not parsed',
+    why: 'The text is no PromQL that the grammar of Prometheus knows, also when its variables are left out. It is not touched.',
+    todo: 'Look whether the query works in the old place; functions that Prometheus 3 does not have any more (holt_winters) have to be written anew.',
+  },
+  'OBD-P-002': {
+    title: 'Too long or too deep',
+    why: 'A query is read up to 64 KiB and 400 levels.',
+    todo: 'Cut the query into recording rules, and convert these.',
+  },
+  'OBD-P-003': {
+    title: 'Pattern on names',
+    why: 'The query asks for metrics by a pattern, or by no name at all. What the pattern meets has other names or another scale now, or it is not known what it meets.',
+    todo: 'Give the metadata of the old Prometheus with --metadata, or write the names that are meant.',
+  },
+  'OBD-P-004': {
+    title: 'Name in a variable',
+    why: 'A name of a metric, a function or a whole expression stands in a variable. What is in the variable is not known here.',
+    todo: 'Look at the values of the variable: they need the new names.',
+  },
+  'OBD-P-005': {
+    title: 'Label of the resource',
+    why: 'The label is an attribute of the resource now, and on target_info alone. A join brings it back.',
+    todo: 'Better: let the backend promote the attribute (`promote_resource_attributes`) and name it in targets.metrics.promoted; the query needs no join then.',
+  },
+  'OBD-P-006': {
+    title: 'Label that is gone',
+    why: 'A label that the query reads is nowhere any more.',
+    todo: 'Take it out of the query, or keep it in the mapping file.',
+  },
+  'OBD-P-007': {
+    title: 'Series that is gone',
+    why: 'There is no such series any more: `_created` became start times, or nothing is left of the name.',
+    todo: 'Take it out, or set translate.prometheus.created: keep.',
+  },
+  'OBD-P-008': {
+    title: 'Series of the scraper',
+    why: 'up, scrape_… and ALERTS are made by the Prometheus that scrapes or evaluates. They are there only as long as it goes on and sends them.',
+    todo: 'Keep the scraping Prometheus, or ask for `absent_over_time(target_info{…}[5m])` instead.',
+  },
+  'OBD-P-009': {
+    title: 'Type taken for granted',
+    why: 'Nobody says of which type the metric is, and the new name depends on it.',
+    todo: 'Give the answer of /api/v1/metadata of the old Prometheus with --metadata, or the type in the mapping file.',
+  },
+  'OBD-P-010': {
+    title: 'Range too short',
+    why: 'The range holds fewer than four exports, so that rates have gaps.',
+    todo: 'Use $__rate_interval, or a longer range.',
+  },
+  'OBD-P-011': {
+    title: 'Native histogram',
+    why: 'Buckets are stored as one native histogram now, and the query uses them in a way that has no equal, or only one that interpolates.',
+    todo: 'Write the query with histogram_quantile, histogram_fraction, histogram_count and histogram_sum.',
+  },
+  'OBD-P-012': {
+    title: 'Bound of a bucket',
+    why: 'A bound is compared as text, and is written another way now, or is multiplied.',
+    todo: 'Compare with the bounds that the backend shows.',
+  },
+  'OBD-P-013': {
+    title: 'Sides with different labels',
+    why: 'Labels were renamed on one side of an operator and not on the other, so that their series do not meet as before.',
+    todo: 'Name the labels that both sides share with on ().',
+  },
+  'OBD-P-014': {
+    title: 'Scale',
+    why: 'Values have another unit now. The query multiplies them back, or the panel has to show the new unit.',
+    todo: 'Nothing, or use the new unit in the panel and take the factor out.',
+  },
+  'OBD-P-015': {
+    title: 'Mixed scales',
+    why: 'One selector meets metrics whose values are multiplied and others whose values are not.',
+    todo: 'Ask for them in two queries.',
+  },
+  'OBD-P-016': {
+    title: 'Old and new',
+    why: 'Both series are asked for, so that a range across the cutover shows both.',
+    todo: 'Convert without --transition when nobody looks at the time before.',
+  },
+  'OBD-P-017': {
+    title: 'No old and new',
+    why: 'Old and new series cannot stand in one query: their labels or scales differ, or it counts what is there.',
+    todo: 'Use --transition=recording, or look at the old backend for the time before.',
+  },
+  'OBD-P-018': {
+    title: 'Deltas',
+    why: 'The backend stores the counter as deltas, so that a sum over time stands for the rate.',
+    todo: 'Nothing.',
+  },
+  'OBD-P-019': {
+    title: 'New labels',
+    why: 'The backend puts the scope on every series; what removes labels by name has to remove these, too.',
+    todo: 'Nothing.',
+  },
+  'OBD-P-020': {
+    title: 'Quoted name',
+    why: 'The new name is written in quotes, which needs Prometheus 3, or Mimir with UTF-8 names.',
+    todo: 'Use a strategy that escapes names if the backend is older.',
+  },
+  'OBD-P-021': {
+    title: 'Matchers in a variable',
+    why: 'Labels and values stand in a variable. What is in the variable is not known here.',
+    todo: 'Look at the values of the variable: they need the new labels.',
+  },
+  'OBD-P-022': {
+    title: 'Rules at the new backend',
+    why: 'Recorded series have the labels of the rule, and these are other ones now.',
+    todo: 'Move the recording rules together with the dashboards.',
+  },
+  'OBD-P-030': {
+    title: 'Watches what goes',
+    why: 'The rule watches a component that the migration removes: Prometheus itself, its remote write, or a collector of Jaeger or Zipkin.',
+    todo: 'Take it out when the component is gone; watch the bridge and the new backend instead.',
+  },
+  'OBD-P-031': {
+    title: 'Name of a recorded series',
+    why: 'The backend would translate the name that the rule gives to its series.',
+    todo: 'Give the series a name of letters, digits, _ and :.',
+  },
+  'OBD-P-032': {
+    title: 'Label in a template',
+    why: 'A template reads a label or runs a query that could not be followed.',
+    todo: 'Look at the annotation.',
+  },
+  'OBD-P-033': {
+    title: 'Label that alerts no longer have',
+    why: 'A route, an inhibition or a grouping names a label that the rules no longer carry.',
+    todo: 'Use the new name.',
+  },
+  'OBD-P-034': {
+    title: 'Console template',
+    why: 'Prometheus 3 has no consoles. The queries in them are converted in place.',
+    todo: 'Make a dashboard of it.',
+  },
+  'OBD-P-035': {
+    title: 'Paused',
+    why: 'The rule is approximate and was not written as it is: it would fire when it should not, or never.',
+    todo: 'Look at it, and give --accept-approximate.',
+  },
 } as const satisfies Readonly<Record<`OBD-${'G' | 'P' | 'L' | 'K' | 'T' | 'A' | 'F'}-${string}`, CodeRow>>
 
 export type Code = keyof typeof codes
