@@ -274,6 +274,13 @@ export const errorTable = {
     'Use an address or localhost, or add the name to admin.names.',
   ),
   OB_ADMIN_BUSY: row('later', 503, 8, 'Too many pages are open on the admin port.', 'Close some of them.'),
+  OB_DECODE_YAML: row(
+    'never',
+    400,
+    3,
+    'The text is not YAML, or uses it in a way that is not taken.',
+    'Look at the line named in the message.',
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorTable

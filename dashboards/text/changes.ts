@@ -6,6 +6,8 @@ import type { Node } from './node.ts'
 /** A node that knows what it is in. */
 export interface PlacedNode extends Node {
   readonly parent: PlacedNode | undefined
+  /** Key or index in the parent. */
+  readonly step: string | number
 }
 
 /** Something that is put in. `key` is undefined in arrays. */
@@ -106,8 +108,8 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
         twin.value = value
         return
       }
-      const { members } = object
-      if (members.some(([name, node]) => name === key && !change.removed.has(node as N)))
+      const children = childrenOf(object)
+      if (children.some((child) => child.step === key && !change.removed.has(child)))
         throw fault(object, `it has a member ${JSON.stringify(key)} already`)
       const earlier = change.added.findIndex((one) => one.key === after && after !== undefined)
       const added = change.added[earlier]
@@ -115,8 +117,8 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
         change.added.splice(earlier + 1, 0, { key, value, behind: added.behind })
         return
       }
-      const at = members.findLastIndex(([name]) => name === after)
-      add(object, { key, value, behind: after === undefined || at === -1 ? members.length - 1 : at })
+      const at = children.findLastIndex(({ step }) => step === after)
+      add(object, { key, value, behind: after === undefined || at === -1 ? children.length - 1 : at })
     },
     append(array, value, after) {
       if (array.kind !== 'array') throw fault(array, `it is no array but ${array.kind}`)

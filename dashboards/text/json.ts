@@ -1,5 +1,6 @@
 /** JSON as a document that is changed in place: what is not changed stays byte for byte, escapes and layout too. */
 
+import { bracketEdits } from './bracket-edits.ts'
 import { type ContainerChange, createChanges } from './changes.ts'
 import type { TextDocument } from './document.ts'
 import { applyEdits, type TextEdit } from './edits.ts'
@@ -90,40 +91,21 @@ function insideOf(text: string, node: JsonNode, whole: JsonLayout): Inside {
   return { layout: { ...whole, colon, indent: undefined }, between: whole.comma.slice(1), childIndent: own, closing: before }
 }
 
-function containerEdits(text: string, node: JsonNode, change: ContainerChange<JsonNode>, whole: JsonLayout): TextEdit[] {
-  const { removed, added } = change
-  const inside = insideOf(text, node, whole)
-  const written = (one: (typeof added)[number]): string =>
-    `${one.key === undefined ? '' : writeKey(one.key, inside.layout)}${writeJson(one.value, inside.layout, inside.childIndent)}`
-  const children = childrenOf(node)
+function containerEdits(text: string, node: JsonNode, { removed, added }: ContainerChange<JsonNode>, whole: JsonLayout): TextEdit[] {
+  const { layout, between, childIndent, closing } = insideOf(text, node, whole)
   const starts = startsOf(node)
-  const behind = (at: number): string[] => added.filter((one) => one.behind === at).map(written)
-  const edits: TextEdit[] = []
-  const kept = children.flatMap((child, at) => (removed.has(child) ? [] : [at]))
-  const firstKept = kept[0]
-  if (firstKept === undefined) {
-    const { between, closing } = inside
-    const all = added.map(written)
-    const opening = children.length === 0 || between.includes('\n') ? between : closing
-    const to =
-      all.length === 0 ? '' : `${children.length === 0 && !between.includes('\n') ? '' : opening}${all.join(`,${between}`)}${closing}`
-    return [{ start: node.start + 1, end: node.end - 1, to }]
-  }
-  // In front of the first that stays: what goes, and what comes there.
-  const front: string[] = []
-  for (let at = -1; at < firstKept; at++) front.push(...behind(at))
-  const start = starts[0] ?? node.start + 1
-  const end = starts[firstKept] ?? start
-  if (front.length > 0 || end > start) edits.push({ start, end, to: front.map((one) => `${one},${inside.between}`).join('') })
-  for (const [nth, at] of kept.entries()) {
-    const next = kept[nth + 1] ?? children.length
-    const from = children[at]?.end ?? 0
-    const to = children[next - 1]?.end ?? from
-    let put = ''
-    for (let index = at; index < next; index++) for (const one of behind(index)) put += `,${inside.between}${one}`
-    if (put !== '' || to > from) edits.push({ start: from, end: to, to: put })
-  }
-  return edits
+  const lines = between.includes('\n')
+  return bracketEdits({
+    start: node.start,
+    end: node.end,
+    children: childrenOf(node).map((child, at) => ({ start: starts[at] ?? child.start, end: child.end, stays: !removed.has(child) })),
+    added: added.map(({ behind, key, value }) => ({
+      behind,
+      text: `${key === undefined ? '' : writeKey(key, layout)}${writeJson(value, layout, childIndent)}`,
+    })),
+    between,
+    padding: [lines ? between : closing, closing],
+  })
 }
 
 /** The layout of a value in the place of another one. */

@@ -38,7 +38,7 @@ describe('parseJsonDocument', () => {
         const document = parseJsonDocument(text)
         const wanted = changeAtRandom(document, document.root, list)
         const after = document.toString()
-        expect(normal(JSON.parse(after.replace(/^\uFEFF/, '')))).toBe(normal(JSON.parse(JSON.stringify(wanted))))
+        expect(normal(JSON.parse(after.replace(/^\uFEFF/, '')))).toBe(normal(wanted))
         // Only spans of edits differ, so that what is between them stands as it stood.
         let from = 0
         let place = 0
@@ -131,7 +131,9 @@ describe('parseJsonDocument', () => {
   it('takes out members and elements with their commas', () => {
     const text = '{\n  "a": 1,\n  "b": 2,\n  "c": 3\n}'
     const without = (...keys: string[]) =>
-      changed(text, (document) => keys.forEach((key) => document.remove(document.root, at(document, key))))
+      changed(text, (document) => {
+        for (const key of keys) document.remove(document.root, at(document, key))
+      })
     expect(without('a')).toBe('{\n  "b": 2,\n  "c": 3\n}')
     expect(without('b')).toBe('{\n  "a": 1,\n  "c": 3\n}')
     expect(without('c')).toBe('{\n  "a": 1,\n  "b": 2\n}')

@@ -47,7 +47,7 @@ function modelOf(node: Node): Model {
   return { kind: 'scalar', node, value: node.value, list: [] }
 }
 
-const valueOf = (value: unknown): Model => ({ kind: 'scalar', node: undefined, value, list: [] })
+const newModel = (value: unknown): Model => ({ kind: 'scalar', node: undefined, value, list: [] })
 
 function plainOf(model: Model): unknown {
   const list = model.list.filter(({ gone }) => !gone)
@@ -94,13 +94,13 @@ export function changeAtRandom(document: TextDocument, from: Node, edits: readon
         .reduceRight((text, one) => text.slice(0, one.start) + one.to + text.slice(one.end), before)
     } else if (edit.action === 'replace') {
       document.replace(model.node, edit.value)
-      Object.assign(model, valueOf(edit.value))
+      Object.assign(model, newModel(edit.value))
     } else if (edit.action === 'insert') {
       document.insert(model.node, edit.key, edit.value)
-      model.list.push({ key: edit.key, model: valueOf(edit.value), gone: false })
+      model.list.push({ key: edit.key, model: newModel(edit.value), gone: false })
     } else if (edit.action === 'append') {
       document.append(model.node, edit.value)
-      model.list.push({ key: undefined, model: valueOf(edit.value), gone: false })
+      model.list.push({ key: undefined, model: newModel(edit.value), gone: false })
     } else {
       const rest = model.list.filter(({ model: one, gone }) => !gone && one.node !== undefined)
       const child = rest[edit.child % rest.length]
