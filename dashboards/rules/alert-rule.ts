@@ -18,6 +18,8 @@ export interface AlertRule {
   readonly annotations: Readonly<Record<string, string>>
   /** Written, but not evaluated. */
   readonly paused: boolean
+  /** The comparison is missing: only ever written as a comment. */
+  readonly unfinished?: boolean | undefined
   /** Lines above the rule: why it is paused, what differs. */
   readonly comments: readonly string[]
   /** Longest range that the expression looks back, in seconds. */

@@ -1,0 +1,114 @@
+/** Pieces of alert expressions: numbers made of the documents of a window. All questions to logs go through the one model of section 7.4. */
+
+import { allOf, everything, type Filter, isThere, type Parsed } from '../filters/model.ts'
+import { logTargets } from '../logql/aggregations.ts'
+import type { Aggregate, LogContext, Value } from '../logql/query.ts'
+import type { Context } from '../options.ts'
+import type { Findings } from './alert-rule.ts'
+import { durationText } from './durations.ts'
+import { bracketed } from './outcome.ts'
+
+/** A number made of documents. */
+export interface Question {
+  /** Index or pattern; undefined: any. */
+  readonly index: string | undefined
+  readonly filter: Filter
+  readonly value: Value
+  /** Fields that it is grouped by. */
+  readonly by: readonly string[]
+  /** Seconds that it looks at. */
+  readonly window: number
+  /** Seconds by which the window lies back. */
+  readonly offset?: number | undefined
+}
+
+export const countOf: Aggregate = { kind: 'aggregate', op: 'count' }
+
+const contextOf = (context: Context): LogContext => ({
+  fields: context.fields,
+  metrics: context.metrics,
+  variables: [],
+  flavour: 'loki',
+  alert: true,
+})
+
+/** Asks questions for one rule, and keeps what has to be said of them. */
+export class LogPieces {
+  readonly #context: Context
+  readonly #findings: Findings
+  /** Of everything that was asked. */
+  language: 'logql' | 'promql' | undefined
+  /** Field of the documents → label of the alert. */
+  readonly labels = new Map<string, string>()
+  /** Longest look back, in seconds. */
+  lookback = 0
+
+  constructor(context: Context, findings: Findings) {
+    this.#context = context
+    this.#findings = findings
+  }
+
+  /** The expression, or undefined: it cannot be asked, which the findings say. */
+  ask(question: Question): string | undefined {
+    const { index, filter, value, by, window, offset = 0 } = question
+    const answer = logTargets(
+      {
+        index,
+        filter,
+        metrics: [{ id: '1', value }],
+        buckets: by.length === 0 ? [] : [{ kind: 'terms', fields: by }],
+        shape: 'instant',
+        interval: durationText(window),
+        ...(offset > 0 ? { shift: durationText(offset) } : {}),
+      },
+      contextOf(this.#context),
+    )
+    const [target] = answer.targets
+    this.#findings.take({ text: '', status: answer.status, notes: answer.notes, uses: answer.uses })
+    this.lookback = Math.max(this.lookback, window + offset)
+    if (target === undefined || target.expr === '' || answer.isLogs || answer.targets.length > 1 || answer.afterSteps.length > 0) {
+      this.#findings.note('OBD-A-010', 'a question to the documents has no counterpart', 'unsupported')
+      return undefined
+    }
+    if (this.language !== undefined && this.language !== target.language) {
+      this.#findings.note('OBD-A-010', 'one part of the rule is in logs and the other in metrics', 'unsupported')
+      return undefined
+    }
+    this.language = target.language
+    for (const [field, label] of Object.entries(answer.labels)) this.labels.set(field, label)
+    return withoutZero(target.expr)
+  }
+
+  /** Number of documents. */
+  count(question: Omit<Question, 'value'>): string | undefined {
+    return this.ask({ ...question, value: countOf })
+  }
+
+  /** Number of different values of a field. Documents without it do not count. */
+  unique(question: Omit<Question, 'value'>, field: string): string | undefined {
+    return this.ask({ ...question, filter: allOf([question.filter, isThere(field)]), value: { kind: 'aggregate', op: 'unique', field } })
+  }
+}
+
+const zero = / or vector\(0\)$/
+
+/** Silence is 0 only where a rule wants it to be. */
+const withoutZero = (expr: string): string => (zero.test(expr) ? expr.replace(zero, '') : expr)
+
+/** With 0 where there is nothing. Only of what is not grouped: else nobody knows for which groups. */
+export const orZero = (expr: string): string => `(${expr} or vector(0))`
+
+/** Several that may hold: `(a) or (b)`. */
+export const either = (parts: readonly string[]): string => (parts.length === 1 ? (parts[0] ?? '') : parts.map(bracketed).join(' or '))
+
+/** Several that have to hold for the same series. */
+export const both = (parts: readonly string[]): string => (parts.length === 1 ? (parts[0] ?? '') : parts.map(bracketed).join(' and '))
+
+/** The filter of a parsed query, or everything; what is wrong is said. */
+export function filterOf(parsed: Parsed, what: string, findings: Findings): Filter {
+  if (!parsed.ok) {
+    findings.note('OBD-A-018', `${what} is not understood at ${parsed.at}: ${parsed.why}`, 'manual')
+    return everything
+  }
+  return parsed.filter
+}
