@@ -528,6 +528,206 @@ export const codes = {
     why: 'The rule is approximate and was not written as it is: it would fire when it should not, or never.',
     todo: 'Look at it, and give --accept-approximate.',
   },
+  'OBD-L-001': {
+    title: 'Analysed text',
+    why: "Elasticsearch compares words of analysed text: letters' case, stems and signs do not count as they do in a regular expression.",
+    todo: 'Compare some results; write the pattern more loosely or more strictly where they differ.',
+  },
+  'OBD-L-002': {
+    title: 'A word in any field',
+    why: 'A word without a field is looked for in all fields; here it is looked for in the log line.',
+    todo: 'Name the field if it was meant to be another one than the message.',
+  },
+  'OBD-L-003': {
+    title: 'A range of text',
+    why: 'LogQL compares numbers, durations, bytes and addresses, but no text or dates.',
+    todo: 'Ask for the values one by one, or with a regular expression.',
+  },
+  'OBD-L-004': {
+    title: 'A range of time in the query',
+    why: 'The time range of a LogQL query is that of the panel or the rule; it cannot stand in the query.',
+    todo: "Set the panel's own time range if it has to differ from the dashboard's.",
+  },
+  'OBD-L-005': {
+    title: 'Fuzzy or near words',
+    why: 'LogQL knows no similar words and no distance between words.',
+    todo: 'The words themselves are asked for. Add spellings that are meant to be found.',
+  },
+  'OBD-L-006': {
+    title: 'Pairs in a list of objects',
+    why: 'Names of fields in a list of objects are flattened, so that conditions need not hold for the same object.',
+    todo: 'Look whether lists of several objects occur at all.',
+  },
+  'OBD-L-007': {
+    title: 'A pattern of field names',
+    why: 'Which fields fit is not known without a list of the fields.',
+    todo: 'Name the fields, or give the data view with the dashboards.',
+  },
+  'OBD-L-008': {
+    title: 'A field of Elasticsearch itself',
+    why: '`_id`, `_type` and an `_index` that the mapping says nothing of exist only in Elasticsearch.',
+    todo: 'Say in `indices:` of the mapping file which selector stands for the index, or leave the condition out.',
+  },
+  'OBD-L-009': {
+    title: 'A condition that logs cannot be asked',
+    why: 'Scripts, geometry, joins, vectors and stored queries have no counterpart in LogQL.',
+    todo: 'Write by hand what was meant.',
+  },
+  'OBD-L-010': {
+    title: 'All streams are searched',
+    why: 'No condition is on an index label, and the mapping has no selector for the index: Loki reads everything.',
+    todo: 'Give the index a `selector:` in `indices:` of the mapping file.',
+  },
+  'OBD-L-011': {
+    title: 'A number of conditions of several',
+    why: '`minimum_should_match` counts how many conditions hold; LogQL cannot count.',
+    todo: 'Write the combinations out.',
+  },
+  'OBD-L-012': {
+    title: 'A regular expression with other operators',
+    why: "Lucene's operators `~ & @ < > #` have no counterpart in RE2.",
+    todo: 'Write the pattern anew.',
+  },
+  'OBD-L-013': {
+    title: "Letters' case",
+    why: 'Levels, methods and systems may be written differently after the migration, so that case is ignored.',
+    todo: 'Nothing, unless values differed only in case.',
+  },
+  'OBD-L-014': {
+    title: 'A field that is left out',
+    why: 'The mapping drops the field.',
+    todo: 'Keep the field in the mapping file, or leave the condition out.',
+  },
+  'OBD-L-015': {
+    title: 'A field with more than one place',
+    why: 'Where the field is depends on other fields of each document, or its values are written differently.',
+    todo: 'Look at some records, and correct the name if it is another.',
+  },
+  'OBD-L-016': {
+    title: 'A query that cannot be read',
+    why: 'The text is not of its language.',
+    todo: 'Correct it in the source: it fails there, too.',
+  },
+  'OBD-L-017': {
+    title: 'Line or field',
+    why: 'One of several conditions is on the line, another on a field: LogQL has to copy the line into a label first, which is slow.',
+    todo: 'Nothing; or write two queries.',
+  },
+  'OBD-L-018': {
+    title: 'Buckets of a calendar',
+    why: "Months, weeks and days of a time zone are no fixed intervals; Loki's steps are.",
+    todo: 'Look at the edges of the buckets.',
+  },
+  'OBD-L-019': {
+    title: 'Number of different values',
+    why: 'Loki counts series, of which a query may have only so many (500 unless configured otherwise).',
+    todo: 'Raise `max_query_series`, or count something with fewer values.',
+  },
+  'OBD-L-020': {
+    title: 'The first of many, over time',
+    why: 'Loki would rank anew at each step; so all groups are shown.',
+    todo: 'Limit the legend or the panel, or keep the table, which ranks over the whole time.',
+  },
+  'OBD-L-021': {
+    title: 'Numbers made of several buckets',
+    why: 'LogQL has no queries of queries; Grafana computes it behind the query.',
+    todo: 'Compare the numbers; edges of the time range differ.',
+  },
+  'OBD-L-022': {
+    title: 'Documents instead of a number',
+    why: 'The latest text or the top documents are no number: they are shown as logs.',
+    todo: 'Choose the columns that are to be seen.',
+  },
+  'OBD-L-023': {
+    title: 'Number of documents that became metrics',
+    why: 'Samples of a metric are not the documents that they came in.',
+    todo: 'Ask for the metric itself, or leave the panel out.',
+  },
+  'OBD-L-024': {
+    title: 'Groups that cannot be made',
+    why: 'Significant and rare terms, geometry and random samples have no counterpart in LogQL.',
+    todo: 'Group by a field.',
+  },
+  'OBD-L-025': {
+    title: 'A function that LogQL has not',
+    why: 'The function is computed by Grafana, or cannot be.',
+    todo: 'Compare the numbers.',
+  },
+  'OBD-L-026': {
+    title: 'A query in another language',
+    why: 'PPL, SQL and queries of other plugins are not understood.',
+    todo: 'Write the query anew in LogQL.',
+  },
+  'OBD-L-027': {
+    title: 'Values of a field that is no index label',
+    why: 'Loki lists values of index labels only.',
+    todo: 'Type the value into the text box, make a fixed list, or make the attribute an index label.',
+  },
+  'OBD-L-028': {
+    title: 'Names of fields as values',
+    why: 'A variable that lists fields has no counterpart.',
+    todo: 'Make a fixed list.',
+  },
+  'OBD-L-029': {
+    title: 'Steps of a number',
+    why: 'Groups of a number are computed in a template of LogQL, which rounds differently and makes one series a step.',
+    todo: 'Choose a large step.',
+  },
+  'OBD-L-030': {
+    title: 'The others',
+    why: 'What is not among the first groups is a difference of two queries.',
+    todo: 'Look whether the sum is what is needed.',
+  },
+  'OBD-L-031': {
+    title: 'A lookup in a JSON line',
+    why: 'The field is a member of the message, which is JSON: every line is parsed.',
+    todo: 'Nothing; or make it an attribute.',
+  },
+  'OBD-L-032': {
+    title: 'A variable for the whole query',
+    why: 'A variable holds a query of the old language.',
+    todo: 'Replace the variable by one that holds a value.',
+  },
+  'OBD-L-033': {
+    title: 'Two fields with one name',
+    why: 'In Loki both names become the same.',
+    todo: 'Rename one of them in the mapping file.',
+  },
+  'OBD-L-034': {
+    title: 'Empty groups',
+    why: 'Elasticsearch shows 0 where nothing is; Loki shows nothing.',
+    todo: 'Let the panel show missing values as 0.',
+  },
+  'OBD-L-035': {
+    title: 'A counter in logs',
+    why: 'The rate of a counter that stands in documents is known only where its resets are seen.',
+    todo: 'Send the counter as a metric and ask PromQL for its rate.',
+  },
+  'OBD-L-036': {
+    title: 'A metric that depends on a script',
+    why: 'Scripted metrics and runtime fields are computed in Elasticsearch.',
+    todo: 'Write by hand what was meant.',
+  },
+  'OBD-L-037': {
+    title: 'Ranges of dates as groups',
+    why: 'Each range is a query of its own that looks back.',
+    todo: 'Compare the numbers.',
+  },
+  'OBD-L-038': {
+    title: 'An empty value',
+    why: 'An attribute without text is not kept by Loki.',
+    todo: 'Ask whether the field is there.',
+  },
+  'OBD-L-039': {
+    title: 'Name of a metric that is taken for granted',
+    why: "Names of documents' metrics depend on their type, which nobody said.",
+    todo: 'Say the type in `metrics:` of the mapping file.',
+  },
+  'OBD-L-040': {
+    title: 'Ordered otherwise',
+    why: 'Lines are ordered by time; groups by value.',
+    todo: 'Sort the table in the panel.',
+  },
 } as const satisfies Readonly<Record<`OBD-${'G' | 'P' | 'L' | 'K' | 'T' | 'A' | 'F'}-${string}`, CodeRow>>
 
 export type Code = keyof typeof codes

@@ -209,12 +209,12 @@ export function parseDsl(query: unknown): Parsed {
         ? everything
         : least === 1
           ? anyOf(should)
-          : least >= should.length
+          : least !== undefined && least >= should.length
             ? allOf(should)
             : count(
                 leaf(
                   undefined,
-                  { op: 'unsupported', what: `${least} of ${should.length} conditions` },
+                  { op: 'unsupported', what: `${least ?? 'some'} of ${should.length} conditions` },
                   sourceOf('should', own(body, 'should')),
                 ),
               )
@@ -320,13 +320,13 @@ export function parseDsl(query: unknown): Parsed {
   return parsedBy('', () => ({ filter: query === undefined || query === null ? everything : read(query, 0), fields: [] }))
 }
 
-/** How many optional conditions have to hold. */
-function leastOf(value: unknown, should: number, required: number): number {
+/** How many optional conditions have to hold; undefined: it depends on how many there are. */
+function leastOf(value: unknown, should: number, required: number): number | undefined {
   if (value === undefined || value === null) return required > 0 ? 0 : 1
   const text = String(value).trim()
   const number = Number(text.replace('%', ''))
   // Combinations (`3<90%`) depend on the number of conditions.
-  if (!Number.isFinite(number)) return should > 2 ? 2 : should
+  if (!Number.isFinite(number)) return undefined
   const many = text.endsWith('%') ? Math.trunc((should * Math.abs(number)) / 100) : Math.abs(Math.trunc(number))
   const least = number < 0 || Object.is(number, -0) ? should - many : many
   return Math.max(required > 0 ? 0 : Math.min(1, should), Math.min(least, should + 1))

@@ -90,12 +90,16 @@ export function parseSimpleQuery(text: string, { defaultOperator = 'or', default
         at++
         continue
       }
+      if (sign === '~') {
+        tilde()
+        continue
+      }
       if (sign === '-') {
         negated = !negated
         at++
         continue
       }
-      const part = sign === '(' ? bracket(depth) : sign === '"' ? phrase() : sign === '~' ? (tilde(), undefined) : word()
+      const part = sign === '(' ? bracket(depth) : sign === '"' ? phrase() : word()
       if (part === undefined) continue
       const filter = negated ? noneOf(part) : part
       const isAnd = joined === '+' || (joined === undefined && defaultOperator === 'and')
