@@ -86,7 +86,7 @@ function linksOf(panel: Node, fieldConfig: Node | undefined): Node[] {
   for (const override of fieldConfig?.get('overrides')?.items ?? [])
     for (const property of override.get('properties')?.items ?? [])
       if (textOf(property.get('id')) === 'links') lists.push(property.get('value'))
-  return lists.filter((list) => list !== undefined && list.kind === 'array')
+  return lists.flatMap((list) => (list?.kind === 'array' ? [list] : []))
 }
 
 function panelPlace(options: ReadOptions, node: Node, names: (wanted: string) => string, where: string): PanelPlace {

@@ -1,0 +1,65 @@
+/** Converters of Grafana's files: dashboards of all schemas and library panels. */
+
+import { BridgeError } from '../../src/errors.ts'
+import type { Converted } from '../model.ts'
+import type { Context } from '../options.ts'
+import type { Converter, Source } from '../registry.ts'
+import { parseJsonDocument } from '../text/json.ts'
+import type { Node } from '../text/node.ts'
+import { textOf } from '../text/node.ts'
+import { readClassic } from './classic.ts'
+import { convertDashboard } from './dashboard.ts'
+import type { DashboardPlace } from './places.ts'
+
+/** The object that is the dashboard, whatever stands around it. */
+function dashboardNode(root: Node): Node {
+  for (const key of ['dashboard', 'spec']) {
+    const inner = root.get(key)
+    if (inner?.kind === 'object' && (inner.get('panels') ?? inner.get('rows') ?? inner.get('templating')) !== undefined) return inner
+  }
+  return root
+}
+
+function convertedOf(
+  kind: string,
+  source: Source,
+  place: DashboardPlace,
+  result: ReturnType<typeof convertDashboard>,
+  text: string,
+): Converted {
+  return {
+    kind,
+    title: place.title,
+    uid: place.uid,
+    tags: place.tags,
+    files: [{ path: source.path, text }],
+    items: result.items,
+    parts: result.parts,
+    notes: [],
+  }
+}
+
+function convertClassic(kind: string, source: Source, context: Context): Converted {
+  const document = parseJsonDocument(source.text)
+  const { root } = document
+  if (root.kind !== 'object') throw new BridgeError('OB_DECODE_JSON', `cannot convert ${source.path}: it is no object but ${root.kind}`)
+  const place = readClassic(document, dashboardNode(root), { uid: textOf(root.get('metadata')?.get('name')) ?? '' })
+  const result = convertDashboard(document, place, context, () => undefined)
+  return convertedOf(kind, source, place, result, document.toString())
+}
+
+/** A dashboard as Grafana stores, exports (`__inputs`) or answers it (`{dashboard, meta}`), of schema 6 to 42. */
+export const grafanaDashboard: Converter = {
+  kind: 'grafana-dashboard',
+  family: 'dashboards',
+  title: 'dashboard of Grafana, schema 6 to 42',
+  convert: (source, context) => convertClassic('grafana-dashboard', source, context),
+}
+
+/** The same as a resource of Kubernetes' kind: `spec` is the dashboard. */
+export const grafanaV1: Converter = {
+  kind: 'grafana-v1',
+  family: 'dashboards',
+  title: 'dashboard of Grafana as a resource, v1',
+  convert: (source, context) => convertClassic('grafana-v1', source, context),
+}

@@ -1,0 +1,79 @@
+/** Which query is converted by whom. A new plugin is one line in the table. */
+
+import type { Note } from '../model.ts'
+import { noUses, worse } from '../model.ts'
+import { maskQuery } from '../promql/mask.ts'
+import { parsePromql } from '../promql/parse.ts'
+import { asks, keepNative, keepOther, readsAs, shownQuery } from './native.ts'
+import { convertPrometheusTarget, promqlPlugins, textIn } from './prometheus.ts'
+import type { Plain, TargetConverter, TargetRequest, TargetResult } from './target.ts'
+
+/** A query that nobody converts: kept hidden, or as a placeholder. */
+const noConverter: TargetConverter = (request) => ({
+  status: 'unsupported',
+  before: shownQuery(request.model),
+  after: '',
+  language: 'other',
+  edits: [],
+  notes: [{ code: 'OBD-G-004', text: `Queries for ${request.datasource.type} cannot be converted.` }],
+  uses: noUses,
+  models: [],
+  labels: new Map(),
+  series: new Map(),
+  factor: 1,
+  transformations: [],
+})
+
+/** Converters of data sources that are left behind, by plugin. */
+export const leftBehind: ReadonlyMap<string, TargetConverter> = new Map([
+  ['elasticsearch', noConverter],
+  ['grafana-opensearch-datasource', noConverter],
+  ['jaeger', noConverter],
+  ['zipkin', noConverter],
+])
+
+/** What a query without a plugin looks like; undefined: nothing that is known. */
+export function guessPlugin(model: Plain, variables: ReadonlySet<string>): string | undefined {
+  const expr = textIn(model, 'expr')
+  if (expr !== undefined && expr.trim() !== '') {
+    if (typeof parsePromql(maskQuery(expr, variables).text) !== 'string') return 'prometheus'
+    return readsAs(expr, 'logql', variables) ? 'loki' : undefined
+  }
+  if (Array.isArray(model['bucketAggs']) && Array.isArray(model['metrics'])) return 'elasticsearch'
+  return undefined
+}
+
+const assumed = (plugin: string): Note => ({
+  code: 'OBD-G-001',
+  text: `Nobody says what data source this is; the query was read as one for ${plugin}.`,
+  suggestion: '--datasource default=UID, or the provisioning file of the data sources among the sources',
+})
+
+/**
+ * Converts a query. Undefined: it asks nothing. Where the plugin is unknown it is taken for what it looks like, and the result is `manual`.
+ * @param special the data source is one of Grafana's own
+ */
+export function convertQuery(request: TargetRequest, special: boolean): TargetResult | undefined {
+  const { type } = request.datasource
+  if (request.role === 'panel' && !asks(request.model, type)) return undefined
+  if (special) return keepOther(request, true)
+  if (promqlPlugins.has(type)) return convertPrometheusTarget(request)
+  if (type === 'loki') return keepNative(request, 'logql')
+  if (type === 'tempo') return keepNative(request, 'traceql')
+  const converter = leftBehind.get(type)
+  if (converter !== undefined) return converter(request)
+  if (type !== '') return keepOther(request, false)
+  const plugin = guessPlugin(request.model, new Set(request.variables.map((one) => one.name)))
+  if (plugin === undefined) {
+    const kept = keepOther(request, false)
+    return { ...kept, status: 'manual', notes: [{ ...assumed('nothing that is known'), code: 'OBD-G-001' }] }
+  }
+  const result = convertQuery({ ...request, datasource: { ...request.datasource, type: plugin } }, false)
+  if (result === undefined) return undefined
+  return {
+    ...result,
+    datasource: result.datasource ?? plugin,
+    status: worse(result.status, 'manual'),
+    notes: [...result.notes, assumed(plugin)],
+  }
+}
