@@ -3,6 +3,8 @@
  * `G` Grafana, `P` PromQL, `L` logs, `K` Kibana, `T` traces, `A` alerts, `F` files and options.
  */
 
+import { traceCodes } from './codes/traces.ts'
+
 export interface CodeRow {
   /** A short name. */
   readonly title: string
@@ -17,6 +19,41 @@ export const codes = {
     title: 'Not understood',
     why: 'The file is none of the formats that can be converted.',
     todo: 'Name the format with --from if it is one; else leave the file out.',
+  },
+  'OBD-F-002': {
+    title: 'For the other command',
+    why: 'The file is of a format that `convert dashboards` and `convert alerts` share between them, and this is the other one of the two.',
+    todo: 'Call the other command on the same sources.',
+  },
+  'OBD-F-003': {
+    title: 'Read, not converted',
+    why: 'The file only says something about others: types of metrics, options of all rules.',
+    todo: 'Nothing.',
+  },
+  'OBD-F-004': {
+    title: 'Known, not converted',
+    why: 'The format is recognised, but nothing converts it.',
+    todo: 'Do this one by hand; the report names the file, so that it is not forgotten.',
+  },
+  'OBD-F-005': {
+    title: 'Cannot be read',
+    why: 'The file is broken, or beyond a limit: 64 MiB, 200 levels, 2,000,000 values.',
+    todo: 'The note names the place. Export the file again, or split it.',
+  },
+  'OBD-F-006': {
+    title: 'Fault of the conversion',
+    why: 'The program met something that it should have been ready for. Nothing was written for this file, the others were done.',
+    todo: 'Please report it, with the note and the part of the file that it names.',
+  },
+  'OBD-F-007': {
+    title: 'Stands elsewhere',
+    why: 'A resource of Kubernetes names its dashboard by a URL, a number or a compressed text, and does not hold it as text.',
+    todo: 'Fetch that dashboard, and convert it by itself.',
+  },
+  'OBD-F-008': {
+    title: 'Nothing for this command',
+    why: 'The parts of the file are known, but none of them is what this command converts.',
+    todo: 'Call the other command, or leave the file out.',
   },
   'OBD-A-001': {
     title: 'One alert while it holds',
@@ -728,6 +765,7 @@ export const codes = {
     why: 'Lines are ordered by time; groups by value.',
     todo: 'Sort the table in the panel.',
   },
+  ...traceCodes,
 } as const satisfies Readonly<Record<`OBD-${'G' | 'P' | 'L' | 'K' | 'T' | 'A' | 'F'}-${string}`, CodeRow>>
 
 export type Code = keyof typeof codes
