@@ -38,6 +38,11 @@ function merge(parts: readonly Normal[], isOr: boolean): Normal[] {
     const key = keyOf(part)
     if (seen.has(key)) continue
     seen.add(key)
+    const range = part.negated === isOr && !part.loosened ? rangeInto(kept, part) : undefined
+    if (range !== undefined) {
+      kept[range.place] = range.joined
+      continue
+    }
     const values = part.negated !== isOr && part.leaf.field !== undefined && !part.loosened ? valuesOf(part.leaf) : undefined
     const field = part.leaf.field ?? ''
     const place = values === undefined ? undefined : places.get(field)
@@ -54,6 +59,21 @@ function merge(parts: readonly Normal[], isOr: boolean): Normal[] {
     kept.push(part)
   }
   return kept
+}
+
+/** `f >= 1` and `f < 5` are one range; so are their opposites as alternatives. */
+function rangeInto(kept: readonly Normal[], part: Literal): { readonly place: number; readonly joined: Literal } | undefined {
+  const { test, field } = part.leaf
+  if (test.op !== 'range' || field === undefined) return undefined
+  // The other end stands right before it, where people write it.
+  const place = kept.length - 1
+  const before = kept[place]
+  if (before?.kind !== 'literal' || before.negated !== part.negated || before.loosened || before.leaf.field !== field) return undefined
+  const other = before.leaf.test
+  if (other.op !== 'range' || (other.from !== undefined && test.from !== undefined) || (other.to !== undefined && test.to !== undefined))
+    return undefined
+  const joined = { op: 'range', from: other.from ?? test.from, to: other.to ?? test.to } as const
+  return { place, joined: { ...before, leaf: { ...before.leaf, test: joined, text: `${before.leaf.text}, ${part.leaf.text}` } } }
 }
 
 function join(kind: 'and' | 'or', parts: readonly Normal[]): Normal {

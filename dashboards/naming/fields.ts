@@ -222,6 +222,7 @@ export function createFieldNaming({
     const part = partsInLoki[where]
     if (part !== undefined) return { ...common, where: 'metadata', name: part }
     if (rule.inMessage) return { ...common, where: 'json', name: lokiLabel(base.slice('message.'.length)) }
+    if (!/[A-Za-z0-9]/.test(attribute)) return { ...common, where: 'gone', name: base, why: `Loki has no name for ${base}` }
     return { ...common, where: where === 'resource' && indexLabels.has(attribute) ? 'label' : 'metadata', name: lokiLabel(attribute) }
   }
 
