@@ -4,6 +4,7 @@ import type { EmitConfig } from '../emit/config.ts'
 import { destinationsOf } from '../emit/destinations.ts'
 import { createRouter } from '../emit/route.ts'
 import { createSending, type Sending } from '../emit/sending.ts'
+import { freeMessage } from '../otlp/encode/chunks.ts'
 import { requestToJson } from '../otlp/json/to-json.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -49,6 +50,8 @@ function nameOf(url: string): string {
 const askTimeoutMs = 5000
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, one) => all + one, 0)
+
+const sumItems = (requests: readonly PageRequest[]): number => requests.reduce((all, { items }) => all + items, 0)
 
 /** What became of a part that several destinations were to have: what any of them refused is not there. The largest loss counts; dead items first. */
 function merged(items: number, tallies: readonly { readonly name: string; readonly tally: Tally }[]): Tally {
@@ -195,6 +198,8 @@ export async function createOtlpSink(options: OtlpSinkOptions, deps: OtlpSinkDep
         for (const [reason, text] of tally.said) if (!total.said.has(reason)) total.said.set(reason, text)
       }
       const { acked, rejected, dead, ambiguous, bytesOut } = total
+      // All of it was answered with success: nobody reads it any more. Of what was refused a connection may still be reading.
+      if (acked === sumItems(requests)) for (const one of requests) if (one.owned === true) freeMessage(one.data)
       if (newest !== undefined) {
         const key = `${newest.destination}\n${newest.reason}`
         if (!told.has(key)) deps.boundary?.(newest)

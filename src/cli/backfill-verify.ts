@@ -10,6 +10,7 @@ import { type Verification, verifyRun } from '../backfill/verify.ts'
 import { type Config, loadBridgeConfig } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
 import { createLog } from '../telemetry/log.ts'
+import { guardSize } from '../telemetry/size-guard.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
 import type { ReadBack } from './backfill-read-back.ts'
 import { openAnyRun } from './backfill-runs.ts'
@@ -107,6 +108,7 @@ export function printVerification(run: string, unit: string, found: Verification
 export async function backfillVerify(words: readonly string[], options: VerifyCommandOptions, io: Io): Promise<number> {
   const config = await loadBridgeConfig(options, io.env)
   const readBack = options.readBack === undefined ? 0 : countOf('--read-back', options.readBack, 1, 100_000)
+  guardSize()
   const stop = io.takeSignals()
   const ledger = await openAnyRun(options, config, 'own')
   const screen = createScreen(io.err)

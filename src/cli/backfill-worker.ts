@@ -19,6 +19,7 @@ import { loadUserMapping } from '../config/user-mapping.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
+import { guardSize } from '../telemetry/size-guard.ts'
 import { destinationOf } from './backfill-destination.ts'
 import { runMappingOf } from './backfill-mapping.ts'
 import { chooseSource, openSource, readSourceWords, sourceOptionsOf } from './backfill-source.ts'
@@ -181,6 +182,7 @@ async function work(connection: Connection, words: readonly string[], options: W
 
 /** 0 nothing is left · 2 not alike · 3 this machine cannot read the source · 4 destination refuses · 130 interrupted: another worker goes on with its slices. */
 export async function backfillWorker(url: string, words: readonly string[], options: WorkerCommandOptions, io: Io): Promise<number> {
+  guardSize()
   const connection = await connectRedis(url, {
     onTrouble: (message) => io.err(message === undefined ? 'Redis answers again.\n' : `${message}\n`),
   })

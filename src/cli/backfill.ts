@@ -13,6 +13,7 @@ import { createRun, type RunEnd, type RunResult } from '../backfill/run.ts'
 import { maskedWords, sourceFlags } from '../backfill/source-options.ts'
 import { loadBridgeConfig } from '../config/compose.ts'
 import { BridgeError } from '../errors.ts'
+import { guardSize } from '../telemetry/size-guard.ts'
 import { type Begun, beginRun } from './backfill-begin.ts'
 import type { BackfillOptions } from './backfill-flags.ts'
 import { serveRunMetrics } from './backfill-metrics.ts'
@@ -86,6 +87,7 @@ async function finishRun(
 }
 
 async function runIt(begun: Begun, ledger: Ledger, options: BackfillOptions, words: string, io: Io, stop: AbortSignal): Promise<number> {
+  guardSize()
   const sink = await begun.openSink()
   try {
     const run = createRun(

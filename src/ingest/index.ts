@@ -240,14 +240,15 @@ export async function createFileTranslator(
   throw new Error(`BUG: no translator for ${format}`)
 }
 
-/** The translator of the messages of a topic; as {@link createFileTranslator}. */
+/** The translator of the messages of a topic; as {@link createFileTranslator}. @param chunks where its messages get their memory */
 export function createMessageTranslator(
   encoding: MessageEncoding,
   signal: Signal,
   translate: TranslateConfig,
   limits: DecodeLimits = defaultDecodeLimits,
+  chunks?: AdapterDeps['chunks'],
 ): Promise<MessageTranslator> {
-  return carriedBy(translate, noMapping, undefined).messages(encoding, signal, limits)
+  return carriedBy(translate, noMapping, chunks).messages(encoding, signal, limits)
 }
 
 /** What says why the OTLP of a file format is what it is; undefined for formats that have nothing to say about it. */

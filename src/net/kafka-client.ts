@@ -50,7 +50,7 @@ export interface GroupClient {
   edges(partitions: readonly TopicPartition[], edge: Edge): Promise<ReadonlyMap<string, number>>
   /** The broker to fetch each partition from, by {@link partitionKey}. @param fresh not from what is remembered */
   leaders(partitions: readonly TopicPartition[], fresh: boolean): Promise<ReadonlyMap<string, number>>
-  /** One fetch from one broker. Rejects when the broker cannot be reached; faults of a partition are in its answer. */
+  /** One fetch from one broker, in memory of its own. Rejects when the broker cannot be reached; faults of a partition are in its answer. */
   fetch(node: number, positions: readonly FetchPosition[], limits: FetchLimits): Promise<readonly FetchedPartition[]>
   /** Rejects when the coordinator cannot be reached. */
   commit(offsets: readonly PartitionOffset[]): Promise<readonly CommitAnswer[]>
@@ -103,8 +103,16 @@ function keepQuiet(pool: ConnectionPool): ConnectionPool {
   return pool
 }
 
-/** Creates a member that has not joined yet; nothing is connected. */
-export function createGroupClient(library: KafkaLibrary, { options }: KafkaConnection, group: string): GroupClient {
+/**
+ * Creates a member that has not joined yet; nothing is connected.
+ * @param letGo takes pieces of answers that were copied and that nobody reads any more; without it they are left to the collector
+ */
+export function createGroupClient(
+  library: KafkaLibrary,
+  { options }: KafkaConnection,
+  group: string,
+  letGo: (piece: Uint8Array) => void = quiet,
+): GroupClient {
   const { clientId, tls, sasl, connectTimeout } = options
   let hooks: GroupHooks | undefined
   const consumer: Consumer = new library.Consumer({
@@ -143,14 +151,25 @@ export function createGroupClient(library: KafkaLibrary, { options }: KafkaConne
 
   const request = (connection: Connection, api: { key: number; version: number }, body: Buffer): Promise<Buffer> =>
     new Promise((resolve, reject) => {
+      let pieces: readonly Buffer[] = []
       connection.send<Buffer>(
         api.key,
         api.version,
         () => library.Writer.create().append(body),
-        (_correlation, _key, _version, reader) => reader.buffer.slice(reader.position),
+        (_correlation, _key, _version, reader) => {
+          const { buffers } = reader.buffer
+          const answer = reader.buffer.slice(reader.position)
+          // Of one piece it is a view, in which the next answer may begin.
+          if (buffers.length < 2) return Buffer.from(answer)
+          // The last may have more in it than our answer, and whoever gave it may look at it still.
+          pieces = buffers.slice(0, -1)
+          return answer
+        },
         false,
         false,
         (error, answer) => {
+          // The library is through with them now.
+          for (const piece of pieces) letGo(piece)
           if (error !== null || answer === undefined) reject(error ?? new Error('no answer'))
           else resolve(answer)
         },

@@ -24,9 +24,9 @@ const latest = -1n
 /** All that is there, not only what is committed. */
 const uncommitted = 0
 
-/** Creates a client; nothing is connected. No group is joined, nothing is committed. */
-export function createTopicClient(library: KafkaLibrary, connection: KafkaConnection): TopicClient {
-  const client = createGroupClient(library, connection, 'otlp-bridge-backfill')
+/** Creates a client; nothing is connected. No group is joined, nothing is committed. @param letGo see {@link createGroupClient} */
+export function createTopicClient(library: KafkaLibrary, connection: KafkaConnection, letGo?: (piece: Uint8Array) => void): TopicClient {
+  const client = createGroupClient(library, connection, 'otlp-bridge-backfill', letGo)
   const admin = new library.Admin(connection.options)
   return {
     leaders: client.leaders,

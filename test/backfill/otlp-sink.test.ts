@@ -92,6 +92,25 @@ describe('createOtlpSink', () => {
     },
   )
 
+  it('frees memory that nobody else has when all of it was taken, and no other', async () => {
+    const endpoint = await startSink()
+    const { deliver } = await start({ endpoint: endpoint.url })
+    const pageOf = (owned: boolean): PageRequest => {
+      const page = tracesPage(items(2000))
+      const data = Buffer.allocUnsafeSlow(page.data.length)
+      data.set(page.data)
+      return { ...page, data, owned }
+    }
+    const [own, shared, refused] = [pageOf(true), pageOf(false), pageOf(true)]
+    const { length } = own.data
+    expect(length).toBeGreaterThan(16 * 1024)
+    expect((await deliver(own)).acked).toBe(2000)
+    await deliver(shared)
+    endpoint.answer = refuse(400, 'no')
+    expect((await deliver(refused)).acked).toBe(0)
+    expect([own, shared, refused].map(({ data }) => data.length)).toEqual([0, length, length])
+  })
+
   it('joins small requests of a page', async () => {
     const endpoint = await startSink()
     const { deliver } = await start({ endpoint: endpoint.url })

@@ -10,6 +10,7 @@ import { createIdentitySum } from '../identity.ts'
 import type { TranslatedPage } from '../model.ts'
 import type { SourceDeps } from '../source.ts'
 import type { RecordPage } from './kafka-reader.ts'
+import { createPageMemory, type PageMemory } from './page-memory.ts'
 import { createPageBuilder, type PageBuilder, refusalOf } from './payload-page.ts'
 
 /** What the records of a topic are. */
@@ -38,9 +39,19 @@ function account(body: TranslatedBody, page: PageBuilder, where: string, raw: Ui
   return true
 }
 
-function eachByItself({ translate, signal }: MessageTranslator): ValuesTranslator {
-  return (messages, where, page) =>
-    messages.map((message) => {
+function eachByItself({ translate, signal }: MessageTranslator, memory: PageMemory): ValuesTranslator {
+  return (messages, where, page) => {
+    const made = new Map<Signal, { items: number; readonly parts: Uint8Array[] }>()
+    const keep = (of: Signal, items: number, data: Uint8Array): void => {
+      if (items === 0) return
+      const found = made.get(of)
+      if (found === undefined) made.set(of, { items, parts: [data] })
+      else {
+        found.items += items
+        found.parts.push(data)
+      }
+    }
+    const kept = messages.map((message) => {
       const { value, timestampMs } = message
       if (value === undefined || value.length === 0) {
         page.skip(value === undefined ? 'null_value' : 'empty_value', 1)
@@ -48,8 +59,8 @@ function eachByItself({ translate, signal }: MessageTranslator): ValuesTranslato
       }
       try {
         const body = translate(value, timestampMs)
-        page.request(signal, body.items, body.data)
-        for (const other of body.others ?? []) page.request(other.signal, other.items, other.data)
+        keep(signal, body.items, body.data)
+        for (const other of body.others ?? []) keep(other.signal, other.items, other.data)
         return account(body, page, where(message), value)
       } catch (error) {
         const { reason, message: words } = refusalOf(error)
@@ -57,6 +68,10 @@ function eachByItself({ translate, signal }: MessageTranslator): ValuesTranslato
         return false
       }
     })
+    for (const [of, { items, parts }] of made) page.request(of, items, memory.join(parts), true)
+    memory.reclaim()
+    return kept
+  }
 }
 
 /** What Beats write: one document a record, with `@metadata`. */
@@ -108,7 +123,10 @@ export async function createPageTranslator(
   topic: string,
 ): Promise<(partition: number, page: RecordPage) => TranslatedPage> {
   const isMessage = (one: RecordFormat): one is MessageEncoding => one !== 'beats-json'
-  const values = isMessage(format) ? eachByItself(await createMessageTranslator(format, signal, deps.translate)) : await beatsJson(deps)
+  const memory = createPageMemory()
+  const values = isMessage(format)
+    ? eachByItself(await createMessageTranslator(format, signal, deps.translate, undefined, memory), memory)
+    : await beatsJson(deps)
   return (partition, { messages, lost, gaps }) => {
     const page = createPageBuilder()
     const sum = createIdentitySum()

@@ -8,6 +8,7 @@ import { kafkaReason } from '../../net/kafka.ts'
 import { type FetchedPartition, KafkaError } from '../../net/kafka-fetch.ts'
 import type { BatchReader, KafkaMessage } from '../../net/kafka-records.ts'
 import type { TopicClient } from '../../net/kafka-topic.ts'
+import { freeMessage } from '../../otlp/encode/chunks.ts'
 import { sourceFault } from '../../read/patient-client.ts'
 import type { Json, TranslatedPage } from '../model.ts'
 import type { SliceReader, SourceDeps } from '../source.ts'
@@ -58,6 +59,10 @@ export function createRecordReader(
   /** The next offset that is not in a page yet. */
   let position = cursor ?? options.from
   let batches: BatchReader | undefined
+  /** What `batches` and `waiting` lie in. */
+  let fetchedBytes: Uint8Array | undefined
+  /** What no page but the one that is being put together has anything of. */
+  let spent: Uint8Array[] = []
   let waiting: readonly KafkaMessage[] = []
   let at = 0
   /** Behind the batch that `waiting` is of. */
@@ -102,7 +107,10 @@ export function createRecordReader(
     switch (fetched?.error) {
       case 0:
         missing = 0
-        if (fetched.records.length > 0) batches = options.open(fetched, position)
+        if (fetched.records.length > 0) {
+          batches = options.open(fetched, position)
+          fetchedBytes = fetched.records
+        }
         // Records of a transaction that is open come when it ends.
         else await deps.sleep(pauseMs)
         return
@@ -123,6 +131,8 @@ export function createRecordReader(
     const batch = batches?.next()
     if (batch === undefined) {
       batches = undefined
+      if (fetchedBytes !== undefined) spent.push(fetchedBytes)
+      fetchedBytes = undefined
       return
     }
     const { setAside } = batch
@@ -170,7 +180,18 @@ export function createRecordReader(
       if (at >= waiting.length) position = Math.max(position, behind)
       const gone = lost.reduce((all, { count }) => all + count, 0)
       const gaps = Math.max(0, position - start - messages.length - gone)
-      return { cursor: position, last: position >= to, translate: () => options.translate({ messages, lost, gaps }) }
+      const free = spent
+      spent = []
+      return {
+        cursor: position,
+        last: position >= to,
+        translate() {
+          const translated = options.translate({ messages, lost, gaps })
+          // Its items are copies now: left to the collector, fetches would be most of what a run holds.
+          for (const bytes of free.splice(0)) freeMessage(bytes)
+          return translated
+        },
+      }
     },
     async rest() {
       batches = undefined

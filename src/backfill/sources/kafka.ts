@@ -10,6 +10,7 @@ import { codecsOf } from '../../net/kafka-client.ts'
 import { readBatches } from '../../net/kafka-records.ts'
 import { createTopicClient, type TopicClient } from '../../net/kafka-topic.ts'
 import { filePath } from '../../net/tls-config.ts'
+import { freeWhole } from '../../otlp/encode/chunks.ts'
 import { sourceFault } from '../../read/patient-client.ts'
 import type { Json, Plan, PlanGroup, SliceSpec } from '../model.ts'
 import type { Source, SourceDeps } from '../source.ts'
@@ -76,7 +77,7 @@ async function connect(given: Options): Promise<{ client: TopicClient; open: Par
   const library = await loadKafka()
   const records = { codecs: codecsOf(library), maxBatchBytes, checksum: (data: Buffer) => library.crc32c(data) >>> 0 }
   return {
-    client: createTopicClient(library, connection),
+    client: createTopicClient(library, connection, freeWhole),
     open: (fetched, from) => readBatches(fetched.records, from, fetched.aborted, records),
   }
 }
