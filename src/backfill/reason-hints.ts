@@ -3,8 +3,6 @@
 const hints: Readonly<Record<string, string>> = {
   // Of slices that failed.
   vanished: 'an index, block, topic or file is gone since the plan; take a snapshot first, or leave it out',
-  corrupt_index: 'the index of a block does not hold; look at the disk of the source',
-  count_mismatch: 'fewer samples came out of a block than it says it has',
   pit_lost: 'points in time were lost five times in a row without progress; look at the memory and the open contexts of the source',
   truncated: 'the source cuts its answers even for the shortest window; raise --limit, or narrow it with --service',
   unknown_encoding: 'the data has an encoding that this version does not read; say which, in an issue',
@@ -22,6 +20,10 @@ const hints: Readonly<Record<string, string>> = {
   conflict_in_source: 'two values for one moment; the one that the source itself would show was sent',
   tombstone: 'deleted in the source',
   corrupt_chunk: 'chunks whose checksum does not hold; look at the disk of the source',
+  corrupt_series: 'entries of an index that do not hold, each a series with all its samples in the block; look at the disk of the source',
+  outside_of_block: 'series with samples earlier or later than meta.json says that their block is: Prometheus does not show them either',
+  corrupt_index: 'a table of an index does not hold: its series were looked for one by one; look at the disk of the source',
+  count_mismatch: 'fewer samples came out of blocks than meta.json says there are; verify --deep and promtool tsdb analyze tell more',
   expired: 'older than what the topic still holds',
   in_live: 'the bridge has them already, live',
   seam_duplicate: 'the bridge took them live, and they are on the new side already',

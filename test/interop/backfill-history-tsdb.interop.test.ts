@@ -57,6 +57,9 @@ async function takeSnapshot(url: string): Promise<string> {
   return snapshot
 }
 
+/** `_count` stands for the point. */
+const isPartOfPoint = (series: string): boolean => series.includes('"le"') || series.includes('"quantile"') || series.includes('_sum"')
+
 const shown = (series: string, ms: number, value: SampleValue): string => `${series} ${ms} ${JSON.stringify(value)}`
 
 describe.skipIf(found === undefined || (running === undefined && !present('prometheus-3', 'prometheus-2')))(
@@ -106,8 +109,8 @@ describe.skipIf(found === undefined || (running === undefined && !present('prome
           key.end()
           seriesOf.add(key)
           if (typeof value !== 'number') natives++
-          // Those of a classic histogram are one point.
-          if (!series.includes('"le"')) points++
+          // Those of a classic histogram or a summary are one point, whatever they are called.
+          if (!isPartOfPoint(series)) points++
           first = Math.min(first, ms)
           last = Math.max(last, ms)
         })

@@ -4,7 +4,7 @@
  */
 
 import { familyHash } from '../../read/prometheus-tsdb/families.ts'
-import type { BlockMeta } from '../../read/prometheus-tsdb/meta.ts'
+import type { BlockMeta, UnreadableBlock } from '../../read/prometheus-tsdb/meta.ts'
 import type { Plan, PlanGroup, SliceSpec } from '../model.ts'
 
 const hourMs = 3_600_000
@@ -72,7 +72,21 @@ function noteOf({ blocks }: BlockGroup): string {
   return notes.join('; ')
 }
 
-/** The plan of a folder. Windows begin at whole hours UTC; the first and the last are cut. @param sinceMs, untilMs undefined: no bound */
+/** A row that no slice stands for. */
+const unreadableGroup = ({ name, message }: UnreadableBlock): PlanGroup => ({
+  name,
+  items: 0,
+  bytes: 0,
+  fromMs: undefined,
+  toMs: undefined,
+  note: message,
+  isUnreadable: true,
+})
+
+/**
+ * The plan of a folder. Windows begin at whole hours UTC; the first and the last are cut. @param sinceMs, untilMs undefined: no bound
+ * @param unreadable rows of their own, whatever range is wanted: nobody knows their time
+ */
 export function planBlocks(
   blocks: readonly BlockMeta[],
   {
@@ -80,8 +94,9 @@ export function planBlocks(
     untilMs = Number.POSITIVE_INFINITY,
   }: { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined },
   notes: readonly string[],
+  unreadable: readonly UnreadableBlock[] = [],
 ): Plan {
-  const groups: PlanGroup[] = []
+  const groups = unreadable.map(unreadableGroup)
   const slices: SliceSpec[] = []
   const said = [...notes]
   for (const group of groupBlocks(blocks)) {

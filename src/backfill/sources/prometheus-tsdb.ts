@@ -2,8 +2,9 @@
 
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, isBridgeError } from '../../errors.ts'
 import { MatchType } from '../../read/prometheus-remote-read-wire.ts'
 import type { Block } from '../../read/prometheus-tsdb/block.ts'
 import { createBlockPool } from '../../read/prometheus-tsdb/block-pool.ts'
@@ -130,7 +131,7 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
   const cache = createFileCache(cacheBytes)
   const pool = createBlockPool(cache)
   const sums = new SampleSum()
-  let { blocks, notes } = listBlocks(folder)
+  let { blocks, notes, unreadable } = listBlocks(folder)
   const path = realpathSync(folder)
   const metaOf = (ulid: string): BlockMeta => {
     const known = blocks.find((block) => block.ulid === ulid)
@@ -138,6 +139,37 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
     const meta = readMeta(known?.folder ?? join(folder, ulid))
     if (meta.ulid !== ulid) throw sourceFault('vanished', `cannot read block ${ulid}: its folder holds ${meta.ulid} now`, { place: ulid })
     return meta
+  }
+
+  /** Names of all blocks, whatever is wanted of them: what is renamed must be so alike in all slices, and in a run that goes on. */
+  const namesOf = async (abort: AbortSignal): Promise<readonly string[]> => {
+    const names = new Set<string>()
+    for (const meta of blocks) {
+      if (abort.aborted) throw new BridgeError('OB_STOPPING', 'cannot read names: the run is stopping')
+      try {
+        const block = pool.acquire(meta)
+        for (const { name } of block.index.names) names.add(name)
+        pool.release(block)
+      } catch (error) {
+        if (!isBridgeError(error)) throw error
+        // Its own slices say so.
+        deps.log.warn({ block: meta.ulid, error: String(error) }, 'a block cannot be read: how its metrics would be renamed is not known')
+      }
+      await setImmediate()
+    }
+    return [...names].sort()
+  }
+  let prepared: Promise<void> | undefined
+  const prepare = (abort: AbortSignal): Promise<void> => {
+    if (!points.wantsNames) return Promise.resolve()
+    prepared ??= namesOf(abort).then(
+      (names) => points.prepare(names),
+      (error: unknown) => {
+        prepared = undefined
+        throw error
+      },
+    )
+    return prepared
   }
 
   /** The group of blocks that ends last before these begin, for what was said before. Gone ones are done without. */
@@ -220,11 +252,11 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
     isLocal: true,
 
     async plan() {
-      ;({ blocks, notes } = listBlocks(folder))
+      ;({ blocks, notes, unreadable } = listBlocks(folder))
       const types = hasMetadata
         ? []
         : ['types are told by names and forms: blocks hold none (--metadata gives them); exemplars are not in blocks either']
-      return planBlocks(blocks, filter, [...notes, ...points.notes, ...types])
+      return planBlocks(blocks, filter, [...notes, ...points.notes, ...types], unreadable)
     },
 
     open(spec, cursor): SliceReader {
@@ -232,6 +264,7 @@ export function createTsdbSource(folder: string, deps: SourceDeps, { points, has
       let after = cursor
       return {
         async next(abort) {
+          await prepare(abort)
           slice ??= openSlice(spec, readTsdbCursor(after), true)
           const read = cache.bytesRead
           const page = await slice.reader.next(abort)

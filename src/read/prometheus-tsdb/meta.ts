@@ -1,7 +1,7 @@
 /** `meta.json` of a block, and what lies beside blocks in a data folder. */
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { tsdbError } from './faults.ts'
 import { fileError } from './file-cache.ts'
 
@@ -31,6 +31,15 @@ export interface BlockList {
   readonly blocks: readonly BlockMeta[]
   /** Sentences: what is left out and why. */
   readonly notes: readonly string[]
+  /** Folders that are blocks by their names, and of which nothing can be read. */
+  readonly unreadable: readonly UnreadableBlock[]
+}
+
+export interface UnreadableBlock {
+  /** Of its folder: its ULID, as a rule. */
+  readonly name: string
+  /** `corrupt: cannot read …` */
+  readonly message: string
 }
 
 const ulidPattern = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
@@ -128,9 +137,12 @@ const isFilled = (path: string): boolean => {
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
+/** What Thanos made coarser is beside what it was made of: nothing is missing without it. */
+const isCoarser = ({ message }: Error): boolean => message.startsWith('source_error: ')
+
 /**
  * The blocks of a data folder, of a snapshot, or of a bucket's copy; or the one block that the folder is. Blocks that another one replaces are left
- * out, and so is what is not in blocks yet, each with a sentence. Throws OB_SOURCE when there is no such folder, or no block that can be read.
+ * out, and so is what is not in blocks yet, each with a sentence; blocks that are damaged are told by themselves. Throws OB_SOURCE when there is no such folder, or no block that can be read.
  */
 export function listBlocks(folder: string): BlockList {
   let names: string[]
@@ -142,6 +154,7 @@ export function listBlocks(folder: string): BlockList {
   const notes: string[] = []
   const found: BlockMeta[] = []
   const faults: Error[] = []
+  const unreadable: UnreadableBlock[] = []
   const folders = names.includes('meta.json') ? [folder] : names.filter((name) => ulidPattern.test(name)).map((name) => join(folder, name))
   for (const one of folders) {
     try {
@@ -149,7 +162,8 @@ export function listBlocks(folder: string): BlockList {
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'BridgeError') throw error
       faults.push(error)
-      notes.push(`left out: ${error.message}`)
+      if (isCoarser(error)) notes.push(`left out: ${error.message}`)
+      else unreadable.push({ name: basename(one), message: error.message })
     }
   }
   const blocks: BlockMeta[] = []
@@ -182,5 +196,5 @@ export function listBlocks(folder: string): BlockList {
       'left out: samples that came out of order and are in wbl only; they are in blocks after the next compaction, not in a snapshot',
     )
   if (temporary.length > 0) notes.push(`left out: ${temporary.join(', ')}, unfinished`)
-  return { blocks, notes }
+  return { blocks, notes, unreadable }
 }

@@ -4,10 +4,15 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { addSum } from '../../../src/backfill/identity.ts'
+import { unreadableText } from '../../../src/backfill/plan.ts'
+import { noMetadata } from '../../../src/backfill/sources/prometheus-metadata.ts'
+import { createPrometheusPoints, type PrometheusPoints } from '../../../src/backfill/sources/prometheus-points.ts'
+import { createTsdbSource } from '../../../src/backfill/sources/prometheus-tsdb.ts'
+import { translateConfig } from '../../../src/ingest/index.ts'
 import { listBlocks } from '../../../src/read/prometheus-tsdb/meta.ts'
 import { writableCopy } from '../../read/support/writable-copy.ts'
 import { vectorFiles } from '../../support/shared.ts'
-import { never, openTsdb, pagesOf, type ReadPage } from '../support/tsdb-source.ts'
+import { never, openTsdb, pagesOf, type ReadPage, sourceDeps } from '../support/tsdb-source.ts'
 
 const folders = vectorFiles('tsdb').filter((path) => !path.endsWith('.md'))
 const named = folders.map((path): [string, string] => [basename(path), path])
@@ -127,6 +132,60 @@ describe('prometheusTsdb', () => {
     expect(pages.flatMap(({ page }) => page.faults).filter(({ reason }) => reason === 'outside_of_block')).toHaveLength(20)
     await source.close()
   })
+
+  it.skipIf(plain === '')('has a row for a block whose meta.json is damaged, and reads the others', async () => {
+    const copy = await copyOf(plain)
+    const whole = await openTsdb(copy)
+    const { slices } = await whole.plan(never)
+    await whole.close()
+    const damaged = '01M7YZ6ZPEB5ZFJGRFEHJ8AKMY'
+    mkdirSync(join(copy, damaged, 'chunks'), { recursive: true })
+    writeFileSync(join(copy, damaged, 'meta.json'), '{"version":1,')
+    const source = await openTsdb(copy)
+    const plan = await source.plan(never)
+    expect(plan.slices).toEqual(slices)
+    expect(plan.groups.filter(({ isUnreadable }) => isUnreadable === true)).toEqual([
+      expect.objectContaining({ name: damaged, items: 0, note: expect.stringContaining('it is not JSON') }),
+    ])
+    expect(unreadableText(plan)).toMatch(/^not read: corrupt: cannot read .*01M7YZ6ZPEB5ZFJGRFEHJ8AKMY.*\n$/)
+    await source.close()
+  })
+
+  it.skipIf(plain === '')(
+    'says all names before the first page, the same ones for every slice and cursor, where metrics are renamed',
+    async () => {
+      const names = async (at: number, renames: boolean): Promise<readonly string[]> => {
+        const said: string[] = []
+        const real = createPrometheusPoints({ translate: translateConfig.parse({}).prometheus, metadata: noMetadata })
+        const points: PrometheusPoints = {
+          ...real,
+          wantsNames: renames,
+          prepare: (all) => void said.push(...all),
+          translate(part) {
+            said.push('page')
+            return real.translate(part)
+          },
+        }
+        const source = createTsdbSource(plain, sourceDeps({ items: 500 }), { points, hasMetadata: false, cacheBytes: 2 ** 20 })
+        const [slice] = (await source.plan(never)).slices
+        if (slice === undefined) throw new Error('nothing is in the vector')
+        const cursor = (await pagesOf(source, slice, undefined, 3)).at(-1)?.cursor
+        said.length = 0
+        await source.close()
+        const again = createTsdbSource(plain, sourceDeps({ items: 500 }), { points, hasMetadata: false, cacheBytes: 2 ** 20 })
+        await pagesOf(again, slice, at === 0 ? undefined : cursor, 2)
+        await pagesOf(again, slice, undefined, 1)
+        await again.close()
+        return said
+      }
+      const all = await names(0, true)
+      expect(all.slice(-3)).toEqual(['page', 'page', 'page'])
+      expect(all.length).toBeGreaterThan(20)
+      expect(all.slice(0, -3)).toEqual([...all.slice(0, -3)].sort())
+      expect(await names(1, true)).toEqual(all)
+      expect(await names(0, false)).toEqual(['page', 'page', 'page'])
+    },
+  )
 
   it.skipIf(plain === '')('leaves out a chunk whose checksum is wrong, and says which', async () => {
     const copy = await copyOf(plain)

@@ -64,6 +64,7 @@ describe('listBlocks', () => {
     block('B', { thanos: { downsample: { resolution: 0 } } })
     expect(lettersOf()).toBe('B')
     expect(listBlocks(root).notes.join()).toContain('Thanos')
+    expect(listBlocks(root).unreadable).toEqual([])
   })
 
   it.each<[string, string]>([
@@ -73,12 +74,21 @@ describe('listBlocks', () => {
     ['no ULID', '{"version":1,"ulid":"../../etc","minTime":0,"maxTime":1}'],
     ['no times', `{"version":1,"ulid":"${ulid('A')}"}`],
     ['times the wrong way round', `{"version":1,"ulid":"${ulid('A')}","minTime":2,"maxTime":1}`],
-  ])('leaves out a block whose meta.json is %s', (_name, text) => {
+  ])('tells of a block whose meta.json is %s, and takes the others', (_name, text) => {
     block('A')
     writeFileSync(join(root, ulid('A'), 'meta.json'), text)
     expect(() => listBlocks(root)).toThrow(/^corrupt: /)
     block('B')
     expect(lettersOf()).toBe('B')
-    expect(listBlocks(root).notes).toHaveLength(1)
+    const { unreadable, notes } = listBlocks(root)
+    expect(unreadable).toEqual([{ name: ulid('A'), message: expect.stringMatching(/^corrupt: cannot read /) }])
+    expect(notes).toEqual([])
+  })
+
+  it('tells of a block without meta.json', () => {
+    block('A')
+    rmSync(join(root, ulid('A'), 'meta.json'))
+    block('B')
+    expect(listBlocks(root).unreadable).toEqual([{ name: ulid('A'), message: expect.stringMatching(/^vanished: /) }])
   })
 })
