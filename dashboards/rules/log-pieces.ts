@@ -107,7 +107,7 @@ export const both = (parts: readonly string[]): string => (parts.length === 1 ? 
 /** The filter of a parsed query, or everything; what is wrong is said. */
 export function filterOf(parsed: Parsed, what: string, findings: Findings): Filter {
   if (!parsed.ok) {
-    findings.note('OBD-A-018', `${what} is not understood at ${parsed.at}: ${parsed.why}`, 'manual')
+    findings.note('OBD-A-018', `${what} is not understood: ${parsed.why}`, 'manual')
     return everything
   }
   return parsed.filter

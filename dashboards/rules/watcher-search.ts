@@ -207,8 +207,12 @@ export function meaningOf(aggs: Plain, path: readonly string[], findings: Findin
       }
       at++
       if (/^\d+$/.test(path[at] ?? '')) {
-        // Only of the largest by count it is the same to ask for any.
-        if (path[at] !== '0' || (memberOf(terms, 'order') !== undefined && path[at + 1] === 'doc_count')) return undefined
+        // Only of the largest by what is asked it is the same to ask for any.
+        const order = memberOf(terms, 'order')
+        const asked = path[at + 1] ?? ''
+        const isLargest =
+          asked === 'doc_count' ? order === undefined || memberOf(order, '_count') === 'desc' : memberOf(order, asked) === 'desc'
+        if (path[at] !== '0' || !isLargest) return undefined
         first = true
         at++
       } else if (at === path.length) {
