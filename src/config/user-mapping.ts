@@ -1,10 +1,11 @@
-/** The user's own mapping file: metrics and fields of documents, for live traffic, back-fill and dashboards alike. YAML, or JSON. */
+/** The user's own mapping file: metrics and fields of documents, for live traffic, back-fill and dashboards alike, and what only dashboards need. YAML, or JSON. */
 
 // Before all that makes schemas.
 import './jitless.ts'
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import type { ConvertOptions } from '../../dashboards/options.ts'
 import { BridgeError } from '../errors.ts'
 import type { UserMappings } from '../ingest/format.ts'
 import { expectation, type Fault, faultsOf, type Locate, printFaults } from './faults.ts'
@@ -17,25 +18,34 @@ const mostValues = 2_000_000
 /** Faults beyond this many are counted only. */
 const shownFaults = 20
 
+/** All that a mapping file says; `conversion` is for dashboards and rules, the bridge itself passes over it. */
+export interface WholeMapping extends UserMappings {
+  readonly conversion: Pick<ConvertOptions, 'indices' | 'datasources' | 'targets'>
+}
+
 /** A mapping file as it was read; `mapping` is undefined when there are faults. */
 interface MappingRead {
-  readonly mapping: UserMappings | undefined
+  readonly mapping: WholeMapping | undefined
   readonly faults: readonly Fault[]
 }
 
 /** The whole file: the keys of all formats, side by side. Their code is loaded when a file is to be read. */
 async function wholeFile() {
-  const [metrics, fields] = await Promise.all([
+  const [metrics, fields, { conversionKeys }] = await Promise.all([
     import('../translate/prometheus/user-mapping.ts'),
     import('../translate/elasticsearch/user-fields.ts'),
+    import('../../dashboards/options.ts'),
   ])
-  const schema = z.strictObject({ ...metrics.metricMappingKeys, ...fields.fieldMappingKeys }).superRefine((file, context) => {
-    metrics.checkMetricMapping(file, context)
-    fields.checkFieldMapping(file, context)
-  })
-  const index = (file: z.output<typeof schema>): UserMappings => ({
+  const schema = z
+    .strictObject({ ...metrics.metricMappingKeys, ...fields.fieldMappingKeys, ...conversionKeys })
+    .superRefine((file, context) => {
+      metrics.checkMetricMapping(file, context)
+      fields.checkFieldMapping(file, context)
+    })
+  const index = (file: z.output<typeof schema>): WholeMapping => ({
     metrics: metrics.createUserMapping(file),
     fields: fields.createFieldMapping(file),
+    conversion: { indices: file.indices, datasources: file.datasources, targets: file.targets },
   })
   return { schema, index }
 }
@@ -86,7 +96,7 @@ function wordsOf(faults: readonly Fault[]): string {
 export type MappedFormat = 'prometheus' | 'elasticsearch'
 
 /** The mappings of a file. Rejects with OB_CONFIG that lists its faults. @param format whose option names the file */
-export async function loadUserMapping(file: string, format: MappedFormat): Promise<UserMappings> {
+export async function loadUserMapping(file: string, format: MappedFormat): Promise<WholeMapping> {
   const { mapping, faults } = await readUserMapping(file)
   if (mapping !== undefined) return mapping
   throw new BridgeError('OB_CONFIG', `cannot use the mapping file ${file}:${wordsOf(faults)}`, { place: `translate.${format}.mapping` })
