@@ -54,4 +54,9 @@ export type Kind = keyof typeof kinds
 export const isKind = (word: string): word is Kind => Object.hasOwn(kinds, word)
 
 /** Loads what converts a kind; a kind without a line is listed as known and not converted. One line each. */
-export const converters: Readonly<Partial<Record<Kind, () => Promise<Converter>>>> = {}
+export const converters: Readonly<Partial<Record<Kind, () => Promise<Converter>>>> = {
+  'grafana-dashboard': async () => (await import('./grafana/converter.ts')).grafanaDashboard,
+  'grafana-v1': async () => (await import('./grafana/converter.ts')).grafanaV1,
+  'grafana-v2': async () => (await import('./grafana/converter.ts')).grafanaV2,
+  'grafana-library-panel': async () => (await import('./grafana/converter.ts')).grafanaLibraryPanel,
+}

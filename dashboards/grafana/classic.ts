@@ -81,7 +81,7 @@ function queryPlace(
 }
 
 /** Links of a panel: its own, those of its fields, those of overrides. */
-function linksOf(panel: Node, fieldConfig: Node | undefined): Node[] {
+export function linksOf(panel: Node, fieldConfig: Node | undefined): Node[] {
   const lists = [panel.get('links'), fieldConfig?.get('defaults')?.get('links'), panel.get('options')?.get('dataLinks')]
   for (const override of fieldConfig?.get('overrides')?.items ?? [])
     for (const property of override.get('properties')?.items ?? [])
@@ -121,6 +121,10 @@ function panelPlace(options: ReadOptions, node: Node, names: (wanted: string) =>
     alert: node.get('alert')?.kind === 'object' ? node.get('alert') : undefined,
     library: library === undefined ? undefined : { uid: textOf(library.get('uid')) ?? '', name: textOf(library.get('name')) ?? '' },
     plain() {
+      const { panels: _, ...rest } = plainOf(node)
+      return rest
+    },
+    original() {
       const { panels: _, ...rest } = plainOf(node)
       return rest
     },
@@ -271,5 +275,24 @@ export function readClassic(document: TextDocument, root: Node, named?: { readon
       else if (templating?.kind === 'object') setMember(document, templating, 'list', [variable])
       else setMember(document, root, 'templating', { list: [variable] })
     },
+  }
+}
+
+/** A library panel as the API and exports write it: `{uid, name, model}`. It has no variables of its own; a new data source is a variable that its dashboards need. */
+export function readLibraryPanel(document: TextDocument, element: Node): DashboardPlace {
+  const model = element.get('model') ?? element
+  const uid = textOf(element.get('uid')) ?? ''
+  const options: ReadOptions = { document, root: element, asObject: true }
+  return {
+    title: textOf(element.get('name')) ?? textOf(model.get('title')) ?? '',
+    uid,
+    tags: [],
+    schemaVersion: objectReferences,
+    panels: [panelPlace(options, model, () => `library/${uid}`, uid)],
+    variables: [],
+    annotations: [],
+    links: undefined,
+    inputs: [],
+    addDatasourceVariable: () => undefined,
   }
 }

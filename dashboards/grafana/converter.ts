@@ -7,9 +7,11 @@ import type { Converter, Source } from '../registry.ts'
 import { parseJsonDocument } from '../text/json.ts'
 import type { Node } from '../text/node.ts'
 import { textOf } from '../text/node.ts'
-import { readClassic } from './classic.ts'
+import { readClassic, readLibraryPanel } from './classic.ts'
 import { convertDashboard } from './dashboard.ts'
 import type { DashboardPlace } from './places.ts'
+import { giveIds, readResource } from './resource.ts'
+import { partOf } from './scope.ts'
 
 /** The object that is the dashboard, whatever stands around it. */
 function dashboardNode(root: Node): Node {
@@ -62,4 +64,44 @@ export const grafanaV1: Converter = {
   family: 'dashboards',
   title: 'dashboard of Grafana as a resource, v1',
   convert: (source, context) => convertClassic('grafana-v1', source, context),
+}
+
+/** A dashboard of schema 2. Panels without an id get one. */
+export const grafanaV2: Converter = {
+  kind: 'grafana-v2',
+  family: 'dashboards',
+  title: 'dashboard of Grafana as a resource, v2',
+  convert(source, context) {
+    const document = parseJsonDocument(source.text)
+    const given = giveIds(document, document.root)
+    const place = readResource(document, document.root, given)
+    const result = convertDashboard(document, place, context, () => undefined)
+    const parts = [...given].map(([node, id]) =>
+      partOf({
+        kind: 'layout',
+        id: `id/${node.path}`,
+        where: node.path,
+        title: textOf(node.get('title')) ?? '',
+        status: 'exact',
+        before: '',
+        after: String(id),
+        notes: [{ code: 'OBD-G-015', text: 'The panel had no id.' }],
+      }),
+    )
+    return convertedOf('grafana-v2', source, place, { ...result, parts: [...result.parts, ...parts] }, document.toString())
+  },
+}
+
+/** A library panel: its `model` is a panel. */
+export const grafanaLibraryPanel: Converter = {
+  kind: 'grafana-library-panel',
+  family: 'dashboards',
+  title: 'library panel of Grafana',
+  convert(source, context) {
+    const document = parseJsonDocument(source.text)
+    const element = document.root.get('result') ?? document.root
+    const place = readLibraryPanel(document, element)
+    const result = convertDashboard(document, place, context, () => undefined)
+    return convertedOf('grafana-library-panel', source, place, result, document.toString())
+  },
 }

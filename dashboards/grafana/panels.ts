@@ -97,14 +97,14 @@ function writeQueries(scope: Scope, panel: PanelPlace, done: readonly Done[]): v
   }
 }
 
-function placeholder(scope: Scope, panel: PanelPlace, done: readonly Done[], plain: Plain): void {
+function placeholder(scope: Scope, panel: PanelPlace, done: readonly Done[]): void {
   const queries = done.map(({ place, result }) => ({
     refId: place.refId,
     language: result.language,
     text: result.before,
     notes: result.notes,
   }))
-  panel.toText(placeholderText(queries, scope.context.options.reportUrl), keptOriginal(plain))
+  panel.toText(placeholderText(queries, scope.context.options.reportUrl), keptOriginal(panel.original()))
 }
 
 /** Labels of a query's results that are called as before. */
@@ -182,7 +182,7 @@ export function convertPanel(scope: Scope, panel: PanelPlace): PanelOutcome {
   // Expressions over queries that cannot be asked show nothing either.
   const asked = done.filter(({ resolved }) => resolved.type !== '__expr__')
   const failed = asked.length > 0 && asked.every(({ result }) => result.models.length === 0)
-  if (failed) placeholder(scope, panel, done, plain)
+  if (failed) placeholder(scope, panel, done)
   else if (done.length > 0) {
     writeQueries(scope, panel, done)
     const steps = results.flatMap((result) => result.transformations)

@@ -50,8 +50,10 @@ export interface PanelPlace {
   readonly alert: Node | undefined
   /** A panel that stands elsewhere: its uid and name. */
   readonly library: { readonly uid: string; readonly name: string } | undefined
-  /** The panel without panels inside. */
+  /** The panel without panels inside, as classic dashboards write it. */
   plain(): Plain
+  /** The panel as it is written. */
+  original(): Plain
   /** Sets the data source of all queries that name none. */
   refer(type: string, uid: string): void
   /** Another query, behind the others. */

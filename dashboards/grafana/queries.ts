@@ -7,6 +7,7 @@ import { parsePromql } from '../promql/parse.ts'
 import { asks, keepNative, keepOther, readsAs, shownQuery } from './native.ts'
 import { convertPrometheusTarget, promqlPlugins, textIn } from './prometheus.ts'
 import type { Plain, TargetConverter, TargetRequest, TargetResult } from './target.ts'
+import { convertTraceTarget } from './traces.ts'
 
 /** A query that nobody converts: kept hidden, or as a placeholder. */
 const noConverter: TargetConverter = (request) => ({
@@ -28,9 +29,15 @@ const noConverter: TargetConverter = (request) => ({
 export const leftBehind: ReadonlyMap<string, TargetConverter> = new Map([
   ['elasticsearch', noConverter],
   ['grafana-opensearch-datasource', noConverter],
-  ['jaeger', noConverter],
-  ['zipkin', noConverter],
+  ['jaeger', convertTraceTarget],
+  ['zipkin', convertTraceTarget],
 ])
+
+/** Who converts a query; undefined: its data source stays. */
+export function converterOf({ datasource, context }: Pick<TargetRequest, 'datasource' | 'context'>): TargetConverter | undefined {
+  if (datasource.type === 'jaeger' && context.options.targets.traces.flavour === 'jaeger') return undefined
+  return leftBehind.get(datasource.type)
+}
 
 /** What a query without a plugin looks like; undefined: nothing that is known. */
 export function guessPlugin(model: Plain, variables: ReadonlySet<string>): string | undefined {
@@ -60,7 +67,7 @@ export function convertQuery(request: TargetRequest, special: boolean): TargetRe
   if (promqlPlugins.has(type)) return convertPrometheusTarget(request)
   if (type === 'loki') return keepNative(request, 'logql')
   if (type === 'tempo') return keepNative(request, 'traceql')
-  const converter = leftBehind.get(type)
+  const converter = converterOf(request)
   if (converter !== undefined) return converter(request)
   if (type !== '') return keepOther(request, false)
   const plugin = guessPlugin(request.model, new Set(request.variables.map((one) => one.name)))

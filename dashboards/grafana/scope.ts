@@ -25,7 +25,8 @@ export interface Scope {
 export function textNode({ role, node }: QueryPlace): Node {
   if (role === 'variable') {
     const query = node.get('query')
-    if (query?.kind === 'object') return query.get('query') ?? query.get('expr') ?? query
+    const inside = query?.get('spec') ?? query
+    if (inside?.kind === 'object') return inside.get('query') ?? inside.get('expr') ?? inside.get('__legacyStringValue') ?? inside
     return query ?? node.get('definition') ?? node
   }
   const inside = node.get('target')

@@ -7,7 +7,7 @@ import { keepNative, keepOther, shownQuery } from './native.ts'
 import { isPlain, patchNode } from './patch.ts'
 import type { DashboardPlace, VariablePlace } from './places.ts'
 import { promqlContext, promqlPlugins } from './prometheus.ts'
-import { guessPlugin, leftBehind } from './queries.ts'
+import { converterOf, guessPlugin } from './queries.ts'
 import { type DatasourceScope, type Resolved, resolveReference } from './references.ts'
 import { mentions } from './renames.ts'
 import { itemOf, partOf, type Scope } from './scope.ts'
@@ -44,7 +44,7 @@ function convert(request: TargetRequest, resolved: Resolved): TargetResult {
   if (promqlPlugins.has(type)) return convertPrometheusVariable(request)
   if (type === 'loki') return keepNative(request, 'logql')
   if (type === 'tempo') return keepNative(request, 'traceql')
-  const converter = leftBehind.get(type)
+  const converter = converterOf(request)
   if (converter !== undefined) return converter(request)
   if (type !== '') return keepOther(request, false)
   // Nothing says what is asked.
