@@ -3,7 +3,7 @@
 import { type FieldOptions, type FieldTarget, fieldTarget, ruleOf } from '../../src/translate/elasticsearch/names.ts'
 import { Role, Transform } from '../../src/translate/elasticsearch/rules.ts'
 import { isPattern, matches } from '../../src/translate/patterns.ts'
-import type { IndexOptions } from '../options.ts'
+import type { IndexOptions } from '../targets.ts'
 
 /** Where a field is in the target. */
 export interface FieldPlace {

@@ -5,7 +5,7 @@ import { createNames } from '../../src/translate/prometheus/names.ts'
 import { typeOfWord } from '../../src/translate/prometheus/type-rules.ts'
 import { createTypes } from '../../src/translate/prometheus/types.ts'
 import type { UserMapping } from '../../src/translate/prometheus/user-mapping.ts'
-import type { Targets } from '../options.ts'
+import type { Targets } from '../targets.ts'
 import { createMetricNaming, type MetricNaming } from './metrics.ts'
 
 /** Families of metadata that are looked at. */

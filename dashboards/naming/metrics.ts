@@ -7,7 +7,7 @@ import type { MapOptions } from '../../src/translate/prometheus/mapping.ts'
 import { MetricType } from '../../src/translate/prometheus/model.ts'
 import { type Reason, suffixOf } from '../../src/translate/prometheus/type-rules.ts'
 import type { Types } from '../../src/translate/prometheus/types.ts'
-import type { Targets } from '../options.ts'
+import type { Targets } from '../targets.ts'
 
 /** What became of a label. */
 export type LabelTarget =

@@ -2,7 +2,8 @@
 
 import type { QueryResult } from '../model.ts'
 import type { MetricNaming } from '../naming/metrics.ts'
-import type { ConvertOptions, Targets } from '../options.ts'
+import type { ConvertOptions } from '../options.ts'
+import type { Targets } from '../targets.ts'
 
 export interface PromqlContext {
   readonly naming: MetricNaming
@@ -27,4 +28,6 @@ export interface PromqlResult extends QueryResult {
   readonly labels: ReadonlyMap<string, string>
   /** Names of series that show when no legend names them, old → new. */
   readonly series: ReadonlyMap<string, string>
+  /** Labels, by old name, that series of the result may have had and have no more: they are on `target_info`, or nowhere. */
+  readonly lost: readonly string[]
 }

@@ -1,7 +1,7 @@
 /** Metrics that somebody makes of spans, by who makes them: section 9.3 of the reference. A {@link MetricNaming} in front of another one, which knows these names only. */
 
 import type { LabelTarget, MetricNaming, MetricTarget } from '../naming/metrics.ts'
-import type { Targets } from '../options.ts'
+import type { Targets } from '../targets.ts'
 
 type Producer = Exclude<Targets['spanmetrics'], 'keep'>
 

@@ -34,7 +34,7 @@ async function wholeFile() {
   const [metrics, fields, { conversionKeys }] = await Promise.all([
     import('../translate/prometheus/user-mapping.ts'),
     import('../translate/elasticsearch/user-fields.ts'),
-    import('../../dashboards/options.ts'),
+    import('../../dashboards/targets.ts'),
   ])
   const schema = z
     .strictObject({ ...metrics.metricMappingKeys, ...fields.fieldMappingKeys, ...conversionKeys })

@@ -1,7 +1,8 @@
 /** What converters of Grafana's files are handed in tests: names that stay, or names by a table. */
 
 import type { LabelTarget, MetricNaming, MetricTarget } from '../../../dashboards/naming/metrics.ts'
-import { type Context, type ConvertOptions, targetsSchema } from '../../../dashboards/options.ts'
+import type { Context, ConvertOptions } from '../../../dashboards/options.ts'
+import { targetsSchema } from '../../../dashboards/targets.ts'
 
 export interface NamingTable {
   readonly metrics?: Readonly<Record<string, string | { readonly name: string | undefined; readonly factor?: number }>>
