@@ -27,7 +27,7 @@ export interface Masked {
   readonly source: string
   /** In their order. */
   readonly holes: readonly Hole[]
-  /** The place in the source of one in the masked text; inside a hole whose mask has another length: its start. */
+  /** The place in the source of one in the masked text; inside a hole: its end. */
   original(offset: number): number
 }
 
@@ -288,5 +288,6 @@ function originalOf(holes: readonly Hole[], offset: number): number {
   const hole = holes[low - 1]
   if (hole === undefined) return offset
   if (offset >= hole.end) return hole.to + (offset - hole.end)
-  return hole.end - hole.start === hole.to - hole.from ? hole.from + (offset - hole.start) : hole.from
+  // Masks are filled up with blanks: what ends inside ends with the variable.
+  return offset === hole.start ? hole.from : hole.to
 }
