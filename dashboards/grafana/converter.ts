@@ -46,7 +46,7 @@ function convertClassic(kind: string, source: Source, context: Context): Convert
   const { root } = document
   if (root.kind !== 'object') throw new BridgeError('OB_DECODE_JSON', `cannot convert ${source.path}: it is no object but ${root.kind}`)
   const place = readClassic(document, dashboardNode(root), { uid: textOf(root.get('metadata')?.get('name')) ?? '' })
-  const result = convertDashboard(document, place, context, () => undefined)
+  const result = convertDashboard(document, place, context)
   return convertedOf(kind, source, place, result, document.toString())
 }
 
@@ -75,7 +75,7 @@ export const grafanaV2: Converter = {
     const document = parseJsonDocument(source.text)
     const given = giveIds(document, document.root)
     const place = readResource(document, document.root, given)
-    const result = convertDashboard(document, place, context, () => undefined)
+    const result = convertDashboard(document, place, context)
     const parts = [...given].map(([node, id]) =>
       partOf({
         kind: 'layout',
@@ -101,7 +101,7 @@ export const grafanaLibraryPanel: Converter = {
     const document = parseJsonDocument(source.text)
     const element = document.root.get('result') ?? document.root
     const place = readLibraryPanel(document, element)
-    const result = convertDashboard(document, place, context, () => undefined)
+    const result = convertDashboard(document, place, context)
     return convertedOf('grafana-library-panel', source, place, result, document.toString())
   },
 }

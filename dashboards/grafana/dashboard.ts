@@ -4,7 +4,7 @@ import type { Item } from '../model.ts'
 import type { Context } from '../options.ts'
 import type { TextDocument } from '../text/document.ts'
 import { createDatasources } from './datasources.ts'
-import { followDashboardLinks, followPanelLinks, type LinkRewriter } from './links.ts'
+import { createRewriter, followDashboardLinks, followPanelLinks } from './links.ts'
 import { convertPanel } from './panels.ts'
 import type { AnnotationPlace, DashboardPlace } from './places.ts'
 import { convertQuery } from './queries.ts'
@@ -61,13 +61,8 @@ function changedNames(items: readonly Item[], context: Context): ChangedNames {
   return { metrics, labels }
 }
 
-/** Converts the dashboard at `place`, in its document. @param rewrite rewrites URLs that it knows */
-export function convertDashboard(
-  document: TextDocument,
-  dashboard: DashboardPlace,
-  context: Context,
-  rewrite: LinkRewriter,
-): ConvertedDashboard {
+/** Converts the dashboard at `place`, in its document. */
+export function convertDashboard(document: TextDocument, dashboard: DashboardPlace, context: Context): ConvertedDashboard {
   const datasourceScope: DatasourceScope = {
     variables: new Map(dashboard.variables.flatMap((one) => (one.kind === 'datasource' ? [[one.name, one.plugin] as const] : []))),
     inputs: new Map(dashboard.inputs.map((one) => [one.name, one.plugin])),
@@ -83,6 +78,7 @@ export function convertDashboard(
     items: [],
     parts: [],
   }
+  const rewrite = createRewriter(scope)
   convertVariables(scope)
   for (const annotation of dashboard.annotations) convertAnnotation(scope, annotation)
   for (const panel of dashboard.panels) {

@@ -28,6 +28,8 @@ export interface Assigned {
 export interface Datasources {
   /** Where a query is asked that was asked at `from` and is one for the plugin `to` now. */
   assign(from: Resolved, reference: Reference, to: string): Assigned
+  /** Where a query for a plugin is asked that nobody asked anywhere before: in a link. */
+  of(plugin: string): { readonly type: string; readonly uid: string }
   /** Writes what became of variables and inputs, and says it. Called once, when everything is assigned. */
   finish(): readonly Item[]
 }
@@ -95,6 +97,15 @@ export function createDatasources(dashboard: DashboardPlace, options: ConvertOpt
   }
 
   return {
+    of(plugin) {
+      const before = Object.keys(usualHeirs).filter((old) => usualHeirs[old] === plugin)
+      for (const type of [plugin, ...before]) {
+        const uid = mappedTo({ keys: [], type }, plugin, options)
+        if (uid !== undefined) return { type: plugin, uid }
+      }
+      const variable = [...plugins].find(([, one]) => one === plugin)?.[0]
+      return { type: plugin, uid: `\${${variable ?? freshName(`DS_${plugin.toUpperCase()}`, plugin)}}` }
+    },
     assign(from, reference, to) {
       const before = { type: reference.type ?? '', uid: reference.uid ?? '' }
       const done = (assigned: Assigned): Assigned => {

@@ -3,9 +3,12 @@
 import type { Note, Status } from '../model.ts'
 import type { Node } from '../text/node.ts'
 import { textOf } from '../text/node.ts'
+import { createLinkRewriter } from '../traces/links.ts'
 import { patchText } from './patch.ts'
 import { withoutSecrets } from './placeholder.ts'
 import type { PanelPlace } from './places.ts'
+import { convertQuery } from './queries.ts'
+import { referenceFrom, resolveReference } from './references.ts'
 import { noRenames, type Renames, renameTemplate } from './renames.ts'
 import { partOf, type Scope } from './scope.ts'
 
@@ -18,6 +21,21 @@ export interface RewrittenLink {
 
 /** Rewrites a URL that it knows; of others undefined. Must leave Grafana's placeholders in it as they are. */
 export type LinkRewriter = (url: string) => RewrittenLink | undefined
+
+/** What rewrites URLs of this dashboard. A unit that changed is made good in the query: no panel around a link could be told. */
+export function createRewriter(scope: Scope): LinkRewriter {
+  const { context, datasources, datasourceScope, variables } = scope
+  const { options } = context
+  const asQuery = options.scale === 'query' ? context : { ...context, options: { ...options, scale: 'query' as const } }
+  return createLinkRewriter({
+    context,
+    reference: (type) => datasources.of(type),
+    convert(model, reference) {
+      const resolved = resolveReference(referenceFrom(reference), datasourceScope)
+      return convertQuery({ role: 'panel', model, datasource: resolved, panel: undefined, variables, context: asQuery }, resolved.special)
+    },
+  })
+}
 
 function followUrl(scope: Scope, node: Node | undefined, renames: Renames, rewrite: LinkRewriter, id: string, title: string): void {
   const url = textOf(node)

@@ -26,6 +26,18 @@ export function readReference(node: Node | undefined): Reference {
   return uid === undefined && type === undefined ? noReference : { form: 'object', type: type === '' ? undefined : type, uid }
 }
 
+/** The same of a plain value. */
+export function referenceFrom(value: unknown): Reference {
+  if (typeof value === 'string') return { form: 'text', type: undefined, uid: value }
+  if (typeof value !== 'object' || value === null) return noReference
+  const { type, uid } = value as { readonly type?: unknown; readonly uid?: unknown }
+  return {
+    form: 'object',
+    type: typeof type === 'string' && type !== '' ? type : undefined,
+    uid: typeof uid === 'string' ? uid : undefined,
+  }
+}
+
 /** Name of the variable that a whole text is: `$x`, `${x}`, `${x:raw}`, `[[x]]`; undefined: it is none. */
 export function wholeVariable(text: string): string | undefined {
   const match = /^(?:\$(\w{1,256})|\$\{(\w{1,256})(?::[^{}]{0,64})?\}|\[\[(\w{1,256})(?::\w{0,64})?\]\])$/.exec(text)
