@@ -30,11 +30,15 @@ export const missing = ({ findings, rule }: TypeInput, key: string): undefined =
   return undefined
 }
 
+/** Kinds that count documents without their query_key together; others ask Elasticsearch for groups, which leaves them out. */
+const keepsMissing: ReadonlySet<string> = new Set(['any', 'frequency', 'spike', 'flatline', 'blacklist', 'whitelist', 'cardinality'])
+
 /** What is asked when nothing else is said. */
 export const asked = ({ rule, filter }: TypeInput, window: number, more: readonly Filter[] = []): Omit<Question, 'value'> => ({
   index: rule.index === '' ? undefined : rule.index,
   filter: allOf([filter, ...more]),
   by: rule.queryKey,
+  missing: keepsMissing.has(rule.type) && !isYes(memberOf(rule.all, 'use_terms_query')),
   window,
   offset: rule.delay,
 })

@@ -16,6 +16,8 @@ export interface Question {
   readonly value: Value
   /** Fields that it is grouped by. */
   readonly by: readonly string[]
+  /** Documents without these fields are a group of their own; else they do not count. */
+  readonly missing?: boolean | undefined
   /** Seconds that it looks at. */
   readonly window: number
   /** Seconds by which the window lies back. */
@@ -50,13 +52,13 @@ export class LogPieces {
 
   /** The expression, or undefined: it cannot be asked, which the findings say. */
   ask(question: Question): string | undefined {
-    const { index, filter, value, by, window, offset = 0 } = question
+    const { index, filter, value, by, missing = false, window, offset = 0 } = question
     const answer = logTargets(
       {
         index,
         filter,
         metrics: [{ id: '1', value }],
-        buckets: by.length === 0 ? [] : [{ kind: 'terms', fields: by }],
+        buckets: by.length === 0 ? [] : [{ kind: 'terms', fields: by, ...(missing ? { missing } : {}) }],
         shape: 'instant',
         interval: durationText(window),
         ...(offset > 0 ? { shift: durationText(offset) } : {}),

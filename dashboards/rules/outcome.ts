@@ -22,6 +22,8 @@ export interface Outcome {
   readonly rules: readonly AlertRule[]
   readonly findings: Findings
   readonly run?: RunHint | undefined
+  /** Without rules it is `manual` rather than `unsupported`: the report says how to go on. */
+  readonly byHand?: boolean | undefined
 }
 
 /** The path of a source without its ending, safe below an output folder. */
@@ -70,7 +72,7 @@ export function convertedRules(
         text: `the rule became ${strange.language === 'logql' ? 'LogQL' : 'PromQL'}, which ${options.rulesTo} does not hold`,
       })
     }
-    if (rules.length === 0) status = worse(status, 'unsupported')
+    if (rules.length === 0) status = worse(status, outcome.byHand === true && strange === undefined ? 'manual' : 'unsupported')
     const doubtful = status === 'manual' || (status === 'approximate' && !options.acceptApproximate)
     if (doubtful && rules.length > 0) notes.push({ code: 'OBD-A-002', text: `written paused: it is ${status}` })
     for (const rule of rules)
