@@ -59,4 +59,7 @@ export const converters: Readonly<Partial<Record<Kind, () => Promise<Converter>>
   'grafana-v1': async () => (await import('./grafana/converter.ts')).grafanaV1,
   'grafana-v2': async () => (await import('./grafana/converter.ts')).grafanaV2,
   'grafana-library-panel': async () => (await import('./grafana/converter.ts')).grafanaLibraryPanel,
+  'grafana-datasources': async () => (await import('./grafana/converter.ts')).grafanaDatasources,
+  'grafana-providers': async () => (await import('./grafana/converter.ts')).grafanaProviders,
+  'jaeger-ui': async () => (await import('./traces/jaeger-ui.ts')).jaegerUi,
 }

@@ -1,16 +1,25 @@
 /** How TraceQL writes names, texts and durations. */
 
-/** Names that need no quotes. TraceQL takes more; what is quoted is taken everywhere. */
-const plainName = /^[A-Za-z_][\w.]*$/
+/** Names that need no quotes. TraceQL takes more; what is quoted is taken everywhere. Those that begin as a scope does are not read behind a dot. */
+const plainName = /^(?!(?:span|resource|event|link|instrumentation|parent|trace)(?![\w]))[A-Za-z_][\w.]*$/
 
 /** An attribute: `.k`, `resource.k`, `span."a b"`. @param scope `resource`, `span`, `event`; empty: span or resource */
 export function attributeExpression(scope: '' | 'resource' | 'span' | 'event', key: string): string {
-  return `${scope}.${plainName.test(key) ? key : textLiteral(key)}`
+  return `${scope}.${plainName.test(key) ? key : `"${key.replace(/[\\"]/g, '\\$&')}"`}`
 }
 
-/** A text in quotes. */
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+  ['"', '\\"'],
+  ['\\', '\\\\'],
+])
+
+/** A text in quotes, with Go's escapes. */
 export const textLiteral = (text: string): string =>
-  `"${text.replace(/[\\"\n\r\t]/g, (sign) => (sign === '\n' ? '\\n' : sign === '\r' ? '\\r' : sign === '\t' ? '\\t' : `\\${sign}`))}"`
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to be escaped
+  `"${text.replace(/[\\"\u0000-\u001f\u007f-\u009f]/g, (sign) => escapes.get(sign) ?? `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`
 
 /** A text as a regular expression that it alone fits. Grafana's variables in it stay what they are. */
 export const escapeRegex = (text: string): string => text.replace(/[\\.*+?^()|{}[\]]/g, '\\$&')
