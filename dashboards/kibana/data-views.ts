@@ -3,7 +3,7 @@
 import type { NumberStyle } from './model.ts'
 import type { Reference, SavedObjects } from './saved-objects.ts'
 import { formatsOf } from './units.ts'
-import { isTrue, type JsonObject, membersOf, objectOf, objectsOf, textOf } from './value.ts'
+import { isTrue, type JsonObject, membersOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
 
 export interface DataView {
   /** Pattern of indices; undefined: the view is not in the export and its id does not tell. */
@@ -13,9 +13,13 @@ export interface DataView {
   readonly formats: ReadonlyMap<string, NumberStyle>
   /** Fields that are scripts → their text. */
   readonly scripts: ReadonlyMap<string, string>
+  /** Names of its fields; undefined: the export does not list them. */
+  readonly fields: readonly string[] | undefined
+  /** Fields whose types are listed → whether they are analysed text. */
+  readonly texts: ReadonlyMap<string, boolean>
 }
 
-const noView: DataView = { index: undefined, id: undefined, timeField: '@timestamp', formats: new Map(), scripts: new Map() }
+const noView: DataView = { index: undefined, id: undefined, timeField: '@timestamp', formats: new Map(), scripts: new Map(), fields: undefined, texts: new Map() }
 
 const generated = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-|$)/i
 
@@ -27,8 +31,12 @@ function viewOf(id: string, attributes: JsonObject): DataView {
   for (const [field, { script }] of membersOf(attributes.runtimeFieldMap).map(([field, value]) => [field, objectOf(value)] as const)) {
     scripts.set(field, textOf(objectOf(script).source) ?? '')
   }
-  for (const field of objectsOf(attributes.fields)) {
+  const listed = objectsOf(attributes.fields)
+  const texts = new Map<string, boolean>()
+  for (const field of listed) {
     const name = textOf(field.name)
+    const types = textsOf(field.esTypes)
+    if (name !== undefined && types.length > 0) texts.set(name, types.includes('text') || types.includes('match_only_text'))
     if (name !== undefined && isTrue(field.scripted)) scripts.set(name, textOf(field.script) ?? '')
   }
   return {
@@ -37,6 +45,8 @@ function viewOf(id: string, attributes: JsonObject): DataView {
     timeField: textOf(attributes.timeFieldName) ?? '@timestamp',
     formats: formatsOf(attributes.fieldFormatMap),
     scripts,
+    fields: listed.length === 0 ? undefined : listed.flatMap(({ name }) => textOf(name) ?? []),
+    texts,
   }
 }
 
