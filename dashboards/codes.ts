@@ -306,6 +306,11 @@ export const codes = {
     why: 'A saved filter names a field that has another name now.',
     todo: 'Nothing.',
   },
+  'OBD-G-020': {
+    title: 'Secret was taken out',
+    why: 'Passwords, tokens and keys that stand in a file are never written into another one.',
+    todo: 'Let the file point to the secret (`$__file{…}`, `$__env{…}`), or put it in again.',
+  },
   'OBD-G-019': {
     title: 'Shape not understood',
     why: 'A part of the file has another shape than any version of Grafana writes. It was left as it is.',

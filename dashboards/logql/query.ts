@@ -3,6 +3,7 @@
  * rules. And what becomes of it. Section 7.4 of the reference. Names of fields are those of the documents.
  */
 
+import type { Strategy } from '../../src/translate/prometheus/back.ts'
 import type { Filter } from '../filters/model.ts'
 import type { Note, Status, Uses } from '../model.ts'
 import type { FieldNaming } from '../naming/fields.ts'
@@ -154,8 +155,9 @@ export interface QueryVariable {
 /** What queries are made with. */
 export interface LogContext {
   readonly fields: FieldNaming
-  /** For documents that became metrics. */
   readonly metrics: MetricNaming
+  /** The backend of metrics, for documents that became some. Default: one that keeps names, without promoted attributes. */
+  readonly backend?: { readonly strategy: Strategy; readonly promoted: readonly string[] } | undefined
   /** Of the dashboard; empty for alerts. */
   readonly variables: readonly QueryVariable[]
   /** `loki`, or `elasticsearch-otel`, where only names change. */

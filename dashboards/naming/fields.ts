@@ -32,6 +32,8 @@ export interface FieldNaming {
   isText(name: string, index?: string): boolean
   /** The stream selector that stands for an index pattern (`{service_name="nginx"}`), as the mapping says it; undefined: it says none. */
   selectorOf(index: string): string | undefined
+  /** Whether a field says something of the resource: metrics have it on `target_info` only, unless it is promoted. */
+  isResource?(name: string): boolean
   /** Whether documents of an index became metrics. */
   areMetrics(index: string): boolean
   /** Fields of an index pattern, where an export lists them; undefined: unknown. */
@@ -265,6 +267,7 @@ export function createFieldNaming({
   return {
     field,
     isText,
+    isResource: (name) => fieldTarget(withoutMultiField(name).base, rules).where === 'resource',
     selectorOf(index) {
       const selectors = patternsOf(index).map((one) => optionsOf(one)?.selector)
       return selectors.length === 0 || selectors.includes(undefined) ? undefined : joinSelectors(selectors as string[])
