@@ -332,9 +332,9 @@ export const codes = {
     todo: 'Write the filter more simply in the old dashboard and convert again, or write the new query by hand.',
   },
   'OBD-K-004': {
-    title: 'Filter kept with a difference',
-    why: 'A query was read, with something in it that is taken in another way.',
-    todo: 'Compare the numbers of both panels.',
+    title: 'Documents are lines',
+    why: 'A saved search is a table of documents with columns; a panel of logs shows lines, in which the columns stand one behind the other.',
+    todo: 'Nothing. Details of a line show all of its fields.',
   },
   'OBD-K-005': {
     title: 'Time range of its own',
@@ -643,6 +643,11 @@ export const codes = {
   },
   ...traceCodes,
   ...promqlCodes,
+  'OBD-A-033': {
+    title: 'Documents of an index',
+    why: 'The mapping names no streams for the index. The bridge keeps the name of the index with each document, as `elasticsearch.index`, and the rule asks for it.',
+    todo: 'Name a selector under `indices:` of the mapping file before clients send logs another way.',
+  },
 } as const satisfies Readonly<Record<`OBD-${'G' | 'P' | 'L' | 'K' | 'T' | 'A' | 'F'}-${string}`, CodeRow>>
 
 export type Code = keyof typeof codes

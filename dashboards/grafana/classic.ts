@@ -280,8 +280,8 @@ export function readClassic(document: TextDocument, root: Node, named?: { readon
 
 /** A library panel as the API and exports write it: `{uid, name, model}`. It has no variables of its own; a new data source is a variable that its dashboards need. */
 export function readLibraryPanel(document: TextDocument, element: Node): DashboardPlace {
-  const model = element.get('model') ?? element
-  const uid = textOf(element.get('uid')) ?? ''
+  const model = element.get('model') ?? element.get('spec') ?? element
+  const uid = textOf(element.get('uid')) ?? textOf(element.get('metadata')?.get('name')) ?? ''
   const options: ReadOptions = { document, root: element, asObject: true }
   return {
     title: textOf(element.get('name')) ?? textOf(model.get('title')) ?? '',

@@ -4,12 +4,15 @@ import { BridgeError } from '../../src/errors.ts'
 import type { Converted } from '../model.ts'
 import type { Context } from '../options.ts'
 import type { Converter, Source } from '../registry.ts'
+import type { TextDocument } from '../text/document.ts'
 import { parseJsonDocument } from '../text/json.ts'
 import type { Node } from '../text/node.ts'
 import { textOf } from '../text/node.ts'
+import { parseYamlDocuments } from '../text/yaml.ts'
 import { readClassic, readLibraryPanel } from './classic.ts'
 import { convertDashboard } from './dashboard.ts'
 import type { DashboardPlace } from './places.ts'
+import { convertDatasources } from './provisioning.ts'
 import { giveIds, readResource } from './resource.ts'
 import { partOf } from './scope.ts'
 
@@ -92,16 +95,60 @@ export const grafanaV2: Converter = {
   },
 }
 
-/** A library panel: its `model` is a panel. */
+/** Library panels, one or a list: `model` of each is a panel. */
 export const grafanaLibraryPanel: Converter = {
   kind: 'grafana-library-panel',
   family: 'dashboards',
   title: 'library panel of Grafana',
   convert(source, context) {
     const document = parseJsonDocument(source.text)
-    const element = document.root.get('result') ?? document.root
-    const place = readLibraryPanel(document, element)
-    const result = convertDashboard(document, place, context)
-    return convertedOf('grafana-library-panel', source, place, result, document.toString())
+    const { root } = document
+    const list = root.kind === 'array' ? root : root.get('result')?.get('elements')
+    const places = (list?.items ?? [root.get('result') ?? root]).map((element) => readLibraryPanel(document, element))
+    const results = places.map((place) => convertDashboard(document, place, context))
+    const [first] = places
+    return {
+      kind: 'grafana-library-panel',
+      title: places.length === 1 ? (first?.title ?? '') : '',
+      uid: places.length === 1 ? (first?.uid ?? '') : '',
+      tags: [],
+      files: [{ path: source.path, text: document.toString() }],
+      items: results.flatMap(({ items }) => items),
+      parts: results.flatMap(({ parts }) => parts),
+      notes: [],
+    }
   },
+}
+
+/** JSON, which the API answers, or YAML. */
+const parseEither = (text: string): TextDocument => (/^\s*[[{]/.test(text) ? parseJsonDocument(text) : parseYamlDocuments(text))
+
+const provisioned = (kind: string, source: Source, document: TextDocument, parts: Converted['parts']): Converted => ({
+  kind,
+  title: '',
+  uid: '',
+  tags: [],
+  files: [{ path: source.path, text: document.toString() }],
+  items: [],
+  parts,
+  notes: [],
+})
+
+/** Data sources: links between metrics, logs and traces follow; secrets are taken out. */
+export const grafanaDatasources: Converter = {
+  kind: 'grafana-datasources',
+  family: 'dashboards',
+  title: 'data sources of Grafana (provisioning)',
+  convert(source, context) {
+    const document = parseEither(source.text)
+    return provisioned('grafana-datasources', source, document, convertDatasources(document, context))
+  },
+}
+
+/** Where dashboards are provisioned from: nothing in it speaks of queries. */
+export const grafanaProviders: Converter = {
+  kind: 'grafana-providers',
+  family: 'dashboards',
+  title: 'dashboard providers of Grafana (provisioning)',
+  convert: (source) => provisioned('grafana-providers', source, parseEither(source.text), []),
 }
