@@ -62,4 +62,7 @@ export const converters: Readonly<Partial<Record<Kind, () => Promise<Converter>>
   'grafana-datasources': async () => (await import('./grafana/converter.ts')).grafanaDatasources,
   'grafana-providers': async () => (await import('./grafana/converter.ts')).grafanaProviders,
   'jaeger-ui': async () => (await import('./traces/jaeger-ui.ts')).jaegerUi,
+  'console-template': async () => (await import('./promql/console.ts')).consoleTemplate,
+  'prometheus-rules': async () => (await import('./rules/prometheus-rules.ts')).prometheusRules,
+  alertmanager: async () => (await import('./rules/alertmanager.ts')).alertmanager,
 }

@@ -9,6 +9,7 @@ import { rewriteCall, type Visit } from './calls.ts'
 import type { PromqlContext, PromqlResult } from './context.ts'
 import { maskQuery } from './mask.ts'
 import { longestQuery, type ParseFault, parsePromql } from './parse.ts'
+import { recordedNaming } from './recording.ts'
 import { type Around, Rewriting } from './rewriting.ts'
 import { rewriteSelector } from './selectors.ts'
 import { settle } from './settle.ts'
@@ -139,7 +140,9 @@ export function rewritePromql(text: string, context: PromqlContext): PromqlResul
   const masked = maskQuery(text, context.variables)
   const tree = parsePromql(masked.text)
   if (typeof tree === 'string') return refused(text, tree)
-  const rewriting = new Rewriting(masked, context)
+  const recorded = new Set<string>()
+  const naming = context.transition === 'recording' ? recordedNaming(context.naming, (name) => recorded.add(name)) : context.naming
+  const rewriting = new Rewriting(masked, { ...context, naming })
   const value = visitor(rewriting)(tree, { wanted: new Set(context.wanted), isFree: true })
   if (value.fates.length > mostMetrics) return refused(text, 'depth')
   // A bare selector over a range has nothing around it that could settle it.
@@ -148,6 +151,7 @@ export function rewritePromql(text: string, context: PromqlContext): PromqlResul
     const status = context.role === 'panel' ? 'approximate' : 'manual'
     rewriting.note(status, 'OBD-P-011', 'the result is one native histogram where it was a series for each bucket')
   }
+  if (recorded.size > 0) rewriting.note('exact', 'OBD-P-016', `recording rules make the old names of the new: ${[...recorded].join(', ')}`)
   const factor = rootScale(rewriting, tree, value)
   const rewritten = finish(rewriting, text)
   const labels = renamedLabels(rewriting, value)

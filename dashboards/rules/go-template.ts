@@ -95,13 +95,25 @@ function usesOf(text: string): Uses {
         if (value !== undefined && labelMaps.has(map) && tokens[at - 2]?.text === 'index') {
           labels.push({ label: value, isAlert: map === '$labels', form: 'string', map, token })
         }
-        if (value !== undefined && (map === 'label' || map === 'sortByLabel')) labels.push({ label: value, isAlert: false, form: 'string', map, token })
+        if (value !== undefined && (map === 'label' || map === 'sortByLabel'))
+          labels.push({ label: value, isAlert: false, form: 'string', map, token })
       }
       if (token.kind !== 'word' || token.text !== 'query') continue
       const next = tokens[at + 1]
       const piped = previous?.text === '|'
-      const format = piped ? tokens.slice(0, at).find(({ text: word }) => word === 'printf') : next?.text === '(' && tokens[at + 2]?.text === 'printf' ? tokens[at + 2] : undefined
-      const string = next?.kind === 'string' ? next : format !== undefined ? tokens[tokens.indexOf(format) + 1] : piped && at === 2 ? tokens[0] : undefined
+      const format = piped
+        ? tokens.slice(0, at).find(({ text: word }) => word === 'printf')
+        : next?.text === '(' && tokens[at + 2]?.text === 'printf'
+          ? tokens[at + 2]
+          : undefined
+      const string =
+        next?.kind === 'string'
+          ? next
+          : format !== undefined
+            ? tokens[tokens.indexOf(format) + 1]
+            : piped && at === 2
+              ? tokens[0]
+              : undefined
       const value = string?.kind === 'string' ? decodeString(string.text) : undefined
       if (string === undefined || value === undefined) hidden = true
       else queries.push({ text: value, token: string, isFormat: format !== undefined })
