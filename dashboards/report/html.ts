@@ -16,7 +16,7 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 export const escaped = (text: string): string =>
   text
     .replace(/[&<>"']/g, (character) => entities[character] ?? character)
-    .replace(/[\p{Cf}\0-\x08\x0b\x0c\x0e-\x1f\x7f]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
+    .replace(/(?![\t\n\r])[\p{Cf}\p{Cc}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 
 /** Links only where a browser goes somewhere: nothing else than http, https and paths. */
 const link = (href: string, text: string): string =>

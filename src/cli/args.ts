@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { errorTable, isBridgeError } from '../errors.ts'
 import { addBackfill } from './backfill-args.ts'
+import { addConvert } from './convert-args.ts'
 import { addCutover } from './cutover-args.ts'
 import type { Io } from './io.ts'
 import { version } from './version.ts'
@@ -227,6 +228,7 @@ export function createProgram(io: Io, finish: Finish): Command {
     .action(async (words, given) => finish(await (await import('./import-config.ts')).importConfig(words, given, io)))
 
   addBackfill(program, { io, finish, configured: (command) => command.addOption(fileOption()).addOption(setOption()), json: jsonOption })
+  addConvert(program, { io, finish, configured: (command) => command.addOption(fileOption()).addOption(setOption()), json: jsonOption })
   addCutover(program, { io, finish, configured: (command) => command.addOption(fileOption()).addOption(setOption()), json: jsonOption })
   addQueue(program, io, finish)
   return program

@@ -1,0 +1,292 @@
+/** `otlp-bridge convert dashboards|alerts`: reads sources, converts one after the other, writes results and the report. */
+
+import { hash } from 'node:crypto'
+import { mkdir, realpath, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Conversion, Family } from '../../dashboards/convert.ts'
+import type { Kind } from '../../dashboards/registry.ts'
+import type { Report } from '../../dashboards/report/model.ts'
+import type { ConfigOptions } from '../config/compose.ts'
+import { BridgeError, isBridgeError } from '../errors.ts'
+import { type Learned, setupOf } from './convert-context.ts'
+import { createOutputFolder } from './convert-output.ts'
+import { createConvertScreen } from './convert-screen.ts'
+import { type ListedSource, listSources } from './convert-sources.ts'
+import { summaryOf } from './convert-summary.ts'
+import { type Io, interruptedCode } from './io.ts'
+import { version } from './version.ts'
+
+export interface ConvertCommandOptions extends ConfigOptions {
+  readonly from?: string
+  readonly to?: string
+  readonly mapping?: string
+  readonly metadata?: string
+  readonly targets?: string
+  readonly datasource?: readonly string[]
+  readonly exportInterval?: string
+  readonly scale?: 'query' | 'panel'
+  readonly transition?: 'none' | 'old-or-new' | 'recording'
+  readonly output?: string
+  readonly report?: string
+  readonly reportUrl?: string
+  readonly check?: boolean
+  readonly diff?: boolean
+  readonly minScore?: string
+  readonly strict?: boolean
+  readonly lenient?: boolean
+  readonly json?: boolean
+  readonly upgradePanels?: boolean
+  readonly acceptApproximate?: boolean
+}
+
+/** What tests put in the place of the world. */
+export interface ConvertDeps {
+  readonly fetch: typeof fetch
+  readonly nowMs: () => number
+}
+
+const worldly: ConvertDeps = { fetch: (...request) => fetch(...request), nowMs: () => performance.now() }
+
+const fault = (option: string, cause: string): BridgeError =>
+  new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
+
+interface Checked {
+  readonly kind: Kind | undefined
+  readonly minScore: number | undefined
+}
+
+async function checked(family: Family, options: ConvertCommandOptions): Promise<Checked> {
+  const { isKind, kinds } = await import('../../dashboards/registry.ts')
+  const { from, minScore } = options
+  if (from !== undefined && (!isKind(from) || (kinds[from].family !== family && from !== 'kubernetes'))) {
+    const known = Object.entries(kinds).flatMap(([kind, row]) => (row.family === family ? [kind] : []))
+    throw fault(`--from ${from}`, `expected ${known.join(', ')}`)
+  }
+  if (family === 'dashboards' && options.to === 'perses')
+    throw fault('--to perses', 'not there yet; `percli migrate` takes what --to grafana writes')
+  const score = minScore === undefined ? undefined : Number(minScore)
+  if (score !== undefined && !(score >= 0 && score <= 1)) throw fault(`--min-score ${minScore}`, 'expected a number from 0 to 1')
+  if (options.output === '-' && options.json === true) throw fault('--json', 'the result is on stdout already; give -o DIR')
+  return { kind: from !== undefined && isKind(from) ? from : undefined, minScore: score }
+}
+
+/** Goes over all sources once for what they say about others, and what they are. */
+async function learnAll(listed: readonly ListedSource[], learned: Learned, stop: AbortSignal): Promise<void> {
+  const [{ detect }, { learnFrom }] = await Promise.all([import('../../dashboards/detect.ts'), import('../../dashboards/learn.ts')])
+  // One that says anything of others has one of these words; the rest is not read twice as a document.
+  const telling =
+    /datasources|"access"|access:|"model"|"help"|kind:\s*(?:Secret|ConfigMap|List|ConfigMapList|SecretList)|"kind":\s*"(?:Secret|ConfigMap|\w*List)"/
+  for (const source of listed) {
+    if (stop.aborted) return
+    if (source.skipped === true) continue
+    let text: string
+    try {
+      text = await source.read()
+    } catch {
+      // Told when it is converted.
+      continue
+    }
+    if (!telling.test(text)) continue
+    const file = { path: source.path, text }
+    const { known, libraryPanels, metadata } = learnFrom(file, detect(file))
+    learned.known.push(...known)
+    for (const [uid, model] of libraryPanels) learned.libraryPanels.set(uid, model)
+    learned.metadata ??= metadata
+  }
+}
+
+const failed = (path: string, error: BridgeError): Conversion => ({
+  output: [],
+  outcome: 'failed',
+  diagnostics: {
+    kind: '',
+    title: path,
+    uid: '',
+    tags: [],
+    files: [],
+    items: [],
+    parts: [],
+    notes: [{ code: 'OBD-F-005', text: error.message }],
+  },
+})
+
+const skippedSource: Conversion = {
+  output: [],
+  outcome: 'unknown',
+  diagnostics: {
+    kind: '',
+    title: '',
+    uid: '',
+    tags: [],
+    files: [],
+    items: [],
+    parts: [],
+    notes: [{ code: 'OBD-F-001', text: 'not looked into: its ending is none of a format' }],
+  },
+}
+
+/** Whether any result is another than what was there. */
+const changes = (path: string, text: string, output: Conversion['output']): boolean =>
+  output.some((one) => one.path !== path || one.text !== text)
+
+export async function convertCommand(
+  family: Family,
+  given: readonly string[],
+  options: ConvertCommandOptions,
+  io: Io,
+  over: Partial<ConvertDeps> = {},
+): Promise<number> {
+  const deps = { ...worldly, ...over }
+  const { kind, minScore } = await checked(family, options)
+  const stop = io.takeSignals()
+  const learned: Learned = { known: [], libraryPanels: new Map(), metadata: undefined }
+  const listed = await listSources(given, io, async (url) =>
+    (await import('./convert-remote.ts')).listRemote(url, family, learned, io.env, deps.fetch, stop),
+  )
+  const many = listed.length > 1
+  const toFolder = options.output !== undefined && options.output !== '-'
+  const dry = options.check === true || options.diff === true
+  if (many && !toFolder && !dry && options.report === undefined)
+    throw new BridgeError('OB_CONFIG', `cannot write ${listed.length} results to stdout: give -o DIR`, { place: '--output' })
+  await learnAll(listed, learned, stop)
+  const [{ convert }, { createReport }] = await Promise.all([
+    import('../../dashboards/convert.ts'),
+    import('../../dashboards/report/build.ts'),
+  ])
+  const setup = await setupOf(family, options, learned, io)
+  const report = createReport(
+    { tool: `otlp-bridge ${version}`, command: family, mappingHash: setup.mappingHash, assumptions: [...setup.assumptions] },
+    setup.context,
+  )
+  const folder =
+    toFolder && options.check !== true && options.output !== undefined
+      ? await createOutputFolder(options.output, new Set(listed.flatMap(({ file }) => file ?? [])), await isSource(options.output, given))
+      : undefined
+  const screen = createConvertScreen(io, deps.nowMs)
+  const onStdout: Conversion['output'][number][] = []
+  const written = new Map<string, string>()
+  let changed = false
+  let unreadable = 0
+  let unknown = 0
+  for (const [at, source] of listed.entries()) {
+    if (stop.aborted) break
+    screen.step(at, listed.length, source.path)
+    // Signals are heard between two sources.
+    await breathe()
+    let text = ''
+    let conversion: Conversion
+    try {
+      if (source.skipped === true) conversion = skippedSource
+      else {
+        text = await source.read()
+        conversion = await convert({ path: source.path, text }, kind, family, setup.contextFor(source))
+      }
+    } catch (error) {
+      if (!isBridgeError(error)) throw error
+      conversion = failed(source.path, error)
+    }
+    const { outcome, output } = conversion
+    if (outcome === 'failed' || (source.named && outcome === 'unknown')) unreadable++
+    if (outcome === 'unknown') unknown++
+    const files: string[] = []
+    if (outcome === 'converted') {
+      changed ||= changes(source.path, text, output)
+      for (const one of output) {
+        if (folder !== undefined) {
+          const other = written.get(one.path)
+          if (other !== undefined)
+            throw new BridgeError('OB_CONFIG', `cannot write ${one.path}: it is made of ${other} and of ${source.path}`)
+          written.set(one.path, source.path)
+          await folder.write(one.path, one.text)
+        } else if (!dry && !toFolder) onStdout.push(one)
+        files.push(one.path)
+      }
+    }
+    const sha256 = outcome === 'converted' ? hash('sha256', text) : ''
+    report.add({ path: source.path, sha256, link: source.link, output: files }, conversion)
+  }
+  screen.end()
+  if (stop.aborted) {
+    io.err('interrupted: what is written is whole; the same command does the rest\n')
+    return interruptedCode
+  }
+  const result = report.report()
+  if (options.report !== undefined) await writeReport(options.report, result)
+  const onlyReport = many && !toFolder && !dry
+  await print(result, onlyReport ? [] : onStdout, options, toFolder || dry, io)
+  return exitCode(result, { changed: options.check === true && changed, unreadable, unknown, options, minScore })
+}
+
+/** Whether the folder of results is one of the sources: then it is meant. */
+async function isSource(output: string, given: readonly string[]): Promise<boolean> {
+  const folder = await realpath(output).catch(() => undefined)
+  if (folder === undefined) return false
+  const all = await Promise.all(given.map((one) => realpath(one).catch(() => undefined)))
+  return all.includes(folder)
+}
+
+async function writeReport(folder: string, report: Report): Promise<void> {
+  const [{ markdownReport }, { htmlReport }] = await Promise.all([
+    import('../../dashboards/report/markdown.ts'),
+    import('../../dashboards/report/html.ts'),
+  ])
+  try {
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
+    await writeFile(join(folder, 'report.md'), markdownReport(report))
+    await writeFile(join(folder, 'report.html'), htmlReport(report))
+  } catch (cause) {
+    throw new BridgeError('OB_CONFIG', `cannot write the report: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      place: '--report',
+      cause,
+    })
+  }
+}
+
+async function print(
+  report: Report,
+  output: Conversion['output'],
+  options: ConvertCommandOptions,
+  tableOnStdout: boolean,
+  io: Io,
+): Promise<void> {
+  const [first] = output
+  if (options.json === true) {
+    io.out(`${JSON.stringify(report, null, 2)}\n`)
+    return
+  }
+  if (options.diff === true) {
+    const { diffOf } = await import('../../dashboards/report/diff.ts')
+    io.out(diffOf(report))
+    io.err(summaryOf(report))
+    return
+  }
+  if (first !== undefined) {
+    const mixed = output.length > 1 && !output.every(({ path }) => /\.ya?ml$/.test(path))
+    if (mixed) throw new BridgeError('OB_CONFIG', `cannot write ${output.length} results to stdout: give -o DIR`, { place: '--output' })
+    // Several files of rules are documents of one text.
+    io.out(output.length === 1 ? first.text : output.map(({ path, text }) => `---\n# ${path}\n${text}`).join(''))
+  }
+  if (tableOnStdout) io.out(summaryOf(report))
+  else io.err(summaryOf(report))
+}
+
+interface Ending {
+  readonly changed: boolean
+  readonly unreadable: number
+  readonly unknown: number
+  readonly options: ConvertCommandOptions
+  readonly minScore: number | undefined
+}
+
+/** 0 everything is unchanged or exact · 1 something is not, or the score is too low · 3 an input cannot be read. */
+export function exitCode(report: Report, { changed, unreadable, unknown, options, minScore }: Ending): 0 | 1 | 3 {
+  const { sources, notConverted, scores } = report
+  if (unreadable > 0 || sources.length === 0) return 3
+  const bad = options.lenient === true ? ['manual', 'unsupported'] : ['approximate', 'manual', 'unsupported']
+  const strict = options.strict === true && unknown > 0
+  const unconverted = notConverted.some(({ notes }) => notes.some(({ code }) => code === 'OBD-F-004'))
+  const low = minScore !== undefined && scores.all.score < minScore
+  return changed || low || strict || unconverted || sources.some(({ status }) => bad.includes(status)) ? 1 : 0
+}
