@@ -124,9 +124,8 @@ const newTerm: TypeConverter = (input) => {
     findings.note('OBD-A-018', 'documents without the field are not told of', 'approximate')
   const parts: string[] = []
   for (const set of sets) {
-    const there = set.map((field) => isThere(field))
-    const now = pieces.count({ ...asked(input, rule.runEvery, there), by: set })
-    const before = pieces.count({ ...asked(input, window, there), by: set, offset: rule.delay + rule.runEvery })
+    const now = pieces.count({ ...asked(input, rule.runEvery), by: set, missing: false })
+    const before = pieces.count({ ...asked(input, window), by: set, missing: false, offset: rule.delay + rule.runEvery })
     if (now === undefined || before === undefined) return undefined
     parts.push(`${now} unless ${before}`)
   }

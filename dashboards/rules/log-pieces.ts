@@ -1,6 +1,7 @@
 /** Pieces of alert expressions: numbers made of the documents of a window. All questions to logs go through the one model of section 7.4. */
 
-import { allOf, everything, type Filter, isThere, type Parsed } from '../filters/model.ts'
+import { allOf, anyOf, everything, type Filter, leaf, noneOf, type Parsed } from '../filters/model.ts'
+import { piecesOf, wildcardTest } from '../filters/values.ts'
 import { logTargets } from '../logql/aggregations.ts'
 import type { Aggregate, LogContext, Value } from '../logql/query.ts'
 import type { Context } from '../options.ts'
@@ -56,7 +57,7 @@ export class LogPieces {
     const answer = logTargets(
       {
         index,
-        filter,
+        filter: allOf([filter, this.#inIndex(index)]),
         metrics: [{ id: '1', value }],
         buckets: by.length === 0 ? [] : [{ kind: 'terms', fields: by, ...(missing ? { missing } : {}) }],
         shape: 'instant',
@@ -81,6 +82,41 @@ export class LogPieces {
     return withoutZero(target.expr)
   }
 
+  /**
+   * Documents of an index for which the mapping names no selector: the bridge keeps the name of the index with each document. A rule must not count those of others.
+   */
+  #inIndex(index: string | undefined): Filter {
+    const { fields } = this.#context
+    if (index === undefined || fields.selectorOf(index) !== undefined || fields.areMetrics(index)) return everything
+    const wanted: Filter[] = []
+    const others: Filter[] = []
+    let isPlain = false
+    for (const part of index.split(',').map((one) => one.trim())) {
+      // `cluster:logs-*`, `<logs-{now/d}>`, `-logs-old-*`
+      const bare = part
+        .replace(/^-/, '')
+        .replace(/^[\w*-]+:/, '')
+        .replace(/^<([^{]*)\{.*$/, '$1*')
+      if (bare === '' || bare === '_all' || /^\*+$/.test(bare)) {
+        if (part.startsWith('-')) continue
+        return everything
+      }
+      if (!bare.includes('*')) isPlain = true
+      const asked = leaf('elasticsearch.index', wildcardTest(piecesOf(bare)), `_index: ${bare}`)
+      if (part.startsWith('-')) others.push(noneOf(asked))
+      else wanted.push(asked)
+    }
+    this.#findings.note(
+      'OBD-A-033',
+      `documents of ${index} are told apart by elasticsearch.index, which the bridge keeps; logs that come another way have none`,
+      undefined,
+      `indices: { "${index}": { selector: '{service_name="…"}' } }`,
+    )
+    if (isPlain)
+      this.#findings.note('OBD-A-033', `${index} may be an alias: then its documents have the name of another index`, 'approximate')
+    return allOf([wanted.length === 0 ? everything : anyOf(wanted), ...others])
+  }
+
   /** Number of documents. */
   count(question: Omit<Question, 'value'>): string | undefined {
     return this.ask({ ...question, value: countOf })
@@ -88,7 +124,7 @@ export class LogPieces {
 
   /** Number of different values of a field. Documents without it do not count. */
   unique(question: Omit<Question, 'value'>, field: string): string | undefined {
-    return this.ask({ ...question, filter: allOf([question.filter, isThere(field)]), value: { kind: 'aggregate', op: 'unique', field } })
+    return this.ask({ ...question, value: { kind: 'aggregate', op: 'unique', field } })
   }
 }
 
