@@ -61,8 +61,12 @@ export const converters: Readonly<Partial<Record<Kind, () => Promise<Converter>>
   'grafana-library-panel': async () => (await import('./grafana/converter.ts')).grafanaLibraryPanel,
   'grafana-datasources': async () => (await import('./grafana/converter.ts')).grafanaDatasources,
   'grafana-providers': async () => (await import('./grafana/converter.ts')).grafanaProviders,
+  kibana: async () => (await import('./kibana/converter.ts')).kibana,
   'jaeger-ui': async () => (await import('./traces/jaeger-ui.ts')).jaegerUi,
   'console-template': async () => (await import('./promql/console.ts')).consoleTemplate,
   'prometheus-rules': async () => (await import('./rules/prometheus-rules.ts')).prometheusRules,
   alertmanager: async () => (await import('./rules/alertmanager.ts')).alertmanager,
+  elastalert: async () => (await import('./rules/elastalert.ts')).elastalertConverter,
+  watcher: async () => (await import('./rules/watcher.ts')).watcherConverter,
+  'kibana-rules': async () => (await import('./rules/kibana-rules.ts')).kibanaRulesConverter,
 }
