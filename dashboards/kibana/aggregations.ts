@@ -135,7 +135,13 @@ export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: D
         const percent = numberOf(each)
         return percent === undefined
           ? []
-          : [{ id: `${agg.id}.${percent}`, label: `${percent}th percentile of ${textOf(agg.params.customLabel) ?? field}`, value: { kind: 'aggregate', op: 'percentile', field, percent } as const }]
+          : [
+              {
+                id: `${agg.id}.${percent}`,
+                label: `${percent}th percentile of ${textOf(agg.params.customLabel) ?? field}`,
+                value: { kind: 'aggregate', op: 'percentile', field, percent } as const,
+              },
+            ]
       })
     }
     case 'percentile_ranks':
@@ -146,7 +152,13 @@ export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: D
         const threshold = numberOf(each)
         return threshold === undefined
           ? []
-          : [{ id: `${agg.id}.${threshold}`, label: `Percentile rank ${threshold} of ${textOf(agg.params.customLabel) ?? field}`, value: { kind: 'aggregate', op: 'percentile_rank', field, threshold } as const }]
+          : [
+              {
+                id: `${agg.id}.${threshold}`,
+                label: `Percentile rank ${threshold} of ${textOf(agg.params.customLabel) ?? field}`,
+                value: { kind: 'aggregate', op: 'percentile_rank', field, threshold } as const,
+              },
+            ]
       })
     }
     case 'top_hits':
@@ -155,17 +167,26 @@ export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: D
       const isConcat = agg.params.aggregate === 'concat' || agg.params.aggregate === undefined
       const isLatest = (textOf(agg.params.sortOrder) ?? textOf(at(agg.params, 'sortOrder', 'value')) ?? 'desc') === 'desc'
       if (!isLatest) return one(unsupported(agg.type, 'the first document is asked for, not the last'))
-      if ((numberOf(agg.params.size) ?? 1) !== 1) remark(to, 'approximate', { code: 'OBD-K-010', text: `${title} is of the last ${String(agg.params.size)} documents in the old panel, and of the last one in the new.` })
+      if ((numberOf(agg.params.size) ?? 1) !== 1)
+        remark(to, 'approximate', {
+          code: 'OBD-K-010',
+          text: `${title} is of the last ${String(agg.params.size)} documents in the old panel, and of the last one in the new.`,
+        })
       return one({ kind: 'aggregate', op: 'last', field, isText: isConcat && agg.type === 'top_hits' && agg.params.size === undefined })
     }
     case 'rate':
-      return one(field === undefined ? { kind: 'aggregate', op: 'rate' } : { kind: 'per', seconds: secondsOf(textOf(agg.params.unit)), of: { kind: 'aggregate', op: 'sum', field } })
+      return one(
+        field === undefined
+          ? { kind: 'aggregate', op: 'rate' }
+          : { kind: 'per', seconds: secondsOf(textOf(agg.params.unit)), of: { kind: 'aggregate', op: 'sum', field } },
+      )
     case 'filtered_metric': {
       const inner = innerOf(agg.params.customMetric, all, view, to, depth)
       const searched = searchedQuery(at(agg.params, 'customBucket', 'params', 'filter'))
       to.notes.push(...searched.notes)
       to.floor = worse(to.floor, searched.floor)
-      if (inner?.kind !== 'aggregate' || searched.filter === undefined) return one(unsupported(agg.type, 'its filter or its metric cannot be read'))
+      if (inner?.kind !== 'aggregate' || searched.filter === undefined)
+        return one(unsupported(agg.type, 'its filter or its metric cannot be read'))
       return one({ ...inner, filter: searched.filter })
     }
     case 'derivative':
@@ -181,7 +202,14 @@ export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: D
       const inner = innerOf(agg.params.customMetric, all, view, to, depth)
       const over = textOf(at(agg.params, 'customBucket', 'type'))
       if (inner === undefined || over !== 'date_histogram') return one(unsupported(agg.type, `it is over buckets of ${over ?? 'nothing'}`))
-      const fn = agg.type === 'avg_bucket' ? 'overall_avg' : agg.type === 'min_bucket' ? 'overall_min' : agg.type === 'max_bucket' ? 'overall_max' : 'overall_sum'
+      const fn =
+        agg.type === 'avg_bucket'
+          ? 'overall_avg'
+          : agg.type === 'min_bucket'
+            ? 'overall_min'
+            : agg.type === 'max_bucket'
+              ? 'overall_max'
+              : 'overall_sum'
       return one({ kind: 'window', fn, of: inner })
     }
     default:
@@ -197,7 +225,10 @@ function innerOf(custom: unknown, all: readonly Aggregation[], view: DataView, t
 function pipelineOf(agg: Aggregation, all: readonly Aggregation[], view: DataView, to: Remarks, depth: number): Value {
   const parent = textOf(agg.params.metricAgg) ?? textOf(agg.params.buckets_path)
   const found = all.find(({ id }) => id === parent)
-  const inner = parent === 'custom' || found === undefined ? innerOf(agg.params.customMetric, all, view, to, depth) : metricsOf(found, all, view, to, depth + 1)[0]?.value
+  const inner =
+    parent === 'custom' || found === undefined
+      ? innerOf(agg.params.customMetric, all, view, to, depth)
+      : metricsOf(found, all, view, to, depth + 1)[0]?.value
   if (inner === undefined) return unsupported(agg.type, `the metric ${parent ?? ''} that it is of is not there`)
   if (agg.type === 'derivative') return { kind: 'difference', lag: 1, positive: false, of: inner }
   if (agg.type === 'serial_diff') return { kind: 'difference', lag: numberOf(agg.params.lag) ?? 1, positive: false, of: inner }
@@ -260,7 +291,8 @@ export function bucketOf(agg: Aggregation, metrics: readonly Metric[], view: Dat
   }
   switch (type) {
     case 'date_histogram': {
-      if (field !== undefined && field !== view.timeField && field !== '@timestamp') return { kind: 'unsupported', what: `date_histogram of ${field}`, field }
+      if (field !== undefined && field !== view.timeField && field !== '@timestamp')
+        return { kind: 'unsupported', what: `date_histogram of ${field}`, field }
       const interval = textOf(params.interval) ?? textOf(params.fixed_interval) ?? textOf(params.calendar_interval)
       return timeBucket(interval === 'custom' ? textOf(params.customInterval) : interval)
     }
@@ -270,8 +302,13 @@ export function bucketOf(agg: Aggregation, metrics: readonly Metric[], view: Dat
       if (fields.length === 0) return { kind: 'unsupported', what: 'terms of no field' }
       const orderBy = textOf(params.orderBy) ?? '_count'
       const metric = metrics.find(({ id }) => id === orderBy || id.startsWith(`${orderBy}.`))
-      const by = metric !== undefined ? { metric: metric.id } : orderBy === '_key' || orderBy === '_term' ? ('key' as const) : ('count' as const)
-      if (orderBy === 'custom') remark(to, 'approximate', { code: 'OBD-K-010', text: `${fields.join(', ')} are ordered by a metric of their own in the old panel, and by their count in the new.` })
+      const by =
+        metric !== undefined ? { metric: metric.id } : orderBy === '_key' || orderBy === '_term' ? ('key' as const) : ('count' as const)
+      if (orderBy === 'custom')
+        remark(to, 'approximate', {
+          code: 'OBD-K-010',
+          text: `${fields.join(', ')} are ordered by a metric of their own in the old panel, and by their count in the new.`,
+        })
       return {
         kind: 'terms',
         fields,
@@ -284,12 +321,17 @@ export function bucketOf(agg: Aggregation, metrics: readonly Metric[], view: Dat
       }
     }
     case 'filters': {
-      const filters = objectsOf(params.filters).slice(0, 1000).map((each, index) => {
-        const searched = searchedQuery(each.input)
-        to.notes.push(...searched.notes)
-        to.floor = worse(to.floor, searched.floor)
-        return { label: textOf(each.label) ?? (searched.text === '' ? `filter ${index + 1}` : searched.text), filter: searched.filter ?? ({ kind: 'none' } as const) }
-      })
+      const filters = objectsOf(params.filters)
+        .slice(0, 1000)
+        .map((each, index) => {
+          const searched = searchedQuery(each.input)
+          to.notes.push(...searched.notes)
+          to.floor = worse(to.floor, searched.floor)
+          return {
+            label: textOf(each.label) ?? (searched.text === '' ? `filter ${index + 1}` : searched.text),
+            filter: searched.filter ?? ({ kind: 'none' } as const),
+          }
+        })
       return { kind: 'filters', filters }
     }
     case 'histogram':
@@ -301,7 +343,9 @@ export function bucketOf(agg: Aggregation, metrics: readonly Metric[], view: Dat
     case 'ip_range': {
       const masks = objectsOf(at(params, 'ranges', 'mask')).map(({ mask }) => ({ from: textOf(mask), label: textOf(mask) }))
       const fromTo = rangesOf(at(params, 'ranges', 'fromTo'))
-      return field === undefined ? { kind: 'unsupported', what: type } : { kind: 'ranges', field, ranges: params.ipRangeType === 'mask' ? masks : fromTo }
+      return field === undefined
+        ? { kind: 'unsupported', what: type }
+        : { kind: 'ranges', field, ranges: params.ipRangeType === 'mask' ? masks : fromTo }
     }
     case 'date_range':
       return { kind: 'date_ranges', ranges: rangesOf(params.ranges) }

@@ -7,6 +7,8 @@ import type { BinaryOperator, Expression } from './expression.ts'
 export interface Meanings {
   /** Undefined: unknown. */
   name(name: string): Value | undefined
+  /** Whether a name is the length of a bucket in milliseconds. */
+  isInterval?(name: string): boolean
   /** Aggregations of formulas; undefined: none of them. */
   call(call: Extract<Expression, { readonly kind: 'call' }>, valueOf: (expression: Expression) => Value): Value | undefined
 }
@@ -90,7 +92,21 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
   const differs: string[] = []
   const positives = new Set<string>()
 
+  const isInterval = (expression: Expression): boolean => expression.kind === 'name' && (meanings.isInterval?.(expression.name) ?? false)
+
+  /** `x ÷ length of a bucket in ms`. */
+  const perBucket = (left: Expression): Value => ({
+    kind: 'arithmetic',
+    op: '/',
+    left: { kind: 'per', seconds: 1, of: valueOf(left) },
+    right: { kind: 'number', value: 1000 },
+  })
+
   function binary(op: BinaryOperator, left: Expression, right: Expression): Value {
+    if (op === '/' && isInterval(right)) return perBucket(left)
+    if (op === '/' && right.kind === 'binary' && right.op === '/' && isInterval(right.left)) {
+      return { kind: 'arithmetic', op: '*', left: perBucket(left), right: valueOf(right.right) }
+    }
     if (isArithmetic(op)) return { kind: 'arithmetic', op, left: valueOf(left), right: valueOf(right) }
     if (isComparison(op)) return { kind: 'compare', op, left: valueOf(left), right: valueOf(right) }
     return unsupported(op, `${op} is a condition`)
@@ -119,14 +135,20 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
     const [first, second] = args
     const operator = spelledOut.get(name)
     if (operator !== undefined && first !== undefined && second !== undefined) return binary(operator, first, second)
-    if (name === 'square' && first !== undefined) return { kind: 'arithmetic', op: '^', left: valueOf(first), right: { kind: 'number', value: 2 } }
-    if (name === 'cube' && first !== undefined) return { kind: 'arithmetic', op: '^', left: valueOf(first), right: { kind: 'number', value: 3 } }
+    if (name === 'square' && first !== undefined)
+      return { kind: 'arithmetic', op: '^', left: valueOf(first), right: { kind: 'number', value: 2 } }
+    if (name === 'cube' && first !== undefined)
+      return { kind: 'arithmetic', op: '^', left: valueOf(first), right: { kind: 'number', value: 3 } }
     if (name === 'defaults' && first !== undefined) {
       differs.push('a default stands for values that are absent in the old one only')
       return valueOf(first)
     }
     const fn = functions.get(name)
-    if (fn !== undefined && first !== undefined && (args.length === 1 || (name === 'round' && second?.kind === 'number' && second.value === 0))) {
+    if (
+      fn !== undefined &&
+      first !== undefined &&
+      (args.length === 1 || (name === 'round' && second?.kind === 'number' && second.value === 0))
+    ) {
       return { kind: 'function', name: fn, of: valueOf(first) }
     }
     return unsupported(shown(expression), `${name}() has no counterpart`)

@@ -31,7 +31,9 @@ export function paletteSteps(palette: Json | undefined): readonly Step[] | undef
     return stepsFrom(
       own.flatMap(({ color, stop }, index) => {
         const colour = colourOf(color)
-        return colour === undefined ? [] : [{ color: colour, value: index === 0 && numberOf(stop) === undefined ? null : (numberOf(stop) ?? null) }]
+        return colour === undefined
+          ? []
+          : [{ color: colour, value: index === 0 && numberOf(stop) === undefined ? null : (numberOf(stop) ?? null) }]
       }),
     )
   }
@@ -48,10 +50,15 @@ export function paletteSteps(palette: Json | undefined): readonly Step[] | undef
 }
 
 /** Whether a palette's stops are shares of the range, which Grafana's steps are not. */
-export const isShared = (palette: Json | undefined): boolean => objectOf(objectOf(palette).params).rangeType === 'percent' && objectsOf(objectOf(objectOf(palette).params).stops).length > 0
+export const isShared = (palette: Json | undefined): boolean =>
+  objectOf(objectOf(palette).params).rangeType === 'percent' && objectsOf(objectOf(objectOf(palette).params).stops).length > 0
 
 /** Rules of TSVB: `{value, operator, background_color|color|gauge|bar_color}`. Rules with `lt` and `lte` hold below their value. */
-export function ruleSteps(rules: Json | undefined): { readonly steps: readonly Step[] | undefined; readonly isBackground: boolean; readonly isPartial: boolean } {
+export function ruleSteps(rules: Json | undefined): {
+  readonly steps: readonly Step[] | undefined
+  readonly isBackground: boolean
+  readonly isPartial: boolean
+} {
   const pairs: Step[] = []
   let isBackground = false
   let isPartial = false

@@ -31,7 +31,9 @@ export interface Control {
 }
 
 const wordsOf = (value: Json | undefined): readonly string[] =>
-  listOf(value).flatMap((each) => (typeof each === 'string' ? [each] : typeof each === 'number' || typeof each === 'boolean' ? [String(each)] : []))
+  listOf(value).flatMap((each) =>
+    typeof each === 'string' ? [each] : typeof each === 'number' || typeof each === 'boolean' ? [String(each)] : [],
+  )
 
 const groupKinds: ReadonlyMap<string, Control['kind']> = new Map([
   ['optionsListControl', 'options'],
@@ -50,8 +52,13 @@ export function groupControls(dashboard: KibanaDashboard, views: DataViews): rea
     const input = objectOf(control.explicitInput ?? control.controlConfig ?? control.config ?? control)
     const first = groupKinds.get(textOf(control.type) ?? '') ?? 'unknown'
     const kind = first === 'list' && /FROM_QUERY/i.test(textOf(input.controlType ?? input.control_type) ?? '') ? 'query' : first
-    const named = ['optionsListDataView', 'rangeSliderDataView', 'optionsListControlDataView', 'rangeSliderControlDataView'].map((each) => `controlGroup_${id}:${each}`)
-    const view = textOf(input.dataViewId ?? input.data_view_id) === undefined ? views.byReference(dashboard.references, ...named) : views.byId(textOf(input.dataViewId ?? input.data_view_id))
+    const named = ['optionsListDataView', 'rangeSliderDataView', 'optionsListControlDataView', 'rangeSliderControlDataView'].map(
+      (each) => `controlGroup_${id}:${each}`,
+    )
+    const view =
+      textOf(input.dataViewId ?? input.data_view_id) === undefined
+        ? views.byReference(dashboard.references, ...named)
+        : views.byId(textOf(input.dataViewId ?? input.data_view_id))
     const [from, to] = wordsOf(input.value)
     const field = textOf(input.fieldName ?? input.field_name)
     return {
@@ -72,7 +79,13 @@ export function groupControls(dashboard: KibanaDashboard, views: DataViews): rea
 }
 
 /** Controls of a visualisation. Values that are selected stand in the dashboard's filters, marked with the control's id. */
-export function inputControls(state: JsonObject, references: readonly Reference[], filters: readonly JsonObject[], views: DataViews, where: string): readonly Control[] {
+export function inputControls(
+  state: JsonObject,
+  references: readonly Reference[],
+  filters: readonly JsonObject[],
+  views: DataViews,
+  where: string,
+): readonly Control[] {
   return objectsOf(at(state, 'params', 'controls'))
     .slice(0, maxControls)
     .map((control, position) => {
@@ -136,7 +149,12 @@ export interface ControlResult {
 
 /** A name that Grafana takes, not used yet. */
 function nameFor(control: Control, taken: Set<string>): string {
-  const base = (control.field ?? control.title).replace(/^\?+/, '').replace(/[^A-Za-z0-9_]+/g, '_').replace(/^_+|_+$/g, '').slice(0, 40) || 'control'
+  const base =
+    (control.field ?? control.title)
+      .replace(/^\?+/, '')
+      .replace(/[^A-Za-z0-9_]+/g, '_')
+      .replace(/^_+|_+$/g, '')
+      .slice(0, 40) || 'control'
   let name = base
   for (let number = 2; taken.has(name); number++) name = `${base}_${number}`
   taken.add(name)
@@ -156,7 +174,9 @@ function optionsResult(control: Control, field: string, fields: FieldNaming, tak
     label: control.title,
     type: isLabel ? 'query' : 'custom',
     label_values: isLabel ? { label: place.name, stream: selector ?? '' } : undefined,
-    text: isLabel ? `label_values(${selector === undefined ? '' : `${selector}, `}${place.name})` : control.selected.map((each) => each.replaceAll(',', '\\,')).join(','),
+    text: isLabel
+      ? `label_values(${selector === undefined ? '' : `${selector}, `}${place.name})`
+      : control.selected.map((each) => each.replaceAll(',', '\\,')).join(','),
     selected: control.selected,
     multi: control.multi,
     includeAll: true,
@@ -165,14 +185,21 @@ function optionsResult(control: Control, field: string, fields: FieldNaming, tak
   }
   const notes: Note[] = isLabel
     ? []
-    : [{ code: 'OBD-K-008', text: `Loki lists no values of ${place.name}: the variable takes what is typed, and begins with ${control.selected.length === 0 ? 'all' : 'the value that was selected'}.` }]
+    : [
+        {
+          code: 'OBD-K-008',
+          text: `Loki lists no values of ${place.name}: the variable takes what is typed, and begins with ${control.selected.length === 0 ? 'all' : 'the value that was selected'}.`,
+        },
+      ]
   return {
     control,
     variables: [variable],
     filter: control.excludes ? { kind: 'not', part: leaf } : leaf,
     isItem: true,
     status: isLabel && !control.excludes ? 'exact' : 'approximate',
-    notes: control.excludes ? [...notes, { code: 'OBD-K-008', text: 'The control leaves values out: choose none rather than all.' }] : notes,
+    notes: control.excludes
+      ? [...notes, { code: 'OBD-K-008', text: 'The control leaves values out: choose none rather than all.' }]
+      : notes,
     after: variable.text === '' ? `$${name}` : variable.text,
     language: 'es-dsl',
   }
@@ -186,11 +213,19 @@ function rangeResult(control: Control, field: string, taken: Set<string>): Contr
     ['max', to],
   ] as const
   const variables = ends.map(
-    ([end, value]): NewVariable => ({ ...noVariable, name: `${name}_${end}`, label: `${control.title} (${end})`, type: 'textbox', text: value ?? '', selected: value === undefined ? [] : [value] }),
+    ([end, value]): NewVariable => ({
+      ...noVariable,
+      name: `${name}_${end}`,
+      label: `${control.title} (${end})`,
+      type: 'textbox',
+      text: value ?? '',
+      selected: value === undefined ? [] : [value],
+    }),
   )
   for (const { name: each } of variables) taken.add(each)
   const isSet = from !== undefined || to !== undefined
-  const bound = (end: string, value: string | undefined) => (value === undefined ? undefined : { value: `\${${name}_${end}}`, inclusive: true })
+  const bound = (end: string, value: string | undefined) =>
+    value === undefined ? undefined : { value: `\${${name}_${end}}`, inclusive: true }
   return {
     control,
     variables: isSet ? variables.filter(({ selected }) => selected.length > 0) : [],
@@ -205,7 +240,12 @@ function rangeResult(control: Control, field: string, taken: Set<string>): Contr
           : `Nothing was selected on the slider, and a filter without ends cannot be written: add \`${field}\` to the queries where it is wanted.`,
       },
     ],
-    after: isSet ? variables.filter(({ selected }) => selected.length > 0).map((each) => `$${each.name} = ${each.text}`).join(', ') : '',
+    after: isSet
+      ? variables
+          .filter(({ selected }) => selected.length > 0)
+          .map((each) => `$${each.name} = ${each.text}`)
+          .join(', ')
+      : '',
     language: 'es-dsl',
   }
 }
@@ -224,13 +264,22 @@ const dropped = (control: Control, isItem: boolean, status: Status, text: string
 /** What becomes of a control. `taken`: names of variables that are used already. */
 export function controlResult(control: Control, fields: FieldNaming, taken: Set<string>): ControlResult {
   const { kind, field } = control
-  if (kind === 'time') return dropped(control, false, 'approximate', 'Grafana chooses the time at the top; the slider is left out.', 'other')
+  if (kind === 'time')
+    return dropped(control, false, 'approximate', 'Grafana chooses the time at the top; the slider is left out.', 'other')
   if (kind === 'options' && field !== undefined) return optionsResult(control, field, fields, taken)
   if (kind === 'range' && field !== undefined) return rangeResult(control, field, taken)
   if (kind === 'list') {
     const name = nameFor(control, taken)
     const text = control.options.map((each) => each.replaceAll(',', '\\,')).join(',')
-    const variable: NewVariable = { ...noVariable, name, label: control.title, type: 'custom', text, selected: control.selected.slice(0, 1), multi: false }
+    const variable: NewVariable = {
+      ...noVariable,
+      name,
+      label: control.title,
+      type: 'custom',
+      text,
+      selected: control.selected.slice(0, 1),
+      multi: false,
+    }
     return { control, variables: [variable], filter: undefined, isItem: false, status: 'exact', notes: [], after: text, language: 'esql' }
   }
   if (kind === 'query') return dropped(control, true, 'unsupported', 'A query of ES|QL that lists values has no counterpart.', 'esql')

@@ -1,18 +1,29 @@
 /** One dashboard of Kibana → one of Grafana, with everything that a report says of it. */
 
 import { maskSecrets, withoutSecrets } from '../grafana/placeholder.ts'
+import { logContextOf } from '../logql/context.ts'
 import type { LogContext } from '../logql/query.ts'
-import { type Item, noUses, type Note } from '../model.ts'
+import { type Item, type Note, noUses } from '../model.ts'
 import type { Context } from '../options.ts'
-import { allDocuments, type Scope, together } from './scope.ts'
-import { type Control, controlParts, controlResults, controlsFilter, type ControlResult, groupControls, inputControls, isControlled, queryVariables } from './controls.ts'
+import {
+  type Control,
+  type ControlResult,
+  controlParts,
+  controlResults,
+  controlsFilter,
+  groupControls,
+  inputControls,
+  isControlled,
+  queryVariables,
+} from './controls.ts'
 import type { KibanaDashboard, KibanaPanel } from './dashboard.ts'
-import { datasourcesOf } from './datasources.ts'
 import type { DataViews } from './data-views.ts'
+import { datasourcesOf } from './datasources.ts'
 import { drilldownsOf } from './drilldowns.ts'
 import { emptyPanel, type NeutralPanel, type PartNote } from './model.ts'
 import { neutralPanel, stateOf } from './panels.ts'
 import type { SavedObjects } from './saved-objects.ts'
+import { allDocuments, type Scope, together } from './scope.ts'
 import { searchedFilters, searchedQuery } from './searches.ts'
 import { annotationTarget, panelTargets } from './targets.ts'
 import { uidOf } from './uids.ts'
@@ -29,7 +40,8 @@ export interface ConvertedDashboard {
   readonly notes: readonly Note[]
 }
 
-const isInputControl = ({ type, attributes }: KibanaPanel): boolean => type === 'visualization' && attributes !== undefined && stateOf(attributes).type === 'input_control_vis'
+const isInputControl = ({ type, attributes }: KibanaPanel): boolean =>
+  type === 'visualization' && attributes !== undefined && stateOf(attributes).type === 'input_control_vis'
 
 /** A part of the report. */
 const partOf = (part: PartNote, where: string): Item => ({
@@ -47,7 +59,11 @@ const partOf = (part: PartNote, where: string): Item => ({
 })
 
 /** What a report shows must not hold what a placeholder must not. */
-const masked = (item: Item): Item => ({ ...item, before: maskedText(item.before), notes: item.notes.map((note) => ({ ...note, text: withoutSecrets(note.text) })) })
+const masked = (item: Item): Item => ({
+  ...item,
+  before: maskedText(item.before),
+  notes: item.notes.map((note) => ({ ...note, text: withoutSecrets(note.text) })),
+})
 
 function maskedText(text: string): string {
   if (!text.startsWith('{')) return withoutSecrets(text)
@@ -64,7 +80,7 @@ const controlItem = ({ control, status, notes, after, language }: ControlResult,
   where: control.where,
   title: control.title,
   language,
-  afterLanguage: after === undefined ? undefined : 'logql',
+  afterLanguage: after === undefined ? undefined : 'other',
   status,
   before: JSON.stringify(control.json),
   after,
@@ -83,7 +99,13 @@ const controlsPanel = (results: readonly ControlResult[]): NeutralPanel => ({
 })
 
 /** Converts a dashboard. `prefix`: of ids in the report, empty where the source has one dashboard. */
-export function convertDashboard(dashboard: KibanaDashboard, objects: SavedObjects, views: DataViews, context: Context, prefix: string): ConvertedDashboard {
+export function convertDashboard(
+  dashboard: KibanaDashboard,
+  objects: SavedObjects,
+  views: DataViews,
+  context: Context,
+  prefix: string,
+): ConvertedDashboard {
   const items: Item[] = []
   const parts: Item[] = []
   const notes: Note[] = []
@@ -92,7 +114,8 @@ export function convertDashboard(dashboard: KibanaDashboard, objects: SavedObjec
   const filters = objectsOf(dashboard.search.filter)
   const inPanels = new Map<KibanaPanel, readonly Control[]>()
   for (const panel of dashboard.panels) {
-    if (isInputControl(panel)) inPanels.set(panel, inputControls(stateOf(panel.attributes ?? {}), panel.references, filters, views, panel.where))
+    if (isInputControl(panel))
+      inPanels.set(panel, inputControls(stateOf(panel.attributes ?? {}), panel.references, filters, views, panel.where))
   }
   const controls = [...groupControls(dashboard, views), ...[...inPanels.values()].flat()]
   const results = controlResults(controls, fields, ['DS_LOKI', 'DS_PROMETHEUS'])
@@ -103,28 +126,48 @@ export function convertDashboard(dashboard: KibanaDashboard, objects: SavedObjec
     around: together(own, { ...allDocuments, filter: controlsFilter(results) }),
     uidOf,
   }
-  const logs: LogContext = { fields, metrics: context.metrics, variables: queryVariables(results), flavour: 'loki', alert: false }
+  const logs: LogContext = { ...logContextOf(context, queryVariables(results)), flavour: 'loki' }
   for (const result of results) if (result.isItem) items.push(controlItem(result, prefix === '' ? 'dashboard' : prefix))
   parts.push(...controlParts(results, prefix === '' ? 'dashboard' : prefix).map((part) => partOf(part, dashboard.where)))
   const annotations: NewAnnotation[] = []
   const placed = dashboard.panels.map((panel, position): Placed => {
     const id = `${prefix === '' ? '' : `${prefix}/`}panel/${panel.index}`
     const ofPanel = inPanels.get(panel)
-    const neutral = ofPanel === undefined ? neutralPanel(panel, scope, id) : controlsPanel(results.filter(({ control }) => ofPanel.includes(control)))
+    const neutral =
+      ofPanel === undefined ? neutralPanel(panel, scope, id) : controlsPanel(results.filter(({ control }) => ofPanel.includes(control)))
     const targets = panelTargets(neutral.layers, id, logs)
     items.push(...targets.items)
     parts.push(...neutral.parts.map((part) => partOf({ ...part, id: part.id.startsWith(id) ? part.id : `${id}/${part.id}` }, panel.where)))
     for (const annotation of neutral.annotations) {
       const { expr, item } = annotationTarget(annotation, id, logs)
       items.push(item)
-      if (expr !== undefined) annotations.push({ name: annotation.name, color: annotation.color, expr, datasource: datasources.of('logql', annotation.query?.index) })
+      if (expr !== undefined)
+        annotations.push({
+          name: annotation.name,
+          color: annotation.color,
+          expr,
+          datasource: datasources.of('logql', annotation.query?.index),
+        })
     }
     const { links, parts: linkParts } = drilldownsOf(panel, id)
     parts.push(...linkParts.map((part) => partOf(part, panel.where)))
     const time = panel.timeRange === undefined ? undefined : ownTime(panel.timeRange)
     if (panel.timeRange !== undefined && time === undefined) {
       const text = `The panel's own time is ${panel.timeRange.from} to ${panel.timeRange.to}.`
-      parts.push(partOf({ kind: 'panel', id: `${id}/time`, title: panel.title, status: 'manual', before: JSON.stringify(panel.timeRange), after: undefined, notes: [{ code: 'OBD-K-005', text }] }, panel.where))
+      parts.push(
+        partOf(
+          {
+            kind: 'panel',
+            id: `${id}/time`,
+            title: panel.title,
+            status: 'manual',
+            before: JSON.stringify(panel.timeRange),
+            after: undefined,
+            notes: [{ code: 'OBD-K-005', text }],
+          },
+          panel.where,
+        ),
+      )
     }
     void position
     return {
@@ -152,9 +195,16 @@ export function convertDashboard(dashboard: KibanaDashboard, objects: SavedObjec
   const panels = placedPanels(placed, dashboard.sections)
   const hasQueries = results.some(({ variables }) => variables.some(({ type }) => type === 'query'))
   const variableDatasource = hasQueries ? datasources.of('logql', undefined) : undefined
-  if (dashboard.isCut) notes.push({ code: 'OBD-K-014', text: `The dashboard ${JSON.stringify(dashboard.title)} has more than 10,000 panels; the first ones are converted.` })
+  if (dashboard.isCut)
+    notes.push({
+      code: 'OBD-K-014',
+      text: `The dashboard ${JSON.stringify(dashboard.title)} has more than 10,000 panels; the first ones are converted.`,
+    })
   if (datasources.chosen.length > 0) {
-    notes.push({ code: 'OBD-K-021', text: `${JSON.stringify(dashboard.title)} asks ${datasources.chosen.map((each) => `\${DS_${each.toUpperCase()}}`).join(' and ')}.` })
+    notes.push({
+      code: 'OBD-K-021',
+      text: `${JSON.stringify(dashboard.title)} asks ${datasources.chosen.map((each) => `\${DS_${each.toUpperCase()}}`).join(' and ')}.`,
+    })
   }
   const json = writeDashboard({
     dashboard,

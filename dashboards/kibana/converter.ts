@@ -52,7 +52,14 @@ function looseDashboard(loose: readonly SavedObject[], path: string): SavedObjec
     title,
     attributes: {
       title,
-      panelsJSON: loose.slice(0, maxPanels).map(({ type, id }, index) => ({ type, id, panelIndex: String(index + 1), gridData: { x: (index % 2) * 24, y: Math.floor(index / 2) * 15, w: 24, h: 15, i: String(index + 1) } })),
+      panelsJSON: loose
+        .slice(0, maxPanels)
+        .map(({ type, id }, index) => ({
+          type,
+          id,
+          panelIndex: String(index + 1),
+          gridData: { x: (index % 2) * 24, y: Math.floor(index / 2) * 15, w: 24, h: 15, i: String(index + 1) },
+        })),
     },
     references: [],
     where: '$',
@@ -80,13 +87,18 @@ const baseOf = (path: string): string => path.replace(/\.[A-Za-z0-9]{1,10}$/, ''
 function strangeNotes(objects: SavedObjects): readonly Note[] {
   const notes: Note[] = []
   const others = new Map<string, number>()
-  for (const { type } of objects.list) if (!shown.has(type) && !supporting.has(type) && type !== 'dashboard') others.set(type, (others.get(type) ?? 0) + 1)
+  for (const { type } of objects.list)
+    if (!shown.has(type) && !supporting.has(type) && type !== 'dashboard') others.set(type, (others.get(type) ?? 0) + 1)
   for (const [type, count] of others) notes.push({ code: 'OBD-K-019', text: `${count} of the type ${JSON.stringify(type)}.` })
   if (objects.strange.length > 0) notes.push({ code: 'OBD-K-019', text: `No saved objects: ${objects.strange.slice(0, 20).join(', ')}.` })
   return notes
 }
 
-function readAll(source: Source, objects: SavedObjects, context: Context): { readonly dashboards: readonly KibanaDashboard[]; readonly notes: readonly Note[] } {
+function readAll(
+  source: Source,
+  objects: SavedObjects,
+  context: Context,
+): { readonly dashboards: readonly KibanaDashboard[]; readonly notes: readonly Note[] } {
   const beside = besideOf(source, context)
   const dashboards = objects.list.filter(({ type }) => type === 'dashboard').map((each) => readDashboard(each, objects, beside))
   const ids = reached(objects, dashboards)
@@ -95,7 +107,10 @@ function readAll(source: Source, objects: SavedObjects, context: Context): { rea
   const names = loose.slice(0, 20).map(({ title }) => JSON.stringify(title))
   return {
     dashboards: [...dashboards, readDashboard(looseDashboard(loose, source.path), objects, beside)],
-    notes: dashboards.length === 0 && loose.length === 1 ? [] : [{ code: 'OBD-K-015', text: `${loose.length} objects are on no dashboard: ${names.join(', ')}.` }],
+    notes:
+      dashboards.length === 0 && loose.length === 1
+        ? []
+        : [{ code: 'OBD-K-015', text: `${loose.length} objects are on no dashboard: ${names.join(', ')}.` }],
   }
 }
 
@@ -128,17 +143,30 @@ export function convertKibana(source: Source, given: Context): Converted {
     const renamed = convertNames(source, given, (other) => {
       const otherViews = dataViewsOf(other)
       const otherContext = knowing(given, otherViews)
-      return readAll(source, other, otherContext).dashboards.map((dashboard) => convertDashboard(dashboard, other, otherViews, otherContext, prefixOf(dashboard)))
+      return readAll(source, other, otherContext).dashboards.map((dashboard) =>
+        convertDashboard(dashboard, other, otherViews, otherContext, prefixOf(dashboard)),
+      )
     })
-    return { ...common, files: [{ path: source.path, text: renamed.text }], items: unique(renamed.items), parts: unique(renamed.parts), notes: [...strangeNotes(objects), ...renamed.notes] }
+    return {
+      ...common,
+      files: [{ path: source.path, text: renamed.text }],
+      items: unique(renamed.items),
+      parts: unique(renamed.parts),
+      notes: [...strangeNotes(objects), ...renamed.notes],
+    }
   }
-  const converted: readonly ConvertedDashboard[] = dashboards.map((dashboard) => convertDashboard(dashboard, objects, views, context, prefixOf(dashboard)))
+  const converted: readonly ConvertedDashboard[] = dashboards.map((dashboard) =>
+    convertDashboard(dashboard, objects, views, context, prefixOf(dashboard)),
+  )
   const base = baseOf(source.path)
   const names = new Map<string, number>()
   const files = converted.map(({ uid, json }) => {
     const count = (names.get(uid) ?? 0) + 1
     names.set(uid, count)
-    return { path: isMany ? `${base}/${uid}${count === 1 ? '' : `-${count}`}.json` : `${base}.json`, text: `${JSON.stringify(json, undefined, 2)}\n` }
+    return {
+      path: isMany ? `${base}/${uid}${count === 1 ? '' : `-${count}`}.json` : `${base}.json`,
+      text: `${JSON.stringify(json, undefined, 2)}\n`,
+    }
   })
   const elsewhere: readonly Note[] =
     given.options.targets.logs.flavour === 'elasticsearch-otel' ? [{ code: 'OBD-K-020', text: 'Queries are written for Loki.' }] : []
@@ -158,4 +186,3 @@ export const kibana: Converter = {
   title: 'saved objects of Kibana',
   convert: convertKibana,
 }
-

@@ -71,7 +71,9 @@ function referenceOf(panel: JsonObject, index: string, references: ReadonlyMap<s
   const name = textOf(panel.panelRefName)
   if (name === undefined) {
     // Kibana 8.8 and later leave the name out now and then.
-    return [`${index}:panel_${index}`, `panel_${index}`, `${index}:savedObjectRef`].map((each) => references.get(each)).find((each) => each !== undefined)
+    return [`${index}:panel_${index}`, `panel_${index}`, `${index}:savedObjectRef`]
+      .map((each) => references.get(each))
+      .find((each) => each !== undefined)
   }
   return references.get(`${index}:${name}`) ?? references.get(name)
 }
@@ -96,7 +98,9 @@ interface Reading {
 }
 
 function readPanel(panel: JsonObject, position: number, where: string, section: string | undefined, reading: Reading): KibanaPanel {
-  const index = textOf(panel.panelIndex) ?? (numberOf(panel.panelIndex) ?? textOf(at(panel, 'gridData', 'i')) ?? textOf(panel.uid) ?? position).toString()
+  const index =
+    textOf(panel.panelIndex) ??
+    (numberOf(panel.panelIndex) ?? textOf(at(panel, 'gridData', 'i')) ?? textOf(panel.uid) ?? position).toString()
   const config = objectOf(panel.embeddableConfig ?? panel.config)
   const inline = config.attributes ?? (isObject(config.savedVis) ? config.savedVis : undefined)
   const reference = inline === undefined ? referenceOf(panel, index, reading.byName) : undefined
@@ -115,7 +119,9 @@ function readPanel(panel: JsonObject, position: number, where: string, section: 
     description: textOf(config.description) ?? textOf(attributes?.description) ?? '',
     attributes: attributes ?? (id === undefined && Object.keys(config).length > 0 ? config : undefined),
     objectId: id,
-    references: isObject(inline) ? [...referencesOf(inline.references), ...ownReferences(index, reading.references)] : (object?.references ?? []),
+    references: isObject(inline)
+      ? [...referencesOf(inline.references), ...ownReferences(index, reading.references)]
+      : (object?.references ?? []),
     config,
     timeRange: timeRangeOf(config.timeRange ?? config.time_range),
     original: panel,
@@ -161,7 +167,12 @@ export function readDashboard(
     const inside = panel.panels
     if (Array.isArray(inside) && panel.type === undefined) {
       const id = textOf(panel.uid) ?? textOf(at(panel, 'grid', 'i')) ?? `section-${position}`
-      sections.push({ id, title: textOf(panel.title) ?? '', y: numberOf(at(panel, 'grid', 'y')) ?? 0, isCollapsed: isTrue(panel.collapsed) })
+      sections.push({
+        id,
+        title: textOf(panel.title) ?? '',
+        y: numberOf(at(panel, 'grid', 'y')) ?? 0,
+        isCollapsed: isTrue(panel.collapsed),
+      })
       for (const [number, each] of objectsOf(inside).entries()) {
         if (panels.length < maxPanels) panels.push(readPanel(each, number, `${place}[${position}].panels[${number}]`, id, reading))
       }
@@ -169,7 +180,12 @@ export function readDashboard(
   }
   for (const section of sectionsBefore) {
     const id = textOf(at(section, 'gridData', 'i')) ?? textOf(section.id) ?? ''
-    sections.push({ id, title: textOf(section.title) ?? '', y: numberOf(at(section, 'gridData', 'y')) ?? 0, isCollapsed: isTrue(section.collapsed) })
+    sections.push({
+      id,
+      title: textOf(section.title) ?? '',
+      y: numberOf(at(section, 'gridData', 'y')) ?? 0,
+      isCollapsed: isTrue(section.collapsed),
+    })
   }
   const refresh = objectOf(attributes.refreshInterval ?? attributes.refresh_interval)
   const range = objectOf(attributes.time_range)

@@ -19,12 +19,21 @@ export interface DataView {
   readonly texts: ReadonlyMap<string, boolean>
 }
 
-const noView: DataView = { index: undefined, id: undefined, timeField: '@timestamp', formats: new Map(), scripts: new Map(), fields: undefined, texts: new Map() }
+const noView: DataView = {
+  index: undefined,
+  id: undefined,
+  timeField: '@timestamp',
+  formats: new Map(),
+  scripts: new Map(),
+  fields: undefined,
+  texts: new Map(),
+}
 
 const generated = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-|$)/i
 
 /** A pattern that stands where a view's id stands, as Beats and Kibana 5 do. */
-export const namedView = (id: string | undefined): DataView => (id === undefined || id === '' || generated.test(id) ? { ...noView, id } : { ...noView, id, index: id })
+export const namedView = (id: string | undefined): DataView =>
+  id === undefined || id === '' || generated.test(id) ? { ...noView, id } : { ...noView, id, index: id }
 
 function viewOf(id: string, attributes: JsonObject): DataView {
   const scripts = new Map<string, string>()
@@ -92,10 +101,15 @@ export function dataViewsOf(objects: SavedObjects): DataViews {
 
 /** Data views that an object carries itself (`adHocDataViews`), over those of the export. */
 export function withAdHoc(views: DataViews, adHoc: JsonObject): DataViews {
-  const own = new Map(membersOf(adHoc).map(([id, spec]) => {
-    const object = objectOf(spec)
-    return [id, viewOf(id, { ...object, title: object.title ?? '', fieldFormatMap: object.fieldFormats, runtimeFieldMap: object.runtimeFieldMap })] as const
-  }))
+  const own = new Map(
+    membersOf(adHoc).map(([id, spec]) => {
+      const object = objectOf(spec)
+      return [
+        id,
+        viewOf(id, { ...object, title: object.title ?? '', fieldFormatMap: object.fieldFormats, runtimeFieldMap: object.runtimeFieldMap }),
+      ] as const
+    }),
+  )
   if (own.size === 0) return views
   const byId = (id: string | undefined): DataView => own.get(id ?? '') ?? views.byId(id)
   return {

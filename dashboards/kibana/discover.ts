@@ -6,8 +6,8 @@ import { type Asked, emptyPanel, type NeutralPanel } from './model.ts'
 import type { Reference } from './saved-objects.ts'
 import { type Scope, together } from './scope.ts'
 import { sourceOf } from './searches.ts'
-import { searchedObject } from './visualization.ts'
 import { at, type Json, type JsonObject, listOf, objectOf, textOf, textsOf } from './value.ts'
+import { searchedObject } from './visualization.ts'
 
 /** Most lines that a panel asks for. */
 const maxLines = 1000
@@ -21,7 +21,13 @@ function sortOf(value: Json | undefined): { readonly field: string; readonly dir
 }
 
 /** A panel of documents. The panel's own columns and order go before those of the search. */
-export function searchPanel(attributes: JsonObject, references: readonly Reference[], config: JsonObject, scope: Scope, where: string): NeutralPanel {
+export function searchPanel(
+  attributes: JsonObject,
+  references: readonly Reference[],
+  config: JsonObject,
+  scope: Scope,
+  where: string,
+): NeutralPanel {
   const source = sourceOf(attributes)
   const esql = textOf(at(source, 'query', 'esql'))
   if (esql !== undefined) {
@@ -40,11 +46,19 @@ export function searchPanel(attributes: JsonObject, references: readonly Referen
     metrics: [],
     where,
     title: textOf(attributes.title) ?? '',
-    before: JSON.stringify({ index: view.index, ...(all.text === '' ? {} : { query: all.text }), columns: listed, ...(sort === undefined ? {} : { sort: [sort.field, sort.direction] }) }),
+    before: JSON.stringify({
+      index: view.index,
+      ...(all.text === '' ? {} : { query: all.text }),
+      columns: listed,
+      ...(sort === undefined ? {} : { sort: [sort.field, sort.direction] }),
+    }),
     language: languageOfSource(source),
     style: {},
-    floor: worse(all.floor, 'exact'),
-    notes: all.notes,
+    floor: worse(all.floor, 'approximate'),
+    notes: [
+      ...all.notes,
+      { code: 'OBD-K-004', text: `The old panel is a table of documents; the new one shows at most ${maxLines} lines.` },
+    ],
   }
   return {
     ...emptyPanel,

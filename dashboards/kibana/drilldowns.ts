@@ -1,7 +1,7 @@
 /** Drilldowns of panels → links of Grafana: section 8.3. */
 
-import type { PartNote } from './model.ts'
 import type { KibanaPanel } from './dashboard.ts'
+import type { PartNote } from './model.ts'
 import { uidOf } from './uids.ts'
 import { at, isTrue, type JsonObject, objectOf, objectsOf, textOf } from './value.ts'
 
@@ -43,7 +43,13 @@ const isHarmless = (url: string): boolean => /^(?:https?:\/\/|\/(?!\/)|\$\{)/i.t
 export function drilldownsOf(panel: KibanaPanel, id: string): { readonly links: readonly DataLink[]; readonly parts: readonly PartNote[] } {
   const links: DataLink[] = []
   const parts: PartNote[] = []
-  const add = (title: string, before: JsonObject, link: DataLink | undefined, status: PartNote['status'], why: string | undefined): void => {
+  const add = (
+    title: string,
+    before: JsonObject,
+    link: DataLink | undefined,
+    status: PartNote['status'],
+    why: string | undefined,
+  ): void => {
     if (link !== undefined) links.push(link)
     parts.push({
       kind: 'link',
@@ -69,7 +75,13 @@ export function drilldownsOf(panel: KibanaPanel, id: string): { readonly links: 
       else {
         const time = config.useCurrentDateRange === false ? '' : '?${__url_time_range}'
         const filters = config.useCurrentFilters === false ? '' : `${time === '' ? '?' : '&'}\${__all_variables}`
-        add(title, event, { title, url: `/d/${uidOf(dashboard)}${time}${filters}`, targetBlank: isTrue(config.openInNewTab) }, 'exact', undefined)
+        add(
+          title,
+          event,
+          { title, url: `/d/${uidOf(dashboard)}${time}${filters}`, targetBlank: isTrue(config.openInNewTab) },
+          'exact',
+          undefined,
+        )
       }
     } else if (/url/i.test(kind)) {
       const { url, unknown } = urlTemplate(textOf(at(config, 'url', 'template')) ?? textOf(config.url) ?? '')

@@ -91,7 +91,14 @@ function tokensOf(source: string): readonly Token[] {
 }
 
 /** From loosest to tightest; `^` binds to the right, before these. */
-const levels: readonly (readonly string[])[] = [['||'], ['&&'], ['==', '!=', '===', '!=='], ['>', '>=', '<', '<='], ['+', '-'], ['*', '/', '%']]
+const levels: readonly (readonly string[])[] = [
+  ['||'],
+  ['&&'],
+  ['==', '!=', '===', '!=='],
+  ['>', '>=', '<', '<='],
+  ['+', '-'],
+  ['*', '/', '%'],
+]
 
 const spelled = (text: string): BinaryOperator => (text === '===' ? '==' : text === '!==' ? '!=' : text) as BinaryOperator
 

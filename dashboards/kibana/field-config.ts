@@ -48,7 +48,14 @@ function defaultsOf(panel: NeutralPanel): Plain {
           ? { cellOptions: { type: byStep ? (display.colour === 'background' ? 'color-background' : 'color-text') : 'auto' } }
           : undefined
   return defined({
-    color: { mode: type === 'table' || type === 'stat' || type === 'gauge' || type === 'bargauge' ? (byStep ? 'thresholds' : 'palette-classic') : 'palette-classic' },
+    color: {
+      mode:
+        type === 'table' || type === 'stat' || type === 'gauge' || type === 'bargauge'
+          ? byStep
+            ? 'thresholds'
+            : 'palette-classic'
+          : 'palette-classic',
+    },
     custom,
     unit: display.unit,
     decimals: display.decimals,
@@ -99,21 +106,55 @@ export function panelOptions({ type, display }: NeutralPanel): Plain {
     case 'timeseries':
       return { legend: legendOf(display.legend), tooltip: { mode: 'multi', sort: 'desc' } }
     case 'barchart':
-      return { legend: legendOf(display.legend), orientation: display.horizontal === true ? 'horizontal' : 'vertical', stacking: display.stack ?? 'none', showValue: 'auto', tooltip: { mode: 'multi', sort: 'desc' } }
+      return {
+        legend: legendOf(display.legend),
+        orientation: display.horizontal === true ? 'horizontal' : 'vertical',
+        stacking: display.stack ?? 'none',
+        showValue: 'auto',
+        tooltip: { mode: 'multi', sort: 'desc' },
+      }
     case 'stat':
-      return { reduceOptions: reduced(display), graphMode: display.trend === true ? 'area' : 'none', colorMode: colour, justifyMode: 'auto', orientation: 'auto', textMode: 'auto' }
+      return {
+        reduceOptions: reduced(display),
+        graphMode: display.trend === true ? 'area' : 'none',
+        colorMode: colour,
+        justifyMode: 'auto',
+        orientation: 'auto',
+        textMode: 'auto',
+      }
     case 'gauge':
       return { reduceOptions: reduced(display), showThresholdLabels: false, showThresholdMarkers: true, orientation: 'auto' }
     case 'bargauge':
       return { reduceOptions: reduced(display), orientation: 'horizontal', displayMode: 'basic', showUnfilled: true, valueMode: 'color' }
     case 'piechart':
-      return { reduceOptions: reduced(display), pieType: display.donut === true ? 'donut' : 'pie', legend: { ...legendOf(display.legend), values: ['value', 'percent'] }, tooltip: { mode: 'single', sort: 'none' } }
+      return {
+        reduceOptions: reduced(display),
+        pieType: display.donut === true ? 'donut' : 'pie',
+        legend: { ...legendOf(display.legend), values: ['value', 'percent'] },
+        tooltip: { mode: 'single', sort: 'none' },
+      }
     case 'heatmap':
-      return { calculate: false, yAxis: { axisPlacement: 'left' }, color: { mode: 'scheme', scheme: 'Oranges', steps: 64 }, legend: { show: display.legend !== 'hidden' }, tooltip: { mode: 'single' } }
+      return {
+        calculate: false,
+        yAxis: { axisPlacement: 'left' },
+        color: { mode: 'scheme', scheme: 'Oranges', steps: 64 },
+        legend: { show: display.legend !== 'hidden' },
+        tooltip: { mode: 'single' },
+      }
     case 'table':
-      return { showHeader: true, cellHeight: 'sm', ...(display.sort === undefined ? {} : { sortBy: [{ displayName: display.sort.column, desc: display.sort.desc }] }) }
+      return {
+        showHeader: true,
+        cellHeight: 'sm',
+        ...(display.sort === undefined ? {} : { sortBy: [{ displayName: display.sort.column, desc: display.sort.desc }] }),
+      }
     case 'logs':
-      return { showTime: true, wrapLogMessage: false, enableLogDetails: true, dedupStrategy: 'none', sortOrder: display.sort?.desc === false ? 'Ascending' : 'Descending' }
+      return {
+        showTime: true,
+        wrapLogMessage: false,
+        enableLogDetails: true,
+        dedupStrategy: 'none',
+        sortOrder: display.sort?.desc === false ? 'Ascending' : 'Descending',
+      }
     default:
       return {}
   }

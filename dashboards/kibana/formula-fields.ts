@@ -15,7 +15,13 @@ const token = /\s+|'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([\p{L}_@$][\p{L}\p{N
 /** Spans in order; undefined: it cannot be read. Linear. */
 export function formulaFields(formula: string): readonly FormulaSpan[] | undefined {
   if (formula.length > maxLength) return undefined
-  const tokens: { readonly start: number; readonly end: number; readonly raw: string; readonly text: string | undefined; readonly isName: boolean }[] = []
+  const tokens: {
+    readonly start: number
+    readonly end: number
+    readonly raw: string
+    readonly text: string | undefined
+    readonly isName: boolean
+  }[] = []
   token.lastIndex = 0
   for (let at = 0; at < formula.length; ) {
     token.lastIndex = at

@@ -22,7 +22,12 @@ export function kibanaPlace(panel: JsonObject): Place {
   const grid = objectOf(panel.gridData ?? panel.grid)
   if (numberOf(grid.w) !== undefined) {
     const w = within(numberOf(grid.w), 1, 48, 24)
-    return { x: within(numberOf(grid.x), 0, 48 - w, 0), y: within(numberOf(grid.y), 0, farthest, 0), w, h: within(numberOf(grid.h), 1, 1000, 15) }
+    return {
+      x: within(numberOf(grid.x), 0, 48 - w, 0),
+      y: within(numberOf(grid.y), 0, farthest, 0),
+      w,
+      h: within(numberOf(grid.h), 1, 1000, 15),
+    }
   }
   const w = within(numberOf(panel.size_x), 1, 12, 6) * 4
   // A row of 5.x is as high as five of now.

@@ -66,7 +66,12 @@ function aroundOf(column: JsonObject, outer: Around, to: Remarks): Around {
   return { shift, filter: outer.filter === undefined ? searched.filter : { kind: 'and', parts: [outer.filter, searched.filter] } }
 }
 
-const aggregate = (op: Aggregate['op'], field: string | undefined, { filter, shift }: Around, more: Partial<Aggregate> = {}): Aggregate => ({
+const aggregate = (
+  op: Aggregate['op'],
+  field: string | undefined,
+  { filter, shift }: Around,
+  more: Partial<Aggregate> = {},
+): Aggregate => ({
   kind: 'aggregate',
   op,
   ...(field === undefined ? {} : { field }),
@@ -79,7 +84,10 @@ const aggregate = (op: Aggregate['op'], field: string | undefined, { filter, shi
 const countOf = (field: string | undefined, around: Around): Aggregate =>
   field === undefined || field === '___records___'
     ? aggregate('count', undefined, around)
-    : aggregate('count', undefined, { ...around, filter: around.filter === undefined ? isThere(field) : { kind: 'and', parts: [around.filter, isThere(field)] } })
+    : aggregate('count', undefined, {
+        ...around,
+        filter: around.filter === undefined ? isThere(field) : { kind: 'and', parts: [around.filter, isThere(field)] },
+      })
 
 function isScript(field: string | undefined, layer: LensLayer, to: Remarks): boolean {
   if (field === undefined || !layer.view.scripts.has(field)) return false
@@ -88,7 +96,13 @@ function isScript(field: string | undefined, layer: LensLayer, to: Remarks): boo
 }
 
 /** Value of a column. */
-export function columnValue(id: string, layer: LensLayer, to: Remarks, outer: Around = { filter: undefined, shift: undefined }, depth = 0): Value {
+export function columnValue(
+  id: string,
+  layer: LensLayer,
+  to: Remarks,
+  outer: Around = { filter: undefined, shift: undefined },
+  depth = 0,
+): Value {
   const column = layer.columns.get(id)
   if (column === undefined) return unsupported(id, `the column ${id} is not there`)
   if (depth > maxDepth) return unsupported(id, 'columns refer to each other too deep')
@@ -114,7 +128,9 @@ export function columnValue(id: string, layer: LensLayer, to: Remarks, outer: Ar
       case 'percentile_rank':
         return aggregate('percentile_rank', field, around, { threshold: numberOf(params.value) ?? 0 })
       case 'last_value':
-        return aggregate('last', field, around, { isText: column.dataType === 'string' || column.dataType === 'ip' || column.dataType === 'boolean' })
+        return aggregate('last', field, around, {
+          isText: column.dataType === 'string' || column.dataType === 'ip' || column.dataType === 'boolean',
+        })
       case 'static_value':
         return { kind: 'number', value: numberOf(params.value) ?? 0 }
       case 'moving_average':
@@ -147,7 +163,10 @@ const nameOf = (expression: Expression | undefined): string | undefined =>
 function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Around, depth: number): Value {
   const parsed = parseExpression(formula)
   if (!parsed.ok) {
-    remark(to, 'unsupported', { code: 'OBD-K-016', text: `The formula ${JSON.stringify(formula.slice(0, 300))} cannot be read: ${parsed.why}, at ${parsed.at}.` })
+    remark(to, 'unsupported', {
+      code: 'OBD-K-016',
+      text: `The formula ${JSON.stringify(formula.slice(0, 300))} cannot be read: ${parsed.why}, at ${parsed.at}.`,
+    })
     return unsupported(formula, `the formula cannot be read: ${parsed.why}`)
   }
 
@@ -166,7 +185,8 @@ function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Aro
       filter = filter === undefined ? searched.filter : { kind: 'and', parts: [filter, searched.filter] }
     }
     shift = shiftOf(named.get('shift'), to) ?? shift
-    if (named.has('reducedTimeRange')) remark(to, 'unsupported', { code: 'OBD-K-010', text: 'A part of the formula is over a time range of its own.' })
+    if (named.has('reducedTimeRange'))
+      remark(to, 'unsupported', { code: 'OBD-K-010', text: 'A part of the formula is over a time range of its own.' })
     return { filter, shift }
   }
 
@@ -177,20 +197,27 @@ function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Aro
     if (isScript(field, layer, to)) return unsupported(name, 'the field is a script')
     const op = plain.get(name)
     // `min` and `max` of numbers are others than those of a field.
-    if (op !== undefined && field !== undefined && (args.length === 1 || named.size > 0)) return aggregate(op, field, aroundCall(expression))
+    if (op !== undefined && field !== undefined && (args.length === 1 || named.size > 0))
+      return aggregate(op, field, aroundCall(expression))
     const window = windows.get(name)
     if (window !== undefined && first !== undefined) return { kind: 'window', fn: window, of: valueOf(first) }
     switch (name) {
       case 'count':
         return countOf(field, aroundCall(expression))
       case 'percentile':
-        return field === undefined ? undefined : aggregate('percentile', field, aroundCall(expression), { percent: numberOf(named.get('percentile')) ?? 95 })
+        return field === undefined
+          ? undefined
+          : aggregate('percentile', field, aroundCall(expression), { percent: numberOf(named.get('percentile')) ?? 95 })
       case 'percentile_rank':
-        return field === undefined ? undefined : aggregate('percentile_rank', field, aroundCall(expression), { threshold: numberOf(named.get('value')) ?? 0 })
+        return field === undefined
+          ? undefined
+          : aggregate('percentile_rank', field, aroundCall(expression), { threshold: numberOf(named.get('value')) ?? 0 })
       case 'last_value':
         return field === undefined ? undefined : aggregate('last', field, aroundCall(expression))
       case 'moving_average':
-        return first === undefined ? undefined : { kind: 'window', fn: 'moving_avg', size: numberOf(named.get('window')) ?? 5, of: valueOf(first) }
+        return first === undefined
+          ? undefined
+          : { kind: 'window', fn: 'moving_avg', size: numberOf(named.get('window')) ?? 5, of: valueOf(first) }
       case 'differences':
         return first === undefined ? undefined : { kind: 'difference', lag: 1, positive: false, of: valueOf(first) }
       case 'counter_rate':
@@ -205,7 +232,12 @@ function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Aro
           kind: 'arithmetic',
           op: '+',
           left: { kind: 'arithmetic', op: '*', left: condition, right: valueOf(second) },
-          right: { kind: 'arithmetic', op: '*', left: { kind: 'arithmetic', op: '-', left: { kind: 'number', value: 1 }, right: condition }, right: valueOf(third) },
+          right: {
+            kind: 'arithmetic',
+            op: '*',
+            left: { kind: 'arithmetic', op: '-', left: { kind: 'number', value: 1 }, right: condition },
+            right: valueOf(third),
+          },
         }
       }
       default:
@@ -232,7 +264,8 @@ export function columnBucket(id: string, layer: LensLayer, shown: readonly strin
   if (isScript(field, layer, to)) return { kind: 'unsupported', what: `a script as ${field ?? ''}`, field }
   switch (column.operationType) {
     case 'date_histogram':
-      if (field !== undefined && field !== layer.view.timeField && field !== '@timestamp') return { kind: 'unsupported', what: `date_histogram of ${field}`, field }
+      if (field !== undefined && field !== layer.view.timeField && field !== '@timestamp')
+        return { kind: 'unsupported', what: `date_histogram of ${field}`, field }
       return timeBucket(textOf(params.interval))
     case 'terms': {
       if (field === undefined) return { kind: 'unsupported', what: 'terms of no field' }
@@ -240,14 +273,21 @@ export function columnBucket(id: string, layer: LensLayer, shown: readonly strin
       const by = textOf(order.type)
       const columnId = textOf(order.columnId)
       if (by === 'rare' || by === 'significant') return { kind: 'unsupported', what: `${by} terms`, field }
-      if (by === 'custom') remark(to, 'approximate', { code: 'OBD-K-010', text: `${field} is ordered by a metric of its own in the old panel, and by its count in the new.` })
+      if (by === 'custom')
+        remark(to, 'approximate', {
+          code: 'OBD-K-010',
+          text: `${field} is ordered by a metric of its own in the old panel, and by its count in the new.`,
+        })
       const isMetric = by === 'column' && columnId !== undefined && layer.columns.has(columnId) && !isGroup(layer.columns.get(columnId))
       if (isMetric && !shown.includes(columnId)) hidden.add(columnId)
       return {
         kind: 'terms',
         fields: [field, ...textsOf(params.secondaryFields)],
         size: numberOf(params.size) ?? 5,
-        order: { by: isMetric ? { metric: columnId } : by === 'alphabetical' ? 'key' : 'count', direction: params.orderDirection === 'asc' ? 'asc' : 'desc' },
+        order: {
+          by: isMetric ? { metric: columnId } : by === 'alphabetical' ? 'key' : 'count',
+          direction: params.orderDirection === 'asc' ? 'asc' : 'desc',
+        },
         other: isTrue(params.otherBucket),
         missing: isTrue(params.missingBucket),
         ...(listOf(params.include).length === 0 ? {} : { include: includeOf(params, 'include') }),
@@ -255,12 +295,17 @@ export function columnBucket(id: string, layer: LensLayer, shown: readonly strin
       }
     }
     case 'filters': {
-      const filters = objectsOf(params.filters).slice(0, 1000).map((each) => {
-        const searched = searchedQuery(each.input)
-        to.notes.push(...searched.notes)
-        to.floor = worse(to.floor, searched.floor)
-        return { label: textOf(each.label) ?? (searched.text === '' ? 'All' : searched.text), filter: searched.filter ?? ({ kind: 'none' } as const) }
-      })
+      const filters = objectsOf(params.filters)
+        .slice(0, 1000)
+        .map((each) => {
+          const searched = searchedQuery(each.input)
+          to.notes.push(...searched.notes)
+          to.floor = worse(to.floor, searched.floor)
+          return {
+            label: textOf(each.label) ?? (searched.text === '' ? 'All' : searched.text),
+            filter: searched.filter ?? ({ kind: 'none' } as const),
+          }
+        })
       return { kind: 'filters', filters }
     }
     case 'range': {
@@ -271,7 +316,9 @@ export function columnBucket(id: string, layer: LensLayer, shown: readonly strin
       return {
         kind: 'ranges',
         field,
-        ranges: objectsOf(params.ranges).slice(0, 1000).map((each) => ({ from: numberOf(each.from), to: numberOf(each.to), label: textOf(each.label) })),
+        ranges: objectsOf(params.ranges)
+          .slice(0, 1000)
+          .map((each) => ({ from: numberOf(each.from), to: numberOf(each.to), label: textOf(each.label) })),
       }
     }
     default:
@@ -280,12 +327,15 @@ export function columnBucket(id: string, layer: LensLayer, shown: readonly strin
 }
 
 function includeOf(params: JsonObject, key: 'include' | 'exclude'): string | readonly string[] {
-  const list = listOf(params[key]).map((each) => String(each)).slice(0, 1000)
+  const list = listOf(params[key])
+    .map((each) => String(each))
+    .slice(0, 1000)
   return isTrue(at(params, `${key}IsRegex`)) ? list.join('|') : list
 }
 
 /** Title of a column. */
-export const columnTitle = (column: JsonObject | undefined, id: string): string => textOf(column?.label) ?? textOf(column?.customLabel) ?? id
+export const columnTitle = (column: JsonObject | undefined, id: string): string =>
+  textOf(column?.label) ?? textOf(column?.customLabel) ?? id
 
 /** A metric for a column. */
 export const columnMetric = (id: string, layer: LensLayer, to: Remarks, hidden = false): Metric => ({

@@ -1,7 +1,7 @@
 /** ES|QL in Lens and Discover → a question to logs: the `textBased` row of section 8.3. */
 
 import type { Asked, Layer } from './model.ts'
-import { type Scope } from './scope.ts'
+import type { Scope } from './scope.ts'
 import { at, type JsonObject, objectOf, textOf } from './value.ts'
 
 /** A layer with a query of its own; one query of the source. */

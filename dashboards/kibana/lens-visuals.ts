@@ -1,7 +1,7 @@
 /** What each visualisation of Lens shows of its layers, and how: section 8.3. */
 
-import { isGroup, isTime, type LensLayer } from './lens-columns.ts'
 import { colourOf } from './colours.ts'
+import { isGroup, isTime, type LensLayer } from './lens-columns.ts'
 import type { Display, PanelType, SeriesStyle } from './model.ts'
 import { at, isTrue, type Json, type JsonObject, numberOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
 
@@ -42,7 +42,10 @@ function xy(visualization: JsonObject, layers: Layers): Shown {
   for (const [position, layer] of data.entries()) {
     const id = textOf(layer.layerId) ?? ''
     const columns = layers.get(id)?.columns
-    metrics.set(id, present(...textsOf(layer.accessors)).filter((each) => columns?.has(each) ?? false))
+    metrics.set(
+      id,
+      present(...textsOf(layer.accessors)).filter((each) => columns?.has(each) ?? false),
+    )
     const collapsed = textOf(layer.collapseFn) !== undefined
     groups.set(id, present(...(collapsed ? [] : splitOf(layer)), layer.xAccessor))
     const kind = kinds[position] ?? 'line'
@@ -74,7 +77,8 @@ function xy(visualization: JsonObject, layers: Layers): Shown {
       lineWidth: first.startsWith('bar') ? 1 : 2,
       stack: first.includes('percentage') ? 'percent' : first.includes('stacked') ? 'normal' : 'none',
       horizontal: first.includes('horizontal'),
-      interpolation: curve === 'CURVE_MONOTONE_X' || curve === 'SMOOTH' ? 'smooth' : curve?.startsWith('CURVE_STEP') === true ? 'stepAfter' : 'linear',
+      interpolation:
+        curve === 'CURVE_MONOTONE_X' || curve === 'SMOOTH' ? 'smooth' : curve?.startsWith('CURVE_STEP') === true ? 'stepAfter' : 'linear',
       axisTitle: textOf(visualization.yTitle) ?? textOf(visualization.yLeftTitle),
       isLog: visualization.yLeftScale === 'log',
       min: extent.mode === 'custom' ? numberOf(extent.lowerBound) : undefined,
@@ -192,7 +196,15 @@ function gauge(visualization: JsonObject, layers: Layers): Shown {
       reducer: 'lastNotNull',
       min: constant(visualization.minAccessor),
       max: constant(visualization.maxAccessor),
-      ...(goal === undefined ? {} : { steps: [{ color: 'green', value: null }, { color: 'red', value: goal }], colour: 'value' as const }),
+      ...(goal === undefined
+        ? {}
+        : {
+            steps: [
+              { color: 'green', value: null },
+              { color: 'red', value: goal },
+            ],
+            colour: 'value' as const,
+          }),
     },
   }
 }

@@ -5,10 +5,19 @@ import { worse } from '../model.ts'
 import { type Remarks, remark, remarks } from './aggregations.ts'
 import { colourOf, isShared, paletteSteps } from './colours.ts'
 import { type DataViews, withAdHoc } from './data-views.ts'
-import { type Shown, shownBy } from './lens-visuals.ts'
 import { columnBucket, columnMetric, columnTitle, isGroup, isTime, type LensLayer } from './lens-columns.ts'
 import { esqlLayer } from './lens-esql.ts'
-import { type AnnotationQuery, type Asked, emptyPanel, type Layer, type NeutralPanel, type PartNote, type ReferenceLine, type SeriesStyle } from './model.ts'
+import { type Shown, shownBy } from './lens-visuals.ts'
+import {
+  type AnnotationQuery,
+  type Asked,
+  emptyPanel,
+  type Layer,
+  type NeutralPanel,
+  type PartNote,
+  type ReferenceLine,
+  type SeriesStyle,
+} from './model.ts'
 import { type Reference, referencesOf } from './saved-objects.ts'
 import { allDocuments, type Scope, type Searched, together } from './scope.ts'
 import { searchedFilters, searchedQuery } from './searches.ts'
@@ -33,7 +42,8 @@ function styleOf(id: string, layer: LensLayer, shown: Shown): SeriesStyle {
   const column = layer.columns.get(id)
   const format = formatStyle(at(column, 'params', 'format'))
   const field = textOf(column?.sourceField)
-  const byField = field !== undefined && keepsUnit.has(textOf(column?.operationType) ?? '') ? (layer.view.formats.get(field) ?? fieldStyle(field)) : {}
+  const byField =
+    field !== undefined && keepsUnit.has(textOf(column?.operationType) ?? '') ? (layer.view.formats.get(field) ?? fieldStyle(field)) : {}
   return { ...(format.unit === undefined ? byField : format), ...shown.styles.get(id) }
 }
 
@@ -116,7 +126,9 @@ function referenceLines(layers: readonly JsonObject[], data: ReadonlyMap<string,
       const column = data.get(id)?.columns.get(accessor)
       const config = objectsOf(layer.yConfig).find(({ forAccessor }) => forAccessor === accessor)
       // Exports now and then leave the column of a constant out.
-      const value = numberOf(at(column, 'params', 'value')) ?? (column?.operationType === 'formula' ? numberOf(at(column, 'params', 'formula')) : undefined)
+      const value =
+        numberOf(at(column, 'params', 'value')) ??
+        (column?.operationType === 'formula' ? numberOf(at(column, 'params', 'formula')) : undefined)
       if (value !== undefined) lines.push({ title: columnTitle(column, 'Reference line'), value, color: colourOf(config?.color) })
       else {
         parts.push({
@@ -126,7 +138,15 @@ function referenceLines(layers: readonly JsonObject[], data: ReadonlyMap<string,
           status: 'unsupported',
           before: JSON.stringify(column ?? layer),
           after: undefined,
-          notes: [{ code: 'OBD-K-007', text: column === undefined ? 'The reference line has no value in the export.' : 'A reference line that is no constant is left out.' }],
+          notes: [
+            {
+              code: 'OBD-K-007',
+              text:
+                column === undefined
+                  ? 'The reference line has no value in the export.'
+                  : 'A reference line that is no constant is left out.',
+            },
+          ],
         })
       }
     }
@@ -135,13 +155,22 @@ function referenceLines(layers: readonly JsonObject[], data: ReadonlyMap<string,
 }
 
 /** Annotation layers: those by a query become annotations of the dashboard, those by hand are named. */
-function annotationsOf(layers: readonly JsonObject[], references: readonly Reference[], reading: Reading, views: DataViews, parts: PartNote[]): readonly AnnotationQuery[] {
+function annotationsOf(
+  layers: readonly JsonObject[],
+  references: readonly Reference[],
+  reading: Reading,
+  views: DataViews,
+  parts: PartNote[],
+): readonly AnnotationQuery[] {
   const found: AnnotationQuery[] = []
   for (const layer of layers) {
     if (layer.layerType !== 'annotations') continue
     const layerId = textOf(layer.layerId) ?? ''
     const own = textOf(layer.indexPatternId)
-    const view = own === undefined ? views.byReference(references, `xy-visualization-layer-${layerId}`, `indexpattern-datasource-layer-${layerId}`) : views.byId(own)
+    const view =
+      own === undefined
+        ? views.byReference(references, `xy-visualization-layer-${layerId}`, `indexpattern-datasource-layer-${layerId}`)
+        : views.byId(own)
     for (const [position, annotation] of objectsOf(layer.annotations).slice(0, 100).entries()) {
       const id = textOf(annotation.id) ?? String(position)
       const name = textOf(annotation.label) ?? 'Event'
@@ -163,7 +192,10 @@ function annotationsOf(layers: readonly JsonObject[], references: readonly Refer
         id,
         name,
         color: colourOf(annotation.color),
-        query: searched.filter === undefined ? undefined : { index: view.index, filter: searched.filter, metrics: [], buckets: [], shape: 'logs', limit: 100 },
+        query:
+          searched.filter === undefined
+            ? undefined
+            : { index: view.index, filter: searched.filter, metrics: [], buckets: [], shape: 'logs', limit: 100 },
         asked: {
           id: `annotation/${layerId}/${id}`,
           metrics: [],
@@ -173,7 +205,10 @@ function annotationsOf(layers: readonly JsonObject[], references: readonly Refer
           language: 'kql',
           style: {},
           floor: worse(searched.floor, 'approximate'),
-          notes: [...searched.notes, { code: 'OBD-K-018', text: 'Each document is an annotation of the dashboard, over all of its panels.' }],
+          notes: [
+            ...searched.notes,
+            { code: 'OBD-K-018', text: 'Each document is an annotation of the dashboard, over all of its panels.' },
+          ],
         },
       })
     }

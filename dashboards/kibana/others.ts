@@ -3,8 +3,8 @@
 import type { Language, Note } from '../model.ts'
 import { linkedText } from './links.ts'
 import { type Asked, emptyPanel, type NeutralPanel, type PartNote } from './model.ts'
-import { uidOf } from './uids.ts'
 import type { Reference } from './saved-objects.ts'
+import { uidOf } from './uids.ts'
 import { type Json, type JsonObject, objectOf, objectsOf, textOf } from './value.ts'
 
 /** Markdown. */
@@ -13,7 +13,8 @@ export function markdownPanel(markdown: string, id: string, title: string): Neut
   return { ...emptyPanel, text, parts }
 }
 
-const escaped = (text: string): string => text.replace(/[\\`*_{}[\]()#+!|<>&]/g, (sign) => (sign === '<' ? '&lt;' : sign === '>' ? '&gt;' : sign === '&' ? '&amp;' : `\\${sign}`))
+const escaped = (text: string): string =>
+  text.replace(/[\\`*_{}[\]()#+!|<>&]/g, (sign) => (sign === '<' ? '&lt;' : sign === '>' ? '&gt;' : sign === '&' ? '&amp;' : `\\${sign}`))
 
 const isAddress = (url: string): boolean => /^(?:https?:\/\/|\/(?!\/)|#)/i.test(url) && !/[\s()<>]/.test(url)
 
@@ -50,7 +51,17 @@ export function imagePanel(config: JsonObject, id: string, title: string): Neutr
   return {
     ...emptyPanel,
     text: `![${escaped(alt)}](${url})`,
-    parts: [{ kind: 'panel', id: `${id}/image`, title, status: 'approximate', before: url, after: url, notes: [{ code: 'OBD-K-007', text: 'Size and background of the picture are left to Grafana.' }] }],
+    parts: [
+      {
+        kind: 'panel',
+        id: `${id}/image`,
+        title,
+        status: 'approximate',
+        before: url,
+        after: url,
+        notes: [{ code: 'OBD-K-007', text: 'Size and background of the picture are left to Grafana.' }],
+      },
+    ],
   }
 }
 

@@ -25,7 +25,9 @@ const savedShape = (attributes: JsonObject): JsonObject =>
     ? {
         ...attributes,
         kibanaSavedObjectMeta: { searchSourceJSON: at(attributes, 'data', 'searchSource') ?? {} },
-        ...(textOf(at(attributes, 'data', 'savedSearchId')) === undefined ? {} : { savedSearchId: at(attributes, 'data', 'savedSearchId') ?? null }),
+        ...(textOf(at(attributes, 'data', 'savedSearchId')) === undefined
+          ? {}
+          : { savedSearchId: at(attributes, 'data', 'savedSearchId') ?? null }),
       }
     : attributes
 
@@ -53,7 +55,9 @@ function visualization(panel: KibanaPanel, attributes: JsonObject, scope: Scope,
     default: {
       const made = visualizationPanel(state, savedShape(attributes), panel.references, scope, where)
       const note: Note = { code: 'OBD-K-002', text: `A visualisation of the kind ${JSON.stringify(type)} is not known.` }
-      return made === undefined ? placeholderPanel({ language: 'other', text: JSON.stringify(state), what: type }, where, panel.title, note, original) : { ...made, original }
+      return made === undefined
+        ? placeholderPanel({ language: 'other', text: JSON.stringify(state), what: type }, where, panel.title, note, original)
+        : { ...made, original }
     }
   }
 }
@@ -61,8 +65,17 @@ function visualization(panel: KibanaPanel, attributes: JsonObject, scope: Scope,
 const missing = (panel: KibanaPanel, where: string): NeutralPanel => {
   const id = panel.objectId ?? ''
   const note: Note = { code: 'OBD-K-001', text: `The ${panel.type === '' ? 'object' : panel.type} ${id} is not in the source.` }
-  const placeholder = placeholderPanel({ language: 'other', text: `${panel.type} ${id}`.trim(), what: 'missing' }, where, panel.title, note, panel.original)
-  return { ...placeholder, layers: placeholder.layers.map((layer) => ({ ...layer, asked: layer.asked.map((each) => ({ ...each, floor: 'manual' as const })) })) }
+  const placeholder = placeholderPanel(
+    { language: 'other', text: `${panel.type} ${id}`.trim(), what: 'missing' },
+    where,
+    panel.title,
+    note,
+    panel.original,
+  )
+  return {
+    ...placeholder,
+    layers: placeholder.layers.map((layer) => ({ ...layer, asked: layer.asked.map((each) => ({ ...each, floor: 'manual' as const })) })),
+  }
 }
 
 /** Converts a panel. `id`: of the panel in the report. */
@@ -72,7 +85,13 @@ export function neutralPanel(panel: KibanaPanel, scope: Scope, id: string): Neut
   if (attributes === undefined) return missing(panel, where)
   const original: Json = { panel: panel.original, attributes }
   const unknown = (what: string): NeutralPanel =>
-    placeholderPanel({ language: 'other', text: JSON.stringify(attributes), what }, where, panel.title, { code: 'OBD-K-002', text: `A panel of the kind ${JSON.stringify(panel.type)} has no counterpart.` }, original)
+    placeholderPanel(
+      { language: 'other', text: JSON.stringify(attributes), what },
+      where,
+      panel.title,
+      { code: 'OBD-K-002', text: `A panel of the kind ${JSON.stringify(panel.type)} has no counterpart.` },
+      original,
+    )
   switch (panel.type) {
     case 'visualization':
       return visualization(panel, attributes, scope, id, where)
@@ -92,12 +111,27 @@ export function neutralPanel(panel: KibanaPanel, scope: Scope, id: string): Neut
       return markdownPanel(textOf(config.content) ?? textOf(attributes.content) ?? '', id, panel.title)
     case 'image':
     case 'image_embeddable':
-      return imagePanel(config, id, panel.title) ?? emptyPlaceholder('image', id, panel.title, original, 'The picture was uploaded to Kibana, and is not in the export.')
+      return (
+        imagePanel(config, id, panel.title) ??
+        emptyPlaceholder('image', id, panel.title, original, 'The picture was uploaded to Kibana, and is not in the export.')
+      )
     case 'canvas-workpad':
-      return placeholderPanel({ language: 'other', text: JSON.stringify(attributes), what: 'canvas' }, where, panel.title, { code: 'OBD-K-009', text: 'Canvas is a program that draws by itself; it is kept as text.' }, original)
+      return placeholderPanel(
+        { language: 'other', text: JSON.stringify(attributes), what: 'canvas' },
+        where,
+        panel.title,
+        { code: 'OBD-K-009', text: 'Canvas is a program that draws by itself; it is kept as text.' },
+        original,
+      )
     case 'LOG_STREAM_EMBEDDABLE':
       return {
-        ...searchPanel({ title: panel.title, kibanaSavedObjectMeta: { searchSourceJSON: { query: config.query ?? attributes.query ?? null } } }, [], {}, scope, where),
+        ...searchPanel(
+          { title: panel.title, kibanaSavedObjectMeta: { searchSourceJSON: { query: config.query ?? attributes.query ?? null } } },
+          [],
+          {},
+          scope,
+          where,
+        ),
         original,
       }
     case '':

@@ -82,7 +82,11 @@ function statusOf(before: Item, after: Item, renaming: Renaming): { readonly sta
 }
 
 /** Renames all fields. `convertAll` lists the queries of objects, so that each is told before and after. */
-export function convertNames(source: Source, context: Context, convertAll: (objects: SavedObjects) => readonly ConvertedDashboard[]): RenamedObjects {
+export function convertNames(
+  source: Source,
+  context: Context,
+  convertAll: (objects: SavedObjects) => readonly ConvertedDashboard[],
+): RenamedObjects {
   const doubtful = new Map<string, string>()
   const kept = new Set<string>()
   const renaming: Renaming = {

@@ -17,19 +17,67 @@ export interface Renaming {
 }
 
 /** Members that hold JSON as text. */
-const holdsJson: ReadonlySet<string> = new Set(['panelsJSON', 'optionsJSON', 'visState', 'uiStateJSON', 'searchSourceJSON', 'layerListJSON', 'ignoreParentSettingsJSON', 'fieldFormatMap', 'fieldAttrs', 'runtimeFieldMap', 'fields'])
+const holdsJson: ReadonlySet<string> = new Set([
+  'panelsJSON',
+  'optionsJSON',
+  'visState',
+  'uiStateJSON',
+  'searchSourceJSON',
+  'layerListJSON',
+  'ignoreParentSettingsJSON',
+  'fieldFormatMap',
+  'fieldAttrs',
+  'runtimeFieldMap',
+  'fields',
+])
 
 /** Members that name a field. */
-const namesField: ReadonlySet<string> = new Set(['field', 'sourceField', 'fieldName', 'field_name', 'terms_field', 'pivot_id', 'sortField', 'geoField', 'termField', 'key', 'metricField', 'order_by'])
+const namesField: ReadonlySet<string> = new Set([
+  'field',
+  'sourceField',
+  'fieldName',
+  'field_name',
+  'terms_field',
+  'pivot_id',
+  'sortField',
+  'geoField',
+  'termField',
+  'key',
+  'metricField',
+  'order_by',
+])
 
 /** Members that name several. */
-const namesFields: ReadonlySet<string> = new Set(['columns', 'secondaryFields', 'fields', 'terms_field', 'tooltipProperties', 'parentFieldName'])
+const namesFields: ReadonlySet<string> = new Set([
+  'columns',
+  'secondaryFields',
+  'fields',
+  'terms_field',
+  'tooltipProperties',
+  'parentFieldName',
+])
 
 /** Members whose keys are fields. */
 const keyedByField: ReadonlySet<string> = new Set(['fieldFormatMap', 'fieldAttrs', 'runtimeFieldMap'])
 
 /** Clauses of the query DSL whose only key is a field. */
-const clauses: ReadonlySet<string> = new Set(['term', 'terms', 'match', 'match_phrase', 'match_phrase_prefix', 'match_bool_prefix', 'range', 'prefix', 'wildcard', 'regexp', 'fuzzy', 'geo_distance', 'geo_bounding_box', 'common', 'intervals'])
+const clauses: ReadonlySet<string> = new Set([
+  'term',
+  'terms',
+  'match',
+  'match_phrase',
+  'match_phrase_prefix',
+  'match_bool_prefix',
+  'range',
+  'prefix',
+  'wildcard',
+  'regexp',
+  'fuzzy',
+  'geo_distance',
+  'geo_bounding_box',
+  'common',
+  'intervals',
+])
 
 const untouched = /^(?:___records___|@timestamp|_source|_id|_index|_score|_key|_term|_count|)$/
 
@@ -67,7 +115,13 @@ function renamedFormula(formula: string, renaming: Renaming): string {
     spans.flatMap(({ start, end, text, kind }) => {
       const to = kind === 'field' ? rename(text, renaming) : renamedQuery(text, kind === 'kql' ? 'kuery' : 'lucene', renaming)
       if (to === text) return []
-      return [{ start, end, to: kind === 'field' && /^[\p{L}_@][\p{L}\p{N}_@.]*$/u.test(to) ? to : `'${to.replaceAll(/[\\']/g, (sign) => `\\${sign}`)}'` }]
+      return [
+        {
+          start,
+          end,
+          to: kind === 'field' && /^[\p{L}_@][\p{L}\p{N}_@.]*$/u.test(to) ? to : `'${to.replaceAll(/[\\']/g, (sign) => `\\${sign}`)}'`,
+        },
+      ]
     }),
   )
 }
@@ -84,7 +138,10 @@ interface At {
 }
 
 const changed = (before: JsonObject, after: Readonly<Record<string, Json | undefined>>): JsonObject =>
-  Object.entries(after).every(([key, value]) => Object.hasOwn(before, key) && before[key] === value) && Object.keys(before).length === Object.keys(after).length ? before : after
+  Object.entries(after).every(([key, value]) => Object.hasOwn(before, key) && before[key] === value) &&
+  Object.keys(before).length === Object.keys(after).length
+    ? before
+    : after
 
 /** An object in which a member's key became another. */
 const entriesOf = (entries: readonly (readonly [string, Json | undefined])[]): Record<string, Json | undefined> => {
@@ -124,9 +181,15 @@ function member(key: string, value: Json, here: JsonObject, at: At, renaming: Re
     return value
   }
   if (keyedByField.has(key) && isObject(value)) return byField(value, inner, renaming)
-  if (namesFields.has(key) && Array.isArray(value)) return list(value, (each) => (typeof each === 'string' ? rename(each.replace(/\^[\d.]+$/, ''), renaming) + (/\^[\d.]+$/.exec(each)?.[0] ?? '') : walk(each, inner, renaming)))
+  if (namesFields.has(key) && Array.isArray(value))
+    return list(value, (each) =>
+      typeof each === 'string'
+        ? rename(each.replace(/\^[\d.]+$/, ''), renaming) + (/\^[\d.]+$/.exec(each)?.[0] ?? '')
+        : walk(each, inner, renaming),
+    )
   if (key === 'sort' && Array.isArray(value)) return sorted(value, renaming)
-  if (isObject(value) && clauses.has(key) && (at.isDsl || isFilterKey(at.key, here))) return byField(value, { ...inner, isDsl: true }, renaming)
+  if (isObject(value) && clauses.has(key) && (at.isDsl || isFilterKey(at.key, here)))
+    return byField(value, { ...inner, isDsl: true }, renaming)
   return walk(value, { ...inner, isDsl: at.isDsl || key === 'query' || key === 'bool' || key === 'filter' }, renaming)
 }
 
@@ -150,7 +213,10 @@ function list(value: readonly Json[], of: (each: Json, index: number) => Json): 
 
 function byField(value: JsonObject, at: At, renaming: Renaming): JsonObject {
   const special = new Set(['boost', '_name', 'distance', 'ignore_unmapped'])
-  return changed(value, entriesOf(Object.entries(value).map(([key, each]) => [special.has(key) ? key : rename(key, renaming), each] as const)))
+  return changed(
+    value,
+    entriesOf(Object.entries(value).map(([key, each]) => [special.has(key) ? key : rename(key, renaming), each] as const)),
+  )
 }
 
 /** Walks a value. Values that do not change are the same afterwards, so that their text can stay. */
@@ -160,12 +226,18 @@ function walk(value: Json, at: At, renaming: Renaming): Json {
   if (!isObject(value)) return value
   const ids = value.metrics === undefined ? at.ids : new Set(objectsOf(value.metrics).flatMap(({ id }) => textOf(id) ?? []))
   const here = { ...at, ids }
-  return changed(value, entriesOf(Object.entries(value).map(([key, each]) => [key, each === undefined ? undefined : member(key, each, value, here, renaming)] as const)))
+  return changed(
+    value,
+    entriesOf(
+      Object.entries(value).map(([key, each]) => [key, each === undefined ? undefined : member(key, each, value, here, renaming)] as const),
+    ),
+  )
 }
 
 /** Attributes of an object with fields renamed; members that did not change are the same values. */
 export function renameAttributes(type: string, attributes: JsonObject, renaming: Renaming): JsonObject {
   const after = objectOf(walk(attributes, { type, depth: 0, ids: new Set(), isDsl: false, key: 'attributes' }, renaming))
-  if (type === 'index-pattern' && textOf(attributes.timeFieldName) !== undefined) return { ...after, timeFieldName: attributes.timeFieldName }
+  if (type === 'index-pattern' && textOf(attributes.timeFieldName) !== undefined)
+    return { ...after, timeFieldName: attributes.timeFieldName }
   return after
 }

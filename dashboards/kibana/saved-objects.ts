@@ -55,7 +55,8 @@ function valuesOf(text: string, path: string): readonly (readonly [string, Json 
     if (Array.isArray(whole)) return whole.map((value, index) => [`$[${index}]`, value as Json])
     const object = objectOf(whole)
     const inside = listOf(object.objects ?? object.saved_objects)
-    if (inside.length > 0) return inside.map((value, index) => [`$.${object.objects === undefined ? 'saved_objects' : 'objects'}[${index}]`, value])
+    if (inside.length > 0)
+      return inside.map((value, index) => [`$.${object.objects === undefined ? 'saved_objects' : 'objects'}[${index}]`, value])
     return [['$', whole]]
   }
   const lines = text.split('\n')
@@ -70,7 +71,8 @@ function valuesOf(text: string, path: string): readonly (readonly [string, Json 
 }
 
 /** `{ exportedCount, … }` behind an export, which says what is missing. */
-const isSummary = (value: Json | undefined): boolean => isObject(value) && typeof value.exportedCount === 'number' && value.type === undefined
+const isSummary = (value: Json | undefined): boolean =>
+  isObject(value) && typeof value.exportedCount === 'number' && value.type === undefined
 
 /** Reads a source. Throws OB_LIMIT_BODY for one that is too large and OB_DECODE_JSON for one without any object. */
 export function readSavedObjects(source: string, path: string): SavedObjects {

@@ -15,12 +15,16 @@ const readable = (parsed: Parsed, text: string): Searched => {
   if (parsed.ok) {
     return { filter: parsed.filter, floor: 'exact', notes: [], text }
   }
-  const note: Note = { code: 'OBD-K-003', text: `The filter ${JSON.stringify(text.slice(0, 200))} cannot be read: ${parsed.why}, at ${parsed.at}.` }
+  const note: Note = {
+    code: 'OBD-K-003',
+    text: `The filter ${JSON.stringify(text.slice(0, 200))} cannot be read: ${parsed.why}, at ${parsed.at}.`,
+  }
   return { filter: undefined, floor: 'unsupported', notes: [note], text }
 }
 
 /** Language of a query as its report names it. */
-export const languageOf = (language: Json | undefined): Language => (language === 'kuery' ? 'kql' : language === 'lucene' ? 'lucene' : 'es-dsl')
+export const languageOf = (language: Json | undefined): Language =>
+  language === 'kuery' ? 'kql' : language === 'lucene' ? 'lucene' : 'es-dsl'
 
 /** A text in a language: `kuery` or `lucene`, which is the default of old objects. */
 export function searchedText(text: string, language: Json | undefined): Searched {
@@ -58,7 +62,12 @@ function filterText(filter: JsonObject): string {
 export function searchedFilters(filters: Json | undefined): Searched {
   const list = objectsOf(filters)
   if (list.length > maxFilters) {
-    return { filter: undefined, floor: 'unsupported', notes: [{ code: 'OBD-K-003', text: `There are more than ${maxFilters} filters.` }], text: '' }
+    return {
+      filter: undefined,
+      floor: 'unsupported',
+      notes: [{ code: 'OBD-K-003', text: `There are more than ${maxFilters} filters.` }],
+      text: '',
+    }
   }
   const parts = list
     .filter((filter) => !isTrue(at(filter, 'meta', 'disabled')))
@@ -72,7 +81,8 @@ export function searchedFilters(filters: Json | undefined): Searched {
 }
 
 /** A search source: query and filters. */
-export const searchedSource = (source: JsonObject): Searched => together(searchedQuery(source.query), searchedFilters(source.filter ?? source.filters))
+export const searchedSource = (source: JsonObject): Searched =>
+  together(searchedQuery(source.query), searchedFilters(source.filter ?? source.filters))
 
 /** The search source of an object. */
 export const sourceOf = (attributes: JsonObject): JsonObject => objectOf(at(attributes, 'kibanaSavedObjectMeta', 'searchSourceJSON'))

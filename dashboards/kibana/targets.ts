@@ -1,9 +1,10 @@
 /** Questions of a panel → queries that are written, and items of the report. */
 
 import { targetsOf } from '../logql/aggregations.ts'
-import type { AfterStep, LogContext, LogTarget, LogTargets } from '../logql/query.ts'
-import { type Item, noUses, type Note, type Status, worse } from '../model.ts'
+import type { AfterStep, LogContext, LogQuery, LogTarget, LogTargets } from '../logql/query.ts'
+import { type Item, type Note, noUses, type Status, worse } from '../model.ts'
 import type { AnnotationQuery, Asked, Layer } from './model.ts'
+import { soundValue } from './sound.ts'
 
 /** A query that is written, with the one of the source that it comes of. */
 export interface Written {
@@ -70,6 +71,11 @@ function itemOf(asked: Asked, id: string, targets: readonly LogTarget[], all: Lo
   }
 }
 
+const sound = (query: LogQuery): LogQuery => ({
+  ...query,
+  metrics: query.metrics.map((metric) => ({ ...metric, value: soundValue(metric.value) })),
+})
+
 /** Asks all layers. `panelId`: of items: `panel/12`. */
 export function panelTargets(layers: readonly Layer[], panelId: string, context: LogContext): PanelTargets {
   const written: Written[] = []
@@ -81,7 +87,7 @@ export function panelTargets(layers: readonly Layer[], panelId: string, context:
   let limit: number | undefined
   for (const layer of layers) {
     const isBlocked = layer.asked.length > 0 && layer.asked.every(({ floor }) => floor === 'unsupported')
-    const all = layer.query === undefined || isBlocked ? undefined : targetsOf(layer.query, context)
+    const all = layer.query === undefined || isBlocked ? undefined : targetsOf(sound(layer.query), context)
     for (const asked of layer.asked) {
       const targets = all === undefined || asked.floor === 'unsupported' ? [] : ownTargets(asked, all)
       for (const target of targets) {
@@ -103,7 +109,11 @@ export function panelTargets(layers: readonly Layer[], panelId: string, context:
 }
 
 /** An annotation: its query, if one can be written, and its item. */
-export function annotationTarget(annotation: AnnotationQuery, panelId: string, context: LogContext): { readonly expr: string | undefined; readonly item: Item } {
+export function annotationTarget(
+  annotation: AnnotationQuery,
+  panelId: string,
+  context: LogContext,
+): { readonly expr: string | undefined; readonly item: Item } {
   const all = annotation.query === undefined ? undefined : targetsOf(annotation.query, context)
   const expr = all?.targets.find((target) => target.expr !== '')?.expr
   const { asked } = annotation

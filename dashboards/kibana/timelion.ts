@@ -10,7 +10,7 @@ import { type Asked, emptyPanel, type Layer, type NeutralPanel } from './model.t
 import { placeholderPanel } from './others.ts'
 import { type Scope, together } from './scope.ts'
 import { searchedText } from './searches.ts'
-import { type Json, type JsonObject, at, textOf } from './value.ts'
+import { at, type Json, type JsonObject, textOf } from './value.ts'
 
 const maxLength = 64 * 1024
 const maxCalls = 500
@@ -67,18 +67,34 @@ const metrics: ReadonlyMap<string, Aggregate['op']> = new Map([
   ['sum', 'sum'],
 ])
 
-const looks: ReadonlySet<string> = new Set(['label', 'color', 'lines', 'bars', 'points', 'title', 'yaxis', 'legend', 'fit', 'static', 'props'])
+const looks: ReadonlySet<string> = new Set([
+  'label',
+  'color',
+  'lines',
+  'bars',
+  'points',
+  'title',
+  'yaxis',
+  'legend',
+  'fit',
+  'static',
+  'props',
+])
 
 /** One chain; undefined: something in it cannot be converted. */
 function layerOf(chain: readonly Call[], position: number, state: JsonObject, scope: Scope, where: string): Layer | undefined {
   const [source, ...rest] = chain
   if (source?.name !== 'es' && source?.name !== 'elasticsearch') return undefined
-  if (rest.some(({ name }) => !looks.has(name) && !['movingaverage', 'mvavg', 'derivative', 'multiply', 'divide'].includes(name))) return undefined
+  if (rest.some(({ name }) => !looks.has(name) && !['movingaverage', 'mvavg', 'derivative', 'multiply', 'divide'].includes(name)))
+    return undefined
   const q = source.named.get('q') ?? source.plain[0] ?? '*'
   const [op = 'count', ...field] = (source.named.get('metric') ?? 'count').split(':')
   const kind = metrics.get(op)
   if (kind === undefined || source.named.has('fit')) return undefined
-  const searched = together(source.named.get('kibana') === 'false' ? { ...scope.around, text: '' } : scope.around, searchedText(q, 'lucene'))
+  const searched = together(
+    source.named.get('kibana') === 'false' ? { ...scope.around, text: '' } : scope.around,
+    searchedText(q, 'lucene'),
+  )
   const offset = source.named.get('offset')
   if (offset !== undefined && !/^-\d+[smhdw]$/.test(offset)) return undefined
   let value: Value = { kind: 'aggregate', op: kind, ...(kind === 'count' ? {} : { field: field.join(':') }) }
@@ -99,8 +115,10 @@ function layerOf(chain: readonly Call[], position: number, state: JsonObject, sc
     }
   }
   const split = source.named.get('split')
-  const [splitField, size] = split === undefined ? [] : [split.slice(0, split.lastIndexOf(':')), Number(split.slice(split.lastIndexOf(':') + 1))]
-  const groups: readonly Bucket[] = splitField === undefined ? [] : [{ kind: 'terms', fields: [splitField], size: size ?? 10, order: { by: 'count', direction: 'desc' } }]
+  const [splitField, size] =
+    split === undefined ? [] : [split.slice(0, split.lastIndexOf(':')), Number(split.slice(split.lastIndexOf(':') + 1))]
+  const groups: readonly Bucket[] =
+    splitField === undefined ? [] : [{ kind: 'terms', fields: [splitField], size: size ?? 10, order: { by: 'count', direction: 'desc' } }]
   const id = String(position)
   const notes: readonly Note[] = [...searched.notes, { code: 'OBD-K-009', text: 'Timelion is converted as far as it is plain.' }]
   const asked: Asked = {
@@ -108,7 +126,9 @@ function layerOf(chain: readonly Call[], position: number, state: JsonObject, sc
     metrics: [id],
     where: `${where}.params.expression`,
     title: label ?? q,
-    before: chain.map(({ name, plain, named }) => `.${name}(${[...plain, ...[...named].map(([key, each]) => `${key}=${each}`)].join(', ')})`).join(''),
+    before: chain
+      .map(({ name, plain, named }) => `.${name}(${[...plain, ...[...named].map(([key, each]) => `${key}=${each}`)].join(', ')})`)
+      .join(''),
     language: 'timelion',
     style: { color },
     floor: worse(searched.floor, 'approximate'),
@@ -145,5 +165,11 @@ export function timelionPanel(state: JsonObject, scope: Scope, where: string, ti
       original,
     )
   }
-  return { ...emptyPanel, type: 'timeseries', layers: layers.filter((layer) => layer !== undefined), display: { draw: 'line', legend: 'bottom' }, original }
+  return {
+    ...emptyPanel,
+    type: 'timeseries',
+    layers: layers.filter((layer) => layer !== undefined),
+    display: { draw: 'line', legend: 'bottom' },
+    original,
+  }
 }

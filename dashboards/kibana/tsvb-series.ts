@@ -25,7 +25,10 @@ const plain: ReadonlyMap<string, Aggregate['op']> = new Map([
 ])
 
 /** How metrics refer to one another: by id, of percentiles by `id[95]`. */
-function referenced(metrics: readonly JsonObject[], reference: string | undefined): { readonly metric: JsonObject | undefined; readonly part: string | undefined } {
+function referenced(
+  metrics: readonly JsonObject[],
+  reference: string | undefined,
+): { readonly metric: JsonObject | undefined; readonly part: string | undefined } {
   const match = /^([^[\]]+)(?:\[([^[\]]*)\])?$/.exec(reference ?? '')
   return { metric: metrics.find(({ id }) => id === match?.[1]), part: match?.[2] }
 }
@@ -41,7 +44,9 @@ function valueOf(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks
   if (op !== undefined && field !== undefined) return { kind: 'aggregate', op, field }
   const of = (): Value => {
     const { metric: found, part: inner } = referenced(metrics, field)
-    return found === undefined ? unsupported(type, `the metric ${field ?? ''} that it is of is not there`) : valueOf(found, metrics, to, depth + 1, inner)
+    return found === undefined
+      ? unsupported(type, `the metric ${field ?? ''} that it is of is not there`)
+      : valueOf(found, metrics, to, depth + 1, inner)
   }
   switch (type) {
     case 'count':
@@ -55,15 +60,22 @@ function valueOf(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks
       if (field === undefined) return unsupported(type, 'it names no field')
       const wanted = numberOf(part) ?? (type === 'percentile' ? percentsOf(metric)[0] : thresholdsOf(metric)[0])
       if (wanted === undefined) return unsupported(type, 'it names no value')
-      return type === 'percentile' ? { kind: 'aggregate', op: 'percentile', field, percent: wanted } : { kind: 'aggregate', op: 'percentile_rank', field, threshold: wanted }
+      return type === 'percentile'
+        ? { kind: 'aggregate', op: 'percentile', field, percent: wanted }
+        : { kind: 'aggregate', op: 'percentile_rank', field, threshold: wanted }
     }
     case 'top_hit': {
       if (field === undefined) return unsupported(type, 'it names no field')
       if (metric.order !== undefined && metric.order !== 'desc') return unsupported(type, 'the first document is asked for, not the last')
       const orderBy = textOf(metric.order_by)
-      if (orderBy !== undefined && orderBy !== '@timestamp' && orderBy !== 'timestamp') return unsupported(type, `documents are ordered by ${orderBy}`)
+      if (orderBy !== undefined && orderBy !== '@timestamp' && orderBy !== 'timestamp')
+        return unsupported(type, `documents are ordered by ${orderBy}`)
       const size = numberOf(metric.size) ?? 1
-      if (size !== 1) remark(to, 'approximate', { code: 'OBD-K-010', text: `${field} is of the last ${size} documents in the old panel, and of the last one in the new.` })
+      if (size !== 1)
+        remark(to, 'approximate', {
+          code: 'OBD-K-010',
+          text: `${field} is of the last ${size} documents in the old panel, and of the last one in the new.`,
+        })
       return { kind: 'aggregate', op: 'last', field, isText: metric.agg_with === 'noop' || metric.agg_with === 'concat' }
     }
     case 'derivative': {
@@ -79,7 +91,13 @@ function valueOf(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks
     case 'positive_rate':
       return field === undefined
         ? unsupported(type, 'it names no field')
-        : { kind: 'difference', lag: 1, positive: true, perSeconds: secondsOf(textOf(metric.unit)), of: { kind: 'aggregate', op: 'max', field } }
+        : {
+            kind: 'difference',
+            lag: 1,
+            positive: true,
+            perSeconds: secondsOf(textOf(metric.unit)),
+            of: { kind: 'aggregate', op: 'max', field },
+          }
     case 'serial_diff':
       return { kind: 'difference', lag: numberOf(metric.lag) ?? 1, positive: false, of: of() }
     case 'moving_average':
@@ -109,14 +127,19 @@ function valueOf(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks
 const percentsOf = (metric: JsonObject): readonly number[] => objectsOf(metric.percentiles).flatMap(({ value }) => numberOf(value) ?? [])
 
 const thresholdsOf = (metric: JsonObject): readonly number[] =>
-  metric.values === undefined ? [numberOf(metric.value)].filter((each) => each !== undefined) : listOf(metric.values).flatMap((each) => numberOf(each) ?? [])
+  metric.values === undefined
+    ? [numberOf(metric.value)].filter((each) => each !== undefined)
+    : listOf(metric.values).flatMap((each) => numberOf(each) ?? [])
 
 /** `math` (TSVB's own) and `calculation` (a bucket script, taken when it is plain arithmetic). */
 function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, depth: number): Value {
   const script = textOf(metric.script) ?? ''
   const parsed = parseExpression(script)
   if (!parsed.ok) {
-    remark(to, 'unsupported', { code: 'OBD-K-011', text: `The script ${JSON.stringify(script.slice(0, 300))} is no plain arithmetic: ${parsed.why}.` })
+    remark(to, 'unsupported', {
+      code: 'OBD-K-011',
+      text: `The script ${JSON.stringify(script.slice(0, 300))} is no plain arithmetic: ${parsed.why}.`,
+    })
     return unsupported(script, `its script is not understood: ${parsed.why}`)
   }
   const variables = new Map<string, { readonly metric: JsonObject; readonly part: string | undefined }>()
@@ -130,6 +153,7 @@ function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remark
       const found = variables.get(name.startsWith('params.') ? name.slice(7) : name)
       return found === undefined ? undefined : valueOf(found.metric, metrics, to, depth + 1, found.part)
     },
+    isInterval: (name) => name === 'params._interval' || name === '_interval',
     call: () => undefined,
   })
   for (const text of new Set(differs)) remark(to, 'approximate', { code: 'OBD-K-011', text: `${script}: ${text}.` })
@@ -137,14 +161,21 @@ function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remark
 }
 
 /** Ratio of two filters: `filter_ratio`, whose filters were read already. */
-export type RatioFilters = (metric: JsonObject) => { readonly numerator: Aggregate['filter']; readonly denominator: Aggregate['filter'] } | undefined
+export type RatioFilters = (
+  metric: JsonObject,
+) => { readonly numerator: Aggregate['filter']; readonly denominator: Aggregate['filter'] } | undefined
 
 function ratioOf(metric: JsonObject, filters: RatioFilters): Value {
   const read = filters(metric)
   const field = textOf(metric.field)
   const op = plain.get(textOf(metric.metric_agg) ?? 'count') ?? 'count'
   if (read === undefined) return unsupported('filter_ratio', 'its filters cannot be read')
-  const side = (filter: Aggregate['filter']): Value => ({ kind: 'aggregate', op, ...(op === 'count' ? {} : { field }), ...(filter === undefined ? {} : { filter }) })
+  const side = (filter: Aggregate['filter']): Value => ({
+    kind: 'aggregate',
+    op,
+    ...(op === 'count' ? {} : { field }),
+    ...(filter === undefined ? {} : { filter }),
+  })
   return { kind: 'arithmetic', op: '/', left: side(read.numerator), right: side(read.denominator) }
 }
 
@@ -183,7 +214,8 @@ export function seriesValue(series: JsonObject, id: string, label: string | unde
       joined,
     }
   }
-  if (last.type === 'std_deviation' && last.mode === 'band') remark(to, 'approximate', { code: 'OBD-K-007', text: 'The band of the standard deviation is drawn as its width.' })
+  if (last.type === 'std_deviation' && last.mode === 'band')
+    remark(to, 'approximate', { code: 'OBD-K-007', text: 'The band of the standard deviation is drawn as its width.' })
   const value = last.type === 'filter_ratio' ? ratioOf(last, filters) : valueOf(last, metrics, to, 0)
   return { metrics: [{ id, label, value: isOverall ? { kind: 'window', fn: 'overall_sum', of: value } : value }], joined }
 }

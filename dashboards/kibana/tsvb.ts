@@ -7,7 +7,16 @@ import { worse } from '../model.ts'
 import { atLeast, patternOf, type Remarks, remark, remarks, timeBucket } from './aggregations.ts'
 import { colourOf, ruleSteps } from './colours.ts'
 import type { DataView } from './data-views.ts'
-import { type AnnotationQuery, type Asked, type Display, emptyPanel, type Layer, type NeutralPanel, type PanelType, type SeriesStyle } from './model.ts'
+import {
+  type AnnotationQuery,
+  type Asked,
+  type Display,
+  emptyPanel,
+  type Layer,
+  type NeutralPanel,
+  type PanelType,
+  type SeriesStyle,
+} from './model.ts'
 import type { Reference } from './saved-objects.ts'
 import { type Scope, type Searched, together } from './scope.ts'
 import { languageOf, searchedQuery } from './searches.ts'
@@ -63,13 +72,15 @@ function bucketsOf(series: JsonObject, id: string, to: Remarks): readonly Bucket
       ]
     }
     case 'filters': {
-      const filters = objectsOf(series.split_filters).slice(0, 1000).map((each) => {
-        const searched = filterOf(each.filter)
-        to.notes.push(...searched.notes)
-        to.floor = worse(to.floor, searched.floor)
-        const label = textOf(each.label) ?? (searched.text === '' ? 'All' : searched.text)
-        return { label, filter: searched.filter ?? ({ kind: 'none' } as const) }
-      })
+      const filters = objectsOf(series.split_filters)
+        .slice(0, 1000)
+        .map((each) => {
+          const searched = filterOf(each.filter)
+          to.notes.push(...searched.notes)
+          to.floor = worse(to.floor, searched.floor)
+          const label = textOf(each.label) ?? (searched.text === '' ? 'All' : searched.text)
+          return { label, filter: searched.filter ?? ({ kind: 'none' } as const) }
+        })
       return [{ kind: 'filters', filters }]
     }
     default:
@@ -98,7 +109,8 @@ interface Reading {
   readonly references: readonly Reference[]
   readonly scope: Scope
   readonly type: string
-  readonly shape: 'range' | 'instant'
+  /** Over time, the whole time range as one, or its last bucket. */
+  readonly shape: 'range' | 'whole' | 'last'
   readonly where: string
   readonly panelFilter: Searched
   readonly ignoresAround: boolean
@@ -130,12 +142,15 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
   const groups = bucketsOf(series, id, to)
   // A table has its own groups, the same for all series.
   const pivot = textOf(params.pivot_id)
-  const pivots: readonly Bucket[] = type === 'table' && pivot !== undefined ? [{ kind: 'terms', fields: [pivot], size: numberOf(params.pivot_rows) ?? 10 }] : []
+  const pivots: readonly Bucket[] =
+    type === 'table' && pivot !== undefined ? [{ kind: 'terms', fields: [pivot], size: numberOf(params.pivot_rows) ?? 10 }] : []
   const { metrics, joined } = seriesValue(series, id, label, ratioFilters(to), to)
   const time = timeBucket(textOf(isTrue(series.override_index_pattern) ? series.series_interval : params.interval))
   const offset = textOf(series.offset_time)
-  if (offset !== undefined && !/^\d+[smhdw]$/.test(offset)) remark(to, 'unsupported', { code: 'OBD-K-010', text: `The offset ${offset} is no fixed time.` })
+  if (offset !== undefined && !/^\d+[smhdw]$/.test(offset))
+    remark(to, 'unsupported', { code: 'OBD-K-010', text: `The offset ${offset} is no fixed time.` })
   const isAsked = searched.filter !== undefined && to.floor !== 'unsupported'
+  const isOverTime = shape === 'range'
   const windows = metrics.some(({ value }) => value.kind === 'window')
   const query: LogQuery | undefined =
     isAsked && searched.filter !== undefined
@@ -143,8 +158,10 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
           index: view?.index,
           filter: searched.filter,
           metrics,
-          buckets: shape === 'range' || windows ? [...pivots, ...groups, time] : [...pivots, ...groups],
-          shape: windows ? 'range' : shape,
+          buckets: isOverTime || windows ? [...pivots, ...groups, time] : [...pivots, ...groups],
+          shape: isOverTime || windows ? 'range' : 'instant',
+          // The last bucket is asked for alone: one number, and the first groups are those of it.
+          ...(shape === 'last' && !windows ? { interval: time.interval ?? '$__interval' } : {}),
           ...(offset === undefined ? {} : { shift: offset }),
         }
       : undefined
@@ -170,18 +187,25 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
 }
 
 const splitOf = (series: JsonObject): JsonObject =>
-  series.split_mode === 'terms' ? { terms: series.terms_field ?? null, size: series.terms_size ?? 10 } : { [String(series.split_mode)]: series.split_filters ?? null }
+  series.split_mode === 'terms'
+    ? { terms: series.terms_field ?? null, size: series.terms_size ?? 10 }
+    : { [String(series.split_mode)]: series.split_filters ?? null }
 
 /** Title of a series without a label: its last metric. */
 function titleOf(series: JsonObject): string {
-  const last = objectsOf(series.metrics).filter(({ type }) => type !== 'series_agg').at(-1)
-  return [textOf(last?.type) ?? 'series', textOf(last?.type) === 'count' ? undefined : textOf(last?.field)].filter((each) => each !== undefined).join(' of ')
+  const last = objectsOf(series.metrics)
+    .filter(({ type }) => type !== 'series_agg')
+    .at(-1)
+  return [textOf(last?.type) ?? 'series', textOf(last?.type) === 'count' ? undefined : textOf(last?.field)]
+    .filter((each) => each !== undefined)
+    .join(' of ')
 }
 
-function displayOf(params: JsonObject, type: string, shape: 'range' | 'instant'): Display {
+function displayOf(params: JsonObject, type: string): Display {
   const rules = params.gauge_color_rules ?? params.bar_color_rules ?? params.background_color_rules
   const { steps, isBackground } = ruleSteps(type === 'gauge' ? params.gauge_color_rules : type === 'top_n' ? params.bar_color_rules : rules)
-  const legend = params.show_legend !== undefined && !isTrue(params.show_legend) ? 'hidden' : params.legend_position === 'bottom' ? 'bottom' : 'right'
+  const legend =
+    params.show_legend !== undefined && !isTrue(params.show_legend) ? 'hidden' : params.legend_position === 'bottom' ? 'bottom' : 'right'
   const common: Display = { reducer: 'lastNotNull', steps, colour: steps === undefined ? 'none' : isBackground ? 'background' : 'value' }
   if (type === 'timeseries') {
     return {
@@ -193,7 +217,7 @@ function displayOf(params: JsonObject, type: string, shape: 'range' | 'instant')
     }
   }
   if (type === 'gauge') return { ...common, min: 0, max: numberOf(params.gauge_max) }
-  return shape === 'range' && type === 'table' ? { ...common, legend } : common
+  return common
 }
 
 /** Annotations: documents that are drawn over the time axis. */
@@ -204,8 +228,14 @@ function annotationsOf(params: JsonObject, references: readonly Reference[], sco
     .map((annotation, position) => {
       const id = textOf(annotation.id) ?? String(position)
       const view = viewOf({ ...annotation, index_pattern_ref_name: annotation.index_pattern_ref_name ?? null }, '', references, scope)
-      const searched = together(...(isTrue(annotation.ignore_global_filters) ? [] : [scope.around]), filterOf(annotation.query_string ?? annotation.query))
-      const fields = (textOf(annotation.fields) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '')
+      const searched = together(
+        ...(isTrue(annotation.ignore_global_filters) ? [] : [scope.around]),
+        filterOf(annotation.query_string ?? annotation.query),
+      )
+      const fields = (textOf(annotation.fields) ?? '')
+        .split(',')
+        .map((each) => each.trim())
+        .filter((each) => each !== '')
       const template = textOf(annotation.template)
       return {
         id,
@@ -214,7 +244,15 @@ function annotationsOf(params: JsonObject, references: readonly Reference[], sco
         query:
           searched.filter === undefined
             ? undefined
-            : { index: view?.index, filter: searched.filter, metrics: [], buckets: [], shape: 'logs', limit: 100, ...(fields.length === 0 ? {} : { columns: fields }) },
+            : {
+                index: view?.index,
+                filter: searched.filter,
+                metrics: [],
+                buckets: [],
+                shape: 'logs',
+                limit: 100,
+                ...(fields.length === 0 ? {} : { columns: fields }),
+              },
         asked: {
           id: `annotation/${id}`,
           metrics: [],
@@ -224,7 +262,10 @@ function annotationsOf(params: JsonObject, references: readonly Reference[], sco
           language: 'lucene',
           style: {},
           floor: worse(searched.floor, 'approximate') as Status,
-          notes: [...searched.notes, { code: 'OBD-K-018', text: 'Each document is an annotation of the dashboard, over all of its panels.' } as Note],
+          notes: [
+            ...searched.notes,
+            { code: 'OBD-K-018', text: 'Each document is an annotation of the dashboard, over all of its panels.' } as Note,
+          ],
         },
       }
     })
@@ -235,7 +276,7 @@ export function tsvbPanel(state: JsonObject, references: readonly Reference[], s
   const params = objectOf(state.params)
   const type = textOf(params.type) ?? 'timeseries'
   const mode = textOf(params.time_range_mode)
-  const shape = type !== 'timeseries' && mode === 'entire_time_range' ? 'instant' : 'range'
+  const shape = type === 'timeseries' ? 'range' : mode === 'entire_time_range' ? 'whole' : 'last'
   const shown = panelTypes.get(type)
   const reading: Reading = {
     params,
@@ -252,16 +293,22 @@ export function tsvbPanel(state: JsonObject, references: readonly Reference[], s
   const isText = shown === undefined
   const note: Note = {
     code: isText ? 'OBD-K-011' : 'OBD-K-007',
-    text: isText ? `TSVB's ${type} is a template over its series (${(textOf(params.markdown) ?? '').slice(0, 200)}), which is not run.` : '',
+    text: isText
+      ? `TSVB's ${type} is a template over its series (${(textOf(params.markdown) ?? '').slice(0, 200)}), which is not run.`
+      : '',
   }
   const mixed = new Set(layers.map((layer) => layer.asked[0]?.style.stack))
   return {
     ...emptyPanel,
     type: shown ?? 'text',
     layers: isText
-      ? layers.map((layer) => ({ ...layer, query: undefined, asked: layer.asked.map((each) => ({ ...each, floor: 'unsupported' as const, notes: [...each.notes, note] })) }))
+      ? layers.map((layer) => ({
+          ...layer,
+          query: undefined,
+          asked: layer.asked.map((each) => ({ ...each, floor: 'unsupported' as const, notes: [...each.notes, note] })),
+        }))
       : layers,
-    display: { ...displayOf(params, type, shape), stack: mixed.size === 1 ? [...mixed][0] : undefined },
+    display: { ...displayOf(params, type), stack: mixed.size === 1 ? [...mixed][0] : undefined },
     annotations: type === 'timeseries' ? annotationsOf(params, references, scope, `${where}.params`) : [],
     isPlaceholder: isText,
     notes: isText ? [note] : [],

@@ -52,10 +52,13 @@ export function formatStyle(format: Json | undefined): NumberStyle {
   const { id, params } = objectOf(format)
   const decimals = numberOf(at(params, 'decimals'))
   const pattern = textOf(at(params, 'pattern'))
-  const of = (unit: string): NumberStyle => withSuffix({ unit, decimals: decimals ?? (pattern === undefined ? undefined : decimalsOf(pattern)) }, textOf(at(params, 'suffix')))
+  const of = (unit: string): NumberStyle =>
+    withSuffix({ unit, decimals: decimals ?? (pattern === undefined ? undefined : decimalsOf(pattern)) }, textOf(at(params, 'suffix')))
   switch (id) {
     case 'number':
-      return pattern === undefined ? of('short') : withSuffix({ ...numeralStyle(pattern), ...(decimals === undefined ? {} : { decimals }) }, textOf(at(params, 'suffix')))
+      return pattern === undefined
+        ? of('short')
+        : withSuffix({ ...numeralStyle(pattern), ...(decimals === undefined ? {} : { decimals }) }, textOf(at(params, 'suffix')))
     case 'percent':
       return of('percentunit')
     case 'bytes':
@@ -111,7 +114,8 @@ export function tsvbStyle(formatter: Json | undefined, template: Json | undefine
   const match = /^([^{}]*)\{\{\s*value\s*\}\}([^{}]*)$/.exec(textOf(template) ?? '')
   if (match === null) return style
   const [, before = '', after = ''] = match
-  if (before.trim() !== '' && after.trim() === '' && (style.unit === undefined || style.unit === 'short')) return { ...style, unit: `prefix:${before}` }
+  if (before.trim() !== '' && after.trim() === '' && (style.unit === undefined || style.unit === 'short'))
+    return { ...style, unit: `prefix:${before}` }
   return withSuffix(style, after)
 }
 

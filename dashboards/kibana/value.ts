@@ -38,7 +38,8 @@ export function parseJson(text: string, maxLength = maxInnerLength): Json | unde
   }
 }
 
-export const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const none: JsonObject = Object.freeze({})
 

@@ -26,12 +26,17 @@ export function searchedObject(
       ? scope.views.byReference(references, ...(named === undefined ? [] : [named]), 'kibanaSavedObjectMeta.searchSourceJSON.index')
       : scope.views.byId(textOf(source.index))
   const searchId =
-    references.find(({ name, type }) => name === (textOf(attributes.savedSearchRefName) ?? 'search_0') && type === 'search')?.id ?? textOf(attributes.savedSearchId)
+    references.find(({ name, type }) => name === (textOf(attributes.savedSearchRefName) ?? 'search_0') && type === 'search')?.id ??
+    textOf(attributes.savedSearchId)
   if (searchId === undefined) return { searched: searchedSource(source), view: own, missing: undefined }
   const search = scope.objects.find('search', searchId)
   if (search === undefined) return { searched: searchedSource(source), view: own, missing: searchId }
   const inner = searchedObject(search.attributes, search.references, { ...scope })
-  return { searched: together(inner.searched, searchedSource(source)), view: own.index === undefined ? inner.view : own, missing: undefined }
+  return {
+    searched: together(inner.searched, searchedSource(source)),
+    view: own.index === undefined ? inner.view : own,
+    missing: undefined,
+  }
 }
 
 const drawn: ReadonlyMap<string, Display['draw']> = new Map([
@@ -85,7 +90,9 @@ function axisDisplay(type: string, params: JsonObject): Display {
     draw: drawn.get(kind) ?? 'bars',
     fill: kind === 'area' ? 50 : kind === 'line' ? 0 : 80,
     lineWidth: numberOf(series?.lineWidth) ?? (kind === 'line' ? 2 : 1),
-    interpolation: interpolated.get(textOf(series?.interpolate) ?? textOf(params.interpolate) ?? '') ?? (isTrue(params.smoothLines) ? 'smooth' : 'linear'),
+    interpolation:
+      interpolated.get(textOf(series?.interpolate) ?? textOf(params.interpolate) ?? '') ??
+      (isTrue(params.smoothLines) ? 'smooth' : 'linear'),
     stack: mode === 'percentage' || scaleMode === 'percentage' ? 'percent' : mode === 'stacked' ? 'normal' : 'none',
     horizontal: type === 'horizontal_bar',
     axisTitle: textOf(at(axis, 'title', 'text')),
@@ -110,7 +117,8 @@ function valueDisplay(type: string, params: JsonObject): Display {
 }
 
 function displayOf(type: string, params: JsonObject, titles: ReadonlyMap<string, string>): Display {
-  const legend = params.addLegend === false ? 'hidden' : params.legendPosition === 'bottom' || params.legendPosition === 'top' ? 'bottom' : 'right'
+  const legend =
+    params.addLegend === false ? 'hidden' : params.legendPosition === 'bottom' || params.legendPosition === 'top' ? 'bottom' : 'right'
   switch (type) {
     case 'line':
     case 'area':
@@ -200,16 +208,21 @@ export function visualizationPanel(
   for (const agg of bucketAggs.toSorted((one, other) => Number(one === time) - Number(other === time))) {
     const bucket = bucketOf(agg, metrics, view, shared)
     // A second axis of time cannot be drawn.
-    if (bucket.kind === 'time' && agg !== time && shown !== 'table') remark(shared, 'approximate', { code: 'OBD-K-010', text: 'Groups by time are left out: time is the axis.' })
+    if (bucket.kind === 'time' && agg !== time && shown !== 'table')
+      remark(shared, 'approximate', { code: 'OBD-K-010', text: 'Groups by time are left out: time is the axis.' })
     else buckets.push(bucket)
     if (agg.schema === 'split') {
-      remark(shared, 'approximate', { code: 'OBD-K-006', text: `One chart for each ${textOf(agg.params.field) ?? 'group'} in the old panel; all in one in the new.` })
+      remark(shared, 'approximate', {
+        code: 'OBD-K-006',
+        text: `One chart for each ${textOf(agg.params.field) ?? 'group'} in the old panel; all in one in the new.`,
+      })
     }
     const title = textOf(agg.params.customLabel)
     const field = textOf(agg.params.field)
     if (title !== undefined && field !== undefined) titles.set(field, title)
   }
-  if (isMap) remark(shared, 'unsupported', { code: 'OBD-K-002', text: 'A map of places by geohash needs latitude and longitude as labels.' })
+  if (isMap)
+    remark(shared, 'unsupported', { code: 'OBD-K-002', text: 'A map of places by geohash needs latitude and longitude as labels.' })
   const isTable = shown === 'table' && type === 'table'
   const hasTime = time !== undefined && shown !== 'piechart' && shown !== 'barchart'
   const overTime = buckets.some(({ kind }) => kind === 'time')
@@ -231,7 +244,11 @@ export function visualizationPanel(
         asked: asked.map((each) => ({ ...each, floor: worse(each.floor, floor), notes: [...each.notes, ...common, ...shared.notes] })),
       },
     ],
-    display: { ...displayOf(type, params, titles), ...(isTable ? { sort: undefined } : {}), ...(first === undefined ? {} : pick(first.style)) },
+    display: {
+      ...displayOf(type, params, titles),
+      ...(isTable ? { sort: undefined } : {}),
+      ...(first === undefined ? {} : pick(first.style)),
+    },
     lines: shown === 'timeseries' ? linesOf(params) : [],
     minInterval: undefined,
   }

@@ -20,7 +20,10 @@ const relative = /^now(?:-(\d+)([smhdwMy]))?(\/[dwMy])?$/
 const seconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /** A panel's own time as `timeFrom` and `timeShift`; undefined: it cannot be said that way. */
-export function ownTime(range: { readonly from: string; readonly to: string }): { readonly timeFrom: string; readonly timeShift?: string } | undefined {
+export function ownTime(range: {
+  readonly from: string
+  readonly to: string
+}): { readonly timeFrom: string; readonly timeShift?: string } | undefined {
   const from = relative.exec(range.from)
   const to = relative.exec(range.to)
   if (from?.[1] === undefined || from[3] !== undefined || to === null || to[3] !== undefined) return undefined
@@ -50,7 +53,14 @@ function variable(each: NewVariable, datasource: DatasourceReference | undefined
   const isAll = each.includeAll && each.selected.length === 0
   const value = isAll ? '$__all' : each.multi ? each.selected : (each.selected[0] ?? '')
   const text = isAll ? 'All' : each.multi ? each.selected : (each.selected[0] ?? '')
-  const common = { name: each.name, label: each.label, type: each.type, hide: 0, skipUrlSync: false, current: { selected: true, text: each.multi && isAll ? [text] : text, value: each.multi && isAll ? [value] : value } }
+  const common = {
+    name: each.name,
+    label: each.label,
+    type: each.type,
+    hide: 0,
+    skipUrlSync: false,
+    current: { selected: true, text: each.multi && isAll ? [text] : text, value: each.multi && isAll ? [value] : value },
+  }
   const many = { multi: each.multi, includeAll: each.includeAll, ...(each.allValue === undefined ? {} : { allValue: each.allValue }) }
   if (each.type === 'query') {
     return {
@@ -58,14 +68,26 @@ function variable(each: NewVariable, datasource: DatasourceReference | undefined
       ...many,
       datasource: { ...datasource },
       definition: each.text,
-      query: { label: each.label_values?.label ?? '', refId: 'LokiVariableQueryEditor-VariableQuery', stream: each.label_values?.stream ?? '', type: 1 },
+      query: {
+        label: each.label_values?.label ?? '',
+        refId: 'LokiVariableQueryEditor-VariableQuery',
+        stream: each.label_values?.stream ?? '',
+        type: 1,
+      },
       refresh: 2,
       regex: '',
       sort: 1,
       options: [],
     }
   }
-  const values = each.text === '' ? [] : each.type === 'textbox' ? [each.text] : each.selected.length > 0 && each.text.split(',').length === each.selected.length ? each.selected : each.text.split(/(?<!\\),/)
+  const values =
+    each.text === ''
+      ? []
+      : each.type === 'textbox'
+        ? [each.text]
+        : each.selected.length > 0 && each.text.split(',').length === each.selected.length
+          ? each.selected
+          : each.text.split(/(?<!\\),/)
   const options = [
     ...(each.includeAll ? [{ selected: isAll, text: 'All', value: '$__all' }] : []),
     ...values.map((one) => ({ selected: each.selected.includes(one), text: one, value: one })),
@@ -102,7 +124,14 @@ export function placedPanels(panels: readonly Placed[], sections: KibanaDashboar
   const written: Plain[] = []
   let id = 0
   let y = 0
-  const rowAt = (title: string, isCollapsed: boolean): Plain => ({ id: ++id, type: 'row', title, collapsed: isCollapsed, gridPos: { h: 1, w: 24, x: 0, y: y++ }, panels: [] })
+  const rowAt = (title: string, isCollapsed: boolean): Plain => ({
+    id: ++id,
+    type: 'row',
+    title,
+    collapsed: isCollapsed,
+    gridPos: { h: 1, w: 24, x: 0, y: y++ },
+    panels: [],
+  })
   const block = (some: readonly Placed[]): readonly Plain[] => {
     const top = Math.min(...some.map(({ place }) => place.y))
     const places = grafanaPlaces(some.map(({ place }) => ({ ...place, y: place.y - top })))
@@ -150,13 +179,29 @@ export interface DashboardParts {
 }
 
 /** The dashboard. */
-export function writeDashboard({ dashboard, filterText, panels, variables, variableDatasource, annotations, chosen }: DashboardParts): Plain {
+export function writeDashboard({
+  dashboard,
+  filterText,
+  panels,
+  variables,
+  variableDatasource,
+  annotations,
+  chosen,
+}: DashboardParts): Plain {
   const filter = filterText === '' ? '' : `Filter of the dashboard: ${filterText}`
   return defined({
     annotations: {
       list: [
         builtIn,
-        ...annotations.map(({ name, color, expr, datasource }) => ({ datasource: { ...datasource }, enable: true, expr, iconColor: color ?? 'blue', name, target: {}, titleFormat: name })),
+        ...annotations.map(({ name, color, expr, datasource }) => ({
+          datasource: { ...datasource },
+          enable: true,
+          expr,
+          iconColor: color ?? 'blue',
+          name,
+          target: {},
+          titleFormat: name,
+        })),
       ],
     },
     description: [dashboard.description, filter].filter((each) => each !== '').join('\n\n'),

@@ -54,23 +54,38 @@ function prometheusTarget({ target, expr, legend, refId }: Written, datasource: 
 /** Of tables: labels become columns, values have names, and all queries stand in one table. */
 function tableSteps(panel: NeutralPanel, { written, labels }: PanelTargets): readonly Plain[] {
   const titles = panel.display.columns ?? new Map<string, string>()
-  const renamed = Object.fromEntries([...labels].map(([field, label]) => [label, titles.get(field) ?? field]).filter(([label, title]) => label !== title))
+  const renamed = Object.fromEntries(
+    [...labels].map(([field, label]) => [label, titles.get(field) ?? field]).filter(([label, title]) => label !== title),
+  )
   const columns = [...labels.values()]
   const shown = written.filter(({ target }) => !target.hidden)
   const steps: Plain[] = [{ id: 'labelsToFields', options: { mode: 'columns' } }]
   // Names are given before frames are joined, while each knows its query.
   for (const { refId, asked, legend } of shown) {
     const title = asked.metrics.length > 1 ? (legend ?? asked.title) : asked.title
-    steps.push({ id: 'organize', filter: { id: 'byRefId', options: refId }, options: { excludeByName: { Time: true }, indexByName: {}, renameByName: { Value: title, [`Value #${refId}`]: title } } })
+    steps.push({
+      id: 'organize',
+      filter: { id: 'byRefId', options: refId },
+      options: { excludeByName: { Time: true }, indexByName: {}, renameByName: { Value: title, [`Value #${refId}`]: title } },
+    })
   }
   const [only] = columns
-  if (shown.length > 1) steps.push(columns.length === 1 && only !== undefined ? { id: 'joinByField', options: { byField: only, mode: 'outer' } } : { id: 'merge', options: {} })
+  if (shown.length > 1)
+    steps.push(
+      columns.length === 1 && only !== undefined
+        ? { id: 'joinByField', options: { byField: only, mode: 'outer' } }
+        : { id: 'merge', options: {} },
+    )
   else steps.push({ id: 'merge', options: {} })
   const across = panel.display.transpose
   if (across !== undefined && labels.has(across) && columns.length >= 2) {
     const row = columns.find((each) => each !== labels.get(across)) ?? ''
-    steps.push({ id: 'groupingToMatrix', options: { columnField: labels.get(across), rowField: row, valueField: shown[0]?.asked.title ?? 'Value' } })
-  } else if (Object.keys(renamed).length > 0) steps.push({ id: 'organize', options: { excludeByName: {}, indexByName: {}, renameByName: renamed } })
+    steps.push({
+      id: 'groupingToMatrix',
+      options: { columnField: labels.get(across), rowField: row, valueField: shown[0]?.asked.title ?? 'Value' },
+    })
+  } else if (Object.keys(renamed).length > 0)
+    steps.push({ id: 'organize', options: { excludeByName: {}, indexByName: {}, renameByName: renamed } })
   return steps
 }
 
@@ -99,7 +114,8 @@ const textPanel = (frame: PanelFrame, content: string, original?: unknown): Plai
 /** The text that stands for a panel of which nothing could be converted. */
 function placeholder(panel: NeutralPanel, frame: PanelFrame, targets: PanelTargets): Plain {
   const queries = targets.failed.map(({ language, before, notes }) => ({ refId: '', language, text: before, notes }))
-  const shown = queries.length > 0 ? queries : [{ refId: '', language: 'json', text: JSON.stringify(panel.original ?? null), notes: panel.notes }]
+  const shown =
+    queries.length > 0 ? queries : [{ refId: '', language: 'json', text: JSON.stringify(panel.original ?? null), notes: panel.notes }]
   return textPanel(frame, placeholderText(shown, frame.reportUrl), panel.original ?? null)
 }
 
@@ -115,11 +131,19 @@ export function writePanel(panel: NeutralPanel, frame: PanelFrame, targets: Pane
   const references = written.map(({ target, asked }) => datasources.of(target.language, indexOf.get(asked)))
   const models = written.map((each, position) => {
     const datasource = { ...references[position] }
-    return each.target.language === 'promql' ? prometheusTarget(each, datasource, isTable) : lokiTarget(each, datasource, targets.limit, isTable)
+    return each.target.language === 'promql'
+      ? prometheusTarget(each, datasource, isTable)
+      : lokiTarget(each, datasource, targets.limit, isTable)
   })
   const [first] = references
   const kept = failed.map(({ before, language }, position) =>
-    defined({ refId: `Old${position + 1}`, datasource: first === undefined ? undefined : { ...first }, expr: '', hide: true, otlpBridge: { language, query: keptOriginal({ query: before }).query } }),
+    defined({
+      refId: `Old${position + 1}`,
+      datasource: first === undefined ? undefined : { ...first },
+      expr: '',
+      hide: true,
+      otlpBridge: { language, query: keptOriginal({ query: before }).query },
+    }),
   )
   const isMixed = new Set(references.map(({ type: plugin, uid }) => `${plugin} ${uid}`)).size > 1
   const steps = [...targets.afterSteps.map(({ id, options }) => ({ id, options })), ...(isTable ? tableSteps(shown, targets) : [])]
