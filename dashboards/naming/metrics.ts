@@ -159,7 +159,7 @@ export function createMetricNaming(options: MetricNamingOptions): MetricNaming {
     return {
       name: ownName,
       factor: isCounted ? 1 : factor,
-      bounds: hasBounds ? factor : 1,
+      bounds: hasBounds ? factor : undefined,
       native,
       isDelta: targets.deltas && type === MetricType.Counter && member === 0 ? true : undefined,
       label,

@@ -31,6 +31,9 @@ function wantedOf(
 const nameOf = (fate: Fate, label: string): string | undefined =>
   fate.kind === 'kept' ? label : fate.kind === 'renamed' ? fate.to : undefined
 
+/** Whether a label was fetched or made under its new name. */
+const has = (value: Value, name: string | undefined): boolean => name !== undefined && [...value.fixed.values()].includes(name)
+
 /** Labels by which both sides were the same, and are not now. */
 function clashes(rewriting: Rewriting, left: Value, right: Value): { names: Set<string>; labels: string[] } {
   const names = new Set<string>()
@@ -41,7 +44,7 @@ function clashes(rewriting: Rewriting, left: Value, right: Value): { names: Set<
     if (left.only?.has(label) === false || right.only?.has(label) === false) continue
     const one = nameOf(fateOf(left, label), label)
     const other = nameOf(fateOf(right, label), label)
-    if (one === other) continue
+    if (one === other || (one === undefined && has(left, other)) || (other === undefined && has(right, one))) continue
     labels.push(label)
     for (const name of [one, other]) if (name !== undefined) names.add(name)
   }

@@ -155,7 +155,7 @@ function kindOf({ text, start, end, before, word, open, language, afterDigit }: 
     if (/(?:\|[=~>]|![=~>])\s{0,100}$/.test(text.slice(Math.max(0, start - 104), start))) return 'string'
   }
   if (isAttached && !afterDigit && (isWord(previous) || next === ':' || next === '_' || next === '$')) return 'identifier'
-  if (ahead === '{' || (ahead === '[' && text.slice(end, end + 2) !== '[[')) return 'identifier'
+  if (ahead === '{' || (ahead === '[' && !isOperator(before))) return 'identifier'
   if (ahead === '(' || /^\s{0,100}(?:by|without)\s{0,100}\(/.test(text.slice(end, end + 210))) return 'function'
   if (isOperator(before)) return 'number'
   if (

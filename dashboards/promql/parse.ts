@@ -229,6 +229,18 @@ class Builder {
   }
 }
 
+const strict = parser.configure({ strict: true })
+
+/** Without mending, which takes long for what is no query at all. */
+function parseStrictly(text: string): Tree {
+  try {
+    return strict.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Fault('syntax')
+    throw error
+  }
+}
+
 /** The mask of matchers in a variable. */
 const isBlank = (text: string): boolean => /^_*$/.test(text)
 
@@ -236,7 +248,7 @@ const isBlank = (text: string): boolean => /^_*$/.test(text)
 export function parsePromql(text: string): Expr | ParseFault {
   if (text.length > longestQuery) return 'length'
   try {
-    const tree = parser.parse(text)
+    const tree = parseStrictly(text)
     check(tree)
     const [root, more] = childrenOf(tree.topNode)
     if (root === undefined || more !== undefined) return 'syntax'
