@@ -66,6 +66,7 @@ export const converters: Readonly<Partial<Record<Kind, () => Promise<Converter>>
   'console-template': async () => (await import('./promql/console.ts')).consoleTemplate,
   'prometheus-rules': async () => (await import('./rules/prometheus-rules.ts')).prometheusRules,
   alertmanager: async () => (await import('./rules/alertmanager.ts')).alertmanager,
+  'grafana-rules': async () => (await import('./rules/grafana-managed.ts')).grafanaRulesConverter,
   elastalert: async () => (await import('./rules/elastalert.ts')).elastalertConverter,
   watcher: async () => (await import('./rules/watcher.ts')).watcherConverter,
   'kibana-rules': async () => (await import('./rules/kibana-rules.ts')).kibanaRulesConverter,

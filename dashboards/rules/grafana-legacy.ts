@@ -206,21 +206,24 @@ export function legacyAlertFiles(base: string, source: string, folder: string, r
   if (rules.length === 0) return []
   const groups = new Map<string, LegacyRule[]>()
   for (const rule of rules) groups.set(rule.group, [...(groups.get(rule.group) ?? []), rule])
-  const document = new Document({
-    apiVersion: 1,
-    groups: [...groups.values()].map((group) => ({
-      orgId: 1,
-      name: group[0]?.group,
-      folder,
-      interval: durationText(group[0]?.interval ?? 60),
-      rules: group.map(({ rule }) => rule),
-    })),
-  })
+  const document = new Document(
+    {
+      apiVersion: 1,
+      groups: [...groups.values()].map((group) => ({
+        orgId: 1,
+        name: group[0]?.group,
+        folder,
+        interval: durationText(group[0]?.interval ?? 60),
+        rules: group.map(({ rule }) => rule),
+      })),
+    },
+    { aliasDuplicateObjects: false },
+  )
   document.commentBefore = ` Alerts of the panels of ${source.replace(/[\r\n\u0085\u2028\u2029]+/g, ' ')} as rules that Grafana manages.`
   return [
     {
       path: `${base}.alerts.grafana.yaml`,
-      text: document.toString({ lineWidth: 0, indentSeq: true, aliasDuplicateObjects: false } as never),
+      text: document.toString({ lineWidth: 0, indentSeq: true }),
     },
   ]
 }
