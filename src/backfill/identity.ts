@@ -84,55 +84,43 @@ const mix = (value: number): number => {
   return h ^ (h >>> 16)
 }
 
-/** A little-endian word at `at`; bytes at and behind `end` are 0. */
-const word = (bytes: Uint8Array, at: number, end: number): number => {
-  let value = 0
-  for (let i = Math.min(4, end - at) - 1; i >= 0; i--) value = (value << 8) | (bytes[at + i] ?? 0)
-  return value
-}
+/** A hash reads whole blocks: so many bytes behind an identity must be there, and are made 0. */
+const blockBytes = 16
 
-/** Writes the four words of the hash of `bytes[0, length)` to `out`, the least significant first. */
-function hashInto(bytes: Uint8Array, length: number, out: Uint32Array): void {
+/** Writes the four words of the hash of the first `length` bytes to `out`, the least significant first. There must be {@link blockBytes} more. */
+function hashInto(view: DataView, length: number, out: Uint32Array): void {
   let h1 = 0
   let h2 = 0
   let h3 = 0
   let h4 = 0
   let at = 0
   for (const end = length & ~15; at < end; at += 16) {
-    let k = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)
-    k = Math.imul(k, c1)
+    let k = Math.imul(view.getInt32(at, true), c1)
     h1 ^= Math.imul((k << 15) | (k >>> 17), c2)
     h1 = (((h1 << 19) | (h1 >>> 13)) + h2) | 0
     h1 = (Math.imul(h1, 5) + 0x561ccd1b) | 0
-    k = (bytes[at + 4] as number) | ((bytes[at + 5] as number) << 8) | ((bytes[at + 6] as number) << 16) | ((bytes[at + 7] as number) << 24)
-    k = Math.imul(k, c2)
+    k = Math.imul(view.getInt32(at + 4, true), c2)
     h2 ^= Math.imul((k << 16) | (k >>> 16), c3)
     h2 = (((h2 << 17) | (h2 >>> 15)) + h3) | 0
     h2 = (Math.imul(h2, 5) + 0x0bcaa747) | 0
-    k =
-      (bytes[at + 8] as number) | ((bytes[at + 9] as number) << 8) | ((bytes[at + 10] as number) << 16) | ((bytes[at + 11] as number) << 24)
-    k = Math.imul(k, c3)
+    k = Math.imul(view.getInt32(at + 8, true), c3)
     h3 ^= Math.imul((k << 17) | (k >>> 15), c4)
     h3 = (((h3 << 15) | (h3 >>> 17)) + h4) | 0
     h3 = (Math.imul(h3, 5) + 0x96cd1c35) | 0
-    k =
-      (bytes[at + 12] as number) |
-      ((bytes[at + 13] as number) << 8) |
-      ((bytes[at + 14] as number) << 16) |
-      ((bytes[at + 15] as number) << 24)
-    k = Math.imul(k, c4)
+    k = Math.imul(view.getInt32(at + 12, true), c4)
     h4 ^= Math.imul((k << 18) | (k >>> 14), c1)
     h4 = (((h4 << 13) | (h4 >>> 19)) + h1) | 0
     h4 = (Math.imul(h4, 5) + 0x32ac3b17) | 0
   }
   if (at < length) {
-    let k = Math.imul(word(bytes, at + 12, length), c4)
+    for (let i = 0; i < blockBytes; i += 4) view.setInt32(length + i, 0, true)
+    let k = Math.imul(view.getInt32(at + 12, true), c4)
     h4 ^= Math.imul((k << 18) | (k >>> 14), c1)
-    k = Math.imul(word(bytes, at + 8, length), c3)
+    k = Math.imul(view.getInt32(at + 8, true), c3)
     h3 ^= Math.imul((k << 17) | (k >>> 15), c4)
-    k = Math.imul(word(bytes, at + 4, length), c2)
+    k = Math.imul(view.getInt32(at + 4, true), c2)
     h2 ^= Math.imul((k << 16) | (k >>> 16), c3)
-    k = Math.imul(word(bytes, at, length), c1)
+    k = Math.imul(view.getInt32(at, true), c1)
     h1 ^= Math.imul((k << 15) | (k >>> 17), c2)
   }
   h1 = ((h1 ^ length) + (h2 ^ length) + (h3 ^ length) + (h4 ^ length)) | 0
@@ -156,7 +144,9 @@ const toBigint = (words: Uint32Array | Float64Array): bigint =>
 /** The hash of one identity. For a page use {@link createIdentitySum}: it makes no bigint for each item. */
 export function hash128(bytes: Uint8Array): bigint {
   const out = new Uint32Array(4)
-  hashInto(bytes, bytes.length, out)
+  const padded = new Uint8Array(bytes.length + blockBytes)
+  padded.set(bytes)
+  hashInto(new DataView(padded.buffer), bytes.length, out)
   return toBigint(out)
 }
 
@@ -198,8 +188,8 @@ export function createIdentitySum(): IdentitySum {
   let pending = 0
 
   const room = (bytes: number): void => {
-    if (length + bytes <= buffer.length) return
-    const larger = new Uint8Array(Math.max(buffer.length * 2, length + bytes))
+    if (length + bytes + blockBytes <= buffer.length) return
+    const larger = new Uint8Array(Math.max(buffer.length * 2, length + bytes + blockBytes))
     larger.set(buffer.subarray(0, length))
     buffer = larger
     view = new DataView(buffer.buffer)
@@ -251,7 +241,7 @@ export function createIdentitySum(): IdentitySum {
       length += 8
     },
     item() {
-      hashInto(buffer, length, hash)
+      hashInto(view, length, hash)
       length = 0
       items++
       for (let i = 0; i < 4; i++) sums[i] = (sums[i] as number) + (hash[i] as number)

@@ -184,6 +184,22 @@ export class JsonScanner {
     this.tail(at)
   }
 
+  /** Where the text that begins at `start`, behind its opening quote, ends, if nothing in it is escaped and the end is not close; else −1. Nothing is taken or changed. */
+  plainEnd(start: number): number {
+    const { view, last, controls, bytes } = this
+    for (let at = start; at <= last; at += 4) {
+      const word = view.getInt32(at, true)
+      const quote = word ^ 0x22222222
+      const slash = word ^ 0x5c5c5c5c
+      const marked = ((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash)
+      const found = (marked & 0x80808080) | ((word - 0x20202020) & ~word & controls)
+      if (found === 0) continue
+      const stop = at + ((31 - Math.clz32(found & -found)) >> 3)
+      return bytes[stop] === Quote && stop - start <= this.maxStringBytes ? stop : -1
+    }
+    return -1
+  }
+
   /** The rest of `string` within the last three bytes of the body. */
   private tail(from: number): void {
     let at = from

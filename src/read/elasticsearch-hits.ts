@@ -382,8 +382,9 @@ export class HitTable {
 
   /** Behind the bracket that closes the outermost of so many that are open. */
   private passNested(from: number, open: number): void {
-    const { body } = this
+    const { body, view } = this
     const end = body.length
+    const last = end - 4
     let at = from
     let depth = open
     while (depth > 0) {
@@ -391,12 +392,25 @@ export class HitTable {
       if (at >= end) throw fault('it is cut off', at)
       const byte = body[at++]
       if (byte === Quote) {
-        for (;;) {
-          const inner = body[at++]
-          if (inner === Quote) break
-          if (inner === Backslash) at++
-          else if (at > end) throw fault('a text is cut off', at)
+        // Four bytes at a time, see JsonScanner.string.
+        while (at <= last) {
+          const word = view.getInt32(at, true)
+          const quote = word ^ 0x22222222
+          const slash = word ^ 0x5c5c5c5c
+          const found = (((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash)) & 0x80808080
+          if (found === 0) at += 4
+          else {
+            at += (31 - Math.clz32(found & -found)) >> 3
+            if (body[at] === Quote) break
+            at += 2
+          }
         }
+        // Within the last three bytes.
+        while (at > last && body[at] !== Quote) {
+          if (at >= end) throw fault('a text is cut off', at)
+          at += body[at] === Backslash ? 2 : 1
+        }
+        at++
       } else if (byte === 0x7b || byte === 0x5b) depth++
       else depth--
     }

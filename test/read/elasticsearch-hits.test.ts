@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HitColumn, HitTable } from '../../src/read/elasticsearch-hits.ts'
 
@@ -43,6 +44,29 @@ describe('HitTable', () => {
     expect([0, 1, 2].map((row) => table.has(row, HitColumn.Source))).toEqual([false, false, true])
     expect([0, 1, 2].map((row) => table.has(row, HitColumn.Wanted))).toEqual([false, false, false])
     expect(new HitTable(Buffer.from('{"error":"x"}'), []).hasHits).toBe(false)
+  })
+
+  it('passes over texts of any length, wherever they end', () => {
+    const word = fc.oneof(
+      fc.constantFrom('', '"', '\\', '\\"', '}', 'x"]}'),
+      fc.string({ maxLength: 9 }),
+      fc.string({ unit: 'grapheme', maxLength: 9 }),
+    )
+    fc.assert(
+      fc.property(fc.array(fc.array(word, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 5 }), word, (texts, last) => {
+        const sources = texts.map((one) => JSON.stringify({ m: one, o: { [one[0] as string]: one } }))
+        const hits = sources.map((source, i) => `{"_index":"a","_id":"${i}","_source":${source},"sort":[${i}]}`).join(',')
+        const ending = `{"hits":{"hits":[${hits}]},"more":{"x":${JSON.stringify(last)}}}`
+        for (const body of [answer(hits), Buffer.from(ending)]) {
+          const table = new HitTable(body, [])
+          expect(sources.map((_, row) => table.bytes(row, HitColumn.Source).toString())).toEqual(sources)
+          expect(table.count).toBe(sources.length)
+        }
+        for (let end = ending.length - 8; end < ending.length; end++)
+          expect(() => new HitTable(Buffer.from(ending).subarray(0, end), [])).toThrow()
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('takes more hits than it had room for', () => {

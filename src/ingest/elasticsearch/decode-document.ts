@@ -14,6 +14,7 @@ import { fromDouble, type Words } from '../../otlp/time.ts'
 import type { Entry, Field, FieldTable } from '../../translate/elasticsearch/fields.ts'
 import type { Leaves } from '../../translate/elasticsearch/model.ts'
 import { JsonScanner } from '../json-scan.ts'
+import { DocumentShapes } from './decode-document-shapes.ts'
 
 export interface DocumentLimits {
   /** Leaves of a document; more is OB_LIMIT_ITEMS. */
@@ -78,6 +79,9 @@ export class DocumentDecoder {
   private mostLeafNames = 0
   /** Names that were looked for: those that came where they were expected are not. */
   private lookups = 0
+  /** A text of the document had escapes. */
+  private isEscaped = false
+  private readonly shapes: DocumentShapes
 
   constructor(table: FieldTable<unknown>, leaves: Leaves, limits: DocumentLimits, options: DocumentDecoderOptions) {
     this.table = table
@@ -85,17 +89,20 @@ export class DocumentDecoder {
     this.limits = limits
     this.keepEmpty = options.keepEmpty
     this.scanner = new JsonScanner(noBytes, limits.maxBytes, true)
+    this.shapes = new DocumentShapes(this.scanner, leaves, (row) => this.takeNumber(row))
   }
 
   /** Begins a piece: valid UTF-8, at least where documents are read. Text with escapes is unescaped in place. */
   open(piece: Uint8Array): void {
     this.table.renew()
     this.keys.renew()
+    this.shapes.clear()
     this.scanner.reopen(piece)
   }
 
   /** Forgets the piece. */
   close(): void {
+    this.shapes.clear()
     this.scanner.reopen(noBytes)
   }
 
@@ -108,17 +115,24 @@ export class DocumentDecoder {
     leaves.clear()
     if (end - start > this.limits.maxBytes)
       this.tooMuch('OB_LIMIT_LENGTH', `it has ${end - start} bytes, the limit is ${this.limits.maxBytes}`)
+    scanner.within(start, end)
+    if (this.shapes.read(start, end)) return true
+    // It may have been one nearly.
+    leaves.digits = 0
     this.stamp = this.table.begin()
+    this.isEscaped = false
     this.listValues = 0
     this.leafNames = 0
     this.names = 0
     this.lookups = 0
     const bytes = end - start
     this.mostLeafNames = bytes + Math.min((namesRatio - 1) * bytes + namesRoom, mostNames)
-    scanner.within(start, end)
+    scanner.at = start
     if (scanner.peek() !== OpenBrace) return false
     this.object(this.table.root, 1)
     if (!scanner.atEnd()) scanner.fail('more follows the end of the document')
+    // Within these, names cannot be too long for a shorter document either.
+    if (!this.isEscaped && this.leafNames <= namesRoom && this.names <= objectsRoom) this.shapes.learn(start, end)
     return true
   }
 
@@ -231,6 +245,7 @@ export class DocumentDecoder {
     switch (first) {
       case Quote:
         scanner.string()
+        this.isEscaped ||= scanner.escaped
         this.row(field, ValueType.Text, scanner.start, scanner.stop)
         return
       case OpenBracket: {
@@ -241,22 +256,29 @@ export class DocumentDecoder {
       case 0x74:
       case 0x66:
       case 0x6e: {
+        const { at } = scanner
         const word = scanner.literal(first)
-        if (word >= 0) this.row(field, ValueType.Bool, word, 0)
+        if (word < 0) return
+        const row = this.row(field, ValueType.Bool, word, 0)
+        this.leaves.starts[row] = at
+        this.leaves.ends[row] = scanner.at
         return
       }
-      default: {
-        const type = this.number()
-        const row = this.row(
-          field,
-          type,
-          type === ValueType.Text ? scanner.start : this.words.hi,
-          type === ValueType.Text ? scanner.stop : this.words.lo,
-        )
-        this.leaves.starts[row] = scanner.start
-        this.leaves.ends[row] = scanner.stop
-      }
+      default:
+        // The words of the number come when there is a row.
+        this.takeNumber(this.row(field, ValueType.Int, 0, 0))
     }
+  }
+
+  /** Takes the number at the scanner into a row. */
+  private takeNumber(row: number): void {
+    const { scanner, words, leaves } = this
+    const type = this.number()
+    leaves.types[row] = type
+    leaves.a[row] = type === ValueType.Text ? scanner.start : words.hi
+    leaves.b[row] = type === ValueType.Text ? scanner.stop : words.lo
+    leaves.starts[row] = scanner.start
+    leaves.ends[row] = scanner.stop
   }
 
   private emptyObject(field: Field): void {

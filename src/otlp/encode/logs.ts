@@ -132,6 +132,7 @@ function writeColumns(writer: ReverseWriter, source: Uint8Array, columns: Attrib
       continue
     }
     const key = keys[row] as Key
+    if (type === ValueType.Text && writer.shortText(source, a[row] as number, b[row] as number, key.words, key.fieldBytes, tag)) continue
     const before = writer.written()
     if (type === ValueType.Text) {
       const start = a[row] as number

@@ -216,6 +216,39 @@ export class ReverseWriter {
     return (seen & 0x80808080) === 0 || isUtf8(source.subarray(start, end))
   }
 
+  /**
+   * An attribute whose value is text of the source, if all of it is below 128 bytes long, as nearly all are: then true. It ensures its own room.
+   * @param words, nameBytes the name as a field, see {@link words}
+   */
+  shortText(source: Uint8Array, start: number, end: number, words: Int32Array, nameBytes: number, tag: number): boolean {
+    const length = end - start
+    // Behind the name: tag and length of the value, and the same of the text in it.
+    const whole = length + nameBytes + 4
+    if (whole > 0x7f || start < 3) return false
+    if (this.at < whole + 8) this.grow(whole + 8)
+    if (source !== this.source) this.setSource(source)
+    const { view, sourceView } = this
+    let at = this.at
+    const text = at - length
+    // The first word may begin before the text: what it brings along is written over.
+    for (let i = end; i > start; ) {
+      i -= 4
+      at -= 4
+      view.setInt32(at, sourceView.getInt32(i, true), true)
+    }
+    at = text - 4
+    view.setInt32(at, 0x12 | ((length + 2) << 8) | (0x0a << 16) | (length << 24), true)
+    const name = at - nameBytes
+    for (let i = words.length - 1; i >= 0; i--) {
+      at -= 4
+      view.setInt32(at, words[i] as number, true)
+    }
+    at = name - 2
+    view.setInt16(at, tag | (whole << 8), true)
+    this.at = at
+    return true
+  }
+
   private setSource(source: Uint8Array): void {
     this.source = source
     this.sourceView = new DataView(source.buffer, source.byteOffset, source.byteLength)
