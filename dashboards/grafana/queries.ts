@@ -1,34 +1,18 @@
 /** Which query is converted by whom. A new plugin is one line in the table. */
 
 import type { Note } from '../model.ts'
-import { noUses, worse } from '../model.ts'
 import { maskQuery } from '../promql/mask.ts'
 import { parsePromql } from '../promql/parse.ts'
-import { asks, keepNative, keepOther, readsAs, shownQuery } from './native.ts'
+import { convertElasticsearchTarget } from './elasticsearch.ts'
+import { asks, keepNative, keepOther, readsAs } from './native.ts'
 import { convertPrometheusTarget, promqlPlugins, textIn } from './prometheus.ts'
 import type { Plain, TargetConverter, TargetRequest, TargetResult } from './target.ts'
 import { convertTraceTarget } from './traces.ts'
 
-/** A query that nobody converts: kept hidden, or as a placeholder. */
-const noConverter: TargetConverter = (request) => ({
-  status: 'unsupported',
-  before: shownQuery(request.model),
-  after: '',
-  language: 'other',
-  edits: [],
-  notes: [{ code: 'OBD-G-004', text: `Queries for ${request.datasource.type} cannot be converted.` }],
-  uses: noUses,
-  models: [],
-  labels: new Map(),
-  series: new Map(),
-  factor: 1,
-  transformations: [],
-})
-
 /** Converters of data sources that are left behind, by plugin. */
 export const leftBehind: ReadonlyMap<string, TargetConverter> = new Map([
-  ['elasticsearch', noConverter],
-  ['grafana-opensearch-datasource', noConverter],
+  ['elasticsearch', convertElasticsearchTarget],
+  ['grafana-opensearch-datasource', convertElasticsearchTarget],
   ['jaeger', convertTraceTarget],
   ['zipkin', convertTraceTarget],
 ])

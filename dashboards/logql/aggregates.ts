@@ -85,7 +85,9 @@ export function createLogDialect(scope: LogScope, use: Use): Dialect {
       return impossible('OBD-L-014', `There is no number in ${field}.`)
     }
     const found = logs(filter, [field])
-    return [window(`${found.text}${scope.stages} | unwrap ${place.name} | __error__=""`, offset), found]
+    const unwrap = `${scope.stages} | unwrap ${place.name} | __error__=""`
+    // Grafana's grammar knows an offset behind stages and an unwrap only where the range stands before them; Loki reads both.
+    return [offset === '' ? window(found.text + unwrap, '') : `${window(found.selector, offset)}${found.stages}${unwrap}`, found]
   }
 
   function write(one: Aggregate, filter: Filter, offset: string, around: Around): Piece {

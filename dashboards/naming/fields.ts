@@ -131,7 +131,8 @@ const partsInElasticsearch: Readonly<Record<string, string>> = {
 }
 
 /** Fields that Elasticsearch shows beside the attributes, whatever the document's shape. */
-const ownOfElasticsearch = /^(data_stream\.(type|dataset|namespace)|_id|_index|_source|_doc_count|@timestamp)$/
+const ownOfElasticsearch =
+  /^(data_stream\.(type|dataset|namespace)|_id|_index|_source|_doc_count|@timestamp|(resource\.)?attributes\..+|scope\..+|body\.(text|structured).*|observed_timestamp|severity_(text|number)|trace_id|span_id|event_name)$/
 
 /** A field without the name of its multi-field, and what that says. */
 function withoutMultiField(name: string): { readonly base: string; readonly kind: 'keyword' | 'text' | undefined } {
