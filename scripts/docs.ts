@@ -1,5 +1,5 @@
 /**
- * Writes what is generated: docs/reference/*.md, the rules in docs/mapping/*.md and schema/otlp-bridge.schema.json. `--write` writes, `--check` fails when a file is
+ * Writes what is generated: docs/reference/*.md, the rules in docs/mapping/*.md and schema/*.json. `--write` writes, `--check` fails when a file is
  * not what would be written.
  */
 
@@ -10,6 +10,7 @@ import { parityReportSchema } from '../src/parity/report-schema.ts'
 import { backfillPage } from './reference/backfill.ts'
 import { cliPage } from './reference/cli.ts'
 import { configurationPage, configurationSchema } from './reference/configuration.ts'
+import { conversionCodesPage, conversionReportSchema } from './reference/conversion-codes.ts'
 import { sentencesOf, withRules } from './reference/rules.ts'
 import { errorsPage, metricsPage } from './reference/tables.ts'
 
@@ -33,10 +34,12 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/backfill.md': backfillPage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/metrics.md': metricsPage,
+  'docs/reference/conversion-codes.md': conversionCodesPage,
   'docs/mapping/jaeger.md': mapping('jaeger'),
   'docs/mapping/zipkin.md': mapping('zipkin'),
   'schema/otlp-bridge.schema.json': configurationSchema,
   'schema/parity-report.schema.json': parityReportSchema,
+  'schema/conversion-report.schema.json': conversionReportSchema,
 }
 
 const made = await Promise.all(Object.entries(pages).map(async ([name, make]) => ({ name, file: `${root}${name}`, text: await make() })))

@@ -4,6 +4,7 @@ import type { Report } from '../../dashboards/report/model.ts'
 import { plainText, printTable } from './table.ts'
 
 const shownLines = 100
+const longestLine = 240
 const statuses = ['unchanged', 'exact', 'approximate', 'manual', 'unsupported'] as const
 
 const percent = (score: number): string => `${(Math.floor(score * 1000) / 10).toFixed(1)} %`
@@ -25,7 +26,7 @@ export function summaryOf(report: Report): string {
       lines.push(`${status}: ${path} ${id}: ${why === '' ? before.slice(0, 120) : why}`)
     }
   }
-  const shown = lines.slice(0, shownLines).map((line) => plainText(line))
+  const shown = lines.slice(0, shownLines).map((line) => plainText(line.length > longestLine ? `${line.slice(0, longestLine)}…` : line))
   if (lines.length > shownLines) shown.push(`and ${lines.length - shownLines} more: --report DIR has them all`)
   if (shown.length > 0) parts.push(`${shown.join('\n')}\n`)
   return parts.join('\n')

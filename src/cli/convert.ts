@@ -165,7 +165,7 @@ export async function convertCommand(
       : undefined
   const screen = createConvertScreen(io, deps.nowMs)
   const onStdout: Conversion['output'][number][] = []
-  const written = new Map<string, string>()
+  const written = new Set<string>()
   let changed = false
   let unreadable = 0
   let unknown = 0
@@ -194,12 +194,13 @@ export async function convertCommand(
       changed ||= changes(source.path, text, output)
       for (const one of output) {
         if (folder !== undefined) {
-          const other = written.get(one.path)
-          if (other !== undefined)
-            throw new BridgeError('OB_CONFIG', `cannot write ${one.path}: it is made of ${other} and of ${source.path}`)
-          written.set(one.path, source.path)
-          await folder.write(one.path, one.text)
-        } else if (!dry && !toFolder) onStdout.push(one)
+          const path = freePath(one.path, written)
+          written.add(path)
+          await folder.write(path, one.text)
+          files.push(path)
+          continue
+        }
+        if (!dry && !toFolder) onStdout.push(one)
         files.push(one.path)
       }
     }
@@ -216,6 +217,13 @@ export async function convertCommand(
   const onlyReport = many && !toFolder && !dry
   await print(result, onlyReport ? [] : onStdout, options, toFolder || dry, io)
   return exitCode(result, { changed: options.check === true && changed, unreadable, unknown, options, minScore })
+}
+
+/** Two sources may be made into files of one name: `x.json` of Grafana, and the dashboard of `x.ndjson`. The second gets a number. */
+function freePath(path: string, taken: ReadonlySet<string>): string {
+  let free = path
+  for (let count = 2; taken.has(free); count++) free = path.replace(/(\.[^./]*)?$/, `-${count}$1`)
+  return free
 }
 
 /** Whether the folder of results is one of the sources: then it is meant. */
