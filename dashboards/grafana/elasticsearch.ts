@@ -75,7 +75,7 @@ export const convertElasticsearchTarget: TargetConverter = (request) => {
     datasource: usable[0]?.language === 'promql' ? 'prometheus' : 'loki',
     labels: new Map(Object.entries(made.labels).filter(([field, label]) => field !== label)),
     series: columnsOf(request, made, usable),
-    transformations: made.afterSteps.map(({ id, options }) => ({ id, options })),
+    transformations: stepsOf(request.model, usable, made, read.query.metrics.length > 1),
     panelType: made.isLogs ? 'logs' : undefined,
     run: {
       shape: made.isLogs ? 'logs' : usable[0]?.type === 'instant' ? 'instant' : 'range',
@@ -93,6 +93,21 @@ export const convertElasticsearchTarget: TargetConverter = (request) => {
       step: stepOf(usable[0]?.step),
     },
   }
+}
+
+/** Transformations, with the names that the series have by the alias. */
+function stepsOf(model: Plain, targets: readonly LogTarget[], made: LogTargets, hasSeveral: boolean): readonly Plain[] {
+  const names = new Map(targets.map((one) => [one.legend, legendOf(model, one, made, hasSeveral)]))
+  const renamed = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [
+        key,
+        (key === 'field' || key === 'fieldName') && typeof one === 'string' ? (names.get(one) ?? one) : renamed(one),
+      ]),
+    )
+  }
+  return made.afterSteps.map(({ id, options }) => ({ id, options: renamed(options) }))
 }
 
 function stepOf(step: string | undefined): number | undefined {

@@ -1,6 +1,7 @@
 /** Which query is converted by whom. A new plugin is one line in the table. */
 
 import type { Note } from '../model.ts'
+import { worse } from '../model.ts'
 import { maskQuery } from '../promql/mask.ts'
 import { parsePromql } from '../promql/parse.ts'
 import { convertElasticsearchTarget } from './elasticsearch.ts'

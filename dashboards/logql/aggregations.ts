@@ -138,6 +138,12 @@ function targetsOfMetric(
       text: `${split.label ?? 'A range'} looks back by ${durationText(split.window.back + split.window.length)}.`,
     })
   }
+  const legend = legendOf(plan, metric, split)
+  const isManual = made.afterSteps.length > 0 && groups.labels.length > 0
+  if (isManual) {
+    status = worse(status, 'manual')
+    notes.push({ code: 'OBD-L-021', text: 'Grafana computes it for one series; here are several.' })
+  }
   const ranked = rank(plan, metric, made)
   if (ranked.note !== undefined) {
     status = worse(status, 'approximate')
@@ -155,7 +161,9 @@ function targetsOfMetric(
     status: worst,
     notes: more,
   })
-  const all: Made[] = [{ target: target(ranked.text, legendOf(plan, metric, split), status, notes), steps: made.afterSteps }]
+  const name = legend ?? (made.afterSteps.length > 0 ? (metric.label ?? metric.id) : undefined)
+  const steps = isManual ? [] : made.afterSteps.map((step) => named(step, name ?? metric.id, plan.shown.length === 1))
+  const all: Made[] = [{ target: target(ranked.text, name, status, notes), steps }]
   if (ranked.other !== undefined && status !== 'unsupported') {
     const note: Note = { code: 'OBD-L-030', text: 'What is not among the first groups is a difference.' }
     all.push({
@@ -166,6 +174,19 @@ function targetsOfMetric(
     })
   }
   return all
+}
+
+/** A step for one series of several, or for the only one. */
+function named({ id, options }: AfterStep, name: string, isOnly: boolean): AfterStep {
+  if (id !== 'calculateField') return { id, options }
+  const field: Record<string, unknown> = {}
+  for (const key of ['window', 'cumulative']) {
+    const inner = options[key]
+    if (typeof inner === 'object' && inner !== null) field[key] = { field: name, ...inner }
+  }
+  const unary = options['unary']
+  if (typeof unary === 'object' && unary !== null) field['unary'] = { fieldName: name, ...unary }
+  return { id, options: { ...options, ...field, replaceFields: isOnly } }
 }
 
 /** The same number without groups. */
