@@ -15,6 +15,7 @@ import type { DashboardPlace } from './places.ts'
 import { convertDatasources } from './provisioning.ts'
 import { giveIds, readResource } from './resource.ts'
 import { partOf } from './scope.ts'
+import { upgradePanels } from './upgrade/upgrade.ts'
 
 /** The object that is the dashboard, whatever stands around it. */
 function dashboardNode(root: Node): Node {
@@ -50,7 +51,9 @@ function convertClassic(kind: string, source: Source, context: Context): Convert
   if (root.kind !== 'object') throw new BridgeError('OB_DECODE_JSON', `cannot convert ${source.path}: it is no object but ${root.kind}`)
   const place = readClassic(document, dashboardNode(root), { uid: textOf(root.get('metadata')?.get('name')) ?? '' })
   const result = convertDashboard(document, place, context)
-  return convertedOf(kind, source, place, result, document.toString())
+  if (!context.options.upgradePanels) return convertedOf(kind, source, place, result, document.toString())
+  const upgraded = upgradePanels(document.toString(), dashboardNode)
+  return convertedOf(kind, source, place, { ...result, parts: [...result.parts, ...upgraded.parts] }, upgraded.text)
 }
 
 /** A dashboard as Grafana stores, exports (`__inputs`) or answers it (`{dashboard, meta}`), of schema 6 to 42. */
