@@ -132,7 +132,8 @@ function writeColumns(writer: ReverseWriter, source: Uint8Array, columns: Attrib
       continue
     }
     const key = keys[row] as Key
-    if (type === ValueType.Text && writer.shortText(source, a[row] as number, b[row] as number, key.words, key.fieldBytes, tag)) continue
+    if (type === ValueType.Text && writer.shortText(source, a[row] as number, b[row] as number, key.words, key.fieldBytes, tag, true))
+      continue
     const before = writer.written()
     if (type === ValueType.Text) {
       const start = a[row] as number

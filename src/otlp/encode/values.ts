@@ -36,7 +36,13 @@ export function writeAttributes(writer: ReverseWriter, attributes: readonly KeyV
 }
 
 function writeKeyValue(writer: ReverseWriter, attribute: KeyValue, tag: number): void {
-  const { key } = attribute
+  const { key, type } = attribute
+  if (
+    type === ValueType.Text &&
+    writer.shortText(attribute.ref as Uint8Array, attribute.a, attribute.b, key.words, key.fieldBytes, tag, false)
+  ) {
+    return
+  }
   const before = writer.written()
   writeAnyValue(writer, attribute)
   writer.ensure(key.fieldBytes + 16)

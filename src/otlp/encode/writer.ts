@@ -218,9 +218,9 @@ export class ReverseWriter {
 
   /**
    * An attribute whose value is text of the source, if all of it is below 128 bytes long, as nearly all are: then true. It ensures its own room.
-   * @param words, nameBytes the name as a field, see {@link words}
+   * @param words, nameBytes the name as a field, see {@link words} @param isText it is known to be UTF-8; otherwise only ASCII is taken
    */
-  shortText(source: Uint8Array, start: number, end: number, words: Int32Array, nameBytes: number, tag: number): boolean {
+  shortText(source: Uint8Array, start: number, end: number, words: Int32Array, nameBytes: number, tag: number, isText: boolean): boolean {
     const length = end - start
     // Behind the name: tag and length of the value, and the same of the text in it.
     const whole = length + nameBytes + 4
@@ -230,12 +230,16 @@ export class ReverseWriter {
     const { view, sourceView } = this
     let at = this.at
     const text = at - length
+    let seen = 0
     // The first word may begin before the text: what it brings along is written over.
     for (let i = end; i > start; ) {
       i -= 4
       at -= 4
-      view.setInt32(at, sourceView.getInt32(i, true), true)
+      const word = sourceView.getInt32(i, true)
+      seen |= word
+      view.setInt32(at, word, true)
     }
+    if (!isText && (seen & 0x80808080) !== 0) return false
     at = text - 4
     view.setInt32(at, 0x12 | ((length + 2) << 8) | (0x0a << 16) | (length << 24), true)
     const name = at - nameBytes
