@@ -9,7 +9,6 @@ import type { Io } from './io.ts'
 const timeoutMs = 30_000
 const largestBytes = 64 * 1024 * 1024
 const mostDashboards = 20_000
-const pageSize = 500
 
 interface Remote {
   /** Answer as text. Rejects with OB_BACKEND. */
@@ -89,14 +88,20 @@ const environment: Readonly<Record<string, readonly [variable: string, scheme: s
   prometheus: ['PROMETHEUS_TOKEN', 'Bearer'],
 }
 
+export interface RemoteMeans {
+  readonly env: Io['env']
+  readonly ask: typeof fetch
+  readonly stop: AbortSignal
+  /** Dashboards that are asked for at once. */
+  readonly pageSize: number
+}
+
 /** What a URL holds. @param learned takes what it says of data sources, library panels and types of metrics */
 export async function listRemote(
   given: string,
   family: Family,
   learned: Learned,
-  env: Io['env'],
-  ask: typeof fetch,
-  stop: AbortSignal,
+  { env, ask, stop, pageSize }: RemoteMeans,
 ): Promise<readonly ListedSource[]> {
   const [product = '', rest = ''] = [given.slice(0, given.indexOf('+')), given.slice(given.indexOf('+') + 1)]
   if (!URL.canParse(rest)) throw new BridgeError('OB_CONFIG', `cannot read ${product}+…: expected a URL`)
@@ -110,7 +115,11 @@ export async function listRemote(
   if (product === 'grafana') {
     const found = /^(.*?)\/d\/([\w-]+)(?:\/|$)/.exec(url.pathname)
     const base = `${url.origin}${withoutTail(found?.[1] ?? url.pathname)}`
-    return listGrafana(createRemote(base, headers, ask, stop), base, family, learned, found?.[2], url.searchParams.getAll('folder'))
+    return listGrafana(createRemote(base, headers, ask, stop), base, family, learned, {
+      only: found?.[2],
+      folders: url.searchParams.getAll('folder'),
+      pageSize,
+    })
   }
   if (product === 'kibana') {
     const base = `${url.origin}${withoutTail(url.pathname)}`
@@ -138,8 +147,7 @@ async function listGrafana(
   base: string,
   family: Family,
   learned: Learned,
-  only: string | undefined,
-  folders: readonly string[],
+  { only, folders, pageSize }: { readonly only: string | undefined; readonly folders: readonly string[]; readonly pageSize: number },
 ): Promise<readonly ListedSource[]> {
   for (const one of listOf(await allowed(remote.json('/api/datasources'), [])))
     learned.known.push({ uid: word(one['uid']), name: word(one['name']), type: word(one['type']), isDefault: one['isDefault'] === true })

@@ -44,9 +44,11 @@ export interface ConvertCommandOptions extends ConfigOptions {
 export interface ConvertDeps {
   readonly fetch: typeof fetch
   readonly nowMs: () => number
+  /** Dashboards that are asked for at once. */
+  readonly pageSize: number
 }
 
-const worldly: ConvertDeps = { fetch: (...request) => fetch(...request), nowMs: () => performance.now() }
+const worldly: ConvertDeps = { fetch: (...request) => fetch(...request), nowMs: () => performance.now(), pageSize: 500 }
 
 const fault = (option: string, cause: string): BridgeError =>
   new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
@@ -79,7 +81,8 @@ async function learnAll(listed: readonly ListedSource[], learned: Learned, stop:
     /datasources|"access"|access:|"model"|"help"|kind:\s*(?:Secret|ConfigMap|List|ConfigMapList|SecretList)|"kind":\s*"(?:Secret|ConfigMap|\w*List)"/
   for (const source of listed) {
     if (stop.aborted) return
-    if (source.skipped === true) continue
+    // Stdin is read once, and what a server knows about others was asked of it.
+    if (source.skipped === true || source.file === undefined) continue
     let text: string
     try {
       text = await source.read()
@@ -142,7 +145,7 @@ export async function convertCommand(
   const stop = io.takeSignals()
   const learned: Learned = { known: [], libraryPanels: new Map(), metadata: undefined }
   const listed = await listSources(given, io, async (url) =>
-    (await import('./convert-remote.ts')).listRemote(url, family, learned, io.env, deps.fetch, stop),
+    (await import('./convert-remote.ts')).listRemote(url, family, learned, { env: io.env, ask: deps.fetch, stop, pageSize: deps.pageSize }),
   )
   const many = listed.length > 1
   const toFolder = options.output !== undefined && options.output !== '-'
@@ -168,6 +171,7 @@ export async function convertCommand(
   const written = new Set<string>()
   let changed = false
   let unreadable = 0
+  let remoteFailed = false
   let unknown = 0
   for (const [at, source] of listed.entries()) {
     if (stop.aborted) break
@@ -184,6 +188,7 @@ export async function convertCommand(
       }
     } catch (error) {
       if (!isBridgeError(error)) throw error
+      remoteFailed ||= error.code === 'OB_BACKEND'
       conversion = failed(source.path, error)
     }
     const { outcome, output } = conversion
@@ -216,7 +221,7 @@ export async function convertCommand(
   if (options.report !== undefined) await writeReport(options.report, result)
   const onlyReport = many && !toFolder && !dry
   await print(result, onlyReport ? [] : onStdout, options, toFolder || dry, io)
-  return exitCode(result, { changed: options.check === true && changed, unreadable, unknown, options, minScore })
+  return exitCode(result, { changed: options.check === true && changed, remoteFailed, unreadable, unknown, options, minScore })
 }
 
 /** Two sources may be made into files of one name: `x.json` of Grafana, and the dashboard of `x.ndjson`. The second gets a number. */
@@ -282,15 +287,17 @@ async function print(
 
 interface Ending {
   readonly changed: boolean
+  readonly remoteFailed: boolean
   readonly unreadable: number
   readonly unknown: number
   readonly options: ConvertCommandOptions
   readonly minScore: number | undefined
 }
 
-/** 0 everything is unchanged or exact · 1 something is not, or the score is too low · 3 an input cannot be read. */
-export function exitCode(report: Report, { changed, unreadable, unknown, options, minScore }: Ending): 0 | 1 | 3 {
+/** 0 everything is unchanged or exact · 1 something is not, or the score is too low · 3 an input cannot be read · 4 a server did not answer. */
+export function exitCode(report: Report, { changed, remoteFailed, unreadable, unknown, options, minScore }: Ending): 0 | 1 | 3 | 4 {
   const { sources, notConverted, scores } = report
+  if (remoteFailed) return 4
   if (unreadable > 0 || sources.length === 0) return 3
   const bad = options.lenient === true ? ['manual', 'unsupported'] : ['approximate', 'manual', 'unsupported']
   const strict = options.strict === true && unknown > 0
