@@ -3,7 +3,7 @@
 import type { Binary } from './ast.ts'
 import type { Visit } from './calls.ts'
 import { namesOf, renameLabels } from './labels.ts'
-import type { Around, Rewriting } from './rewriting.ts'
+import { type Around, lastBit, type Rewriting } from './rewriting.ts'
 import { labelText } from './spelling.ts'
 import { type Fate, fateOf, sameFactor, tidyFactor, unite, type Value } from './value.ts'
 
@@ -104,6 +104,7 @@ function scale(rewriting: Rewriting, binary: Binary, left: Value, right: Value):
       return left.factor
     default:
       if (comparisons.has(op) && sameFactor(left.factor, right.factor)) return isBool ? 1 : left.isConstant ? right.factor : left.factor
+      if ((left.factor !== 1 || right.factor !== 1) && ['==', '!=', '%'].includes(op)) rewriting.note('approximate', 'OBD-P-014', lastBit)
       both()
       return 1
   }

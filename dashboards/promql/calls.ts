@@ -4,7 +4,7 @@ import type { Call, Expr, Span, StringLiteral } from './ast.ts'
 import { functionRow } from './functions.ts'
 import { renameLabelString } from './labels.ts'
 import { numberOf } from './parse.ts'
-import type { Around, Rewriting } from './rewriting.ts'
+import { type Around, lastBit, type Rewriting } from './rewriting.ts'
 import { rewriteSelector } from './selectors.ts'
 import { settle } from './settle.ts'
 import { divisionText, numberText } from './spelling.ts'
@@ -197,6 +197,7 @@ function scaleCall(rewriting: Rewriting, call: Call, operand: Expr, value: Value
     if (name === 'histogram_fraction') scaleBounds(rewriting, call, tidyFactor(value.bounds))
     const bounds = tidyFactor(value.bounds)
     value.isHistogram = false
+    value.hasLe = false
     value.factor = row.scale === 'bounds' ? bounds : row.scale === 'bounds squared' ? tidyFactor(bounds * bounds) : 1
     value.bounds = 1
     return value
@@ -204,8 +205,11 @@ function scaleCall(rewriting: Rewriting, call: Call, operand: Expr, value: Value
   if (name === 'scalar') return { ...constant(), isConstant: true, factor: value.factor }
   if (name === 'vector') return { ...plainValue(), only: none, fixed: nothing, factor: value.factor }
   if (name.startsWith('absent')) return { ...plainValue(), fates: value.fates, hasScope: false }
-  if (row.scale === 'restore') rewriting.restore(operand, value, true)
-  else if (row.scale === 'one') value.factor = 1
+  if (row.scale === 'restore') {
+    if (value.factor !== 1 && (name === 'ceil' || name === 'floor')) rewriting.note('approximate', 'OBD-P-014', lastBit)
+    rewriting.restore(operand, value, true)
+  }
+  if (row.scale === 'one') value.factor = 1
   else if (row.scale === 'square') value.factor = tidyFactor(value.factor * value.factor)
   value.isConstant = call.args.length === 0 || (value.isConstant && name !== 'vector')
   return value

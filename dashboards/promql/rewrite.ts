@@ -15,7 +15,7 @@ import { rewriteSelector } from './selectors.ts'
 import { settle } from './settle.ts'
 import { numberText } from './spelling.ts'
 import { oldOrNew } from './transition.ts'
-import { constant, fateOf, type Value } from './value.ts'
+import { constant, fateOf, tidyFactor, type Value } from './value.ts'
 
 function rewriteExpr(rewriting: Rewriting, expr: Expr, around: Around, visit: Visit): Value {
   switch (expr.kind) {
@@ -150,6 +150,9 @@ export function rewritePromql(text: string, context: PromqlContext): PromqlResul
   if (value.isHistogram) {
     const status = context.role === 'panel' ? 'approximate' : 'manual'
     rewriting.note(status, 'OBD-P-011', 'the result is one native histogram where it was a series for each bucket')
+  }
+  if (value.hasLe && tidyFactor(value.bounds) !== 1 && value.only?.has('le') !== false) {
+    rewriting.note('approximate', 'OBD-P-012', 'the result shows bounds of buckets, and these have the new unit')
   }
   if (recorded.size > 0) rewriting.note('exact', 'OBD-P-016', `recording rules make the old names of the new: ${[...recorded].join(', ')}`)
   const factor = rootScale(rewriting, tree, value)

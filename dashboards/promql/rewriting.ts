@@ -21,6 +21,9 @@ export interface Around {
 /** Operators that bind less than a product: their operands have to be kept together. */
 export const isLoose = (expr: Expr): boolean => expr.kind === 'binary' && expr.op !== '*' && expr.op !== '/'
 
+/** Of what looks at the last bit of a number. */
+export const lastBit = 'a value that is multiplied and brought back may differ in its last bit, which shows here'
+
 /** What cannot be written by halves: the query stays as it was, which gives nothing rather than something wrong. */
 const wholeOnly: ReadonlySet<Code> = new Set<Code>(['OBD-P-002', 'OBD-P-005', 'OBD-P-011', 'OBD-P-012', 'OBD-P-018'])
 

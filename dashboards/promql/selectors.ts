@@ -48,6 +48,7 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
     factor: first?.factor ?? 1,
     bounds: first?.bounds ?? first?.factor ?? 1,
     fates: [...new Set(targets.map((target) => target))].map((target) => (label: string) => target.label(label)),
+    hasLe: isBucket && first?.native === undefined,
     native: first?.native === undefined ? undefined : { kind: first.native, bound: undefined },
     hasScope: rewriting.context.targets.scope_labels && !(selector.name?.name.includes(':') ?? false),
   }

@@ -32,6 +32,8 @@ export interface Value {
   fixed: ReadonlyMap<string, string>
   join?: Join | undefined
   native?: NativeMember | undefined
+  /** It is buckets, which show their bounds in `le`. */
+  hasLe: boolean
   /** Samples are native histograms where they were buckets. */
   isHistogram: boolean
   /** The only labels that it has, by old name; undefined: unknown. */
@@ -48,6 +50,7 @@ export const plainValue = (): Value => ({
   bounds: 1,
   fates: [],
   fixed: nothing,
+  hasLe: false,
   isHistogram: false,
   only: undefined,
   isConstant: false,

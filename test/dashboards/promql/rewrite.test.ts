@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { promqlRewriter, type Setting } from '../../support/dashboards/promql.ts'
 
-type Case = readonly [before: string, after: string, status?: string, code?: string]
+type Case = readonly [before: string, after: string, status?: string | undefined, code?: string]
 
 /** `=`: nothing changes. */
 function check(setting: Setting, cases: readonly Case[], more: Parameters<typeof promqlRewriter>[1] = {}): void {
   const rewrite = promqlRewriter(setting, more)
-  it.each(cases)('%s', (before, after, status = after === '=' ? 'unchanged' : 'exact', code = undefined) => {
+  it.each(cases.map(([before, ...rest]) => ({ before, rest })))('$before', ({ before, rest: [after, given, code] }) => {
     const result = rewrite(before)
+    const status = given ?? (after === '=' ? 'unchanged' : 'exact')
     expect([result.after, result.status]).toEqual([after === '=' ? before : after, status])
     if (code !== undefined) expect(result.notes.map((note) => note.code)).toContain(code)
   })
@@ -239,10 +240,13 @@ describe('rewritePromql', () => {
         'histogram_quantile(0.9, sum by (le) (rate(h_ms_bucket[5m])))',
         'histogram_quantile(0.9, sum by (le) (rate(h_s_bucket[5m]))) * 1000',
       ],
-      ['h_ms_bucket{le="250"}', 'h_s_bucket{le="0.25"}'],
-      ['h_ms_bucket{le="5000"}', 'h_s_bucket{le=~"5|5\\\\.0"}'],
-      ['h_ms_bucket{le=~"100|250"}', 'h_s_bucket{le=~"0\\\\.1|0\\\\.25"}'],
+      ['h_ms_bucket{le="250"}', 'h_s_bucket{le="0.25"}', 'approximate', 'OBD-P-012'],
+      ['h_ms_bucket{le="5000"}', 'h_s_bucket{le=~"5|5\\\\.0"}', 'approximate', 'OBD-P-012'],
+      ['h_ms_bucket{le=~"100|250"}', 'h_s_bucket{le=~"0\\\\.1|0\\\\.25"}', 'approximate', 'OBD-P-012'],
       ['h_ms_bucket{le="$x"}', '=', 'manual', 'OBD-P-012'],
+      ['sum(h_ms_bucket{le="250"})', 'sum(h_s_bucket{le="0.25"})'],
+      ['ms == 5', '(s * 1000) == 5', 'approximate', 'OBD-P-014'],
+      ['ceil(ms)', 'ceil(s * 1000)', 'approximate', 'OBD-P-014'],
       ['stdvar(ms)', 'stdvar(s) * 1000000'],
       ['stddev_over_time(ms[5m])', 'stddev_over_time(s[5m]) * 1000'],
       ['count(ms)', 'count(s)'],
