@@ -45,7 +45,9 @@ export interface Verification {
   readonly grew: number
   readonly shrank: number
   readonly lost: number
-  /** The first of those that are not complete. */
+  /** Items that were read of the slices that were not looked at. */
+  readonly unchecked: number
+  /** The first of those that are not complete; slices that were not looked at are not among them. */
   readonly trouble: readonly SliceVerdict[]
   readonly troubleMore: number
   /** True when nothing is wrong on our side: every slice is complete, or what differs is the source's own doing. */
@@ -57,7 +59,7 @@ const pageSize = 200
 const finished: readonly SliceState[] = ['done', 'done_with_losses', 'verified', 'mismatch']
 
 /** Sources that cannot count are read again: one slice in so many, unless `--deep`. */
-const sampled = 20
+export const sampled = 20
 
 /** Chosen by the id, so that the next time it is the same ones. */
 const inSample = (id: string): boolean => Number.parseInt(id.slice(-4), 16) % sampled === 0
@@ -134,7 +136,7 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
   const { ledger, abort, onVerdict } = options
   const verdicts: Record<VerdictWord, number> = { complete: 0, grew: 0, shrank: 0, mismatch: 0, unchecked: 0, unreadable: 0, open: 0 }
   const trouble: SliceVerdict[] = []
-  let [slices, grew, shrank, lost, found] = [0, 0, 0, 0, 0]
+  let [slices, grew, shrank, lost, unchecked, found] = [0, 0, 0, 0, 0, 0]
   let after: number | undefined
   for (;;) {
     const page = await ledger.slices({ limit: pageSize, ...(after === undefined ? {} : { after }) })
@@ -150,7 +152,8 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
       // What was lost stays said: such a slice keeps its state.
       else if (['complete', 'grew', 'shrank'].includes(one.verdict) && slice.state !== 'done_with_losses')
         await ledger.verified(slice.id, 'verified', one.message)
-      if (one.verdict !== 'complete' || one.lost > 0) {
+      if (one.verdict === 'unchecked') unchecked += one.read
+      if ((one.verdict !== 'complete' && one.verdict !== 'unchecked') || one.lost > 0) {
         found++
         if (trouble.length < mostTrouble) trouble.push(one)
       }
@@ -160,5 +163,5 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
     if (page.length < pageSize || after === undefined) break
   }
   const ok = verdicts.mismatch + verdicts.open + verdicts.unreadable + lost === 0
-  return { slices, verdicts, grew, shrank, lost, trouble, troubleMore: found - trouble.length, ok }
+  return { slices, verdicts, grew, shrank, lost, unchecked, trouble, troubleMore: found - trouble.length, ok }
 }

@@ -6,7 +6,7 @@ import { countOf } from '../backfill/options.ts'
 import { createScreen } from '../backfill/progress-view.ts'
 import type { Source } from '../backfill/source.ts'
 import { createSourceDeps } from '../backfill/source-deps.ts'
-import { type Verification, verifyRun } from '../backfill/verify.ts'
+import { sampled, type Verification, verifyRun } from '../backfill/verify.ts'
 import { type Config, loadBridgeConfig } from '../config/compose.ts'
 import { loadUserMapping } from '../config/user-mapping.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -57,6 +57,12 @@ async function sourceOf(ledger: Ledger, words: readonly string[], config: Config
   )
 }
 
+/** What the verdicts do not say; empty: they speak of every slice. */
+function uncheckedText({ verdicts, unchecked, slices }: Verification, unit: string): string {
+  if (verdicts.unchecked === 0) return ''
+  return `not looked at: ${grouped(verdicts.unchecked)} of ${grouped(slices)} slices, of which ${grouped(unchecked)} ${unit}s were read. This source cannot count; the first slice and one in ${sampled} of the others were read again and compared item by item. --deep does so with all\n`
+}
+
 /** One line of sums, a table of what is not complete, one line of what was read back. */
 export function printVerification(run: string, unit: string, found: Verification, back: ReadBack | undefined): string {
   const { verdicts, grew, shrank, lost, trouble, troubleMore, slices } = found
@@ -66,7 +72,7 @@ export function printVerification(run: string, unit: string, found: Verification
     ...(verdicts.shrank > 0 ? [`${grouped(verdicts.shrank)} where the source shrank by ${grouped(shrank)} ${unit}s`] : []),
     ...(verdicts.mismatch > 0 ? [`${grouped(verdicts.mismatch)} do not match`] : []),
     ...(verdicts.unreadable > 0 ? [`${grouped(verdicts.unreadable)} cannot be read any more`] : []),
-    ...(verdicts.unchecked > 0 ? [`${grouped(verdicts.unchecked)} not looked at (--deep does)`] : []),
+    ...(verdicts.unchecked > 0 ? [`${grouped(verdicts.unchecked)} not looked at`] : []),
     ...(verdicts.open > 0 ? [`${grouped(verdicts.open)} not done`] : []),
   ]
   const rows = trouble.map(({ id, group, verdict, read, now, message, lost: gone }) => [
@@ -101,7 +107,7 @@ export function printVerification(run: string, unit: string, found: Verification
     back === undefined
       ? ''
       : `read back: ${grouped(back.same)} of ${grouped(back.asked)} alike${back.missing > 0 ? `, ${grouped(back.missing)} not found` : ''}${back.different > 0 ? `, ${grouped(back.different)} with differences` : ''}\n${back.examples.map((one) => `  ${plainWords(one)}\n`).join('')}`
-  return `${table}${more}run ${run}, ${grouped(slices)} ${slices === 1 ? 'slice' : 'slices'}: ${parts.join(' · ')}\n${losses}${read}`
+  return `${table}${more}run ${run}, ${grouped(slices)} ${slices === 1 ? 'slice' : 'slices'}: ${parts.join(' · ')}\n${uncheckedText(found, unit)}${losses}${read}`
 }
 
 /** 0 only when every slice is complete and everything that was asked for is there; 1 otherwise. */

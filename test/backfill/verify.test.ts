@@ -108,6 +108,7 @@ describe('verifyRun', () => {
     const found = await verifyRun({ ledger, source: counting(source, () => undefined), deep: false, abort })
     expect(found.verdicts.complete).toBeGreaterThan(0)
     expect(found.verdicts.complete + found.verdicts.unchecked).toBe(3)
+    expect(found).toMatchObject({ unchecked: found.verdicts.unchecked * 100, trouble: [], troubleMore: 0, ok: true })
   })
 
   it('is not content with losses, and keeps them said', async () => {
