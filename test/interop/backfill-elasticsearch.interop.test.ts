@@ -370,6 +370,47 @@ describe.each([7, 8] as const)('Elasticsearch %i', (major: Major) => {
     },
     120_000,
   )
+
+  it.runIf(runs && major === 8)(
+    'reads a data stream by its name or a pattern, over all its backing indices, each document once',
+    async () => {
+      const ask = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+        const response = await fetch(`${url}/${path}`, {
+          method,
+          ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        })
+        if (!response.ok) throw new Error(`cannot ${method} ${path}: ${await response.text()}`)
+        return (await response.json()) as Record<string, unknown>
+      }
+      const stream = 'events-shop-default'
+      const count = 1200
+      const startMs = Date.UTC(2026, 10, 7)
+      await ask('PUT', '_index_template/events', { index_patterns: ['events-*'], data_stream: {}, priority: 500 })
+      for (let part = 0; part < 3; part++) {
+        if (part > 0) expect(await ask('POST', `${stream}/_rollover`)).toMatchObject({ rolled_over: true })
+        const lines = Array.from({ length: count / 3 }, (_, at) => {
+          const number = part * (count / 3) + at
+          return `{"create":{}}\n{"@timestamp":"${new Date(startMs + number * 1000).toISOString()}","message":"event ${number}"}\n`
+        })
+        await send(`${url}/${stream}/_bulk?refresh=true`, lines.join(''), 'application/x-ndjson')
+      }
+      for (const index of [stream, 'events-*']) {
+        const source = await open(elasticsearch, { url, index }, { page: { items: 100, bytes: 2 ** 20 } })
+        const { groups } = await source.plan(never)
+        expect(groups.map(({ name, items }) => [name.startsWith(`.ds-${stream}-`), items])).toEqual(
+          Array.from({ length: 3 }, () => [true, count / 3]),
+        )
+        const pages = await allPages(source)
+        expect(totals(pages)).toMatchObject({ read: count, translated: count, items: count, skipped: {} })
+        const texts = pages.flatMap(({ requests }) => requests.flatMap(({ data }) => recordsOf(data).map(({ body }) => String(body))))
+        expect(new Set(texts)).toEqual(new Set(Array.from({ length: count }, (_, number) => `event ${number}`)))
+        await countsAgain(source)
+        await source.close()
+      }
+      await nothingOpen(url)
+    },
+    60_000,
+  )
 })
 
 const sourceFilter = (filter: { readonly services?: readonly string[]; readonly sinceMs?: number }) => ({

@@ -8,24 +8,13 @@ import { allPages, never, pagesOf, sourceDeps, spanIds, totals } from '../backfi
 import { backfillCommand, runKilled } from './backfill-killed.ts'
 import { comparablePages, createIds, liveSpans, sendZipkin, zipkinHistory } from './history-spans.ts'
 import { hasMariadb, type Mariadb, startMariadb } from './mariadb-peer.ts'
+import { zipkinTables } from './mysql-tables.ts'
 import { present } from './peers.ts'
 import { until } from './wait.ts'
 import { startZipkinOn, type ZipkinOn } from './zipkin-on.ts'
 
 const start = Date.UTC(2026, 10, 7, 8) * 1000
 const history = zipkinHistory(300, start)
-
-/** The tables by the columns and keys that Zipkin documents; old ones have neither long trace ids nor names of the other side. */
-const tables = (isOld: boolean): readonly string[] => {
-  const high = isOld ? '' : 'trace_id_high BIGINT NOT NULL DEFAULT 0, '
-  const highKey = isOld ? '' : 'trace_id_high, '
-  const ids = `${high}trace_id BIGINT NOT NULL`
-  return [
-    `CREATE TABLE zipkin_spans (${ids}, id BIGINT NOT NULL, name VARCHAR(255) NOT NULL, ${isOld ? '' : 'remote_service_name VARCHAR(255), '}parent_id BIGINT, debug BIT(1), start_ts BIGINT, duration BIGINT, ${isOld ? 'UNIQUE' : 'PRIMARY'} KEY (${highKey}trace_id, id), INDEX(start_ts)) CHARACTER SET utf8 COLLATE utf8_general_ci`,
-    `CREATE TABLE zipkin_annotations (${ids}, span_id BIGINT NOT NULL, a_key VARCHAR(255) NOT NULL, a_value BLOB, a_type INT NOT NULL, a_timestamp BIGINT, endpoint_ipv4 INT, ${isOld ? '' : 'endpoint_ipv6 BINARY(16), '}endpoint_port SMALLINT, endpoint_service_name VARCHAR(255), UNIQUE KEY (${highKey}trace_id, span_id, a_key, a_timestamp)) CHARACTER SET utf8 COLLATE utf8_general_ci`,
-    'CREATE TABLE zipkin_dependencies (day DATE NOT NULL, parent VARCHAR(255) NOT NULL, child VARCHAR(255) NOT NULL, call_count BIGINT, error_count BIGINT, PRIMARY KEY (day, parent, child))',
-  ]
-}
 
 const signed = (hex: string): string => String(BigInt.asIntN(64, BigInt(`0x${hex}`)))
 
@@ -48,7 +37,7 @@ describe.skipIf(!hasMariadb() || !present('zipkin'))('backfill zipkin-mysql, at 
     server = await startMariadb()
     await sql('mysql', ['CREATE DATABASE zipkin', 'CREATE DATABASE old', 'CREATE DATABASE large'])
     await sql('mysql', ["CREATE USER 'zipkin'@'%' IDENTIFIED BY 'zipkin'", "GRANT ALL ON zipkin.* TO 'zipkin'@'%'"])
-    await sql('zipkin', tables(false))
+    await sql('zipkin', zipkinTables(false))
     const storage = { STORAGE_TYPE: 'mysql', MYSQL_HOST: '127.0.0.1', MYSQL_TCP_PORT: String(server.port), MYSQL_DB: 'zipkin' }
     zipkin = await startZipkinOn({ ...storage, MYSQL_USER: 'zipkin', MYSQL_PASS: 'zipkin' })
     await sendZipkin(zipkin.url, history)
@@ -116,7 +105,7 @@ describe.skipIf(!hasMariadb() || !present('zipkin'))('backfill zipkin-mysql, at 
   })
 
   it('reads an old schema, without long trace ids', async () => {
-    await sql('old', tables(true))
+    await sql('old', zipkinTables(true))
     await sql('old', [
       `INSERT INTO zipkin_spans VALUES (-1, -2, 'get', NULL, b'1', ${start}, 1000), (3, 4, 'get', 9, b'0', ${start + 1}, 10)`,
       `INSERT INTO zipkin_annotations VALUES (-1, -2, 'sr', NULL, -1, ${start}, 1, 80, 'shop'), (3, 4, 'k', 'v', 6, ${start}, 1, NULL, 'shop')`,
@@ -142,7 +131,7 @@ describe.skipIf(!hasMariadb() || !present('zipkin'))('backfill zipkin-mysql, at 
     const id = createIds()
     const count = 60_000
     const keys = Array.from({ length: count }, () => [id(), id(), id()] as const)
-    await sql('large', tables(false))
+    await sql('large', zipkinTables(false))
     for (let at = 0; at < count; at += 2000) {
       const part = keys.slice(at, at + 2000)
       const spans = part.map(([h, t, i], n) => `(${signed(h)}, ${signed(t)}, ${signed(i)}, 'op', ${start + (at + n) * 60_000}, 10)`)

@@ -39,7 +39,7 @@ const options = z.strictObject({
     .describe(
       'File or URL with the answer of /api/v1/metadata: types, helps and units, which blocks do not hold. Without it names and forms decide.',
     ),
-  cache: z.number().int().min(1).max(4096).default(64).describe('MiB of the files that are kept in memory.'),
+  cache: z.number().int().min(1).max(4096).default(16).describe('MiB of the files that are kept in memory.'),
 })
 
 const largestMetadata = 64 * 1024 * 1024
