@@ -426,6 +426,11 @@ export const codes = {
     why: 'The index pattern that is asked is not in the export, and its id does not tell.',
     todo: 'Export the data view too, or name its streams under `indices:`.',
   },
+  'OBD-K-024': {
+    title: 'Time is another field',
+    why: 'The data view counts time by a field of its own. Records of OTLP have one time, which the bridge takes from `@timestamp`.',
+    todo: 'If documents have no `@timestamp`, name the field of time in the mapping of the bridge, so that records carry it.',
+  },
   'OBD-K-023': {
     title: 'Field keeps its name',
     why: 'A text that holds a field could not be read, so that it was left as it is.',

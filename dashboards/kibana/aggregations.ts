@@ -4,7 +4,7 @@ import { isThere } from '../filters/model.ts'
 import type { Aggregate, Bucket, Metric, RangeBucket, Value } from '../logql/query.ts'
 import type { Note, Status } from '../model.ts'
 import { worse } from '../model.ts'
-import type { DataView } from './data-views.ts'
+import type { IndexView } from './data-views.ts'
 import { searchedQuery } from './searches.ts'
 import { at, isTrue, type JsonObject, listOf, numberOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
 
@@ -105,7 +105,7 @@ export function titleOf({ type, params }: Aggregation): string {
 }
 
 /** Metrics that are made of an aggregation; several of percentiles and bands. Parents of pipelines are looked up in `all`. */
-export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: DataView, to: Remarks, depth = 0): readonly Metric[] {
+export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: IndexView, to: Remarks, depth = 0): readonly Metric[] {
   const title = titleOf(agg)
   const one = (value: Value): readonly Metric[] => [{ id: agg.id, label: title, value }]
   const field = textOf(agg.params.field)
@@ -217,12 +217,12 @@ export function metricsOf(agg: Aggregation, all: readonly Aggregation[], view: D
   return one(unsupported(agg.type, field === undefined ? `${agg.type} names no field` : `${agg.type} has no counterpart`))
 }
 
-function innerOf(custom: unknown, all: readonly Aggregation[], view: DataView, to: Remarks, depth: number): Value | undefined {
+function innerOf(custom: unknown, all: readonly Aggregation[], view: IndexView, to: Remarks, depth: number): Value | undefined {
   const object = objectOf(custom as JsonObject)
   return textOf(object.type) === undefined ? undefined : metricsOf(aggregationOf(object), all, view, to, depth + 1)[0]?.value
 }
 
-function pipelineOf(agg: Aggregation, all: readonly Aggregation[], view: DataView, to: Remarks, depth: number): Value {
+function pipelineOf(agg: Aggregation, all: readonly Aggregation[], view: IndexView, to: Remarks, depth: number): Value {
   const parent = textOf(agg.params.metricAgg) ?? textOf(agg.params.buckets_path)
   const found = all.find(({ id }) => id === parent)
   const inner =
@@ -282,7 +282,7 @@ const rangesOf = (value: unknown): readonly RangeBucket[] =>
     .map(({ from, to, label }) => ({ from: bound(from), to: bound(to), label: textOf(label) }))
 
 /** Buckets of an aggregation. `metricIds`: to which metric an order may refer. */
-export function bucketOf(agg: Aggregation, metrics: readonly Metric[], view: DataView, to: Remarks): Bucket {
+export function bucketOf(agg: Aggregation, metrics: readonly Metric[], view: IndexView, to: Remarks): Bucket {
   const { type, params } = agg
   const field = textOf(params.field)
   if (field !== undefined && view.scripts.has(field)) {

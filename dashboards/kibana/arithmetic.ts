@@ -10,7 +10,7 @@ export interface Meanings {
   /** Whether a name is the length of a bucket in milliseconds. */
   isInterval?(name: string): boolean
   /** Aggregations of formulas; undefined: none of them. */
-  call(call: Extract<Expression, { readonly kind: 'call' }>, valueOf: (expression: Expression) => Value): Value | undefined
+  call(call: Extract<Expression, { readonly kind: 'call' }>, valueIn: (expression: Expression) => Value): Value | undefined
 }
 
 const unsupported = (text: string, why: string): Value => ({ kind: 'unsupported', text, why })
@@ -98,17 +98,17 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
   const perBucket = (left: Expression): Value => ({
     kind: 'arithmetic',
     op: '/',
-    left: { kind: 'per', seconds: 1, of: valueOf(left) },
+    left: { kind: 'per', seconds: 1, of: valueIn(left) },
     right: { kind: 'number', value: 1000 },
   })
 
   function binary(op: BinaryOperator, left: Expression, right: Expression): Value {
     if (op === '/' && isInterval(right)) return perBucket(left)
     if (op === '/' && right.kind === 'binary' && right.op === '/' && isInterval(right.left)) {
-      return { kind: 'arithmetic', op: '*', left: perBucket(left), right: valueOf(right.right) }
+      return { kind: 'arithmetic', op: '*', left: perBucket(left), right: valueIn(right.right) }
     }
-    if (isArithmetic(op)) return { kind: 'arithmetic', op, left: valueOf(left), right: valueOf(right) }
-    if (isComparison(op)) return { kind: 'compare', op, left: valueOf(left), right: valueOf(right) }
+    if (isArithmetic(op)) return { kind: 'arithmetic', op, left: valueIn(left), right: valueIn(right) }
+    if (isComparison(op)) return { kind: 'compare', op, left: valueIn(left), right: valueIn(right) }
     return unsupported(op, `${op} is a condition`)
   }
 
@@ -125,23 +125,23 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
       else differs.push(`where ${name} is not above 0 the old one shows nothing, and the new one what the arithmetic gives`)
     }
     if (isZero) differs.push('where the condition does not hold the old one shows 0, and the new one nothing')
-    return valueOf(then)
+    return valueIn(then)
   }
 
   function call(expression: Extract<Expression, { readonly kind: 'call' }>): Value {
-    const found = meanings.call(expression, valueOf)
+    const found = meanings.call(expression, valueIn)
     if (found !== undefined) return found
     const { name, args } = expression
     const [first, second] = args
     const operator = spelledOut.get(name)
     if (operator !== undefined && first !== undefined && second !== undefined) return binary(operator, first, second)
     if (name === 'square' && first !== undefined)
-      return { kind: 'arithmetic', op: '^', left: valueOf(first), right: { kind: 'number', value: 2 } }
+      return { kind: 'arithmetic', op: '^', left: valueIn(first), right: { kind: 'number', value: 2 } }
     if (name === 'cube' && first !== undefined)
-      return { kind: 'arithmetic', op: '^', left: valueOf(first), right: { kind: 'number', value: 3 } }
+      return { kind: 'arithmetic', op: '^', left: valueIn(first), right: { kind: 'number', value: 3 } }
     if (name === 'defaults' && first !== undefined) {
       differs.push('a default stands for values that are absent in the old one only')
-      return valueOf(first)
+      return valueIn(first)
     }
     const fn = functions.get(name)
     if (
@@ -149,12 +149,12 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
       first !== undefined &&
       (args.length === 1 || (name === 'round' && second?.kind === 'number' && second.value === 0))
     ) {
-      return { kind: 'function', name: fn, of: valueOf(first) }
+      return { kind: 'function', name: fn, of: valueIn(first) }
     }
     return unsupported(shown(expression), `${name}() has no counterpart`)
   }
 
-  function valueOf(expression: Expression): Value {
+  function valueIn(expression: Expression): Value {
     switch (expression.kind) {
       case 'number':
         return { kind: 'number', value: expression.value }
@@ -170,7 +170,7 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
       case 'minus':
         return expression.of.kind === 'number'
           ? { kind: 'number', value: -expression.of.value }
-          : { kind: 'arithmetic', op: '*', left: valueOf(expression.of), right: { kind: 'number', value: -1 } }
+          : { kind: 'arithmetic', op: '*', left: valueIn(expression.of), right: { kind: 'number', value: -1 } }
       case 'choice':
         return choice(expression.condition, expression.then, expression.else)
       default:
@@ -178,5 +178,5 @@ export function valueOfExpression(expression: Expression, meanings: Meanings): A
     }
   }
 
-  return { value: valueOf(expression), differs }
+  return { value: valueIn(expression), differs }
 }

@@ -5,7 +5,7 @@ import type { QueryVariable } from '../logql/query.ts'
 import type { Language, Note, Status } from '../model.ts'
 import type { FieldNaming } from '../naming/fields.ts'
 import type { KibanaDashboard } from './dashboard.ts'
-import type { DataViews } from './data-views.ts'
+import type { IndexViews } from './data-views.ts'
 import type { PartNote } from './model.ts'
 import type { Reference } from './saved-objects.ts'
 import { at, isTrue, type Json, type JsonObject, listOf, numberOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
@@ -47,7 +47,7 @@ const groupKinds: ReadonlyMap<string, Control['kind']> = new Map([
 ])
 
 /** Controls of the dashboard's control group. */
-export function groupControls(dashboard: KibanaDashboard, views: DataViews): readonly Control[] {
+export function groupControls(dashboard: KibanaDashboard, views: IndexViews): readonly Control[] {
   return dashboard.controls.slice(0, maxControls).map(([id, control]) => {
     const input = objectOf(control.explicitInput ?? control.controlConfig ?? control.config ?? control)
     const first = groupKinds.get(textOf(control.type) ?? '') ?? 'unknown'
@@ -83,7 +83,7 @@ export function inputControls(
   state: JsonObject,
   references: readonly Reference[],
   filters: readonly JsonObject[],
-  views: DataViews,
+  views: IndexViews,
   where: string,
 ): readonly Control[] {
   return objectsOf(at(state, 'params', 'controls'))

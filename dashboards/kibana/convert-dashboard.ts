@@ -17,7 +17,7 @@ import {
   queryVariables,
 } from './controls.ts'
 import type { KibanaDashboard, KibanaPanel } from './dashboard.ts'
-import type { DataViews } from './data-views.ts'
+import type { IndexViews } from './data-views.ts'
 import { datasourcesOf } from './datasources.ts'
 import { drilldownsOf } from './drilldowns.ts'
 import { emptyPanel, type NeutralPanel, type PartNote } from './model.ts'
@@ -102,7 +102,7 @@ const controlsPanel = (results: readonly ControlResult[]): NeutralPanel => ({
 export function convertDashboard(
   dashboard: KibanaDashboard,
   objects: SavedObjects,
-  views: DataViews,
+  views: IndexViews,
   context: Context,
   prefix: string,
 ): ConvertedDashboard {
@@ -130,7 +130,7 @@ export function convertDashboard(
   for (const result of results) if (result.isItem) items.push(controlItem(result, prefix === '' ? 'dashboard' : prefix))
   parts.push(...controlParts(results, prefix === '' ? 'dashboard' : prefix).map((part) => partOf(part, dashboard.where)))
   const annotations: NewAnnotation[] = []
-  const placed = dashboard.panels.map((panel, position): Placed => {
+  const placed = dashboard.panels.map((panel): Placed => {
     const id = `${prefix === '' ? '' : `${prefix}/`}panel/${panel.index}`
     const ofPanel = inPanels.get(panel)
     const neutral =
@@ -169,7 +169,6 @@ export function convertDashboard(
         ),
       )
     }
-    void position
     return {
       place: panel.place,
       section: panel.section,

@@ -5,7 +5,7 @@ import type { Context } from '../options.ts'
 import type { Converter, Source } from '../registry.ts'
 import { type ConvertedDashboard, convertDashboard } from './convert-dashboard.ts'
 import { type KibanaDashboard, maxPanels, readDashboard } from './dashboard.ts'
-import { type DataViews, dataViewsOf } from './data-views.ts'
+import { dataViewsOf, type IndexViews } from './data-views.ts'
 import { convertNames } from './renamed.ts'
 import { readSavedObjects, type SavedObject, type SavedObjects } from './saved-objects.ts'
 import { uidOf } from './uids.ts'
@@ -17,7 +17,7 @@ const shown: ReadonlySet<string> = new Set(['visualization', 'lens', 'search', '
 const supporting: ReadonlySet<string> = new Set(['index-pattern', 'tag'])
 
 /** Objects that Beats keep in a folder each lie beside: `visualization/<id>.json`. */
-function besideOf(source: Source, context: Context): (type: string, id: string) => SavedObject | undefined {
+function besideOf(context: Context): (type: string, id: string) => SavedObject | undefined {
   return (type, id) => {
     if (type === '' || !/^[\w.-]{1,200}$/.test(id) || !/^[\w-]{1,50}$/.test(type)) return undefined
     const text = context.beside(`../${type}/${id}.json`)
@@ -52,14 +52,12 @@ function looseDashboard(loose: readonly SavedObject[], path: string): SavedObjec
     title,
     attributes: {
       title,
-      panelsJSON: loose
-        .slice(0, maxPanels)
-        .map(({ type, id }, index) => ({
-          type,
-          id,
-          panelIndex: String(index + 1),
-          gridData: { x: (index % 2) * 24, y: Math.floor(index / 2) * 15, w: 24, h: 15, i: String(index + 1) },
-        })),
+      panelsJSON: loose.slice(0, maxPanels).map(({ type, id }, index) => ({
+        type,
+        id,
+        panelIndex: String(index + 1),
+        gridData: { x: (index % 2) * 24, y: Math.floor(index / 2) * 15, w: 24, h: 15, i: String(index + 1) },
+      })),
     },
     references: [],
     where: '$',
@@ -67,7 +65,7 @@ function looseDashboard(loose: readonly SavedObject[], path: string): SavedObjec
 }
 
 /** Data views that the export lists fields of are known better than by their names. */
-function knowing(context: Context, views: DataViews): Context {
+function knowing(context: Context, views: IndexViews): Context {
   const { fields } = context
   return {
     ...context,
@@ -99,7 +97,7 @@ function readAll(
   objects: SavedObjects,
   context: Context,
 ): { readonly dashboards: readonly KibanaDashboard[]; readonly notes: readonly Note[] } {
-  const beside = besideOf(source, context)
+  const beside = besideOf(context)
   const dashboards = objects.list.filter(({ type }) => type === 'dashboard').map((each) => readDashboard(each, objects, beside))
   const ids = reached(objects, dashboards)
   const loose = objects.list.filter(({ type, id }) => shown.has(type) && !ids.has(id))

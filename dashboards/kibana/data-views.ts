@@ -5,7 +5,7 @@ import type { Reference, SavedObjects } from './saved-objects.ts'
 import { formatsOf } from './units.ts'
 import { isTrue, type JsonObject, membersOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
 
-export interface DataView {
+export interface IndexView {
   /** Pattern of indices; undefined: the view is not in the export and its id does not tell. */
   readonly index: string | undefined
   readonly id: string | undefined
@@ -19,7 +19,7 @@ export interface DataView {
   readonly texts: ReadonlyMap<string, boolean>
 }
 
-const noView: DataView = {
+const noView: IndexView = {
   index: undefined,
   id: undefined,
   timeField: '@timestamp',
@@ -32,10 +32,10 @@ const noView: DataView = {
 const generated = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:-|$)/i
 
 /** A pattern that stands where a view's id stands, as Beats and Kibana 5 do. */
-export const namedView = (id: string | undefined): DataView =>
+export const namedView = (id: string | undefined): IndexView =>
   id === undefined || id === '' || generated.test(id) ? { ...noView, id } : { ...noView, id, index: id }
 
-function viewOf(id: string, attributes: JsonObject): DataView {
+function viewOf(id: string, attributes: JsonObject): IndexView {
   const scripts = new Map<string, string>()
   for (const [field, { script }] of membersOf(attributes.runtimeFieldMap).map(([field, value]) => [field, objectOf(value)] as const)) {
     scripts.set(field, textOf(objectOf(script).source) ?? '')
@@ -59,29 +59,29 @@ function viewOf(id: string, attributes: JsonObject): DataView {
   }
 }
 
-export interface DataViews {
+export interface IndexViews {
   /** By id; of one that is not there what its id tells. */
-  byId(id: string | undefined): DataView
+  byId(id: string | undefined): IndexView
   /** By the pattern. */
-  byIndex(index: string | undefined): DataView
+  byIndex(index: string | undefined): IndexView
   /** By the name of a reference. */
-  byReference(references: readonly Reference[], ...names: readonly string[]): DataView
+  byReference(references: readonly Reference[], ...names: readonly string[]): IndexView
   /** The default one of the export's configuration. */
-  readonly fallback: DataView
+  readonly fallback: IndexView
 }
 
 /** @param adHoc data views that an object carries itself */
-export function dataViewsOf(objects: SavedObjects): DataViews {
-  const views = new Map<string, DataView>()
-  const byTitle = new Map<string, DataView>()
-  let fallback: DataView = noView
+export function dataViewsOf(objects: SavedObjects): IndexViews {
+  const views = new Map<string, IndexView>()
+  const byTitle = new Map<string, IndexView>()
+  let fallback: IndexView = noView
   for (const { type, id, attributes } of objects.list) {
     if (type !== 'index-pattern') continue
     const view = viewOf(id, attributes)
     views.set(id, view)
     if (view.index !== undefined) byTitle.set(view.index, view)
   }
-  const byId = (id: string | undefined): DataView => views.get(id ?? '') ?? namedView(id)
+  const byId = (id: string | undefined): IndexView => views.get(id ?? '') ?? namedView(id)
   for (const { type, attributes } of objects.list) {
     if (type === 'config') fallback = byId(textOf(attributes.defaultIndex))
   }
@@ -100,7 +100,7 @@ export function dataViewsOf(objects: SavedObjects): DataViews {
 }
 
 /** Data views that an object carries itself (`adHocDataViews`), over those of the export. */
-export function withAdHoc(views: DataViews, adHoc: JsonObject): DataViews {
+export function withAdHoc(views: IndexViews, adHoc: JsonObject): IndexViews {
   const own = new Map(
     membersOf(adHoc).map(([id, spec]) => {
       const object = objectOf(spec)
@@ -111,7 +111,7 @@ export function withAdHoc(views: DataViews, adHoc: JsonObject): DataViews {
     }),
   )
   if (own.size === 0) return views
-  const byId = (id: string | undefined): DataView => own.get(id ?? '') ?? views.byId(id)
+  const byId = (id: string | undefined): IndexView => own.get(id ?? '') ?? views.byId(id)
   return {
     ...views,
     byId,

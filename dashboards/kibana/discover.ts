@@ -66,6 +66,7 @@ export function searchPanel(
     layers: [
       {
         id: 'search',
+        view,
         query:
           all.filter === undefined
             ? undefined

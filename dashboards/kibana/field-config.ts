@@ -85,6 +85,17 @@ function overrideOf({ refId, asked: { style } }: Written, panel: NeutralPanel): 
   return properties.length === 0 ? undefined : { matcher: { id: 'byFrameRefID', options: refId }, properties }
 }
 
+/** A panel's look with what all of its queries have in common. */
+export function withCommon(display: Display, written: readonly Written[]): Display {
+  const common: Record<string, unknown> = {}
+  for (const key of ['unit', 'decimals', 'draw', 'fill', 'lineWidth', 'stack'] as const) {
+    const values = new Set(written.map(({ asked }) => asked.style[key]))
+    const [value] = values
+    if (values.size === 1 && value !== undefined) common[key] = value
+  }
+  return { ...display, ...common }
+}
+
 /** Field options of a panel. */
 export function fieldConfig(panel: NeutralPanel, written: readonly Written[]): Plain {
   return { defaults: defaultsOf(panel), overrides: written.flatMap((each) => overrideOf(each, panel) ?? []) }

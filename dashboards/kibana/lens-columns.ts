@@ -5,7 +5,7 @@ import type { Aggregate, Bucket, Metric, Value } from '../logql/query.ts'
 import { worse } from '../model.ts'
 import { type Remarks, remark, secondsOf, timeBucket } from './aggregations.ts'
 import { valueOfExpression } from './arithmetic.ts'
-import type { DataView } from './data-views.ts'
+import type { IndexView } from './data-views.ts'
 import { type Expression, parseExpression } from './expression.ts'
 import { searchedQuery, searchedText } from './searches.ts'
 import { at, isTrue, type JsonObject, listOf, numberOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
@@ -14,7 +14,7 @@ export interface LensLayer {
   readonly columns: ReadonlyMap<string, JsonObject>
   /** Ids in the order in which groups nest. */
   readonly order: readonly string[]
-  readonly view: DataView
+  readonly view: IndexView
 }
 
 const maxDepth = 30
@@ -190,7 +190,7 @@ function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Aro
     return { filter, shift }
   }
 
-  function call(expression: Call, valueOf: (expression: Expression) => Value): Value | undefined {
+  function call(expression: Call, valueIn: (expression: Expression) => Value): Value | undefined {
     const { name, args, named } = expression
     const [first, second, third] = args
     const field = nameOf(first)
@@ -200,7 +200,7 @@ function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Aro
     if (op !== undefined && field !== undefined && (args.length === 1 || named.size > 0))
       return aggregate(op, field, aroundCall(expression))
     const window = windows.get(name)
-    if (window !== undefined && first !== undefined) return { kind: 'window', fn: window, of: valueOf(first) }
+    if (window !== undefined && first !== undefined) return { kind: 'window', fn: window, of: valueIn(first) }
     switch (name) {
       case 'count':
         return countOf(field, aroundCall(expression))
@@ -217,26 +217,26 @@ function formulaValue(formula: string, layer: LensLayer, to: Remarks, outer: Aro
       case 'moving_average':
         return first === undefined
           ? undefined
-          : { kind: 'window', fn: 'moving_avg', size: numberOf(named.get('window')) ?? 5, of: valueOf(first) }
+          : { kind: 'window', fn: 'moving_avg', size: numberOf(named.get('window')) ?? 5, of: valueIn(first) }
       case 'differences':
-        return first === undefined ? undefined : { kind: 'difference', lag: 1, positive: false, of: valueOf(first) }
+        return first === undefined ? undefined : { kind: 'difference', lag: 1, positive: false, of: valueIn(first) }
       case 'counter_rate':
-        return first === undefined ? undefined : counterRate(valueOf(first), name)
+        return first === undefined ? undefined : counterRate(valueIn(first), name)
       case 'normalize_by_unit':
-        return first === undefined ? undefined : { kind: 'per', seconds: secondsOf(named.get('unit')), of: valueOf(first) }
+        return first === undefined ? undefined : { kind: 'per', seconds: secondsOf(named.get('unit')), of: valueIn(first) }
       case 'ifelse': {
         if (first === undefined || second === undefined || third === undefined) return undefined
         remark(to, 'approximate', { code: 'OBD-K-016', text: 'A choice is written as arithmetic with comparisons, which give 1 and 0.' })
-        const condition = valueOf(first)
+        const condition = valueIn(first)
         return {
           kind: 'arithmetic',
           op: '+',
-          left: { kind: 'arithmetic', op: '*', left: condition, right: valueOf(second) },
+          left: { kind: 'arithmetic', op: '*', left: condition, right: valueIn(second) },
           right: {
             kind: 'arithmetic',
             op: '*',
             left: { kind: 'arithmetic', op: '-', left: { kind: 'number', value: 1 }, right: condition },
-            right: valueOf(third),
+            right: valueIn(third),
           },
         }
       }

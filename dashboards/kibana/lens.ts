@@ -4,7 +4,7 @@ import type { Bucket, LogQuery } from '../logql/query.ts'
 import { worse } from '../model.ts'
 import { type Remarks, remark, remarks } from './aggregations.ts'
 import { colourOf, isShared, paletteSteps } from './colours.ts'
-import { type DataViews, withAdHoc } from './data-views.ts'
+import { type IndexViews, withAdHoc } from './data-views.ts'
 import { columnBucket, columnMetric, columnTitle, isGroup, isTime, type LensLayer } from './lens-columns.ts'
 import { esqlLayer } from './lens-esql.ts'
 import { type Shown, shownBy } from './lens-visuals.ts'
@@ -24,7 +24,7 @@ import { searchedFilters, searchedQuery } from './searches.ts'
 import { fieldStyle, formatStyle } from './units.ts'
 import { at, isObject, isTrue, type JsonObject, membersOf, numberOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
 
-function layerOf(id: string, layer: JsonObject, references: readonly Reference[], views: DataViews): LensLayer {
+function layerOf(id: string, layer: JsonObject, references: readonly Reference[], views: IndexViews): LensLayer {
   const columns = new Map(membersOf(layer.columns).flatMap(([key, column]) => (isObject(column) ? [[key, column] as const] : [])))
   const own = textOf(layer.indexPatternId)
   const view =
@@ -104,6 +104,7 @@ function dataLayer(id: string, layer: LensLayer, shown: Shown, reading: Reading)
         }
   return {
     id,
+    view: layer.view,
     query,
     asked: asked.map((each) => ({ ...each, floor: worse(each.floor, floor), notes: [...each.notes, ...searched.notes, ...shared.notes] })),
   }
@@ -159,7 +160,7 @@ function annotationsOf(
   layers: readonly JsonObject[],
   references: readonly Reference[],
   reading: Reading,
-  views: DataViews,
+  views: IndexViews,
   parts: PartNote[],
 ): readonly AnnotationQuery[] {
   const found: AnnotationQuery[] = []

@@ -1,7 +1,8 @@
 /** A panel without its product: what a panel of Kibana asks and how it shows it, before it is written as one of Grafana. */
 
 import type { LogQuery } from '../logql/query.ts'
-import type { ItemKind, Language, Note, Status, Uses } from '../model.ts'
+import type { ItemKind, Language, Note, Status } from '../model.ts'
+import type { IndexView } from './data-views.ts'
 import type { Json } from './value.ts'
 
 export type PanelType =
@@ -68,8 +69,9 @@ export interface Layer {
   /** Undefined: nothing that could be asked; notes of `asked` say why. */
   readonly query: LogQuery | undefined
   readonly asked: readonly Asked[]
-  /** Text of a filter, a query or a script, where the report shows it beside. */
-  readonly uses?: Uses | undefined
+  /** Data view of its documents; `timeField`: the field of time, where the panel names another than the view. */
+  readonly view?: IndexView | undefined
+  readonly timeField?: string | undefined
 }
 
 /** How a panel shows what it asks. */

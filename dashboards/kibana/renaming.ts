@@ -85,10 +85,10 @@ const maxDepth = 200
 
 const rename = (name: string, renaming: Renaming): string => (untouched.test(name) ? name : renaming.field(name))
 
-function editSpans(text: string, spans: readonly FieldSpan[], renaming: Renaming, escape: (name: string) => string): string {
+function editSpans(text: string, spans: readonly FieldSpan[], renaming: Renaming, written: (name: string) => string): string {
   const edits = spans.flatMap(({ start, end, name }) => {
     const to = rename(name, renaming)
-    return to === name ? [] : [{ start, end, to: escape(to) }]
+    return to === name ? [] : [{ start, end, to: written(to) }]
   })
   return applyEdits(text, edits)
 }
@@ -161,7 +161,7 @@ function member(key: string, value: Json, here: JsonObject, at: At, renaming: Re
         renaming.kept.add(`${key} of a ${at.type} is no JSON.`)
         return value
       }
-      const after = keyedByField.has(key) && isObject(parsed) ? byField(parsed, inner, renaming) : walk(parsed, inner, renaming)
+      const after = keyedByField.has(key) && isObject(parsed) ? byField(parsed, renaming) : walk(parsed, inner, renaming)
       return after === parsed ? value : JSON.stringify(after)
     }
     if (key === 'query' && typeof here.language === 'string') return renamedQuery(value, here.language, renaming)
@@ -180,7 +180,7 @@ function member(key: string, value: Json, here: JsonObject, at: At, renaming: Re
     if (namesField.has(key) && !isIdOf(value, at.ids)) return rename(value, renaming)
     return value
   }
-  if (keyedByField.has(key) && isObject(value)) return byField(value, inner, renaming)
+  if (keyedByField.has(key) && isObject(value)) return byField(value, renaming)
   if (namesFields.has(key) && Array.isArray(value))
     return list(value, (each) =>
       typeof each === 'string'
@@ -188,8 +188,7 @@ function member(key: string, value: Json, here: JsonObject, at: At, renaming: Re
         : walk(each, inner, renaming),
     )
   if (key === 'sort' && Array.isArray(value)) return sorted(value, renaming)
-  if (isObject(value) && clauses.has(key) && (at.isDsl || isFilterKey(at.key, here)))
-    return byField(value, { ...inner, isDsl: true }, renaming)
+  if (isObject(value) && clauses.has(key) && (at.isDsl || isFilterKey(at.key, here))) return byField(value, renaming)
   return walk(value, { ...inner, isDsl: at.isDsl || key === 'query' || key === 'bool' || key === 'filter' }, renaming)
 }
 
@@ -211,7 +210,7 @@ function list(value: readonly Json[], of: (each: Json, index: number) => Json): 
   return after.every((each, index) => each === value[index]) ? value : after
 }
 
-function byField(value: JsonObject, at: At, renaming: Renaming): JsonObject {
+function byField(value: JsonObject, renaming: Renaming): JsonObject {
   const special = new Set(['boost', '_name', 'distance', 'ignore_unmapped'])
   return changed(
     value,

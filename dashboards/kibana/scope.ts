@@ -3,7 +3,7 @@
 import { allOf, everything, type Filter } from '../filters/model.ts'
 import type { Note, Status } from '../model.ts'
 import { worse } from '../model.ts'
-import type { DataViews } from './data-views.ts'
+import type { IndexViews } from './data-views.ts'
 import type { SavedObjects } from './saved-objects.ts'
 
 /** Filters that were read. */
@@ -34,7 +34,7 @@ export function together(...parts: readonly Searched[]): Searched {
 
 export interface Scope {
   readonly objects: SavedObjects
-  readonly views: DataViews
+  readonly views: IndexViews
   /** Of the dashboard and its controls. */
   readonly around: Searched
   /** Uid of a dashboard that a link names; undefined: not in the source. */

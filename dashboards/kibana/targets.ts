@@ -76,6 +76,19 @@ const sound = (query: LogQuery): LogQuery => ({
   metrics: query.metrics.map((metric) => ({ ...metric, value: soundValue(metric.value) })),
 })
 
+/** What the data view says against a query: fields of it are scripts, or its time is another field than that of the new records. */
+function ofView(
+  { view, timeField }: Layer,
+  { uses }: LogTargets,
+  context: LogContext,
+): { readonly floor: Status; readonly note: Note } | undefined {
+  const script = uses.fields.find((field) => view?.scripts.has(field) === true)
+  if (script !== undefined) return { floor: 'unsupported', note: { code: 'OBD-K-013', text: `${script} is a script of the data view.` } }
+  const time = timeField ?? view?.timeField ?? '@timestamp'
+  if (time === '' || context.fields.field(time).where === 'time') return undefined
+  return { floor: 'approximate', note: { code: 'OBD-K-024', text: `The time of the old panel is ${time}; records have their own time.` } }
+}
+
 /** Asks all layers. `panelId`: of items: `panel/12`. */
 export function panelTargets(layers: readonly Layer[], panelId: string, context: LogContext): PanelTargets {
   const written: Written[] = []
@@ -88,7 +101,9 @@ export function panelTargets(layers: readonly Layer[], panelId: string, context:
   for (const layer of layers) {
     const isBlocked = layer.asked.length > 0 && layer.asked.every(({ floor }) => floor === 'unsupported')
     const all = layer.query === undefined || isBlocked ? undefined : targetsOf(sound(layer.query), context)
-    for (const asked of layer.asked) {
+    const said = all === undefined ? undefined : ofView(layer, all, context)
+    for (const each of layer.asked) {
+      const asked = said === undefined ? each : { ...each, floor: worse(each.floor, said.floor), notes: [...each.notes, said.note] }
       const targets = all === undefined || asked.floor === 'unsupported' ? [] : ownTargets(asked, all)
       for (const target of targets) {
         if (target.expr === '') continue

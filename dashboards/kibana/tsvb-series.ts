@@ -36,7 +36,7 @@ function referenced(
 const maxDepth = 30
 
 /** Value of one metric. Shapes that refer in a circle end as `unsupported`. */
-function valueOf(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, depth: number, part?: string): Value {
+function metricValue(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, depth: number, part?: string): Value {
   const type = textOf(metric.type) ?? ''
   const field = textOf(metric.field)
   if (depth > maxDepth) return unsupported(type, 'metrics refer to each other too deep')
@@ -46,7 +46,7 @@ function valueOf(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks
     const { metric: found, part: inner } = referenced(metrics, field)
     return found === undefined
       ? unsupported(type, `the metric ${field ?? ''} that it is of is not there`)
-      : valueOf(found, metrics, to, depth + 1, inner)
+      : metricValue(found, metrics, to, depth + 1, inner)
   }
   switch (type) {
     case 'count':
@@ -151,7 +151,7 @@ function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remark
   const { value, differs } = valueOfExpression(parsed.expression, {
     name(name) {
       const found = variables.get(name.startsWith('params.') ? name.slice(7) : name)
-      return found === undefined ? undefined : valueOf(found.metric, metrics, to, depth + 1, found.part)
+      return found === undefined ? undefined : metricValue(found.metric, metrics, to, depth + 1, found.part)
     },
     isInterval: (name) => name === 'params._interval' || name === '_interval',
     call: () => undefined,
@@ -216,7 +216,7 @@ export function seriesValue(series: JsonObject, id: string, label: string | unde
   }
   if (last.type === 'std_deviation' && last.mode === 'band')
     remark(to, 'approximate', { code: 'OBD-K-007', text: 'The band of the standard deviation is drawn as its width.' })
-  const value = last.type === 'filter_ratio' ? ratioOf(last, filters) : valueOf(last, metrics, to, 0)
+  const value = last.type === 'filter_ratio' ? ratioOf(last, filters) : metricValue(last, metrics, to, 0)
   return { metrics: [{ id, label, value: isOverall ? { kind: 'window', fn: 'overall_sum', of: value } : value }], joined }
 }
 

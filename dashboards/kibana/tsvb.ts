@@ -1,12 +1,12 @@
 /** TSVB (`visState.type: metrics`), all kinds of panels → panels: section 8.3. */
 
 import type { Filter } from '../filters/model.ts'
-import type { Bucket, LogQuery } from '../logql/query.ts'
+import type { Bucket, LogQuery, Value } from '../logql/query.ts'
 import type { Note, Status } from '../model.ts'
 import { worse } from '../model.ts'
 import { atLeast, patternOf, type Remarks, remark, remarks, timeBucket } from './aggregations.ts'
 import { colourOf, ruleSteps } from './colours.ts'
-import type { DataView } from './data-views.ts'
+import type { IndexView } from './data-views.ts'
 import {
   type AnnotationQuery,
   type Asked,
@@ -39,7 +39,7 @@ const panelTypes: ReadonlyMap<string, PanelType> = new Map([
 const filterOf = (value: Json | undefined): Searched => searchedQuery(value)
 
 /** Index of a panel or a series: a pattern, `{id}` of a data view, or the default. */
-function viewOf(settings: JsonObject, prefix: '' | 'series_', references: readonly Reference[], scope: Scope): DataView | undefined {
+function viewOf(settings: JsonObject, prefix: '' | 'series_', references: readonly Reference[], scope: Scope): IndexView | undefined {
   const value = settings[`${prefix}index_pattern`]
   const named = textOf(settings[`${prefix}index_pattern_ref_name`])
   if (named !== undefined) return scope.views.byReference(references, named)
@@ -149,6 +149,19 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
   const offset = textOf(series.offset_time)
   if (offset !== undefined && !/^\d+[smhdw]$/.test(offset))
     remark(to, 'unsupported', { code: 'OBD-K-010', text: `The offset ${offset} is no fixed time.` })
+  if (shape === 'last') {
+    if (params.drop_last_bucket === 0) {
+      remark(to, 'approximate', {
+        code: 'OBD-K-017',
+        text: 'The last bucket of the old panel is not over yet; that of the new one is whole.',
+      })
+    } else if (time.interval === undefined && metrics.some(({ value }) => growsWithBucket(value))) {
+      remark(to, 'approximate', {
+        code: 'OBD-K-017',
+        text: 'The number is of one bucket, and Kibana and Grafana choose its width each by itself.',
+      })
+    }
+  }
   const isAsked = searched.filter !== undefined && to.floor !== 'unsupported'
   const isOverTime = shape === 'range'
   const windows = metrics.some(({ value }) => value.kind === 'window')
@@ -183,7 +196,31 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
     floor: to.floor,
     notes: to.notes,
   }
-  return { id, query, asked: [asked] }
+  return {
+    id,
+    query,
+    asked: [asked],
+    view,
+    timeField: textOf(series.series_time_field) ?? textOf(params.time_field) ?? textOf(params.default_timefield),
+  }
+}
+
+/** Whether a number is larger where its bucket of time is longer. */
+function growsWithBucket(value: Value): boolean {
+  switch (value.kind) {
+    case 'aggregate':
+      return value.op === 'count' || value.op === 'sum' || value.op === 'unique'
+    case 'difference':
+      return value.perSeconds === undefined
+    case 'arithmetic':
+    case 'compare':
+      return growsWithBucket(value.left) !== growsWithBucket(value.right)
+    case 'function':
+    case 'window':
+      return growsWithBucket(value.of)
+    default:
+      return false
+  }
 }
 
 const splitOf = (series: JsonObject): JsonObject =>

@@ -5,7 +5,7 @@ import type { Note } from '../model.ts'
 import { worse } from '../model.ts'
 import { type Aggregation, aggregationsOf, bucketOf, isBucket, metricsOf, remark, remarks, titleOf } from './aggregations.ts'
 import { rangeSteps } from './colours.ts'
-import type { DataView } from './data-views.ts'
+import type { IndexView } from './data-views.ts'
 import { type Asked, type Display, emptyPanel, type NeutralPanel, type PanelType, type ReferenceLine, type SeriesStyle } from './model.ts'
 import type { Reference } from './saved-objects.ts'
 import { type Scope, type Searched, together } from './scope.ts'
@@ -18,7 +18,7 @@ export function searchedObject(
   attributes: JsonObject,
   references: readonly Reference[],
   scope: Scope,
-): { readonly searched: Searched; readonly view: DataView; readonly missing: string | undefined } {
+): { readonly searched: Searched; readonly view: IndexView; readonly missing: string | undefined } {
   const source = sourceOf(attributes)
   const named = textOf(source.indexRefName)
   const own =
@@ -144,7 +144,7 @@ function linesOf(params: JsonObject): readonly ReferenceLine[] {
 }
 
 /** How the number of a metric is written: by the format of its field, for metrics that keep the field's unit. */
-function styleOf({ type, params }: Aggregation, view: DataView): SeriesStyle {
+function styleOf({ type, params }: Aggregation, view: IndexView): SeriesStyle {
   const field = textOf(params.field)
   if (field === undefined || ['count', 'cardinality', 'value_count', 'percentile_ranks', 'rate'].includes(type)) return {}
   const own = view.formats.get(field)
@@ -240,6 +240,7 @@ export function visualizationPanel(
     layers: [
       {
         id: '1',
+        view,
         query,
         asked: asked.map((each) => ({ ...each, floor: worse(each.floor, floor), notes: [...each.notes, ...common, ...shared.notes] })),
       },

@@ -2,7 +2,7 @@
 
 import { keptOriginal, placeholderText } from '../grafana/placeholder.ts'
 import type { Datasources } from './datasources.ts'
-import { defined, fieldConfig, panelOptions } from './field-config.ts'
+import { defined, fieldConfig, panelOptions, withCommon } from './field-config.ts'
 import type { Place } from './layout.ts'
 import type { NeutralPanel } from './model.ts'
 import type { PanelTargets, Written } from './targets.ts'
@@ -125,10 +125,10 @@ export function writePanel(panel: NeutralPanel, frame: PanelFrame, targets: Pane
   if (panel.isPlaceholder || (written.length === 0 && failed.length > 0)) return placeholder(panel, frame, targets)
   if (panel.text !== undefined) return textPanel(frame, panel.text)
   const type = targets.isLogs ? 'logs' : panel.type
-  const shown: NeutralPanel = { ...panel, type }
+  const shown: NeutralPanel = { ...panel, type, display: withCommon(panel.display, written) }
   const isTable = type === 'table' || type === 'barchart'
-  const indexOf = new Map(panel.layers.flatMap((layer) => layer.asked.map((asked) => [asked, layer.query?.index] as const)))
-  const references = written.map(({ target, asked }) => datasources.of(target.language, indexOf.get(asked)))
+  const indexOf = new Map(panel.layers.flatMap((layer) => layer.asked.map(({ id }) => [id, layer.query?.index] as const)))
+  const references = written.map(({ target, asked }) => datasources.of(target.language, indexOf.get(asked.id)))
   const models = written.map((each, position) => {
     const datasource = { ...references[position] }
     return each.target.language === 'promql'
