@@ -103,7 +103,11 @@ function receiversOf(values: Plain): readonly Receiver[] {
 }
 
 /** `logstash-%Y.%m.%d` asks all of `logstash-*`. */
-export const indexPattern = (index: string): string => index.replace(/%.*$/, '*')
+export const indexPattern = (index: string): string =>
+  index
+    .split(',')
+    .map((one) => one.trim().replace(/%.*$/, '*'))
+    .join(',')
 
 /** A plain value as a rule; undefined: it is none. `config`: the values of config.yaml, where it was found. */
 export function readElastalert(

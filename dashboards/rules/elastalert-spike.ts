@@ -33,13 +33,11 @@ export const spikeOf: TypeConverter = (input) => {
   if (field !== undefined)
     findings.note('OBD-A-030', `the mean of ${field} over the window stands for the old rule's own mean`, 'approximate')
   const alone = rule.queryKey.length === 0
-  // A metric of no documents is not 0: the old rule had none to compare either.
+  // A metric of no documents is not 0: the old rule had none to compare either. Two empty windows are no spike.
   const canBeZero = alone && !ofMetric && field === undefined
-  const ref = canBeZero && leastBefore <= 0 ? orZero(before) : before
-  const cur = canBeZero && least <= 0 ? orZero(now) : now
   const sides: string[] = []
-  if (kind !== 'down') sides.push(`${cur} >= ${numberText(height)} * ${ref}`)
-  if (kind !== 'up') sides.push(`${numberText(height)} * ${cur} <= ${ref}`)
+  if (kind !== 'down') sides.push(`${now} >= ${numberText(height)} * ${canBeZero && leastBefore <= 0 ? orZero(before) : before}`)
+  if (kind !== 'up') sides.push(`${numberText(height)} * ${canBeZero && least <= 0 ? orZero(now) : now} <= ${before}`)
   const parts: string[] = []
   if (least > 0) parts.push(compared(now, '>=', least))
   if (leastBefore > 0) parts.push(compared(before, '>=', leastBefore))

@@ -23,6 +23,9 @@ export function alertContext(options: Partial<ConvertOptions> = {}, files: Reado
 /** `indices:` of a mapping file. */
 export const indicesOf = (value: unknown): ConvertOptions['indices'] => conversionKeys.indices.parse(value)
 
+/** Indices of the cases: one with streams of its own, one whose documents became metrics. */
+export const alertIndices = indicesOf({ 'logs-*': { selector: '{app="shop"}' }, 'metrics-own-*': { as: 'metrics' } })
+
 /** Files of a folder of the samples; empty, with a warning, where it is absent. */
 export function samples(folder: string): readonly { readonly path: string; readonly text: string }[] {
   const base = resolve(sharedFolder, 'samples', folder)

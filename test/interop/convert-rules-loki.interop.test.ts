@@ -1,0 +1,82 @@
+/** Loki itself as the judge of converted alert rules: every expression is asked once, and every rule file is read by its ruler. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { Item } from '../../dashboards/model.ts'
+import { elastalertConverter } from '../../dashboards/rules/elastalert.ts'
+import { kibanaRulesConverter } from '../../dashboards/rules/kibana-rules.ts'
+import { watcherConverter } from '../../dashboards/rules/watcher.ts'
+import { alertContext, alertIndices, samples } from '../support/dashboards/alerts.ts'
+import { elastalertCases, elastalertSource } from '../support/dashboards/elastalert-cases.ts'
+import { kibanaCases, kibanaSource } from '../support/dashboards/kibana-rule-cases.ts'
+import { watchCases } from '../support/dashboards/watcher-cases.ts'
+import { hasLoki, startLoki } from './loki-peer.ts'
+
+const files = { 'bad.txt': 'eve\nmallory\n' }
+const context = alertContext({ indices: alertIndices, acceptApproximate: true }, files)
+
+const converted = [
+  ...elastalertCases.map((one) => elastalertConverter.convert(elastalertSource(one), context)),
+  ...watchCases.map(({ name, watch }) => watcherConverter.convert({ path: `${name}.json`, text: JSON.stringify(watch) }, context)),
+  ...kibanaCases.map((one) => kibanaRulesConverter.convert(kibanaSource(one), context)),
+  ...samples('elastalert').map((source) => elastalertConverter.convert(source, context)),
+  ...samples('watcher').map((source) => watcherConverter.convert(source, context)),
+  ...samples('kibana-rules').map((source) => kibanaRulesConverter.convert(source, context)),
+]
+
+const expressions = converted
+  .flatMap(({ items }) => items)
+  .filter((item): item is Item & { after: string } => item.afterLanguage === 'logql' && item.after !== undefined)
+  .flatMap(({ title, after }) => after.split('\n').map((expr) => [title, expr] as const))
+
+describe.skipIf(!hasLoki())('rules that were converted', () => {
+  let loki: Awaited<ReturnType<typeof startLoki>>
+  let base = ''
+
+  beforeAll(async () => {
+    loki = await startLoki()
+    base = `http://127.0.0.1:${loki.ports.http}/loki/api/v1`
+  }, 120_000)
+
+  afterAll(() => loki?.stop())
+
+  it('are more than a few', () => {
+    expect(expressions.length).toBeGreaterThan(60)
+  })
+
+  it('are expressions that Loki evaluates', async () => {
+    const refused: string[] = []
+    for (const [title, expr] of expressions) {
+      const answer = await fetch(`${base}/query?query=${encodeURIComponent(expr)}`)
+      const text = await answer.text()
+      if (answer.status !== 200) refused.push(`${title}: ${answer.status} ${text.trim()} ${expr}`)
+    }
+    expect(refused).toEqual([])
+  }, 300_000)
+
+  it('are judged: what is no LogQL is refused', async () => {
+    const group = { name: 'g', rules: [{ alert: 'a', expr: 'sum(count_over_time({a="b"} |= [5m]))' }] }
+    const answer = await fetch(`${base}/rules/converted`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/yaml' },
+      body: JSON.stringify(group),
+    })
+    expect(answer.status).toBe(400)
+  })
+
+  it('stand in files whose groups the ruler reads', async () => {
+    const refused: string[] = []
+    for (const { path, text } of converted.flatMap((one) => one.files).filter((one) => one.path.endsWith('.loki.yaml'))) {
+      for (const group of (parse(text) as { groups: unknown[] }).groups) {
+        const answer = await fetch(`${base}/rules/converted`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/yaml' },
+          body: JSON.stringify(group),
+        })
+        // The rule store is read-only here: 500 comes after the group was read.
+        if (answer.status !== 500 && answer.status !== 202) refused.push(`${path}: ${answer.status} ${await answer.text()}`)
+      }
+    }
+    expect(refused).toEqual([])
+  }, 300_000)
+})
