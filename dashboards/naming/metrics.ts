@@ -179,7 +179,7 @@ export function createMetricNaming(options: MetricNamingOptions): MetricNaming {
 
   return {
     metric,
-    label: (name) => labelOf('otlp_bridge:any', name),
+    label: (name) => labelOf('otlp_bridge_any', name),
     known,
     moved: new Set([...(options.mappedLabels ?? []), ...map.resourceLabels.keys()]),
     isIdentity:

@@ -171,7 +171,7 @@ export function rewriteRule(rule: RuleNode, id: string, context: Context, naming
   const before = textOf(rule.expr) ?? String(rule.expr.value)
   const wanted = templatesOf(rule.node).flatMap((node) => templateLabels(textOf(node) ?? ''))
   const result = rewritePromql(before, rulePromql(context, naming, wanted))
-  const extra = extraNotes(rule, result, naming)
+  const extra = extraNotes(rule, result, context.metrics)
   const status = worse(result.status, extra.status)
   const notes = [...result.notes, ...extra.notes]
   const doubtful = rule.kind === 'alert' && (status === 'approximate' || status === 'manual') && result.edits.length > 0
