@@ -72,7 +72,9 @@ function queryPlace(
     write(next: Plain, known?: KnownEdits) {
       const before = plainOf(node)
       const kept: Record<string, unknown> = { ...next }
-      for (const key of role === 'panel' ? ownMembers : (['datasource'] as const)) kept[key] = before[key]
+      // A variable that asks nobody any more has no data source.
+      const asks = role !== 'variable' || next['type'] === undefined || next['type'] === before['type']
+      for (const key of role === 'panel' ? ownMembers : (['datasource'] as const)) kept[key] = asks ? before[key] : undefined
       patchNode(document, node, kept, known)
     },
     hide: () => setMember(document, node, 'hide', true),

@@ -16,12 +16,6 @@ export interface Followed {
   readonly note: Note | undefined
 }
 
-/** Gives a member another name; it keeps its place and its value. */
-export function renameMember(document: TextDocument, object: Node, key: string, child: Node, name: string): void {
-  document.remove(object, child)
-  document.insert(object, name, child.plain(), key)
-}
-
 const unsureNote = (name: string, why: string): Note => ({ code: 'OBD-G-006', text: `"${name}" ${why}.` })
 
 /** Members of transformations' options that hold the name of a field, or a list of them. */
@@ -87,7 +81,7 @@ export function createFollower(document: TextDocument, all: Renames, done: Follo
         const why = renames.unsure.get(key)
         if (why !== undefined) done.push({ node: child, before: key, after: key, note: unsureNote(key, why) })
         if (name === key || object === undefined || object.get(name) !== undefined) continue
-        renameMember(document, object, key, child, name)
+        document.rename(object, child, name)
         done.push({ node: child, before: key, after: name, note: undefined })
       }
     },

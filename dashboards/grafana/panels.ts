@@ -2,6 +2,7 @@
 
 import type { Note, Status } from '../model.ts'
 import { worse } from '../model.ts'
+import { alertItem } from './alerts.ts'
 import { followPanel } from './follow.ts'
 import { keptOriginal, placeholderText } from './placeholder.ts'
 import { type PanelPlace, type QueryPlace, refIdAt } from './places.ts'
@@ -177,6 +178,7 @@ export function convertPanel(scope: Scope, panel: PanelPlace): PanelOutcome {
     factor = 1
   }
   for (const { place, result } of done) scope.items.push(itemOf(place, result))
+  if (panel.alert !== undefined) scope.items.push(alertItem(panel, panel.alert))
   const results = done.map(({ result }) => result)
   let status = results.reduce<Status>((worst, result) => worse(worst, result.status), 'unchanged')
   // Expressions over queries that cannot be asked show nothing either.

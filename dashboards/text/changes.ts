@@ -28,12 +28,15 @@ export interface Changes<N extends PlacedNode> {
   readonly texts: ReadonlyMap<N, readonly TextEdit[]>
   readonly values: ReadonlyMap<N, unknown>
   readonly containers: ReadonlyMap<N, ContainerChange<N>>
+  /** Members with another name, by their value. */
+  readonly keys: ReadonlyMap<N, string>
   /** Edits of a string add up. @param sameIsOne an edit that is there already is not taken twice */
   editText(node: N, edits: readonly TextEdit[], sameIsOne?: boolean): void
   replace(node: N, value: unknown): void
   insert(object: N, key: string, value: unknown, after: string | undefined): void
   append(array: N, value: unknown, after: number | undefined): void
   remove(parent: N, child: N): void
+  rename(object: N, child: N, key: string): void
 }
 
 const fault = (node: Node, cause: string): Error => new Error(`cannot change ${node.path}: ${cause}`)
@@ -43,6 +46,7 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
   const texts = new Map<N, readonly TextEdit[]>()
   const values = new Map<N, unknown>()
   const containers = new Map<N, ContainerChange<N>>()
+  const keys = new Map<N, string>()
 
   const containerOf = (node: N): ContainerChange<N> => {
     let change = containers.get(node)
@@ -64,7 +68,7 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
       for (let at = one; at !== undefined; at = at.parent) if (at === node) return true
       return false
     }
-    for (const map of [texts, values, containers]) for (const one of map.keys()) if (within(one)) map.delete(one)
+    for (const map of [texts, values, containers, keys]) for (const one of map.keys()) if (within(one)) map.delete(one)
   }
 
   const add = (container: N, added: Added): void => {
@@ -77,6 +81,7 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
     texts,
     values,
     containers,
+    keys,
     editText(node, edits, sameIsOne = false) {
       const text = node.value
       if (node.kind !== 'string' || typeof text !== 'string') throw fault(node, `it is no string but ${node.kind}`)
@@ -96,8 +101,10 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
     },
     replace(node, value) {
       if (!values.has(node)) check(node)
+      const key = keys.get(node)
       forget(node)
       values.set(node, value)
+      if (key !== undefined) keys.set(node, key)
     },
     insert(object, key, value, after) {
       if (object.kind !== 'object') throw fault(object, `it is no object but ${object.kind}`)
@@ -133,6 +140,12 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
       check(child)
       forget(child)
       change.removed.add(child)
+    },
+    rename(object, child, key) {
+      if (object.kind !== 'object' || !childrenOf(object).includes(child)) throw fault(child, `it is no member of ${object.path}`)
+      check(object)
+      if (containers.get(object)?.removed.has(child) === true) throw fault(child, 'it is taken out already')
+      keys.set(child, key)
     },
   }
 }

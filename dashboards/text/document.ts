@@ -16,6 +16,8 @@ export interface TextDocument {
   append(array: Node, value: unknown, after?: number): void
   /** Takes a member or an element out. */
   remove(parent: Node, child: Node): void
+  /** Gives a member another name; its place and its value stay. */
+  rename(object: Node, child: Node, key: string): void
   /** All changes so far, as edits of `text`, in order. */
   edits(): readonly TextEdit[]
   /** The text with all changes. */

@@ -6,7 +6,7 @@ import type { TextDocument } from './document.ts'
 import { applyEdits, type TextEdit } from './edits.ts'
 import { JsonNode } from './json-node.ts'
 import { scanJson } from './json-scan.ts'
-import { rawEdits, styleOf } from './json-strings.ts'
+import { escapeText, rawEdits, styleOf } from './json-strings.ts'
 import { type JsonLayout, writeJson, writeKey } from './json-write.ts'
 import type { Node } from './node.ts'
 
@@ -137,11 +137,15 @@ export function parseJsonDocument(text: string): TextDocument {
   }
 
   const edits = (): TextEdit[] => {
-    if (changes.texts.size + changes.values.size + changes.containers.size === 0) return []
+    if (changes.texts.size + changes.values.size + changes.containers.size + changes.keys.size === 0) return []
     layout ??= layoutOf(text, root)
     const all: TextEdit[] = []
     for (const [node, list] of changes.texts) all.push(...rawEdits(text, node.start, node.end, list, layout.style))
     for (const [node, value] of changes.values) all.push({ start: node.start, end: node.end, to: replacementOf(text, node, value, layout) })
+    for (const [node, key] of changes.keys) {
+      const entry = node.parent?.entries.find(({ value }) => value === node)
+      if (entry !== undefined) all.push({ start: entry.start + 1, end: entry.keyEnd - 1, to: escapeText(key, layout.style) })
+    }
     for (const [node, change] of changes.containers) all.push(...containerEdits(text, node, change, layout))
     return all.toSorted((one, other) => one.start - other.start || one.end - other.end)
   }
@@ -154,6 +158,7 @@ export function parseJsonDocument(text: string): TextDocument {
     insert: (object, key, value, after) => changes.insert(own(object), key, value, after),
     append: (array, value, after) => changes.append(own(array), value, after),
     remove: (parent, child) => changes.remove(own(parent), own(child)),
+    rename: (object, child, key) => changes.rename(own(object), own(child), key),
     edits,
     toString: () => applyEdits(text, edits()),
   }

@@ -185,6 +185,12 @@ export function parseYamlDocuments(text: string, options: YamlReadOptions = {}):
     insert: (object, key, value, after) => changes.insert(content(object), key, value, after),
     append: (array, value, after) => changes.append(content(array), value, after),
     remove: (parent, child) => changes.remove(content(parent), own(child)),
+    rename(object, child, key) {
+      // Keys have styles and anchors of their own: the member is written anew, in its place.
+      const old = content(object).members.find(([, value]) => value === child)?.[0]
+      changes.remove(content(object), own(child))
+      changes.insert(content(object), key, child.plain(), old)
+    },
     edits,
     toString: () => applyEdits(text, edits()),
   }

@@ -92,7 +92,7 @@ describe('renamed labels', () => {
   const expr = 'sum by (pod) (m)'
 
   it('are followed into legends, overrides, transformations and links of the panel, and nothing else changes', () => {
-    const { json, parts, text } = convert(
+    const { json, parts, text, after } = convert(
       panelOf({
         targets: [target(expr, { legendFormat: 'of {{ pod }} and {{node}}' })],
         links: [{ title: 'l', url: '/d/x?var-pod=${__field.labels.pod}' }],
@@ -132,6 +132,9 @@ describe('renamed labels', () => {
     ])
     expect(parts.filter((part) => part.kind === 'label')).toHaveLength(6)
     expect(Object.keys(panel)).toEqual(Object.keys(JSON.parse(text).panels[0]))
+    // Keys that are renamed keep their place and their value as it is written.
+    expect(after.split('\n').filter((line, index) => line !== text.split('\n')[index])).toHaveLength(11)
+    expect(after.split('\n')).toHaveLength(text.split('\n').length)
   })
 
   it('are followed into overrides where no transformation renames the column', () => {
@@ -424,5 +427,27 @@ describe('dashboards of schema 2', () => {
     expect(asked).toMatchObject({ group: 'tempo', datasource: { name: '${DS_TEMPO}' }, spec: { queryType: 'traceql' } })
     expect(json.spec.variables[0]).toMatchObject({ kind: 'DatasourceVariable', spec: { name: 'DS_TEMPO', pluginId: 'tempo' } })
     expect(items[0]?.afterLanguage).toBe('traceql')
+  })
+})
+
+describe('alerts of panels', () => {
+  it('are one rule each', () => {
+    const alert = {
+      name: 'High',
+      conditions: [
+        {
+          evaluator: { type: 'gt', params: [90] },
+          operator: { type: 'and' },
+          query: { params: ['A', '5m', 'now'] },
+          reducer: { type: 'avg' },
+        },
+      ],
+    }
+    const { items, json } = convert(panelOf({ type: 'graph', alert, targets: [target('m')] }), { metrics: { m: 'n' } })
+    expect(items.map(({ kind, id, where }) => [kind, id, where])).toEqual([
+      ['target', 'panel/1/target/A', '$.panels[0].targets[0].expr'],
+      ['rule', 'panel/1/alert', '$.panels[0].alert'],
+    ])
+    expect(json.panels[0].alert).toEqual(alert)
   })
 })
