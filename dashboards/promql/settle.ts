@@ -47,11 +47,13 @@ function takePart(rewriting: Rewriting, expr: Expr, value: Value, around: Around
     return
   }
   const [open, close] = around.isFree ? ['', ''] : ['(', ')']
+  // From below everything and not from 0: a bucket holds negative observations, too.
   const again = rewriting.changes.render(expr)
   const bound = numberText(native.bound ?? 0)
-  rewriting.changes.wrap(expr, `${open}histogram_fraction(0, ${bound}, `, `) * histogram_count(${again})${close}`, nativeRule)
-  const text = `the bucket up to ${bound} is a share of the whole: the same where ${bound} is a bound of the histogram, else interpolated`
-  rewriting.note('approximate', 'OBD-P-011', text)
+  rewriting.changes.wrap(expr, `${open}histogram_fraction(-Inf, ${bound}, `, `) * histogram_count(${again})${close}`, nativeRule)
+  const text = `the bucket up to ${bound} is a share of the whole: the same where ${bound} is a bound of the histogram, as it was one of its buckets`
+  // Prometheus 3 does not end a share at 0 where the bucket ends there.
+  rewriting.note(native.bound === 0 ? 'approximate' : 'exact', 'OBD-P-011', text)
 }
 
 function addJoin(rewriting: Rewriting, expr: Expr, value: Value, around: Around, joins: boolean): void {

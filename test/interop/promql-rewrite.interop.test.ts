@@ -164,6 +164,12 @@ const nativeSeries: Series[] = ['a', 'b'].flatMap((pod, at) => {
   ]
 })
 
+/** One with negative bounds: what is below 0 is in its buckets, too. */
+const negativeSeries: Series[] = [
+  ...['-10', '0', '10', '+Inf'].map((le, place) => ({ series: `n_bucket{le="${le}"}`, values: `${[2, 5, 9, 10][place]}x30` })),
+  { series: 'n', values: '{{schema:-53 sum:4 count:10 custom_values:[-10 0 10] buckets:[2 3 4 1]}}x30' },
+]
+
 const nativeQueries = [
   'histogram_quantile(0.9, sum by (le, pod) (rate(m_bucket[5m])))',
   'histogram_quantile(0.5, sum by (le) (rate(m_bucket[5m])))',
@@ -209,6 +215,8 @@ describe.skipIf(promtool === undefined)('rewritten queries in Prometheus', () =>
 
   it('gives of native histograms what buckets gave', async () => {
     expect(await compare(nativeSeries, both(native, nativeQueries))).toMatch(/^ok/)
+    const negative: Setting = { targets: { native_histograms: true }, metadata: { n: 'histogram' } }
+    expect(await compare(negativeSeries, both(negative, ['sum(n_bucket{le="10"})', 'sum(n_bucket{le="-10"})']))).toMatch(/^ok/)
   })
 
   it('finds labels of the resource again', async () => {

@@ -144,15 +144,11 @@ describe('rewritePromql', () => {
       ['m_bucket{le="+Inf"}', 'histogram_count(m{})'],
       [
         'sum(rate(m_bucket{le="0.5",a="b"}[5m]))',
-        'sum(histogram_fraction(0, 0.5, rate(m{a="b"}[5m])) * histogram_count(rate(m{a="b"}[5m])))',
-        'approximate',
+        'sum(histogram_fraction(-Inf, 0.5, rate(m{a="b"}[5m])) * histogram_count(rate(m{a="b"}[5m])))',
+        'exact',
         'OBD-P-011',
       ],
-      [
-        '1 - rate(ms_bucket{le="500"}[5m])',
-        '1 - (histogram_fraction(0, 0.5, rate(s{}[5m])) * histogram_count(rate(s{}[5m])))',
-        'approximate',
-      ],
+      ['1 - rate(ms_bucket{le="500"}[5m])', '1 - (histogram_fraction(-Inf, 0.5, rate(s{}[5m])) * histogram_count(rate(s{}[5m])))', 'exact'],
       ['m_bucket{le=~"1|2"}', '=', 'manual', 'OBD-P-011'],
       ['sum by (le) (increase(m_bucket[5m]))', 'sum(increase(m[5m]))', 'approximate', 'OBD-P-011'],
       ['count(m_bucket)', '=', 'manual', 'OBD-P-011'],
