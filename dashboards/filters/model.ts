@@ -61,6 +61,8 @@ export interface Leaf {
   readonly field: string | undefined
   readonly isPattern: boolean
   readonly test: Test
+  /** The whole value is compared, also of a text that is analysed: ES|QL. */
+  readonly isWhole?: boolean | undefined
   /** As it stands in the source. */
   readonly text: string
 }

@@ -135,7 +135,8 @@ function settle(filter: Filter, context: LogContext, index: string | undefined):
       const words =
         test.op === 'match' ? test.words.trim() : test.op === 'phrase' && test.slop === 0 && !test.prefix ? test.words : undefined
       if (field === undefined || isPattern || words === undefined || field === '_index') return filter
-      const isValue = context.fields.field(field, index).where !== 'line' && !context.fields.isText(field, index)
+      const isValue =
+        filter.isWhole === true || (context.fields.field(field, index).where !== 'line' && !context.fields.isText(field, index))
       return isValue ? { ...filter, test: { op: 'term', values: [words] } } : filter
     }
     default:

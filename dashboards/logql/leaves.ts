@@ -74,7 +74,7 @@ function translate(leaf: Leaf, negated: boolean, context: LogContext, index: str
   const place = context.fields.field(field, index)
   if (place.where === 'gone') return manual('OBD-L-014', `"${text}" is left out: ${place.why ?? `${field} is nowhere`}.`)
   if (place.where === 'time') return timeLeaf(leaf, negated)
-  const isText = context.fields.isText(field, index)
+  const isText = leaf.isWhole !== true && context.fields.isText(field, index)
   const found = place.where === 'line' ? lineLeaf(leaf, negated, context, isText) : labelLeaf(leaf, negated, place, context, isText)
   const notes: Note[] = [...found.notes]
   let { status } = found
