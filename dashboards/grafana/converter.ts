@@ -4,6 +4,7 @@ import { BridgeError } from '../../src/errors.ts'
 import type { Converted } from '../model.ts'
 import type { Context } from '../options.ts'
 import type { Converter, Source } from '../registry.ts'
+import { legacyAlertFiles } from '../rules/grafana-legacy.ts'
 import type { TextDocument } from '../text/document.ts'
 import { parseJsonDocument } from '../text/json.ts'
 import type { Node } from '../text/node.ts'
@@ -38,7 +39,7 @@ function convertedOf(
     title: place.title,
     uid: place.uid,
     tags: place.tags,
-    files: [{ path: source.path, text }],
+    files: [{ path: source.path, text }, ...legacyAlertFiles(source.path.replace(/\.json$/i, ''), source.path, place.title, result.rules)],
     items: result.items,
     parts: result.parts,
     notes: [],

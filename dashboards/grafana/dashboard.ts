@@ -2,6 +2,7 @@
 
 import type { Item } from '../model.ts'
 import type { Context } from '../options.ts'
+import type { LegacyRule } from '../rules/grafana-legacy.ts'
 import type { TextDocument } from '../text/document.ts'
 import { createDatasources } from './datasources.ts'
 import { createRewriter, followDashboardLinks, followPanelLinks } from './links.ts'
@@ -17,6 +18,8 @@ import { type ChangedNames, convertFixedVariables, convertVariables, variablesOf
 export interface ConvertedDashboard {
   readonly items: readonly Item[]
   readonly parts: readonly Item[]
+  /** Alerts of panels, as rules of their own. */
+  readonly rules: readonly LegacyRule[]
 }
 
 /** Members of an annotation that hold its query: Loki's and Prometheus' own, and that of newer ones. */
@@ -77,6 +80,7 @@ export function convertDashboard(document: TextDocument, dashboard: DashboardPla
     datasources: createDatasources(dashboard, context.options),
     items: [],
     parts: [],
+    rules: [],
   }
   const rewrite = createRewriter(scope)
   convertVariables(scope)
@@ -89,5 +93,5 @@ export function convertDashboard(document: TextDocument, dashboard: DashboardPla
   convertFixedVariables(scope, changedNames(scope.items, context))
   followDashboardLinks(scope, rewrite)
   scope.parts.push(...scope.datasources.finish())
-  return { items: scope.items, parts: scope.parts }
+  return { items: scope.items, parts: scope.parts, rules: scope.rules }
 }

@@ -2,7 +2,8 @@
 
 import type { Note, Status } from '../model.ts'
 import { worse } from '../model.ts'
-import { alertItem } from './alerts.ts'
+import type { LegacyQuery } from '../rules/grafana-legacy.ts'
+import { convertAlert } from './alerts.ts'
 import { followPanel } from './follow.ts'
 import { keptOriginal, placeholderText } from './placeholder.ts'
 import { type PanelPlace, type QueryPlace, refIdAt } from './places.ts'
@@ -161,6 +162,19 @@ function libraryPart(scope: Scope, panel: PanelPlace): void {
   )
 }
 
+/** What an alert can ask: queries as they are now, and where. */
+function queriesOfAlert({ datasources }: Scope, done: readonly Done[]): Map<string, LegacyQuery> {
+  const queries = new Map<string, LegacyQuery>()
+  for (const { place, resolved, result } of done) {
+    const [model] = result.models
+    if (model === undefined) continue
+    const { type, uid } = datasources.assign(resolved, place.reference, result.datasource ?? resolved.type)
+    const { status, notes, before, after } = result
+    queries.set(place.refId, { model, datasource: { type: type === '' ? resolved.type : type, uid }, status, notes, before, after })
+  }
+  return queries
+}
+
 /** What happened to a panel: whether it can be worked on further. */
 export interface PanelOutcome {
   readonly replaced: boolean
@@ -178,7 +192,7 @@ export function convertPanel(scope: Scope, panel: PanelPlace): PanelOutcome {
     factor = 1
   }
   for (const { place, result } of done) scope.items.push(itemOf(place, result))
-  if (panel.alert !== undefined) scope.items.push(alertItem(panel, panel.alert))
+  if (panel.alert !== undefined) convertAlert(scope, panel, panel.alert, queriesOfAlert(scope, done))
   const results = done.map(({ result }) => result)
   let status = results.reduce<Status>((worst, result) => worse(worst, result.status), 'unchanged')
   // Expressions over queries that cannot be asked show nothing either.

@@ -3,6 +3,7 @@
 import type { Item, ItemKind, Language, Note, Status } from '../model.ts'
 import { noUses } from '../model.ts'
 import type { Context } from '../options.ts'
+import type { LegacyRule } from '../rules/grafana-legacy.ts'
 import type { TextDocument } from '../text/document.ts'
 import type { Node } from '../text/node.ts'
 import type { Datasources } from './datasources.ts'
@@ -19,6 +20,8 @@ export interface Scope {
   readonly datasources: Datasources
   readonly items: Item[]
   readonly parts: Item[]
+  /** Alerts of panels. */
+  readonly rules: LegacyRule[]
 }
 
 /** Node of a query's text, for its path: the expression where there is one, else the whole query. */

@@ -133,7 +133,7 @@ describe('renamed labels', () => {
     expect(parts.filter((part) => part.kind === 'label')).toHaveLength(6)
     expect(Object.keys(panel)).toEqual(Object.keys(JSON.parse(text).panels[0]))
     // Keys that are renamed keep their place and their value as it is written.
-    expect(after.split('\n').filter((line, index) => line !== text.split('\n')[index])).toHaveLength(11)
+    expect(after.split('\n').filter((line, index) => line !== text.split('\n')[index])).toHaveLength(10)
     expect(after.split('\n')).toHaveLength(text.split('\n').length)
   })
 
@@ -431,23 +431,40 @@ describe('dashboards of schema 2', () => {
 })
 
 describe('alerts of panels', () => {
-  it('are one rule each', () => {
-    const alert = {
-      name: 'High',
-      conditions: [
-        {
-          evaluator: { type: 'gt', params: [90] },
-          operator: { type: 'and' },
-          query: { params: ['A', '5m', 'now'] },
-          reducer: { type: 'avg' },
-        },
-      ],
-    }
-    const { items, json } = convert(panelOf({ type: 'graph', alert, targets: [target('m')] }), { metrics: { m: 'n' } })
-    expect(items.map(({ kind, id, where }) => [kind, id, where])).toEqual([
-      ['target', 'panel/1/target/A', '$.panels[0].targets[0].expr'],
-      ['rule', 'panel/1/alert', '$.panels[0].alert'],
+  const alert = {
+    name: 'High',
+    for: '5m',
+    frequency: '1m',
+    conditions: [
+      {
+        evaluator: { type: 'gt', params: [90] },
+        operator: { type: 'and' },
+        query: { params: ['A', '5m', 'now'] },
+        reducer: { type: 'avg' },
+      },
+    ],
+  }
+
+  it('are one rule each, in a file beside the dashboard, with the query as it is now', () => {
+    const { items, json, files } = convert(panelOf({ type: 'graph', alert, targets: [target('m')] }, { title: 'D', uid: 'u' }), {
+      metrics: { m: 'n' },
+    })
+    expect(items.map(({ kind, id, where, status }) => [kind, id, where, status])).toEqual([
+      ['target', 'panel/1/target/A', '$.panels[0].targets[0].expr', 'exact'],
+      ['rule', 'panel/1/alert', '$.panels[0].alert', 'approximate'],
     ])
     expect(json.panels[0].alert).toEqual(alert)
+    expect(files.map((file) => file.path)).toEqual(['d.json', 'd.alerts.grafana.yaml'])
+    expect(files[1]?.text).toMatch(/expr: n\n/)
+    expect(files[1]?.text).toMatch(/datasourceUid: p\n/)
+  })
+
+  it('whose data source is a variable are for somebody to finish', () => {
+    const list = [{ name: 'ds', type: 'datasource', query: 'prometheus' }]
+    const { items } = convert(
+      panelOf({ alert, datasource: { type: 'prometheus', uid: '$ds' }, targets: [target('m')] }, { templating: { list } }),
+    )
+    expect(items[1]).toMatchObject({ status: 'manual' })
+    expect(items[1]?.notes.map((note) => note.code)).toContain('OBD-A-020')
   })
 })
