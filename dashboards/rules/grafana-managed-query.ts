@@ -169,21 +169,45 @@ export function convertManagedQuery(
   const isCount = expr !== undefined && /^\s*sum\s*\(\s*count_over_time\b/.test(expr)
   if (expr !== undefined && isCount && !grouped && !/or vector\(0\)\s*$/.test(expr)) made['expr'] = `${expr} or vector(0)`
   const zeroed = typeof made['expr'] === 'string' && /or vector\(0\)\s*$/.test(made['expr'])
+  const timed = atTimes(data, made, document)
+  notes.push(...timed.notes)
   patchNode(document, model, hasReference ? { ...made, datasource: withReference(plain['datasource'], target, to) } : made)
-  widen(data, typeof made['expr'] === 'string' ? made['expr'] : '', document)
   const after = typeof made['expr'] === 'string' ? made['expr'] : result.after
-  return { ...shared, zeroed, after, status: worse(result.status, 'exact'), notes, labels: result.labels, datasource, run: result.run }
+  return { ...shared, zeroed, after, status: worse(result.status, timed.status), notes, labels: result.labels, datasource, run: result.run }
 }
 
 const withReference = (before: unknown, uid: string, type: string): unknown => (isPlain(before) ? { ...before, uid, type } : { uid, type })
 
-/** The time range has to be as long as the longest range of the expression. */
-function widen(data: Node, expr: string, document: TextDocument): void {
+/**
+ * Buckets of Elasticsearch fill the time range; each point of Loki looks back by its own range, the first one too. So the range begins one step later, or there is only one
+ * point, else a sum over the points would count too much.
+ */
+function atTimes(
+  data: Node,
+  made: Record<string, unknown>,
+  document: TextDocument,
+): { readonly status: Status; readonly notes: readonly Note[] } {
   const range = data.get('relativeTimeRange')
-  const from = range?.get('from')
-  const length = (numberOf(from?.value) ?? 0) - (numberOf(range?.get('to')?.value) ?? 0)
-  const longest = Math.max(0, ...[...expr.matchAll(/\[(\w{1,32})\]/g)].map(([, text]) => secondsOf(text ?? '') ?? 0))
-  if (from !== undefined && longest > length) document.replace(from, Math.ceil((numberOf(from.value) ?? 0) + longest - length))
+  const start = range?.get('from')
+  const from = numberOf(start?.value)
+  if (made['queryType'] !== 'range' || from === undefined || start === undefined) return { status: 'exact', notes: [] }
+  const length = from - (numberOf(range?.get('to')?.value) ?? 0)
+  const step = typeof made['step'] === 'string' ? secondsOf(made['step']) : undefined
+  if (step === undefined)
+    return { status: 'approximate', notes: [{ code: 'OBD-A-030', text: 'the first point looks back beyond the time range, by one step' }] }
+  if (length <= step) {
+    made['queryType'] = 'instant'
+    delete made['step']
+    if (length === step) return { status: 'exact', notes: [] }
+    return { status: 'approximate', notes: [{ code: 'OBD-A-030', text: `the window is ${step}s, and the time range was ${length}s` }] }
+  }
+  document.replace(start, from - step)
+  const rest = length % step
+  const text = `the time range begins ${step}s later, because each point looks back by that much`
+  return {
+    status: rest === 0 ? 'exact' : 'approximate',
+    notes: [{ code: 'OBD-A-030', text: rest === 0 ? text : `${text}; ${rest}s at its beginning do not count` }],
+  }
 }
 
 function prometheusQuery(model: Node, plugin: string, document: TextDocument, context: Context, wanted: ReadonlySet<string>): ManagedQuery {

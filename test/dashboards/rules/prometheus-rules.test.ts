@@ -172,6 +172,13 @@ groups: []
     expect(statuses(text, suffixes)).toEqual({ my_rate: 'approximate OBD-P-031', A: 'unchanged' })
   })
 
+  it('follows bounds of another unit through what is recorded', () => {
+    const text =
+      'groups:\n- name: g\n  rules:\n  - record: h:p90\n    expr: histogram_quantile(0.9, h:rate)\n  - record: h:rate\n    expr: sum by (le) (rate(h_bucket[5m]))\n'
+    const changed = written(text, {}, { mapping: { metrics: { h: { name: 'g', factor: 0.001, type: 'histogram' } } } })
+    expect(changed).toBe(text.replace('h:rate)', 'h:rate) * 1000').replace('h_bucket', 'g_bucket'))
+  })
+
   it('says when alerts lose a label, and joins those that their templates read', () => {
     const text =
       'groups:\n- name: g\n  rules:\n  - alert: A\n    expr: a > 1\n  - alert: B\n    expr: a > 1\n    annotations: { x: "{{ $labels.cluster }}" }\n'
