@@ -4,7 +4,7 @@ import type { Aggregate, Names } from './ast.ts'
 import type { Visit } from './calls.ts'
 import { aggregationScale } from './functions.ts'
 import { namesOf, renameLabelString, renameLabels } from './labels.ts'
-import type { Around, Rewriting } from './rewriting.ts'
+import { type Around, lastBit, type Rewriting } from './rewriting.ts'
 import { constant, tidyFactor, type Value } from './value.ts'
 
 const scopeLabels = ['otel_scope_name', 'otel_scope_version']
@@ -96,8 +96,11 @@ export function rewriteAggregate(rewriting: Rewriting, aggregate: Aggregate, aro
     return value
   }
   const scale = aggregationScale(op)
-  if (scale === 'restore') rewriting.restore(operand, value, true)
-  else if (scale === 'one') value.factor = 1
+  if (scale === 'restore') {
+    if (value.factor !== 1) rewriting.note('approximate', 'OBD-P-014', lastBit)
+    rewriting.restore(operand, value, true)
+  }
+  if (scale === 'one') value.factor = 1
   else if (scale === 'square') value.factor = tidyFactor(value.factor * value.factor)
   value.isConstant = false
   return value

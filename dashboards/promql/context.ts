@@ -24,6 +24,8 @@ export interface PromqlContext {
 export interface PromqlResult extends QueryResult {
   /** New value = old value × factor, where that was left to the caller; else 1. */
   readonly factor: number
+  /** Of buckets: new bound in `le` = old bound × this. Else 1. */
+  readonly bounds: number
   /** Labels of the result that have another name now, old → new. */
   readonly labels: ReadonlyMap<string, string>
   /** Names of series that show when no legend names them, old → new. */

@@ -72,6 +72,7 @@ const refused = (text: string, fault: ParseFault): PromqlResult => {
     notes: [note],
     uses: noUses,
     factor: 1,
+    bounds: 1,
     labels: new Map(),
     series: new Map(),
     lost: [],
@@ -151,7 +152,8 @@ export function rewritePromql(text: string, context: PromqlContext): PromqlResul
     const status = context.role === 'panel' ? 'approximate' : 'manual'
     rewriting.note(status, 'OBD-P-011', 'the result is one native histogram where it was a series for each bucket')
   }
-  if (value.hasLe && tidyFactor(value.bounds) !== 1 && value.only?.has('le') !== false) {
+  const bounds = value.hasLe && value.only?.has('le') !== false ? tidyFactor(value.bounds) : 1
+  if (bounds !== 1) {
     rewriting.note('approximate', 'OBD-P-012', 'the result shows bounds of buckets, and these have the new unit')
   }
   if (recorded.size > 0) rewriting.note('exact', 'OBD-P-016', `recording rules make the old names of the new: ${[...recorded].join(', ')}`)
@@ -166,6 +168,7 @@ export function rewritePromql(text: string, context: PromqlContext): PromqlResul
     notes: rewriting.notes,
     uses,
     factor,
+    bounds,
     labels,
     series: rewriting.series,
     lost: lostLabels(rewriting, value),

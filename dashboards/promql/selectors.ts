@@ -11,6 +11,9 @@ import { fateOf, isMemberLabel, plainValue, type Value } from './value.ts'
 
 const rule = '§6.1 label renamed'
 
+/** Sums and counts have no bounds, although their histogram has. */
+const isMember = ({ name }: Selector): boolean => /_(?:sum|count)$/.test(name?.name ?? '')
+
 /** Whether series without the label meet a matcher. */
 function meetsEmpty({ operator, value: { value } }: Matcher): boolean {
   if (operator === '=') return value === ''
@@ -48,7 +51,8 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
     factor: first?.factor ?? 1,
     bounds: first?.bounds ?? first?.factor ?? 1,
     fates: [...new Set(targets.map((target) => target))].map((target) => (label: string) => target.label(label)),
-    hasLe: isBucket && first?.native === undefined,
+    // Recorded buckets are known by their bounds alone.
+    hasLe: (isBucket || (first?.factor === 1 && (first.bounds ?? 1) !== 1 && !isMember(selector))) && first?.native === undefined,
     native: first?.native === undefined ? undefined : { kind: first.native, bound: undefined },
     hasScope: rewriting.context.targets.scope_labels && !(selector.name?.name.includes(':') ?? false),
   }

@@ -22,19 +22,38 @@ const noVariables: ReadonlySet<string> = new Set()
 const leaving = /^(?:prometheus_(?!operator_|sdk_)|jaeger_|zipkin_)/
 const scraper = /^(?:up|ALERTS|ALERTS_FOR_STATE|scrape_.*)$/s
 
-/** Names of recorded series are given by the rules, and no backend translates them. */
-export function ruleNaming(naming: MetricNaming, recorded: ReadonlySet<string>): MetricNaming {
+/**
+ * Names of recorded series are given by the rules, and no backend translates them.
+ * @param recorded name → factor of the bounds of recorded buckets, 1 of all else
+ */
+export function ruleNaming(naming: MetricNaming, recorded: ReadonlyMap<string, number>): MetricNaming {
   return {
     ...naming,
     metric(name) {
-      if (!recorded.has(name)) return naming.metric(name)
+      const bounds = recorded.get(name)
+      if (bounds === undefined) return naming.metric(name)
       const label = (key: string) => {
         const fate = naming.label(key)
         return fate.kind === 'resource' ? ({ kind: 'renamed', to: fate.to } as const) : fate
       }
-      return { name, factor: 1, label, guessed: false }
+      return { name, factor: 1, bounds, label, guessed: false }
     },
   }
+}
+
+/** Names under which the rules of a file read what they record: buckets may be recorded with bounds of another unit. */
+export function recordedNames(rules: readonly RuleNode[], context: Context): MetricNaming {
+  const records = rules.filter(({ kind }) => kind === 'record')
+  const recorded = new Map(records.map(({ name }): [string, number] => [name, 1]))
+  const naming = ruleNaming(context.metrics, recorded)
+  // What is recorded of what is recorded comes right with the second round, whatever their order.
+  for (let round = 0; round < 2; round++) {
+    for (const { name, expr } of records) {
+      const { bounds } = rewritePromql(textOf(expr) ?? '', rulePromql(context, naming, []))
+      if (bounds !== 1) recorded.set(name, bounds)
+    }
+  }
+  return naming
 }
 
 export const rulePromql = (context: Context, naming: MetricNaming, wanted: readonly string[]): PromqlContext => ({

@@ -13,7 +13,7 @@ import { secondsOf } from './durations.ts'
 import { grafanaAlertFiles } from './grafana-alerts.ts'
 import { basePath } from './outcome.ts'
 import { type GroupNode, mostRules, type RuleNode, ruleGroups } from './prometheus-groups.ts'
-import { isLogql, isPaused, logqlItem, type RewrittenRule, rewriteRule, ruleNaming } from './prometheus-rule.ts'
+import { isLogql, isPaused, logqlItem, type RewrittenRule, recordedNames, rewriteRule } from './prometheus-rule.ts'
 
 const looksJson = (text: string): boolean => /^\uFEFF?\s*[[{]/.test(text)
 
@@ -119,7 +119,7 @@ function convertRules(source: Source, context: Context): Converted {
   const all = found.groups.flatMap(({ rules }) => rules)
   if (all.length >= mostRules)
     notes.push({ code: 'OBD-P-002', text: `the file has more than ${mostRules} rules: the others stay as they are` })
-  const naming = ruleNaming(context.metrics, new Set(all.flatMap(({ kind, name }) => (kind === 'record' ? [name] : []))))
+  const naming = recordedNames(all, context)
   const items: Item[] = []
   const parts: Item[] = []
   const written: Written[] = []
