@@ -147,10 +147,12 @@ function kindOf(own: Options, deps: SourceDeps): ElasticsearchKind {
       }
     },
     async form() {
+      const translate = await translator()
       return {
         signal: 'traces',
         payload: { before: '', between: '\n', after: '', write: writeSource },
-        translate: await translator(),
+        translate,
+        placed: translate.placed === undefined ? undefined : { translate: translate.placed, index: '' },
         refuse: (table, row) => (table.has(row, Trace) && table.has(row, Span) && table.has(row, Start) ? '' : 'not_a_span'),
         identity: [Trace, Span, Start],
         receivedAtMs: 0,

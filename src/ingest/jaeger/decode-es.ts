@@ -9,6 +9,7 @@
 
 import type { KeyTable } from '../../otlp/keys.ts'
 import type { JaegerSpan } from '../../translate/jaeger/model.ts'
+import type { PlacedItems } from '../adapter.ts'
 import { isJsonList, isJsonObject, type JsonObject, JsonReader, type JsonValue } from '../exact-json.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { createPlainSpanReader } from './decode-es-plain.ts'
@@ -20,7 +21,11 @@ import { jsonLimitsOf } from './json-limits.ts'
 export type EsDecoder = (body: Uint8Array, origins?: TagOrigins) => JsonBatch
 
 /** Gives each span away as soon as it is read. Throws as {@link EsDecoder}, spans that were given notwithstanding. */
-export type EsReader = (body: Uint8Array, take: (span: JaegerSpan) => void, origins?: TagOrigins) => Pick<JsonBatch, 'notes' | 'faults'>
+export interface EsReader {
+  (body: Uint8Array, take: (span: JaegerSpan) => void, origins?: TagOrigins): Pick<JsonBatch, 'notes' | 'faults'>
+  /** The same of documents that lie in a body among other things. */
+  placed(body: Uint8Array, items: PlacedItems, take: (span: JaegerSpan) => void): Pick<JsonBatch, 'notes' | 'faults'>
+}
 
 /** How dots were replaced in the keys of tags as fields; the stored key → the tag's key. */
 export type FieldKey = (stored: string) => string
@@ -123,29 +128,34 @@ export function createEsReader(keys: KeyTable, limits: DecodeLimits, fieldKey: F
     else reading.target = action.index
   }
 
-  const readLines = (body: Uint8Array, reading: Reading, isExplained: boolean): void => {
+  /** What stands at these bytes, whole. */
+  const readOne = (body: Uint8Array, start: number, end: number, reading: Reading, mayBePlain: boolean): void => {
     const { findings } = reading
+    if (mayBePlain && reading.target === undefined) {
+      const found = plain.read(start, end)
+      if (found !== undefined) {
+        bounds.spans(reading.count + 1)
+        give(reading, found)
+        return
+      }
+    }
+    const reader = new JsonReader(body, jsonLimits, start, end)
+    if (reader.kind() === 'end') return
+    const { at } = reader
+    const document = attempt(reader)
+    if (document !== undefined) addLine(reading, document, at)
+    else {
+      const { count } = reading
+      bounds.spans(count + 1)
+      reading.target = undefined
+      give(reading, placeholder(findings.reject('not_json', count, at, 'the line is not JSON')))
+    }
+  }
+
+  const readLines = (body: Uint8Array, reading: Reading, isExplained: boolean): void => {
     const mayBePlain = !isExplained && plain.open(body)
     forEachLine(body, (start, end) => {
-      if (mayBePlain && reading.target === undefined) {
-        const found = plain.read(start, end)
-        if (found !== undefined) {
-          bounds.spans(reading.count + 1)
-          give(reading, found)
-          return true
-        }
-      }
-      const reader = new JsonReader(body, jsonLimits, start, end)
-      if (reader.kind() === 'end') return true
-      const { at } = reader
-      const document = attempt(reader)
-      if (document !== undefined) addLine(reading, document, at)
-      else {
-        const { count } = reading
-        bounds.spans(count + 1)
-        reading.target = undefined
-        give(reading, placeholder(findings.reject('not_json', count, at, 'the line is not JSON')))
-      }
+      readOne(body, start, end, reading, mayBePlain)
       return true
     })
   }
@@ -178,7 +188,7 @@ export function createEsReader(keys: KeyTable, limits: DecodeLimits, fieldKey: F
     return found
   }
 
-  return (body, take, origins) => {
+  const read = (body: Uint8Array, take: (span: JaegerSpan) => void, origins?: TagOrigins): JsonFindings => {
     keys.renew()
     const findings = createJsonFindings(origins)
     const reading: Reading = { findings, take, count: 0, target: undefined }
@@ -187,6 +197,20 @@ export function createEsReader(keys: KeyTable, limits: DecodeLimits, fieldKey: F
     findings.check(reading.count)
     return findings
   }
+
+  return Object.assign(read, {
+    placed(body: Uint8Array, { count, places }: PlacedItems, take: (span: JaegerSpan) => void): JsonFindings {
+      keys.renew()
+      const findings = createJsonFindings(undefined)
+      const reading: Reading = { findings, take, count: 0, target: undefined }
+      const mayBePlain = plain.open(body)
+      for (let i = 0, at = 0; i < count; i++, at += 4) {
+        readOne(body, places[at] as number, places[at + 1] as number, reading, mayBePlain)
+      }
+      findings.check(reading.count)
+      return findings
+    },
+  })
 }
 
 /** The only value of the text; undefined when it is not JSON. Limits are thrown on. */

@@ -120,20 +120,19 @@ export class PlainTags {
   private unknownTag(): KeyValue {
     const { scanner, names, listed } = this
     const from = scanner.at
-    scanner.open(Char.CloseObject)
-    if (names.read(scanner, -1) !== Member.Key) leave()
+    if (scanner.open(Char.CloseObject) !== Char.Quote || names.read(scanner, -1) !== Member.Key) leave()
     takeString(scanner, scanner.value())
     let isWhole = !scanner.escaped
     const key = this.keys.find(scanner.bytes, scanner.view, scanner.start, scanner.stop)
     if (this.keys.loose > maxLooseKeys) leave()
-    scanner.next(Char.CloseObject)
+    if (scanner.next(Char.CloseObject) !== Char.Quote) leave()
     let member = names.read(scanner, Member.Key)
     let type: number = TagType.String
     if (member === Member.Type) {
       takeString(scanner, scanner.value())
       isWhole &&= !scanner.escaped
       type = types.get(sliceToString(scanner.bytes, scanner.start, scanner.stop)) ?? leave()
-      scanner.next(Char.CloseObject)
+      if (scanner.next(Char.CloseObject) !== Char.Quote) leave()
       member = names.read(scanner, Member.Type)
     }
     if (member !== Member.Value) leave()

@@ -11,9 +11,9 @@ import { SpanKind } from '../../otlp/model.ts'
 import type { JaegerTranslateConfig } from '../../translate/jaeger/config.ts'
 import { createFieldKey } from '../../translate/jaeger/field-keys.ts'
 import { jaegerRoleOf } from '../../translate/jaeger/keys.ts'
-import type { JaegerBatch } from '../../translate/jaeger/model.ts'
+import type { JaegerBatch, JaegerSpan } from '../../translate/jaeger/model.ts'
 import { createJaegerTranslation, type JaegerTranslateOptions, jaegerToTraces } from '../../translate/jaeger/to-otlp.ts'
-import type { BodyTranslator, TranslatedBody } from '../adapter.ts'
+import type { BodyTranslator, PlacedItems, TranslatedBody } from '../adapter.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { BinaryReader, CompactReader, MessageType, type ThriftReader, ThriftType } from '../thrift.ts'
 import { createEsReader } from './decode-es.ts'
@@ -102,11 +102,11 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     }
 
   /** Pages of documents are large: spans are encoded one by one, so that they do not live until the last of them is read. */
-  const esJson: BodyTranslator = (body) => {
-    stream.begin(esGuess.expected(body.length))
+  const documents = (bytes: number, read: (take: (span: JaegerSpan) => void) => Pick<JsonBatch, 'notes' | 'faults'>): TranslatedBody => {
+    stream.begin(esGuess.expected(bytes))
     const translation = createJaegerTranslation({ nanosPerTick: 1000, process: undefined }, translate, stream)
     let received = 0
-    const findings = readEs(body, (span) => {
+    const findings = read((span) => {
       received++
       translation.add(span)
     })
@@ -114,10 +114,18 @@ export function createJaegerTranslators(options: JaegerTranslatorOptions): Jaege
     let dropped = 0
     for (const drop of drops) dropped += drop.count
     const services = countServices(stream)
-    const bytes = stream.finish(writer)
-    esGuess.learn(body.length, bytes.length)
-    return withFindings({ received, items: received - dropped, data: bytes, drops, notes, services }, findings)
+    const data = stream.finish(writer)
+    esGuess.learn(bytes, data.length)
+    return withFindings({ received, items: received - dropped, data, drops, notes, services }, findings)
   }
+
+  const esJson: BodyTranslator = Object.assign((body: Uint8Array) => documents(body.length, (take) => readEs(body, take)), {
+    placed: (body: Buffer, items: PlacedItems) => {
+      let bytes = 0
+      for (let i = 0, at = 0; i < items.count; i++, at += 4) bytes += (items.places[at + 1] as number) - (items.places[at] as number)
+      return documents(bytes, (take) => readEs.placed(body, items, take))
+    },
+  })
 
   const whole = (reader: ThriftReader): TranslatedBody => {
     const body = batch(reader)

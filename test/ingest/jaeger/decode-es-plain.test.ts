@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { TranslatedBody } from '../../../src/ingest/adapter.ts'
 import { JsonReader } from '../../../src/ingest/exact-json.ts'
 import { createEsDecoder } from '../../../src/ingest/jaeger/decode-es.ts'
 import { createPlainSpanReader } from '../../../src/ingest/jaeger/decode-es-plain.ts'
@@ -274,6 +275,57 @@ describe('createEsDecoder', () => {
     expect(translated(body)).toEqual(typeof expected === 'string' ? expected : expected.bytes)
     expect(Buffer.from(body).toString('hex')).toBe(before)
   }
+  /** Documents in lines, and where they lie in something else. */
+  const told = (translate: () => TranslatedBody): unknown => {
+    try {
+      const { data, drops, notes, received, items } = translate()
+      const at = (text: string): string => text.replace(/ at byte \d+/, '')
+      return {
+        data: Buffer.from(data).toString('hex'),
+        drops: drops.map((drop) => ({ ...drop, example: at(drop.example) })),
+        notes,
+        received,
+        items,
+      }
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? error.code : String(error)
+    }
+  }
+
+  it('gives of documents where they lie what it gives of them in lines', () => {
+    const placed = esJson.placed ?? expect.fail('it takes no places')
+    // One that begins as a line is told to be of lines by its first document.
+    const first = '{"traceID":"1","spanID":"2","startTime":3,"tags":[{"key":"a","type":"string","value":"b"}]}'
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 11 }), fc.constantFrom(',', '},"sort":[1]},{"_source":'), (lines, between) => {
+        const all = [first, ...lines.filter((one) => !one.includes('\n'))]
+        const body = Buffer.from(`[${all.join(between)}]`)
+        const places = new Int32Array(all.length * 4)
+        let at = 1
+        for (const [i, one] of all.entries()) {
+          places[i * 4] = at
+          places[i * 4 + 1] = at + Buffer.byteLength(one)
+          at += Buffer.byteLength(one) + between.length
+        }
+        const before = body.toString('hex')
+        const found = told(() => placed(body, { count: all.length, places, index: '' }, 0))
+        expect(found).toEqual(told(() => esJson(Buffer.from(all.join('\n')), 0)))
+        expect(body.toString('hex')).toBe(before)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('leaves tags whose names lack a quotation mark to the other reader', () => {
+    for (const tag of [
+      '{key":"a","value":"b"}',
+      '{"key":"a",type":"bool","value":true}',
+      '{"key":"a","type":"bool",value":true}',
+      '{"key":"a"}',
+    ]) {
+      sameBoth(Buffer.from(`{"traceID":"1","spanID":"2","startTime":3}\n{"traceID":"1","spanID":"2","startTime":3,"tags":[${tag}]}`))
+    }
+  })
 
   it('gives of any body what it gives without the reader of plain documents: spans, drops, notes, errors', () => {
     fc.assert(
