@@ -121,7 +121,7 @@ export function logsOf(filter: Filter, context: LogContext, { index, present = [
 }
 
 /** Words on a field that is no text are its whole value: as such, alternatives become one condition. */
-function settle(filter: Filter, context: LogContext, index: string | undefined): Filter {
+export function settle(filter: Filter, context: LogContext, index: string | undefined): Filter {
   switch (filter.kind) {
     case 'and':
     case 'or':
@@ -208,6 +208,7 @@ function costOf(part: Expression): number {
 function stagesOf(parts: readonly Expression[], say: (note: Note) => void): string[] {
   const ordered = parts.map((part) => mergeLines(part)).toSorted((one, other) => costOf(one) - costOf(other))
   const stages: string[] = []
+  const seen = new Set<string>()
   let hasJson = false
   let hasCopy = false
   for (const part of ordered) {
@@ -225,7 +226,9 @@ function stagesOf(parts: readonly Expression[], say: (note: Note) => void): stri
       stages.push(`| label_format ${lineLabel}=\`{{__line__}}\``)
       say({ code: 'OBD-L-017', text: 'The line is copied into a label.' })
     }
-    stages.push(`| ${stageText(part, false)}`)
+    const stage = `| ${stageText(part, false)}`
+    if (!seen.has(stage)) stages.push(stage)
+    seen.add(stage)
   }
   if (hasCopy) stages.push(`| drop ${lineLabel}`)
   return stages

@@ -6,6 +6,7 @@ import { allOf } from '../filters/model.ts'
 import { type Literal, type Normal, normalize } from '../filters/normalize.ts'
 import { type Note, type Status, worse } from '../model.ts'
 import type { LogScope, Use } from './aggregates.ts'
+import { settle } from './filter.ts'
 import type { Aggregate, LogContext, Value } from './query.ts'
 import { luceneRegexToRe2 } from './regex.ts'
 import { decimal, escapeRegex, hasVariable, partsOf, plainOf, quoteDouble } from './text.ts'
@@ -135,7 +136,7 @@ export function createMetricDialect(scope: MetricScope, use: Use): Dialect {
     if (name === undefined || place.where === 'gone') return undefined
     use({ metrics: [place.attribute], labels: [], fields: [field] })
     const filter = allOf([scope.filter, ...(one.filter === undefined ? [] : [one.filter])])
-    const all = [...(isClassic(name) ? [] : [quoteDouble(name)]), ...new Set(matchers(normalize(filter)))]
+    const all = [...(isClassic(name) ? [] : [quoteDouble(name)]), ...new Set(matchers(normalize(settle(filter, context, index))))]
     return `${isClassic(name) ? name : ''}${all.length === 0 ? '' : `{${all.join(', ')}}`}`
   }
 
