@@ -79,4 +79,61 @@ describe.skipIf(!hasLoki())('rules that were converted', () => {
     }
     expect(refused).toEqual([])
   }, 300_000)
+
+  it('fire for the documents for which the old rules did', async () => {
+    const now = Date.now()
+    // Seconds ago, user, host, status, took.
+    const documents: readonly (readonly [number, string, string, number, number])[] = [
+      ...Array.from({ length: 5 }, (_, at) => [100 + at, 'alice', 'h1', 200, at + 1] as const),
+      [30, 'alice', 'h1', 200, 6],
+      [31, 'bob', 'h1', 200, 7],
+      [120, 'bob', 'h1', 200, 8],
+      [121, 'bob', 'h2', 500, 9],
+      [20, 'eve', 'h2', 500, 10],
+      [420, 'carol', 'h1', 200, 11],
+      [5400, 'alice', 'h1', 200, 1],
+      [5401, 'bob', 'h1', 200, 1],
+    ]
+    const values = documents
+      .toSorted((one, other) => other[0] - one[0])
+      .map(([ago, user, host_name, status, took]) => [
+        `${now - ago * 1000}000000`,
+        'a line',
+        { user, host_name, status: String(status), took: String(took) },
+      ])
+    const pushed = await fetch(`${base}/push`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ streams: [{ stream: { app: 'shop', service_name: 'shop' }, values }] }),
+    })
+    expect(pushed.status).toBe(204)
+    const firing: Record<string, readonly string[]> = {
+      any: ['{}'],
+      'any, grouped': ['alice', 'bob', 'eve'],
+      'frequency that asks for terms': ['alice', 'bob'],
+      'spike up': ['{}'],
+      'spike down': [],
+      flatline: [],
+      'flatline of keys that are forgotten': ['bob', 'carol', 'eve'],
+      'blacklist with a file': ['{}'],
+      'whitelist without documents that lack the field': ['{}'],
+      'new terms remembered for 30 days': ['eve'],
+      'cardinality above and below': [],
+      'metric aggregation': [],
+      'metric aggregation of a percentile': ['alice', 'bob'],
+      'metric aggregation of different values': ['{}'],
+      'metric aggregation of a number of values': ['{}'],
+      'spike of a sum': ['{}'],
+      'percentage above': [],
+      'percentage below, where nothing may match': ['h2'],
+    }
+    const found: Record<string, readonly string[]> = {}
+    for (const name of Object.keys(firing)) {
+      const one = elastalertCases.find((each) => each.name === name)
+      const answer = await fetch(`${base}/query?query=${encodeURIComponent(one?.expr ?? '')}&time=${now}000000`)
+      const { data } = (await answer.json()) as { data: { result: { metric: Record<string, string> }[] } }
+      found[name] = data.result.map(({ metric }) => metric['user'] ?? metric['host_name'] ?? '{}').sort()
+    }
+    expect(found).toEqual(firing)
+  }, 60_000)
 })
