@@ -4,7 +4,7 @@ import type { Conversion } from '../convert.ts'
 import { type Item, type Note, type Status, scoreOf, statuses, weights, worse } from '../model.ts'
 import type { Context } from '../options.ts'
 import { createInventory } from './inventory.ts'
-import { type Counts, type Report, type ReportItem, type ReportNote, reportVersion, type Scored } from './model.ts'
+import { type Counts, type Report, type ReportItem, type ReportNote, type ReportSource, reportVersion, type Scored } from './model.ts'
 import { masked } from './secrets.ts'
 
 const docOf = (code: string): string => `docs/reference/conversion-codes.md#${code.toLowerCase()}`
@@ -82,15 +82,26 @@ export interface ReportSourceInput {
   readonly output: readonly string[]
 }
 
+/**
+ * A copy that keeps nothing else alive: texts that were cut out of a file hold on to the whole of it, and a report is of a thousand files. A query that stays is one
+ * string.
+ */
+function detached(source: ReportSource): ReportSource {
+  const copy = JSON.parse(JSON.stringify(source)) as ReportSource
+  for (const item of [...copy.items, ...copy.parts]) if (item.after === item.before) item.after = item.before
+  return copy
+}
+
 export interface ReportBuilder {
   add(input: ReportSourceInput, conversion: Conversion): void
   report(): Report
 }
 
-/** @param context of all sources: what inventory asks names of */
+/** @param context of all sources: what inventory asks names of @param keep `open`: items that are unchanged or exact are counted only, for a table */
 export function createReport(
   head: Pick<Report, 'tool' | 'command' | 'mappingHash' | 'assumptions'>,
   context: Pick<Context, 'metrics' | 'fields'>,
+  keep: 'all' | 'open' = 'all',
 ): ReportBuilder {
   const sources: Report['sources'] = []
   const notConverted: Report['notConverted'] = []
@@ -114,7 +125,9 @@ export function createReport(
       }
       const { items, parts } = diagnostics
       const status = [...items, ...parts].reduce<Status>((worst, one) => worse(worst, one.status), 'unchanged')
-      sources.push({
+      const kept = (list: readonly Item[]): ReportItem[] =>
+        (keep === 'all' ? list : list.filter((one) => one.status !== 'unchanged' && one.status !== 'exact')).map(itemOf)
+      const source: ReportSource = {
         path,
         ...(link === undefined ? {} : { link }),
         sha256,
@@ -126,10 +139,11 @@ export function createReport(
         status,
         score: rounded(scoreOf(items)),
         counts: count(noCounts(), items),
-        items: items.map(itemOf),
-        parts: parts.map(itemOf),
+        items: kept(items),
+        parts: kept(parts),
         notes,
-      })
+      }
+      sources.push(detached(source))
       for (const sum of [all, sumOf(folders, folderOf(path)), ...diagnostics.tags.map((tag) => sumOf(tags, tag))]) count(sum.counts, items)
       inventory.add(diagnostics)
     },

@@ -113,11 +113,12 @@ function inventoryOf({ metrics, fieldsUnmapped, datasourcesUnmapped }: Report['i
   return parts.length === 0 ? '' : `<h2>Inventory</h2>${parts.join('')}`
 }
 
-export function htmlReport(report: Report): string {
+/** Piece by piece, a source each. */
+export function* htmlReport(report: Report): Generator<string> {
   const { sources, notConverted, scores: sums, assumptions, command } = report
   const all = sums.all.items <= mostShown
   const commands = commandsFor(sources)
-  return `<!doctype html>
+  yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"><meta name="referrer" content="no-referrer"><title>Conversion of ${command}</title><style>${style}</style></head><body><main>
 <h1>Conversion of ${command}</h1>
 <p class="quiet">${escaped(report.tool)}, mapping ${escaped(report.mappingHash.slice(0, 12))}. ${sources.length} converted, ${notConverted.length} not.</p>
@@ -139,8 +140,9 @@ ${
 <fieldset hidden><legend>Show</legend>${statuses
     .map((status) => `<label><input type="checkbox" name="status" value="${status}" checked> ${statusText(status)}</label>`)
     .join('')}<label><input type="checkbox" name="changed"> only what changed</label><span id="shown" role="status"></span></fieldset>
-${sources.map((source, at) => sourceOf(source, all, at)).join('\n')}
-${inventoryOf(report.inventory)}
+`
+  for (const [at, source] of sources.entries()) yield `${sourceOf(source, all, at)}\n`
+  yield `${inventoryOf(report.inventory)}
 ${commands.length === 0 ? '' : `<h2>To load the results</h2><pre>${escaped(commands.join('\n'))}</pre>`}
 </main><script>${script}</script></body></html>
 `

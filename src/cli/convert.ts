@@ -11,13 +11,15 @@ import type { ConfigOptions } from '../config/compose.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import { type Learned, setupOf } from './convert-context.ts'
 import { createOutputFolder } from './convert-output.ts'
+import { createOldNames } from './convert-recording.ts'
 import { createConvertScreen } from './convert-screen.ts'
 import { type ListedSource, listSources } from './convert-sources.ts'
 import { summaryOf } from './convert-summary.ts'
+import type { VerifyCommandOptions } from './convert-verify.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { version } from './version.ts'
 
-export interface ConvertCommandOptions extends ConfigOptions {
+export interface ConvertCommandOptions extends ConfigOptions, VerifyCommandOptions {
   readonly from?: string
   readonly to?: string
   readonly mapping?: string
@@ -44,11 +46,18 @@ export interface ConvertCommandOptions extends ConfigOptions {
 export interface ConvertDeps {
   readonly fetch: typeof fetch
   readonly nowMs: () => number
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number
   /** Dashboards that are asked for at once. */
   readonly pageSize: number
 }
 
-const worldly: ConvertDeps = { fetch: (...request) => fetch(...request), nowMs: () => performance.now(), pageSize: 500 }
+const worldly: ConvertDeps = {
+  fetch: (...request) => fetch(...request),
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  pageSize: 500,
+}
 
 const fault = (option: string, cause: string): BridgeError =>
   new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
@@ -161,14 +170,18 @@ export async function convertCommand(
   const report = createReport(
     { tool: `otlp-bridge ${version}`, command: family, mappingHash: setup.mappingHash, assumptions: [...setup.assumptions] },
     setup.context,
+    options.report !== undefined || options.json === true || options.diff === true ? 'all' : 'open',
   )
   const folder =
     toFolder && options.check !== true && options.output !== undefined
       ? await createOutputFolder(options.output, new Set(listed.flatMap(({ file }) => file ?? [])), await isSource(options.output, given))
       : undefined
+  const verifying = options.verify === true ? await import('./convert-verify.ts') : undefined
+  const verifier = await verifying?.createVerifier(options, io, deps, stop)
   const screen = createConvertScreen(io, deps.nowMs)
   const onStdout: Conversion['output'][number][] = []
   const written = new Set<string>()
+  const oldNames = createOldNames()
   let changed = false
   let unreadable = 0
   let remoteFailed = false
@@ -185,12 +198,14 @@ export async function convertCommand(
       else {
         text = await source.read()
         conversion = await convert({ path: source.path, text }, kind, family, setup.contextFor(source))
+        if (verifier !== undefined) conversion = await verifier.verify(conversion)
       }
     } catch (error) {
       if (!isBridgeError(error)) throw error
       remoteFailed ||= error.code === 'OB_BACKEND'
       conversion = failed(source.path, error)
     }
+    if (options.transition === 'recording') oldNames.add(conversion)
     const { outcome, output } = conversion
     if (outcome === 'failed' || (source.named && outcome === 'unknown')) unreadable++
     if (outcome === 'unknown') unknown++
@@ -212,6 +227,11 @@ export async function convertCommand(
     const sha256 = outcome === 'converted' ? hash('sha256', text) : ''
     report.add({ path: source.path, sha256, link: source.link, output: files }, conversion)
   }
+  if (options.transition === 'recording' && folder !== undefined) {
+    const { file, missing } = await oldNames.rules(setup.context.metrics)
+    if (file !== undefined) await folder.write(freePath(file.path, written), file.text)
+    for (const one of missing) io.err(`no rule makes the old name ${one}\n`)
+  }
   screen.end()
   if (stop.aborted) {
     io.err('interrupted: what is written is whole; the same command does the rest\n')
@@ -221,7 +241,11 @@ export async function convertCommand(
   if (options.report !== undefined) await writeReport(options.report, result)
   const onlyReport = many && !toFolder && !dry
   await print(result, onlyReport ? [] : onStdout, options, toFolder || dry, io)
-  return exitCode(result, { changed: options.check === true && changed, remoteFailed, unreadable, unknown, options, minScore })
+  if (verifier !== undefined) io.err(`${verifying?.verifyLine(verifier.counts)}\n`)
+  const measured = verifier === undefined ? 0 : (verifying?.verifyCode(verifier.counts) ?? 0)
+  if (measured === 4) return 4
+  const code = exitCode(result, { changed: options.check === true && changed, remoteFailed, unreadable, unknown, options, minScore })
+  return code === 0 ? measured : code
 }
 
 /** Two sources may be made into files of one name: `x.json` of Grafana, and the dashboard of `x.ndjson`. The second gets a number. */
@@ -240,13 +264,14 @@ async function isSource(output: string, given: readonly string[]): Promise<boole
 }
 
 async function writeReport(folder: string, report: Report): Promise<void> {
-  const [{ markdownReport }, { htmlReport }] = await Promise.all([
+  const [{ jsonReport }, { markdownReport }, { htmlReport }] = await Promise.all([
+    import('../../dashboards/report/json.ts'),
     import('../../dashboards/report/markdown.ts'),
     import('../../dashboards/report/html.ts'),
   ])
   try {
     await mkdir(folder, { recursive: true })
-    await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
+    await writeFile(join(folder, 'report.json'), jsonReport(report))
     await writeFile(join(folder, 'report.md'), markdownReport(report))
     await writeFile(join(folder, 'report.html'), htmlReport(report))
   } catch (cause) {
@@ -266,7 +291,8 @@ async function print(
 ): Promise<void> {
   const [first] = output
   if (options.json === true) {
-    io.out(`${JSON.stringify(report, null, 2)}\n`)
+    const { jsonReport } = await import('../../dashboards/report/json.ts')
+    for (const piece of jsonReport(report)) io.out(piece)
     return
   }
   if (options.diff === true) {
