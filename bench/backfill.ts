@@ -3,7 +3,7 @@
  * [--root FOLDER] [--json] [-- further flags of backfill]`: processor time of a back-fill of one index into files, by item, beside that of elasticdump.
  *
  * `translate`: so many pages of the index are taken into memory and translated in a loop by the translator that the back-fill uses; best and middle of many
- * short windows; of logs (`--format elasticsearch`), which are translated where they lie in an answer, there is none. `back-fill`: the whole command of the built bridge, start and plan included, the day that the index is of, of logs the index, `--file-format proto`.
+ * short windows; of logs (`--format elasticsearch`), which are translated where they lie in an answer, there is none. `back-fill`: the whole command of the built bridge, start and plan included, the day that the index is of, of logs the index, `--file-format proto --compress none`, since elasticdump compresses nothing either.
  * `elasticdump`: `elasticdump --type data --limit 2000`, where its bin/elasticdump is named. Each run is a process of its own, taken in turns, because the
  * machine is not the same from minute to minute; CPU is user and system time of the process, all threads. The store is only read.
  * The table goes to stdout, progress to stderr.
@@ -118,6 +118,8 @@ async function backfillOnce(): Promise<Cost & { readonly items: number }> {
       join(folder, 'out'),
       '--file-format',
       'proto',
+      '--compress',
+      'none',
       '--ledger',
       ledger,
     ]
