@@ -175,6 +175,8 @@ export interface Converted {
   readonly items: readonly Item[]
   /** Everything else that changed or needs a word. */
   readonly parts: readonly Item[]
+  /** Values that the dashboard's variables have at the moment, by name; for `--verify`. */
+  readonly variables?: Readonly<Record<string, readonly string[]>> | undefined
   /** About the source as a whole. */
   readonly notes: readonly Note[]
 }

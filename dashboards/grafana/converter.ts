@@ -42,6 +42,7 @@ function convertedOf(
     files: [{ path: source.path, text }, ...legacyAlertFiles(source.path.replace(/\.json$/i, ''), source.path, place.title, result.rules)],
     items: result.items,
     parts: result.parts,
+    variables: result.variables,
     notes: [],
   }
 }

@@ -20,6 +20,8 @@ export interface ConvertedDashboard {
   readonly parts: readonly Item[]
   /** Alerts of panels, as rules of their own. */
   readonly rules: readonly LegacyRule[]
+  /** Values of its variables, by name. */
+  readonly variables: Readonly<Record<string, readonly string[]>>
 }
 
 /** Members of an annotation that hold its query: Loki's and Prometheus' own, and that of newer ones. */
@@ -93,5 +95,6 @@ export function convertDashboard(document: TextDocument, dashboard: DashboardPla
   convertFixedVariables(scope, changedNames(scope.items, context))
   followDashboardLinks(scope, rewrite)
   scope.parts.push(...scope.datasources.finish())
-  return { items: scope.items, parts: scope.parts, rules: scope.rules }
+  const values = Object.fromEntries(scope.variables.map((one) => [one.name, one.values]))
+  return { items: scope.items, parts: scope.parts, rules: scope.rules, variables: values }
 }
