@@ -63,12 +63,13 @@ export function createChanges<N extends PlacedNode>(childrenOf: (container: N) =
     }
   }
 
+  /** By what is in the node, not by all changes: a file of many changes would take the square of them. */
   const forget = (node: N): void => {
-    const within = (one: PlacedNode | undefined): boolean => {
-      for (let at = one; at !== undefined; at = at.parent) if (at === node) return true
-      return false
+    const left: N[] = [node]
+    for (let one = left.pop(); one !== undefined; one = left.pop()) {
+      for (const map of [texts, values, containers, keys]) map.delete(one)
+      left.push(...childrenOf(one))
     }
-    for (const map of [texts, values, containers, keys]) for (const one of map.keys()) if (within(one)) map.delete(one)
   }
 
   const add = (container: N, added: Added): void => {

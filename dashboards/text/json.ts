@@ -16,9 +16,16 @@ const childrenOf = (node: JsonNode): readonly JsonNode[] => (node.kind === 'obje
 const startsOf = (node: JsonNode): readonly number[] =>
   node.kind === 'object' ? node.entries.map(({ start }) => start) : node.items.map(({ start }) => start)
 
+/** Longer lines have no indentation. */
+const longestLine = 4096
+
 /** White space in front of the first character of a line. */
 function lineIndent(text: string, at: number): string {
-  const start = text.lastIndexOf('\n', at - 1) + 1
+  // Of lines without end, as in a file of one line, nobody looks for the beginning: it would be done for every change.
+  const from = Math.max(0, at - longestLine)
+  const found = text.slice(from, at).lastIndexOf('\n')
+  if (found === -1 && from > 0) return ''
+  const start = from + found + 1
   let end = start
   while (text[end] === ' ' || text[end] === '\t') end++
   return text.slice(start, end)
