@@ -63,18 +63,35 @@ export function recordingRules(metrics: Iterable<string>, naming: MetricNaming, 
   return { file: { path, text: document.toString({ lineWidth: 0 }) }, missing }
 }
 
+/** Whether a query may go on as it is: of each metric the old name is recorded, or everything about it is as it was. */
+export function isRecorded(naming: MetricNaming, metrics: readonly string[]): boolean {
+  return metrics.every((metric) => {
+    const found = recorded(naming, metric)
+    if (typeof found === 'string') return false
+    const { label } = naming.metric(metric)
+    return found !== undefined || [...(naming.moved ?? [])].every((name) => label(name).kind === 'kept')
+  })
+}
+
 /**
- * Names under which recorded series keep theirs: queries that read nothing else stay as they are.
- * @param onRecorded is told each name that a rule has to make
+ * Names for a query of which some metrics are recorded and others are not: recorded series have the new labels beside the old ones, so that they meet the others by these.
  */
-export function recordedNaming(naming: MetricNaming, onRecorded: (metric: string) => void): MetricNaming {
+export function recordedNaming(naming: MetricNaming): MetricNaming {
   return {
     ...naming,
     metric(name) {
       const found = recorded(naming, name)
       if (found === undefined || typeof found === 'string') return naming.metric(name)
-      onRecorded(name)
-      return { name, factor: 1, label: () => ({ kind: 'kept' }), guessed: false }
+      const { label } = naming.metric(name)
+      return {
+        name,
+        factor: 1,
+        label(key) {
+          const fate = label(key)
+          return fate.kind === 'resource' ? { kind: 'renamed', to: fate.to } : fate
+        },
+        guessed: false,
+      }
     },
   }
 }

@@ -9,7 +9,7 @@ import { rewriteCall, type Visit } from './calls.ts'
 import type { PromqlContext, PromqlResult } from './context.ts'
 import { maskQuery } from './mask.ts'
 import { longestQuery, type ParseFault, parsePromql } from './parse.ts'
-import { recordedNaming } from './recording.ts'
+import { isRecorded, recordedNaming } from './recording.ts'
 import { type Around, Rewriting } from './rewriting.ts'
 import { rewriteSelector } from './selectors.ts'
 import { settle } from './settle.ts'
@@ -137,13 +137,42 @@ function finish(rewriting: Rewriting, text: string): Rewritten {
  * Takes time in proportion to its length.
  */
 export function rewritePromql(text: string, context: PromqlContext): PromqlResult {
+  return context.transition === 'recording' ? withRecorded(text, context) : rewritten(text, context)
+}
+
+/** A query whose old names are recorded stays; of others what is not recorded is rewritten. */
+function withRecorded(text: string, context: PromqlContext): PromqlResult {
+  const plain = rewritten(text, context)
+  const { metrics } = plain.uses
+  if (plain.edits.length === 0 || plain.status === 'manual') return plain
+  const note: Note = { code: 'OBD-P-016', text: 'recording rules make the old names of the new' }
+  const isOfBuckets = metrics.some((name) => name.endsWith('_bucket'))
+  if (isRecorded(context.naming, metrics) && !isOfBuckets) {
+    const notes = plain.notes.filter(({ code }) => code === 'OBD-P-009' || code === 'OBD-P-010')
+    const status = notes.length > 0 ? 'approximate' : 'exact'
+    return {
+      ...plain,
+      status,
+      after: text,
+      edits: [],
+      notes: [note, ...notes],
+      factor: 1,
+      bounds: 1,
+      labels: new Map(),
+      series: new Map(),
+      lost: [],
+    }
+  }
+  const mixed = rewritten(text, { ...context, naming: recordedNaming(context.naming) })
+  return { ...mixed, notes: [...mixed.notes, note] }
+}
+
+function rewritten(text: string, context: PromqlContext): PromqlResult {
   if (text.length > longestQuery) return refused(text, 'length')
   const masked = maskQuery(text, context.variables)
   const tree = parsePromql(masked.text)
   if (typeof tree === 'string') return refused(text, tree)
-  const recorded = new Set<string>()
-  const naming = context.transition === 'recording' ? recordedNaming(context.naming, (name) => recorded.add(name)) : context.naming
-  const rewriting = new Rewriting(masked, { ...context, naming })
+  const rewriting = new Rewriting(masked, context)
   const value = visitor(rewriting)(tree, { wanted: new Set(context.wanted), isFree: true })
   if (value.fates.length > mostMetrics) return refused(text, 'depth')
   // A bare selector over a range has nothing around it that could settle it.
@@ -156,11 +185,10 @@ export function rewritePromql(text: string, context: PromqlContext): PromqlResul
   if (bounds !== 1) {
     rewriting.note('approximate', 'OBD-P-012', 'the result shows bounds of buckets, and these have the new unit')
   }
-  if (recorded.size > 0) rewriting.note('exact', 'OBD-P-016', `recording rules make the old names of the new: ${[...recorded].join(', ')}`)
   const factor = rootScale(rewriting, tree, value)
-  const rewritten = finish(rewriting, text)
+  const finished = finish(rewriting, text)
   const labels = renamedLabels(rewriting, value)
-  const both = context.transition === 'old-or-new' ? oldOrNew(text, tree, rewritten, { rewriting, value, factor, labels }) : rewritten
+  const both = context.transition === 'old-or-new' ? oldOrNew(text, tree, finished, { rewriting, value, factor, labels }) : finished
   const uses: Uses = { metrics: [...rewriting.metrics], labels: [...rewriting.labels].filter((label) => label !== '__name__'), fields: [] }
   return {
     ...both,
