@@ -140,6 +140,7 @@ export function createAttempt(config: DestinationConfig, sending: Sending, deps:
           bytes: batch.bytes,
           items: batch.items,
           onRepeat: (mayHaveArrived) => {
+            tally.failedTries++
             if (mayHaveArrived === true) tally.ambiguous += batch.items
           },
           onPartialSuccess: (one) => void (partial = one),
@@ -171,6 +172,7 @@ export function createAttempt(config: DestinationConfig, sending: Sending, deps:
       for (let tries = 0; ; tries++) {
         const answer = await once(batch, tally, abort)
         if (answer.taken) return answer
+        tally.failedTries++
         const { error } = answer
         const { status } = error
         if (passing.has(status) || (status >= 500 && !unasked.has(status))) {

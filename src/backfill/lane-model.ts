@@ -23,6 +23,8 @@ export interface Tally {
   readonly rejected: Record<string, number>
   readonly dead: DeadRequest[]
   ambiguous: number
+  /** Tries that failed: a connection that is dying may still hold the bytes. */
+  failedTries: number
   bytesOut: number
   /** First sentence by reason. */
   readonly said: Map<string, string>
@@ -39,6 +41,7 @@ export const emptyTally = (): Tally => ({
   rejected: {},
   dead: [],
   ambiguous: 0,
+  failedTries: 0,
   bytesOut: 0,
   said: new Map(),
   isolation: maxIsolation,

@@ -70,6 +70,7 @@ function merged(items: number, tallies: readonly { readonly name: string; readon
       dead.push({ ...one, message: `${name}: ${one.message}` })
     }
     all.ambiguous += tally.ambiguous
+    all.failedTries += tally.failedTries
     all.bytesOut += tally.bytesOut
     for (const [reason, text] of tally.said) if (!all.said.has(reason)) all.said.set(reason, `${name}: ${text}`)
   }
@@ -192,14 +193,15 @@ export async function createOtlpSink(options: OtlpSinkOptions, deps: OtlpSinkDep
         if (boundary !== undefined && (newest === undefined || (boundary.refusedMs ?? 0) > (newest.refusedMs ?? 0))) newest = boundary
         total.acked += tally.acked
         total.ambiguous += tally.ambiguous
+        total.failedTries += tally.failedTries
         total.bytesOut += tally.bytesOut
         total.dead.push(...tally.dead)
         for (const [reason, count] of Object.entries(tally.rejected)) total.rejected[reason] = (total.rejected[reason] ?? 0) + count
         for (const [reason, text] of tally.said) if (!total.said.has(reason)) total.said.set(reason, text)
       }
       const { acked, rejected, dead, ambiguous, bytesOut } = total
-      // All of it was answered with success: nobody reads it any more. Of what was refused a connection may still be reading.
-      if (acked === sumItems(requests)) for (const one of requests) if (one.owned === true) freeMessage(one.data)
+      // All of it was answered with success at the first try: nobody reads it any more.
+      if (acked === sumItems(requests) && total.failedTries === 0) for (const one of requests) if (one.owned === true) freeMessage(one.data)
       if (newest !== undefined) {
         const key = `${newest.destination}\n${newest.reason}`
         if (!told.has(key)) deps.boundary?.(newest)

@@ -108,7 +108,13 @@ describe('createOtlpSink', () => {
     await deliver(shared)
     endpoint.answer = refuse(400, 'no')
     expect((await deliver(refused)).acked).toBe(0)
-    expect([own, shared, refused].map(({ data }) => data.length)).toEqual([0, length, length])
+    const repeated = pageOf(true)
+    endpoint.answer = (response, received) => {
+      endpoint.answer = accept
+      refuse(503, 'later')(response, received)
+    }
+    expect((await deliver(repeated)).acked).toBe(2000)
+    expect([own, shared, refused, repeated].map(({ data }) => data.length)).toEqual([0, length, length, length])
   })
 
   it('joins small requests of a page', async () => {
