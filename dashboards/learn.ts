@@ -1,6 +1,7 @@
 /** What sources say about others: data sources of provisioning files, library panels, metadata. Read before anything is converted. */
 
 import { type Detected, detect } from './detect.ts'
+import { readDatasources } from './grafana/provisioning.ts'
 import type { KnownDatasource } from './options.ts'
 import type { Kind, Source } from './registry.ts'
 import { type Node, textOf } from './text/node.ts'
@@ -17,16 +18,6 @@ export interface LearnedFrom {
 const nothing: LearnedFrom = { known: [], libraryPanels: [], metadata: undefined }
 
 const most = 10_000
-
-function datasourcesOf(node: Node): KnownDatasource[] {
-  const list = node.kind === 'array' ? node.items : (node.get('datasources')?.items ?? [])
-  return list.slice(0, most).flatMap((one) => {
-    const type = textOf(one.get('type'))
-    const name = textOf(one.get('name')) ?? ''
-    if (type === undefined) return []
-    return [{ uid: textOf(one.get('uid')) ?? '', name, type, isDefault: one.get('isDefault')?.value === true }]
-  })
-}
 
 function panelsOf(node: Node): (readonly [string, string])[] {
   const result = node.get('result') ?? node
@@ -47,7 +38,7 @@ export function learnFrom(source: Source, { kinds, document }: Detected): Learne
   const isYaml = !/^\uFEFF?\s*[{[]/.test(source.text)
   const roots = isYaml ? document.root.items : [document.root]
   return {
-    known: has('grafana-datasources') ? roots.flatMap(datasourcesOf) : [],
+    known: has('grafana-datasources') ? roots.flatMap(readDatasources) : [],
     libraryPanels: has('grafana-library-panel') ? roots.flatMap(panelsOf) : [],
     metadata: has('prometheus-metadata') ? roots[0]?.plain() : undefined,
   }

@@ -169,7 +169,10 @@ export function createDatasources(dashboard: DashboardPlace, options: ConvertOpt
         if (main !== undefined && main !== before) {
           variable?.setPlugin(main)
           if (variable === undefined) input?.setPlugin(main)
-          parts.push(part(`variable/${name}`, name, 'exact', before, main, []))
+          const regex = variable?.model()['regex']
+          const filtered = typeof regex === 'string' && regex !== ''
+          const note: Note = { code: 'OBD-G-002', text: `The variable offers only data sources whose names fit ${regex}.` }
+          parts.push(part(`variable/${name}`, name, filtered ? 'manual' : 'exact', before, main, filtered ? [note] : []))
         }
       }
       // The last that is put in stands first.

@@ -7,6 +7,7 @@ import { maxQueryLength } from '../limits.ts'
 import type { Language, Note } from '../model.ts'
 import { noUses } from '../model.ts'
 import { maskQuery } from '../promql/mask.ts'
+import { maskSecrets, withoutSecrets } from './placeholder.ts'
 import { textIn } from './prometheus.ts'
 import { type Plain, type TargetRequest, type TargetResult, unchangedTarget } from './target.ts'
 
@@ -37,15 +38,15 @@ export function asks(model: Plain, plugin: string): boolean {
   return Object.entries(model).some(([key, value]) => !silent.has(key) && !isEmpty(value))
 }
 
-/** The text of a query as a report shows it: the query language's text where there is one, else the model. */
+/** The text of a query as a report shows it: the query language's text where there is one, else the model. Nothing secret stands in it. */
 export function shownQuery(model: Plain): string {
   for (const key of ['expr', 'query', 'rawSql', 'rawQuery', 'expression', 'target', 'queryText', 'definition']) {
     const text = textIn(model, key)
-    if (text !== undefined && text.trim() !== '') return text
+    if (text !== undefined && text.trim() !== '') return withoutSecrets(text)
   }
   const rest: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(model)) if (!['refId', 'hide', 'datasource', 'key'].includes(key)) rest[key] = value
-  return JSON.stringify(rest)
+  return JSON.stringify(maskSecrets(rest))
 }
 
 const hasError = (tree: Tree): boolean => {

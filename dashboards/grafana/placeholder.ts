@@ -24,8 +24,13 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   if (Array.isArray(value)) return value.map((one) => maskSecrets(one, depth + 1))
   if (!isPlain(value)) return value
   const copy: Record<string, unknown> = Object.create(null)
+  // Headers and parameters are pairs: `{ key: 'Authorization', value: … }`.
+  const names = ['key', 'name', 'header'].some((key) => typeof value[key] === 'string' && secretKey.test(String(value[key])))
   for (const [key, one] of Object.entries(value))
-    copy[key] = secretKey.test(key) && typeof one !== 'object' && typeof one !== 'boolean' ? masked : maskSecrets(one, depth + 1)
+    copy[key] =
+      (secretKey.test(key) || (key === 'value' && names)) && typeof one !== 'object' && typeof one !== 'boolean'
+        ? masked
+        : maskSecrets(one, depth + 1)
   return copy
 }
 

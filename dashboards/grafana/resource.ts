@@ -180,6 +180,13 @@ function panelPlace(
   }
 }
 
+const textMembers = ['name', 'current', 'query', 'label', 'hide', 'skipUrlSync', 'description'] as const
+const listMembers = [...textMembers, 'options', 'multi', 'includeAll', 'allValue', 'allowCustomValue'] as const
+
+/** The members that a kind of variable has. */
+const only = (model: Plain, keys: readonly string[]): Plain =>
+  Object.fromEntries(Object.entries(model).filter(([key]) => keys.includes(key)))
+
 const variableKinds: Readonly<Record<string, string>> = {
   QueryVariable: 'query',
   DatasourceVariable: 'datasource',
@@ -221,7 +228,7 @@ function variablePlace(document: TextDocument, element: Node, names: (wanted: st
       const type = typeof next['type'] === 'string' ? next['type'] : kind
       if (type !== kind) {
         const to = Object.entries(variableKinds).find(([, one]) => one === type)?.[0] ?? 'TextVariable'
-        document.replace(element, { kind: to, spec: without(next, ['type', 'datasource', 'definition', 'refresh']) })
+        document.replace(element, { kind: to, spec: only(next, to === 'CustomVariable' ? listMembers : textMembers) })
         return
       }
       const value = next['query']

@@ -102,7 +102,7 @@ describe('files of any shape', () => {
           if (!isBridgeError(error)) throw error
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     )
   })
 
@@ -127,9 +127,9 @@ describe('large and nasty files', () => {
       datasource: { type: 'jaeger', uid: 'j' },
       targets: [{ refId: 'A', queryType: 'search', service: 's', a: 1, b: 2, c: 3 }],
     })
-    const text = JSON.stringify({ schemaVersion: 39, panels: Array.from({ length: 3000 }, (_, id) => panel(id)) })
+    const text = JSON.stringify({ schemaVersion: 39, panels: Array.from({ length: 1500 }, (_, id) => panel(id)) })
     const start = performance.now()
-    expect(grafanaDashboard.convert({ path: 'x.json', text }, context).items).toHaveLength(3000)
+    expect(grafanaDashboard.convert({ path: 'x.json', text }, context).items).toHaveLength(1500)
     expect(performance.now() - start).toBeLessThan(10_000)
   })
 

@@ -121,3 +121,21 @@ describe('queries that cannot be aggregated', () => {
     expect(panel.options?.otlpBridge?.original ?? panel).toMatchObject({ targets: [{ refId: 'A' }] })
   })
 })
+
+describe('queries of data sources that stay', () => {
+  it('are shown without what is secret in them', () => {
+    const { items, after } = convert({
+      datasource: { type: 'yesoreyeram-infinity-datasource', uid: 'i' },
+      targets: [
+        {
+          refId: 'A',
+          url: 'https://u:hunter2@h/',
+          url_options: { headers: [{ key: 'Authorization', value: 'hunter3' }], apiKey: 'hunter4' },
+        },
+      ],
+    })
+    expect(items[0]?.status).toBe('unchanged')
+    expect(JSON.stringify(items)).not.toMatch(/hunter/)
+    expect(after).toMatch(/hunter2/)
+  })
+})
