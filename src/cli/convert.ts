@@ -10,6 +10,7 @@ import type { Report } from '../../dashboards/report/model.ts'
 import type { ConfigOptions } from '../config/compose.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import { type Learned, setupOf } from './convert-context.ts'
+import { createSweeper } from './convert-garbage.ts'
 import { createOutputFolder } from './convert-output.ts'
 import { createOldNames } from './convert-recording.ts'
 import { createConvertScreen } from './convert-screen.ts'
@@ -179,6 +180,7 @@ export async function convertCommand(
   const verifying = options.verify === true ? await import('./convert-verify.ts') : undefined
   const verifier = await verifying?.createVerifier(options, io, deps, stop)
   const screen = createConvertScreen(io, deps.nowMs)
+  const sweep = createSweeper()
   const onStdout: Conversion['output'][number][] = []
   const written = new Set<string>()
   const oldNames = createOldNames()
@@ -191,6 +193,7 @@ export async function convertCommand(
     screen.step(at, listed.length, source.path)
     // Signals are heard between two sources.
     await breathe()
+    sweep()
     let text = ''
     let conversion: Conversion
     try {
