@@ -306,6 +306,11 @@ export const codes = {
     why: 'A saved filter names a field that has another name now.',
     todo: 'Nothing.',
   },
+  'OBD-G-021': {
+    title: 'Repeated by a variable without a list',
+    why: 'The panel is repeated for every value of a variable, and the values cannot be listed any more.',
+    todo: 'Give the variable a list of values, or leave out the repetition.',
+  },
   'OBD-G-020': {
     title: 'Secret was taken out',
     why: 'Passwords, tokens and keys that stand in a file are never written into another one.',
@@ -422,9 +427,9 @@ export const codes = {
     todo: 'Name data sources in `datasources:` of the mapping file, or leave the variable.',
   },
   'OBD-K-022': {
-    title: 'Data view is unknown',
-    why: 'The index pattern that is asked is not in the export, and its id does not tell.',
-    todo: 'Export the data view too, or name its streams under `indices:`.',
+    title: 'Index is another',
+    why: 'Elasticsearch keeps logs that came by OTLP in `logs-*.otel-*`. A pattern for other indices would find none of them; the wider one finds logs of everybody.',
+    todo: 'Narrow the data view to the data sets that its old indices held, or add a filter.',
   },
   'OBD-K-024': {
     title: 'Time is another field',

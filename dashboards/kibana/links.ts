@@ -5,10 +5,22 @@ import { uidOf } from './uids.ts'
 
 /** A dashboard in a link of Kibana: `#/dashboard/id`, `/app/kibana#/dashboard/id?_g=()`, `/app/dashboards#/view/id`. */
 const dashboardLink =
-  /(?:https?:\/\/[^\s()<>"']{1,200})?(?:\/s\/[\w-]{1,100})?(?:\/app\/(?:kibana|dashboards))?#\/(?:dashboard|view)\/([\w%:.~-]{1,200})(\?[^\s)<>"']{0,4000})?/g
+  /(?:https?:\/\/[^\s()<>"']{1,200})?(?:\/s\/[\w-]{1,100})?(?:\/app\/(?:kibana|dashboards))?#\/(?:dashboard|view)\/([\w%:.~-]{1,200})(\?)?/g
 
 /** Any other link into Kibana. */
-const otherLink = /(?:\/app\/[a-z][\w-]{0,40}|(?<![\w/])#\/(?:discover|visualize|management|maps|lens|canvas|home))[^\s)<>"']{0,4000}/g
+const otherLink = /(?:\/app\/[a-z][\w-]{0,40}|(?<![\w/])#\/(?:discover|visualize|management|maps|lens|canvas|home))/g
+
+/** End of an address: at a space, a quote, or a bracket that was not opened in it, as RISON has many. */
+function endOf(text: string, start: number): number {
+  let open = 0
+  for (let at = start; at < text.length; at++) {
+    const sign = text[at] ?? ''
+    if (sign === '(') open++
+    else if (sign === ')' && open-- === 0) return at
+    else if (/[\s<>"]/.test(sign)) return at
+  }
+  return text.length
+}
 
 export interface Linked {
   readonly text: string
@@ -27,20 +39,28 @@ function decoded(id: string): string {
 /** Rewrites what leads to dashboards; says what else leads into Kibana. `id` is of the panel, for the report. */
 export function linkedText(text: string, id: string, title: string): Linked {
   const parts: PartNote[] = []
-  const rewritten = text.replace(dashboardLink, (whole: string, dashboard: string, state: string | undefined) => {
-    const after = `/d/${uidOf(decoded(dashboard))}`
+  let rewritten = ''
+  let from = 0
+  for (const match of text.matchAll(dashboardLink)) {
+    if (match.index < from) continue
+    const hasState = match[2] !== undefined
+    const end = hasState ? endOf(text, match.index) : match.index + match[0].length
+    const after = `/d/${uidOf(decoded(match[1] ?? ''))}`
+    rewritten += text.slice(from, match.index) + after
+    from = end
     parts.push({
       kind: 'link',
       id: `${id}/link/${parts.length}`,
       title,
-      status: state === undefined ? 'exact' : 'approximate',
-      before: whole,
+      status: hasState ? 'approximate' : 'exact',
+      before: text.slice(match.index, end),
       after,
-      notes: state === undefined ? [] : [{ code: 'OBD-K-012', text: 'Time and filters of the link are left out.' }],
+      notes: hasState ? [{ code: 'OBD-K-012', text: 'Time and filters of the link are left out.' }] : [],
     })
-    return after
-  })
-  for (const [link] of rewritten.matchAll(otherLink)) {
+  }
+  rewritten += text.slice(from)
+  for (const { index } of rewritten.matchAll(otherLink)) {
+    const link = rewritten.slice(index, endOf(rewritten, index))
     parts.push({
       kind: 'link',
       id: `${id}/link/${parts.length}`,

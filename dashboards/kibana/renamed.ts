@@ -6,9 +6,9 @@ import type { Source } from '../registry.ts'
 import { parseJsonDocument } from '../text/json.ts'
 import type { Node } from '../text/node.ts'
 import type { ConvertedDashboard } from './convert-dashboard.ts'
-import { type Renaming, renameAttributes } from './renaming.ts'
+import { otelIndices, type Renaming, reachesOtel, renameAttributes } from './renaming.ts'
 import { readSavedObjects, type SavedObjects } from './saved-objects.ts'
-import { isObject, type Json } from './value.ts'
+import { isObject, type Json, parseJson, textOf } from './value.ts'
 
 export interface RenamedObjects {
   readonly text: string
@@ -61,6 +61,13 @@ function isWhole(line: string): boolean {
   }
 }
 
+/** Index that a query of the report names. */
+function indexOf(before: string): string | undefined {
+  if (!before.startsWith('{')) return undefined
+  const object = parseJson(before)
+  return isObject(object) ? textOf(object.index) : undefined
+}
+
 /** Status of a query that was renamed. */
 function statusOf(before: Item, after: Item, renaming: Renaming): { readonly status: Status; readonly notes: readonly Note[] } {
   const unread = before.notes.filter(({ code }) => code === 'OBD-K-003' || code === 'OBD-K-001')
@@ -69,6 +76,16 @@ function statusOf(before: Item, after: Item, renaming: Renaming): { readonly sta
   let status: Status = before.before === after.before ? 'unchanged' : 'exact'
   if (notes.length > 0) status = 'manual'
   const text = before.before
+  const index = indexOf(text)
+  if (index !== undefined && !reachesOtel(index)) {
+    // A filter of its own holds in the wider index, too.
+    if (!text.includes('"query":')) status = worse(status, 'approximate')
+    const isMoved = indexOf(after.before) === otelIndices
+    const why = isMoved
+      ? `${index} is ${otelIndices} now, which holds all logs`
+      : `${index} is a data view that is not in the source: it has to reach ${otelIndices}`
+    notes.push({ code: 'OBD-K-022', text: `${why}.` })
+  }
   for (const [field, why] of renaming.doubtful) {
     if (!text.includes(field)) continue
     status = worse(status, 'approximate')

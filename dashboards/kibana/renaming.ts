@@ -1,5 +1,6 @@
 /** Fields inside of saved objects → their new names: every place of an object that names one, with the strings that hold JSON read and written again. */
 
+import { isPattern, matches } from '../../src/translate/patterns.ts'
 import { parseKql } from '../filters/kql.ts'
 import { parseLucene } from '../filters/lucene.ts'
 import type { FieldSpan } from '../filters/model.ts'
@@ -78,6 +79,21 @@ const clauses: ReadonlySet<string> = new Set([
   'common',
   'intervals',
 ])
+
+/** Members that name an index pattern. */
+const namesIndex: ReadonlySet<string> = new Set(['index_pattern', 'series_index_pattern', 'default_index_pattern'])
+
+/** Where Elasticsearch keeps logs that came by OTLP. */
+export const otelIndices = 'logs-*.otel-*'
+
+/** Whether a pattern reaches logs that came by OTLP. */
+export const reachesOtel = (index: string): boolean =>
+  index
+    .split(',')
+    .map((each) => each.trim())
+    .some((each) => each === otelIndices || (!each.startsWith('-') && isPattern(each) && matches(each, 'logs-generic.otel-default')))
+
+const renamedIndex = (index: string): string => (index === '' || reachesOtel(index) ? index : otelIndices)
 
 const untouched = /^(?:___records___|@timestamp|_source|_id|_index|_score|_key|_term|_count|)$/
 
@@ -177,6 +193,7 @@ function member(key: string, value: Json, here: JsonObject, at: At, renaming: Re
         .join(',')
     }
     if (key === 'field' && at.key === 'variables') return value
+    if (namesIndex.has(key) || (key === 'title' && at.type === 'index-pattern' && at.key === 'attributes')) return renamedIndex(value)
     if (namesField.has(key) && !isIdOf(value, at.ids)) return rename(value, renaming)
     return value
   }

@@ -33,20 +33,29 @@ function referenced(
   return { metric: metrics.find(({ id }) => id === match?.[1]), part: match?.[2] }
 }
 
-const maxDepth = 30
+/** Most metrics that a value is made of, each counted as often as it is referred to. */
+const maxReferences = 300
+
+/** What is being read: how much of the budget is left, and which metrics lead here. */
+interface Reading {
+  readonly budget: { left: number }
+  readonly path: ReadonlySet<JsonObject>
+}
 
 /** Value of one metric. Shapes that refer in a circle end as `unsupported`. */
-function metricValue(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, depth: number, part?: string): Value {
+function metricValue(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, reading: Reading, part?: string): Value {
   const type = textOf(metric.type) ?? ''
   const field = textOf(metric.field)
-  if (depth > maxDepth) return unsupported(type, 'metrics refer to each other too deep')
+  if (reading.path.has(metric)) return unsupported(type, 'metrics refer to each other in a circle')
+  if (--reading.budget.left < 0) return unsupported(type, `it is made of more than ${maxReferences} metrics`)
+  const inner: Reading = { budget: reading.budget, path: new Set([...reading.path, metric]) }
   const op = plain.get(type)
   if (op !== undefined && field !== undefined) return { kind: 'aggregate', op, field }
   const of = (): Value => {
-    const { metric: found, part: inner } = referenced(metrics, field)
+    const { metric: found, part: ofPart } = referenced(metrics, field)
     return found === undefined
       ? unsupported(type, `the metric ${field ?? ''} that it is of is not there`)
-      : metricValue(found, metrics, to, depth + 1, inner)
+      : metricValue(found, metrics, to, inner, ofPart)
   }
   switch (type) {
     case 'count':
@@ -114,7 +123,7 @@ function metricValue(metric: JsonObject, metrics: readonly JsonObject[], to: Rem
       return { kind: 'window', fn: `overall_${type.slice(0, 3)}` as 'overall_avg', of: of() }
     case 'math':
     case 'calculation':
-      return scripted(metric, metrics, to, depth)
+      return scripted(metric, metrics, to, inner)
     case 'filter_ratio':
       return unsupported(type, 'its filters cannot be read')
     case 'static':
@@ -132,7 +141,7 @@ const thresholdsOf = (metric: JsonObject): readonly number[] =>
     : listOf(metric.values).flatMap((each) => numberOf(each) ?? [])
 
 /** `math` (TSVB's own) and `calculation` (a bucket script, taken when it is plain arithmetic). */
-function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, depth: number): Value {
+function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remarks, reading: Reading): Value {
   const script = textOf(metric.script) ?? ''
   const parsed = parseExpression(script)
   if (!parsed.ok) {
@@ -151,7 +160,7 @@ function scripted(metric: JsonObject, metrics: readonly JsonObject[], to: Remark
   const { value, differs } = valueOfExpression(parsed.expression, {
     name(name) {
       const found = variables.get(name.startsWith('params.') ? name.slice(7) : name)
-      return found === undefined ? undefined : metricValue(found.metric, metrics, to, depth + 1, found.part)
+      return found === undefined ? undefined : metricValue(found.metric, metrics, to, reading, found.part)
     },
     isInterval: (name) => name === 'params._interval' || name === '_interval',
     call: () => undefined,
@@ -216,7 +225,10 @@ export function seriesValue(series: JsonObject, id: string, label: string | unde
   }
   if (last.type === 'std_deviation' && last.mode === 'band')
     remark(to, 'approximate', { code: 'OBD-K-007', text: 'The band of the standard deviation is drawn as its width.' })
-  const value = last.type === 'filter_ratio' ? ratioOf(last, filters) : metricValue(last, metrics, to, 0)
+  const value =
+    last.type === 'filter_ratio'
+      ? ratioOf(last, filters)
+      : metricValue(last, metrics, to, { budget: { left: maxReferences }, path: new Set() })
   return { metrics: [{ id, label, value: isOverall ? { kind: 'window', fn: 'overall_sum', of: value } : value }], joined }
 }
 

@@ -13,11 +13,15 @@ import { searchedSource, sourceOf } from './searches.ts'
 import { fieldStyle } from './units.ts'
 import { at, isTrue, type JsonObject, numberOf, objectOf, objectsOf, textOf } from './value.ts'
 
+/** Most saved searches that start from one another. */
+const maxSearches = 10
+
 /** Search and index of an object, and of the saved search that it starts from. */
 export function searchedObject(
   attributes: JsonObject,
   references: readonly Reference[],
   scope: Scope,
+  depth = 0,
 ): { readonly searched: Searched; readonly view: IndexView; readonly missing: string | undefined } {
   const source = sourceOf(attributes)
   const named = textOf(source.indexRefName)
@@ -30,8 +34,9 @@ export function searchedObject(
     textOf(attributes.savedSearchId)
   if (searchId === undefined) return { searched: searchedSource(source), view: own, missing: undefined }
   const search = scope.objects.find('search', searchId)
-  if (search === undefined) return { searched: searchedSource(source), view: own, missing: searchId }
-  const inner = searchedObject(search.attributes, search.references, { ...scope })
+  // Searches that start from each other lead nowhere.
+  if (search === undefined || depth > maxSearches) return { searched: searchedSource(source), view: own, missing: searchId }
+  const inner = searchedObject(search.attributes, search.references, scope, depth + 1)
   return {
     searched: together(inner.searched, searchedSource(source)),
     view: own.index === undefined ? inner.view : own,
