@@ -18,6 +18,7 @@ import {
   windowOf,
   zeroFits,
 } from './kibana-rules-common.ts'
+import { esqlOf, esqlRule } from './kibana-rules-esql.ts'
 import { countOf, filterOf, type Question } from './log-pieces.ts'
 import { bracketed } from './outcome.ts'
 import { isPlain, listOf, memberOf, numberOf, wordOf, wordsOf } from './plain.ts'
@@ -68,13 +69,7 @@ export const esQuery: KindConverter = (input) => {
   const type = memberOf(params, 'searchType') ?? 'esQuery'
   if (memberOf(params, 'excludeHitsFromPreviousRun') !== false)
     findings.note('OBD-A-030', 'documents that an earlier run had matched did not count again; the query counts all of its window')
-  if (type === 'esqlQuery')
-    return refuse(
-      findings,
-      `ES|QL: ${wordOf(memberOf(memberOf(params, 'esqlQuery'), 'esql'))?.slice(0, 200) ?? ''}`,
-      'unsupported',
-      'OBD-A-010',
-    )
+  if (type === 'esqlQuery') return esqlRule(esqlOf(params), input)
   if (type === 'searchSource') {
     const configuration = memberOf(params, 'searchConfiguration')
     const view = memberOf(configuration, 'index') ?? memberOf(configuration, 'indexRefName')

@@ -35,6 +35,9 @@ const contextOf = (context: Context): LogContext => ({
   alert: true,
 })
 
+/** `max_query_length` of Loki as it comes. */
+const longestLook = 721 * 3600
+
 /** Asks questions for one rule, and keeps what has to be said of them. */
 export class LogPieces {
   readonly #context: Context
@@ -78,6 +81,12 @@ export class LogPieces {
       return undefined
     }
     this.language = target.language
+    if (target.language === 'logql' && window + offset > longestLook)
+      this.#findings.note(
+        'OBD-A-007',
+        `the rule looks back ${durationText(window + offset)}, and Loki refuses more than 721h unless max_query_length says otherwise`,
+        'manual',
+      )
     for (const [field, label] of Object.entries(answer.labels)) this.labels.set(field, label)
     return withoutZero(target.expr)
   }

@@ -1,6 +1,7 @@
 /** Actions of watches: whom they tell, and what they say. Settings of receivers are never copied. */
 
 import type { Findings } from './alert-rule.ts'
+import { durationText } from './durations.ts'
 import { annotationOf } from './mustache.ts'
 import { isPlain, memberOf, type Plain, plainOf, wordOf } from './plain.ts'
 import { maskSecrets, type Receiver } from './receivers.ts'
@@ -80,7 +81,7 @@ export function actionsOf(watch: Plain, name: string, labels: ReadonlyMap<string
   }
   if (lost.size > 0) findings.note('OBD-A-005', `the text names ${[...lost].join(', ')}, which no label of the alert holds`)
   if (repeat !== undefined && repeat > 0)
-    findings.note('OBD-A-004', `told again after ${repeat}s at the earliest (throttle_period): repeat_interval of the route`)
+    findings.note('OBD-A-004', `told again after ${durationText(repeat)} at the earliest (throttle_period): repeat_interval of the route`)
   return {
     receivers,
     annotations: { summary: subject ?? annotationOf(name, () => undefined).text, ...(text === undefined ? {} : { description: text }) },

@@ -1,5 +1,11 @@
 /** Loki itself as the judge of converted alert rules: every expression is asked once, and every rule file is read by its ruler. */
 
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { Item } from '../../dashboards/model.ts'
@@ -11,6 +17,7 @@ import { elastalertCases, elastalertSource } from '../support/dashboards/elastal
 import { kibanaCases, kibanaSource } from '../support/dashboards/kibana-rule-cases.ts'
 import { watchCases } from '../support/dashboards/watcher-cases.ts'
 import { hasLoki, startLoki } from './loki-peer.ts'
+import { binaries } from './peers.ts'
 
 const files = { 'bad.txt': 'eve\nmallory\n' }
 const context = alertContext({ indices: alertIndices, acceptApproximate: true }, files)
@@ -135,5 +142,32 @@ describe.skipIf(!hasLoki())('rules that were converted', () => {
       found[name] = data.result.map(({ metric }) => metric['user'] ?? metric['host_name'] ?? '{}').sort()
     }
     expect(found).toEqual(firing)
+  }, 60_000)
+})
+
+const promtool = existsSync(binaries)
+  ? readdirSync(binaries)
+      .filter((name) => name.startsWith('promtool-'))
+      .map((name) => join(binaries, name))[0]
+  : undefined
+if (promtool === undefined) console.warn(`SKIPPED: no promtool in ${binaries}, rules for Prometheus were not checked`)
+
+describe.skipIf(promtool === undefined)('rules that became PromQL', () => {
+  it('pass promtool', async () => {
+    const rules = converted.flatMap((one) => one.files).filter(({ path }) => path.endsWith('.prometheus.yaml'))
+    expect(rules.length).toBeGreaterThan(2)
+    const folder = await mkdtemp(join(tmpdir(), 'otlp-bridge-rules-'))
+    try {
+      const names = await Promise.all(
+        rules.map(async ({ text }, at) => {
+          await writeFile(join(folder, `${at}.yaml`), text)
+          return join(folder, `${at}.yaml`)
+        }),
+      )
+      const { stdout } = await promisify(execFile)(promtool ?? '', ['check', 'rules', '--lint=none', ...names])
+      expect(stdout).toContain('SUCCESS')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   }, 60_000)
 })

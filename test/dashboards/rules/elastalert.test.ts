@@ -96,6 +96,12 @@ describe('elastalertConverter', () => {
     expect(itemOf({ ...frequency, filter })?.after).toBe(`sum(count_over_time({app="shop"} | ${stage} [10m])) >= 3`)
   })
 
+  it('says of a window that Loki refuses as it comes', () => {
+    expect(itemOf({ ...frequency, timeframe: { days: 30 } })?.status).toBe('exact')
+    expect(itemOf({ ...frequency, timeframe: { days: 31 } })?.status).toBe('manual')
+    expect(codesOf({ ...frequency, timeframe: { days: 31 } })).toContain('OBD-A-007')
+  })
+
   it('leaves out the type of documents, which somebody has to look at', () => {
     const filter = [{ term: { _type: 'login' } }, { type: { value: 'x' } }]
     expect(itemOf({ ...frequency, filter })).toMatchObject({

@@ -87,11 +87,60 @@ export const kibanaCases: readonly KibanaCase[] = [
     exprs: [`(sum(count_over_time(${S} | status="500" [5m])) or vector(0)) <= 1`],
   },
   {
-    name: 'es query in ES|QL',
+    name: 'es query in ES|QL that filters',
     type: '.es-query',
-    params: { searchType: 'esqlQuery', esqlQuery: { esql: 'FROM logs | KEEP x' }, ...window, threshold: [0], thresholdComparator: '>' },
+    params: {
+      searchType: 'esqlQuery',
+      esqlQuery: { esql: 'FROM logs-* | WHERE status >= 500 | KEEP user | LIMIT 10' },
+      ...window,
+      threshold: [0],
+      thresholdComparator: '>',
+    },
+    status: 'exact',
+    exprs: [`sum(count_over_time(${S} | status >= 500 [5m])) > 0`],
+  },
+  {
+    name: 'es query in ES|QL that aggregates',
+    type: '.es-query',
+    params: {
+      searchType: 'esqlQuery',
+      esqlQuery: {
+        esql: 'FROM logs-* | WHERE user != "a|b" | STATS c = COUNT(*), m = MAX(took) BY host.name | WHERE c > 10 AND m <= 3 | SORT c DESC',
+      },
+      ...window,
+      threshold: [0],
+      thresholdComparator: '>',
+    },
+    status: 'exact',
+    exprs: [
+      `(sum by (host_name) (count_over_time(${S} | user!="a|b" | user!="" [5m])) > 10) and (max_over_time(${S} | user!="a|b" | user!="" | took!="" | unwrap took | __error__="" [5m]) by (host_name) <= 3)`,
+    ],
+  },
+  {
+    name: 'es query in ES|QL that does more',
+    type: '.es-query',
+    params: {
+      searchType: 'esqlQuery',
+      esqlQuery: { esql: 'FROM logs-* | STATS c = COUNT(*) | EVAL d = c * 2 | WHERE d > 1' },
+      ...window,
+      threshold: [0],
+      thresholdComparator: '>',
+    },
     status: 'unsupported',
     exprs: [],
+  },
+  {
+    name: 'es query in ES|QL of what is missing',
+    type: '.es-query',
+    params: {
+      searchType: 'esqlQuery',
+      esqlQuery: { esql: 'FROM logs-* | STATS c = COUNT(*) | WHERE c < 1' },
+      ...window,
+      threshold: [0],
+      thresholdComparator: '>',
+    },
+    status: 'exact',
+    exprs: [`(sum(count_over_time(${S} [5m])) or vector(0)) < 1`],
   },
   {
     name: 'index threshold',
