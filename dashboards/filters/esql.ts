@@ -61,11 +61,18 @@ export function parseEsql(text: string): EsqlParsed {
 }
 
 function read(text: string): EsqlParsed {
-  const from = /^\s*FROM\s+([^|]*?)(?:\s+METADATA\s+[^|]*)?(?=\||$)/i.exec(text)
-  if (from === null) return { ok: false, why: 'only queries that begin with FROM are understood', at: 0 }
-  const start = from[0].length
+  const head = /^\s*FROM\s/i.exec(text)
+  if (head === null) return { ok: false, why: 'only queries that begin with FROM are understood', at: 0 }
+  const pipe = text.indexOf('|')
+  const start = pipe < 0 ? text.length : pipe
+  const words = text.slice(head[0].length, start).trim().split(/\s+/)
+  const metadata = words.findIndex((one) => one.toUpperCase() === 'METADATA')
+  const names = words.slice(0, metadata < 0 ? words.length : metadata)
+  // Names are parted by commas, with blanks or without.
+  const isList = names.every((one, at) => at === 0 || one.startsWith(',') || names[at - 1]?.endsWith(','))
+  if (!isList) return { ok: false, why: 'the names of indices are not parted by commas', at: head[0].length }
   const draft: Draft = {
-    index: (from[1] ?? '').replaceAll(/["\s]/g, ''),
+    index: names.join('').replaceAll('"', ''),
     filters: [],
     metrics: undefined,
     buckets: [],

@@ -100,18 +100,29 @@ export function readElasticsearchModel(model: Plain, index: string | undefined):
 
 type Say = (status: Status, note: Note) => void
 
+interface Reading {
+  readonly byId: ReadonlyMap<string, Plain>
+  readonly say: Say
+  /** How many values may still be made: pipelines read each other. */
+  left: number
+}
+
+const mostValues = 2000
+const deepestPipeline = 10
+
 function readMetrics(metrics: readonly Plain[], say: Say): Metric[] {
-  const byId = new Map(metrics.map((one) => [textOf(one['id']) ?? '', one]))
-  return metrics.flatMap((one) => metricsOf(one, byId, say))
+  const reading: Reading = { byId: new Map(metrics.map((one) => [textOf(one['id']) ?? '', one])), say, left: mostValues }
+  return metrics.flatMap((one) => metricsOf(one, reading))
 }
 
 /** Value of a metric that others are made of. */
-function valueOfMetric(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say, depth: number): Value {
+function valueOfMetric(one: Plain, reading: Reading, depth: number): Value {
+  const { say } = reading
   const type = textOf(one['type']) ?? ''
   const field = textOf(one['field'])
   const settings = settingsOf(one)
-  if (depth > 20) return { kind: 'unsupported', text: type, why: 'pipelines are nested too deep' }
-  const of = (): Value => reference(textOf(one['pipelineAgg']) ?? field ?? '', byId, say, depth)
+  if (depth > deepestPipeline || reading.left-- <= 0) return { kind: 'unsupported', text: type, why: 'pipelines are nested too deep' }
+  const of = (): Value => reference(textOf(one['pipelineAgg']) ?? field ?? '', reading, depth)
   switch (type) {
     case 'count':
       return { kind: 'aggregate', op: 'count' }
@@ -147,7 +158,7 @@ function valueOfMetric(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say, d
     case 'cumulative_sum':
       return { kind: 'window', fn: 'cumulative_sum', of: of() }
     case 'bucket_script':
-      return bucketScript(one, byId, say, depth)
+      return bucketScript(one, reading, depth)
     case 'top_metrics':
       return topMetrics(settings)
     default: {
@@ -190,7 +201,8 @@ function topMetrics(settings: Plain): Value {
   return { kind: 'aggregate', op: 'last', field }
 }
 
-function bucketScript(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say, depth: number): Value {
+function bucketScript(one: Plain, reading: Reading, depth: number): Value {
+  const { say } = reading
   const settings = settingsOf(one)
   const script = isPlain(settings['script'])
     ? textOf(settings['script']['inline'])
@@ -204,7 +216,7 @@ function bucketScript(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say, de
     name(name) {
       const id = variables.get(name.replace(/^params\./, ''))
       if (id === undefined) return undefined
-      return reference(id, byId, say, depth)
+      return reference(id, reading, depth)
     },
     call: () => undefined,
   })
@@ -213,7 +225,8 @@ function bucketScript(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say, de
 }
 
 /** Value of the metric that an id names; `3[95.0]` is a percentile of one. */
-function reference(id: string, byId: ReadonlyMap<string, Plain>, say: Say, depth: number): Value {
+function reference(id: string, reading: Reading, depth: number): Value {
+  const { byId } = reading
   const [base = '', part] = id.split(/[[\]]/)
   const source = byId.get(base)
   if (source === undefined) return { kind: 'unsupported', text: id, why: 'there is no such metric' }
@@ -221,10 +234,11 @@ function reference(id: string, byId: ReadonlyMap<string, Plain>, say: Say, depth
     return { kind: 'aggregate', op: 'percentile', field: textOf(source['field']), percent: Number(part) || 50 }
   }
   const statistic = part === undefined ? undefined : statistics(textOf(source['field']), 2)[part]
-  return statistic?.[1] ?? valueOfMetric(source, byId, say, depth + 1)
+  return statistic?.[1] ?? valueOfMetric(source, reading, depth + 1)
 }
 
-function metricsOf(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say): Metric[] {
+function metricsOf(one: Plain, reading: Reading): Metric[] {
+  const { byId, say } = reading
   const id = textOf(one['id']) ?? ''
   const type = textOf(one['type']) ?? ''
   const field = textOf(one['field'])
@@ -261,7 +275,7 @@ function metricsOf(one: Plain, byId: ReadonlyMap<string, Plain>, say: Say): Metr
       ? ''
       : [titles[textOf(source['type']) ?? ''], textOf(source['field'])].filter((word) => word !== undefined).join(' ')
   const label = isPipeline ? `${titles[type] ?? type} ${sourceTitle}`.trim() : type === 'count' ? 'Count' : named(titles[type] ?? type)
-  return [{ id, label, hidden, value: valueOfMetric(one, byId, say, 0) }]
+  return [{ id, label, hidden, value: valueOfMetric(one, reading, 0) }]
 }
 
 function statistics(field: string | undefined, sigma: number): Record<string, readonly [string, Value]> {

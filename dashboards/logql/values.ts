@@ -23,6 +23,8 @@ export interface Piece {
 export interface Around {
   /** How far back it looks: lengths that add up, the last one may be Grafana's interval. */
   readonly shifts: readonly string[]
+  /** How many differences are around: each one asks twice. */
+  readonly differences?: number | undefined
   /** Where nothing is, it is 0: only where that makes a number, not below a fraction line. */
   readonly zero: boolean
 }
@@ -94,6 +96,7 @@ const secondsOf = ({ ms, text }: Interval): string | undefined => {
 const times = (one: Piece, factor: number): Piece => (factor === 1 ? one : joined(`${bracketed(one)} * ${decimal(factor) ?? 1}`, [one]))
 
 const deepest = 100
+const mostDifferences = 4
 
 /** The expression of a value. */
 export function valueText(value: Value, dialect: Dialect, around: Around, depth = 0): Piece {
@@ -140,9 +143,12 @@ function differenceText(value: Extract<Value, { kind: 'difference' }>, dialect: 
   const { lag, positive, perSeconds } = value
   if (interval.ms === undefined && lag !== 1)
     return impossible('OBD-L-021', `It compares with ${lag} buckets ago, and their length is Grafana's own.`)
+  const differences = (around.differences ?? 0) + 1
+  if (differences > mostDifferences)
+    return impossible('OBD-L-021', `It is a difference of differences, more than ${mostDifferences} of them.`)
   const back = interval.ms === undefined ? interval.text : durationText(interval.ms * lag)
-  const now = inner(value.of)
-  const before = inner(value.of, { shifts: [...around.shifts, back] })
+  const now = inner(value.of, { differences })
+  const before = inner(value.of, { shifts: [...around.shifts, back], differences })
   const difference = joined(`${bracketed(now)} - ${bracketed(before)}`, [now, before])
   const kept = positive ? joined(`(${difference.text}) >= 0`, [difference]) : difference
   if (perSeconds === undefined || kept.text === '') return kept

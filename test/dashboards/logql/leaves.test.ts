@@ -147,7 +147,7 @@ const rows: readonly Row[] = [
 ]
 
 describe('leafOf', () => {
-  it.each(rows)('translates %s', (_, language, text, stages, status, ...codes) => {
+  it.each(rows.map((row) => ({ name: row[0], row })))('translates $name', ({ row: [, language, text, stages, status, ...codes] }) => {
     expect(leaf(language, text)).toEqual([stages, status, ...codes])
   })
 
