@@ -43,12 +43,11 @@ export function removeElement(rewriting: Rewriting, selector: Selector, at: numb
   if (element === undefined || braces === undefined) return
   const next = elements[at + 1]
   const text = rewriting.masked.text
-  let before = at - 1
-  while (removed.has(before)) before--
-  const previous = elements[before]
+  // They are taken out from left to right.
+  const follows = removed.size < at
   // The first that stays takes the comma behind it along, all others that before.
-  if (previous === undefined && next !== undefined) rewriting.changes.replace({ start: element.start, end: next.start }, '', rule)
-  else if (previous !== undefined) {
+  if (!follows && next !== undefined) rewriting.changes.replace({ start: element.start, end: next.start }, '', rule)
+  else if (follows) {
     const from = elements[at - 1]?.end ?? element.start
     rewriting.changes.replace({ start: from, end: element.end }, '', rule)
   } else {

@@ -56,6 +56,8 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
     native: first?.native === undefined ? undefined : { kind: first.native, bound: undefined },
     hasScope: rewriting.context.targets.scope_labels && !(selector.name?.name.includes(':') ?? false),
   }
+  const places = new Map(selector.elements.map(({ start }, at) => [start, at]))
+  const starts = new Set(selector.matchers.map(({ start }) => start))
   const joined = new Map<string, string>()
   const matchers: string[] = []
   const removed = new Set<number>()
@@ -70,7 +72,7 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
     }
     rewriting.labels.add(label.name)
     if (label.name === 'le' && (isBucket || value.native !== undefined)) {
-      const at = selector.elements.findIndex(({ start }) => start === matcher.start)
+      const at = places.get(matcher.start) ?? -1
       const bound = boundMatcher(rewriting, matcher, value)
       if (bound === undefined || value.native === undefined) continue
       removeElement(rewriting, selector, at, removed, '§6.1 stored natively')
@@ -85,7 +87,7 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
       rewriting.changes.replace(label, labelText(fate.to), rule)
       respellAll(rewriting, matcher, targets)
     } else if (fate.kind === 'resource') {
-      const at = selector.elements.findIndex(({ start }) => start === matcher.start)
+      const at = places.get(matcher.start) ?? -1
       removeElement(rewriting, selector, at, removed, '§6.1 label of the resource')
       removed.add(at)
       matchers.push(matcherText(rewriting, fate.to, matcher))
@@ -95,7 +97,7 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
     } else rewriting.note('manual', 'OBD-P-003', `label ${label.name} is another one on some of the metrics that the selector meets`)
   }
   for (const element of selector.elements) {
-    const isMatcher = selector.matchers.some(({ start }) => start === element.start)
+    const isMatcher = starts.has(element.start)
     if (isMatcher || element.start === selector.name?.start || !rewriting.hasHole(element)) continue
     if (!rewriting.context.naming.isIdentity)
       rewriting.note('approximate', 'OBD-P-021', `matchers stand in a variable: ${rewriting.source(element)}`)
@@ -104,6 +106,10 @@ export function rewriteSelector(rewriting: Rewriting, selector: Selector, around
     const fate = fateOf(value, label)
     if (fate.kind === 'resource') joined.set(label, fate.to)
   }
+  // A selector needs something that it does not meet without: a name, or one matcher.
+  const asks = selector.name !== undefined || selector.matchers.some((one) => !removed.has(places.get(one.start) ?? -1) && !meetsEmpty(one))
+  if (!asks && matchers.length > 0)
+    rewriting.note('manual', 'OBD-P-005', 'the query names no metric, and nothing else that is on its series')
   if (joined.size > 0 || matchers.length > 0) value.join = { labels: joined, matchers, losesEmpty }
   return value
 }

@@ -80,7 +80,7 @@ const renaming = (names: Record<string, string>, label: Record<string, string>, 
     },
   })
 
-const runs = { numRuns: 200 }
+const runs = { numRuns: 80 }
 
 describe('rewritePromql', () => {
   it('gives the query back when names are changed and changed back', () => {
@@ -161,7 +161,7 @@ describe('rewritePromql', () => {
       fc.property(fc.array(pieces, { maxLength: 30 }), (all) => {
         rewrite(all.join(''))
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 })

@@ -100,6 +100,8 @@ describe('rewritePromql', () => {
       ['absent_over_time(a{cluster="x"}[5m])', '=', 'manual', 'OBD-P-005'],
       ['absent(a{cluster="x"})', `absent(a{} ${join} () target_info{cluster="x"})`, 'approximate'],
       ['sum by (job) (a)', '='],
+      ['{cluster="x"}', '=', 'manual', 'OBD-P-005'],
+      ['a{cluster="x",c="d",}', 'a{c="d",} * on (job, instance) group_left () target_info{cluster="x"}'],
       ['job:a:sum{cluster="x"}', '='],
       [`sum by (cluster) (a ${join} (cluster) target_info)`, '='],
     ])
