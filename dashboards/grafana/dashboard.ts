@@ -1,9 +1,10 @@
 /** Converts a dashboard, whichever schema writes it: variables, annotations, panels, links, data sources. Section 5 of the reference. */
 
-import type { Item } from '../model.ts'
+import type { Item, Note } from '../model.ts'
 import type { Context } from '../options.ts'
 import type { LegacyRule } from '../rules/grafana-legacy.ts'
 import type { TextDocument } from '../text/document.ts'
+import { textOf } from '../text/node.ts'
 import { createDatasources } from './datasources.ts'
 import { createRewriter, followDashboardLinks, followPanelLinks } from './links.ts'
 import { convertPanel } from './panels.ts'
@@ -11,7 +12,7 @@ import type { AnnotationPlace, DashboardPlace } from './places.ts'
 import { convertQuery } from './queries.ts'
 import { type DatasourceScope, resolveReference } from './references.ts'
 import { joinRenames } from './renames.ts'
-import { itemOf, type Scope } from './scope.ts'
+import { itemOf, partOf, type Scope } from './scope.ts'
 import { type ChangedNames, convertFixedVariables, convertVariables, variablesOf } from './variables.ts'
 
 /** What a conversion of a dashboard says; the document has the changes. */
@@ -55,6 +56,23 @@ function convertAnnotation(scope: Scope, place: AnnotationPlace): void {
   if (!to.same) place.refer(to.type, to.uid)
 }
 
+/** Panels and rows that are repeated for the values of a variable that has no list of them any more. */
+function tellRepeats(scope: Scope): void {
+  const listless = new Set(
+    scope.items.flatMap(({ kind, title, language, status }) =>
+      kind === 'variable' && language !== 'promql' && (status === 'manual' || status === 'unsupported') ? [title] : [],
+    ),
+  )
+  for (const { id, title, type, node } of scope.dashboard.panels) {
+    const repeat = textOf(node.get('repeat'))
+    if (repeat === undefined || !listless.has(repeat)) continue
+    const note: Note = { code: 'OBD-G-021', text: `The panel is repeated by the variable "${repeat}".` }
+    scope.parts.push(
+      partOf({ kind: 'panel', id: `${id}/repeat`, where: node.path, title, status: 'manual', before: type, after: type, notes: [note] }),
+    )
+  }
+}
+
 /** Names that queries read, and that are called otherwise now. */
 function changedNames(items: readonly Item[], context: Context): ChangedNames {
   const metrics = new Set<string>()
@@ -92,6 +110,7 @@ export function convertDashboard(document: TextDocument, dashboard: DashboardPla
     const renames = joinRenames(results.map(({ labels, series }) => ({ labels, series, keeps: new Set<string>() })))
     if (!replaced) followPanelLinks(scope, panel, renames, rewrite)
   }
+  tellRepeats(scope)
   convertFixedVariables(scope, changedNames(scope.items, context))
   followDashboardLinks(scope, rewrite)
   scope.parts.push(...scope.datasources.finish())

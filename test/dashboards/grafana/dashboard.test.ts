@@ -261,6 +261,19 @@ describe('variables', () => {
     ])
   })
 
+  it('of Elasticsearch that have no list any more are told where panels are repeated by them', () => {
+    const elastic = { type: 'elasticsearch', uid: 'e' }
+    const list = [{ name: 'user', type: 'query', datasource: elastic, query: '{"find":"terms","field":"user.name"}' }]
+    const { parts, json } = convert({
+      schemaVersion: 39,
+      templating: { list },
+      panels: [{ id: 1, type: 'row', repeat: 'user', panels: [] }],
+    })
+    expect(json.templating.list[0]).toMatchObject({ name: 'user', type: 'textbox' })
+    expect(json.templating.list[0].datasource).toBeUndefined()
+    expect(parts.map((part) => part.notes[0]?.code)).toContain('OBD-G-021')
+  })
+
   it('have the keys of saved filters renamed', () => {
     const { json } = convert(
       {
