@@ -56,10 +56,17 @@ describe.skipIf(expressions.length === 0)('expressions of the samples', () => {
 
   const settings: readonly (readonly [string, Setting])[] = [
     ['names that stay', {}],
-    ['other scales', { mapping: { metrics: { '*_seconds*': { factor: 1000 }, '*_bytes': { factor: 0.001 } } } }],
-    ['labels of the resource', { translate: { resourceLabels: ['cluster', 'namespace', 'pod'] } }],
-    ['native histograms and suffixes', { targets: { native_histograms: true, strategy: 'NoUTF8EscapingWithSuffixes' } }],
-    ['quoted names', { mapping: { metrics: { '*': { name: 'a.b' } }, labels: { job2: 'x' } }, targets: { strategy: 'NoTranslation' } }],
+    [
+      'scales and labels of the resource',
+      {
+        mapping: { metrics: { '*_seconds*': { factor: 1000 }, '*_bytes': { factor: 0.001 } } },
+        translate: { resourceLabels: ['cluster', 'namespace', 'pod'] },
+      },
+    ],
+    [
+      'native histograms and quoted names',
+      { mapping: { metrics: { 'node_*': { name: 'a.b' } } }, targets: { native_histograms: true, strategy: 'NoUTF8EscapingWithSuffixes' } },
+    ],
   ]
   it.each(settings)('go through, and what is written parses: %s', (name, setting) => {
     const rewrite = promqlRewriter(setting)

@@ -80,7 +80,7 @@ const renaming = (names: Record<string, string>, label: Record<string, string>, 
     },
   })
 
-const runs = { numRuns: 80 }
+const runs = { numRuns: 50 }
 
 describe('rewritePromql', () => {
   it('gives the query back when names are changed and changed back', () => {
