@@ -2,10 +2,11 @@
 
 import { isBridgeError } from '../src/errors.ts'
 import type { Code } from './codes.ts'
+import { converters } from './converters.ts'
 import { detect, kindFor } from './detect.ts'
 import { type Converted, type Item, type Note, type OutputFile, worse } from './model.ts'
 import type { Context } from './options.ts'
-import { type Converter, converters, type Kind, kinds, type Source } from './registry.ts'
+import { type Converter, type Kind, kinds, type Source } from './registry.ts'
 import { unwrap } from './wrapped.ts'
 
 export type Family = 'dashboards' | 'alerts'

@@ -6,6 +6,7 @@ import type { Context } from '../options.ts'
 import type { Converter, Source } from '../registry.ts'
 import { legacyAlertFiles } from '../rules/grafana-legacy.ts'
 import type { TextDocument } from '../text/document.ts'
+import { parseEitherDocument } from '../text/either.ts'
 import { parseJsonDocument } from '../text/json.ts'
 import type { Node } from '../text/node.ts'
 import { textOf } from '../text/node.ts'
@@ -33,6 +34,7 @@ function convertedOf(
   place: DashboardPlace,
   result: ReturnType<typeof convertDashboard>,
   text: string,
+  context: Context,
 ): Converted {
   return {
     kind,
@@ -43,19 +45,25 @@ function convertedOf(
     items: result.items,
     parts: result.parts,
     variables: result.variables,
-    notes: [],
+    notes: otherForm(kind, context),
   }
 }
 
+/** A target that is not made of this kind is told: the dashboard stays in its form. */
+function otherForm(kind: string, { options }: Context): Converted['notes'] {
+  const own = options.to === 'grafana' || (options.to === 'grafana-v2' && kind === 'grafana-v2')
+  return own ? [] : [{ code: 'OBD-G-022', text: `--to ${options.to} is not made of a dashboard of the kind ${kind}.` }]
+}
+
 function convertClassic(kind: string, source: Source, context: Context): Converted {
-  const document = parseJsonDocument(source.text)
+  const document = parseEitherDocument(source.text)
   const { root } = document
   if (root.kind !== 'object') throw new BridgeError('OB_DECODE_JSON', `cannot convert ${source.path}: it is no object but ${root.kind}`)
   const place = readClassic(document, dashboardNode(root), { uid: textOf(root.get('metadata')?.get('name')) ?? '' })
   const result = convertDashboard(document, place, context)
-  if (!context.options.upgradePanels) return convertedOf(kind, source, place, result, document.toString())
+  if (!context.options.upgradePanels) return convertedOf(kind, source, place, result, document.toString(), context)
   const upgraded = upgradePanels(document.toString(), dashboardNode)
-  return convertedOf(kind, source, place, { ...result, parts: [...result.parts, ...upgraded.parts] }, upgraded.text)
+  return convertedOf(kind, source, place, { ...result, parts: [...result.parts, ...upgraded.parts] }, upgraded.text, context)
 }
 
 /** A dashboard as Grafana stores, exports (`__inputs`) or answers it (`{dashboard, meta}`), of schema 6 to 42. */
@@ -80,7 +88,7 @@ export const grafanaV2: Converter = {
   family: 'dashboards',
   title: 'dashboard of Grafana as a resource, v2',
   convert(source, context) {
-    const document = parseJsonDocument(source.text)
+    const document = parseEitherDocument(source.text)
     const given = giveIds(document, document.root)
     const place = readResource(document, document.root, given)
     const result = convertDashboard(document, place, context)
@@ -96,7 +104,7 @@ export const grafanaV2: Converter = {
         notes: [{ code: 'OBD-G-015', text: 'The panel had no id.' }],
       }),
     )
-    return convertedOf('grafana-v2', source, place, { ...result, parts: [...result.parts, ...parts] }, document.toString())
+    return convertedOf('grafana-v2', source, place, { ...result, parts: [...result.parts, ...parts] }, document.toString(), context)
   },
 }
 
@@ -106,7 +114,7 @@ export const grafanaLibraryPanel: Converter = {
   family: 'dashboards',
   title: 'library panel of Grafana',
   convert(source, context) {
-    const document = parseJsonDocument(source.text)
+    const document = parseEitherDocument(source.text)
     const { root } = document
     const list = root.kind === 'array' ? root : root.get('result')?.get('elements')
     const places = (list?.items ?? [root.get('result') ?? root]).map((element) => readLibraryPanel(document, element))

@@ -56,6 +56,13 @@ describe('convert', () => {
     expect(dashboards.output[0]?.text).toBe(text.replace('old_total', 'new_total'))
   })
 
+  it('converts resources of Grafana in YAML, in place', async () => {
+    const text =
+      'apiVersion: dashboard.grafana.app/v1beta1\nkind: Dashboard\nmetadata: {name: u} # kept\nspec:\n  title: T\n  panels:\n    - id: 1\n      type: stat\n      datasource: {type: prometheus, uid: p}\n      targets:\n        - refId: A\n          expr: |\n            sum(\n              rate(old_total[5m]))\n'
+    const { output, diagnostics } = await one(text)
+    expect([output[0]?.text, diagnostics.items.map(({ status }) => status)]).toEqual([text.replace('old_total', 'new_total'), ['exact']])
+  })
+
   it('says what stands elsewhere', async () => {
     const text =
       'apiVersion: grafana.integreatly.org/v1beta1\nkind: GrafanaDashboard\nmetadata: {name: g}\nspec: {url: "https://x/y.json"}\n'
