@@ -3,6 +3,8 @@
  * `G` Grafana, `P` PromQL, `L` logs, `K` Kibana, `T` traces, `A` alerts, `F` files and options.
  */
 
+import { alertCodes } from './codes/alerts.ts'
+import { kibanaCodes } from './codes/kibana.ts'
 import { promqlCodes } from './codes/promql.ts'
 import { traceCodes } from './codes/traces.ts'
 
@@ -55,166 +57,6 @@ export const codes = {
     title: 'Nothing for this command',
     why: 'The parts of the file are known, but none of them is what this command converts.',
     todo: 'Call the other command, or leave the file out.',
-  },
-  'OBD-A-001': {
-    title: 'One alert while it holds',
-    why: 'The old tool told once for each match; a rule of Loki or Prometheus fires for as long as its window holds something.',
-    todo: 'Let `repeat_interval` of the route say how often somebody is told.',
-  },
-  'OBD-A-002': {
-    title: 'Written paused',
-    why: 'A rule that is not the same in every respect may fire wrongly, or never. So it is written paused.',
-    todo: 'Look at what differs; then take the pause away, or run again with --accept-approximate.',
-  },
-  'OBD-A-003': {
-    title: 'Receivers are only named',
-    why: 'Passwords, tokens, addresses and webhooks are never copied.',
-    todo: 'Set the receivers up in Alertmanager or Grafana; the sketch of a route says which labels lead to which.',
-  },
-  'OBD-A-004': {
-    title: 'How often somebody is told',
-    why: 'How often an alert is told again is a matter of the route, not of the rule.',
-    todo: 'Set `repeat_interval` of the route; the sketch has the value.',
-  },
-  'OBD-A-005': {
-    title: 'Not in the text of the alert',
-    why: 'An alert has the labels it is grouped by, and a value. Other fields of documents cannot be named in its text.',
-    todo: 'Group by the field as well, or open the logs behind the alert.',
-  },
-  'OBD-A-006': {
-    title: 'Order of documents is lost',
-    why: 'The old rule compared each document with the one before. A query counts what a window holds.',
-    todo: 'Accept that every window with more than one value fires, or keep the old rule.',
-  },
-  'OBD-A-007': {
-    title: 'Shorter memory',
-    why: 'The old rule remembered for longer than a query of Loki usually may look back.',
-    todo: 'Raise the window as far as `max_query_length` lets you, or write a recording rule.',
-  },
-  'OBD-A-008': {
-    title: 'Silent groups are forgotten',
-    why: 'A query gives only groups that are in the data. The old rule remembered every group that it ever saw.',
-    todo: 'Widen the second window, or write one rule for each group that has to be there.',
-  },
-  'OBD-A-009': {
-    title: 'Own code',
-    why: 'The rule is decided by a program, which is not run and not translated.',
-    todo: 'Write the rule by hand; the text of the old one is in the report.',
-  },
-  'OBD-A-010': {
-    title: 'Kind of rule that cannot be converted',
-    why: 'No query of logs or metrics asks the same.',
-    todo: 'Keep the old rule, or find another one for its purpose.',
-  },
-  'OBD-A-011': {
-    title: 'Another rhythm',
-    why: 'The old schedule is not an interval. The rule is evaluated more often, and also at times when the old one was not.',
-    todo: 'Restrict the times of day in the route (`active_time_intervals`), or accept it.',
-  },
-  'OBD-A-012': {
-    title: 'Condition not understood',
-    why: 'The condition is none of the shapes that a query can express.',
-    todo: 'Finish the comparison by hand; the query is written as far as it is known.',
-  },
-  'OBD-A-013': {
-    title: 'Input that cannot be asked',
-    why: 'The rule reads something else than one search of an index.',
-    todo: 'Collect it as logs or metrics first, then write the rule by hand.',
-  },
-  'OBD-A-014': {
-    title: 'Type of documents',
-    why: 'Documents have had no types since Elasticsearch 7, and they are not kept.',
-    todo: 'Choose the streams by `indices:` of the mapping file, or add a field that tells the documents apart.',
-  },
-  'OBD-A-015': {
-    title: 'Field that cannot be grouped by',
-    why: 'The field is not a label, not structured metadata and not in a line of JSON.',
-    todo: 'Map the field, or group by another one.',
-  },
-  'OBD-A-016': {
-    title: 'Notifications in bundles',
-    why: 'The old rule gathered alerts before it told somebody.',
-    todo: 'Set `group_wait` and `group_by` of the route; the sketch has the values.',
-  },
-  'OBD-A-017': {
-    title: 'No data',
-    why: 'A query of Elasticsearch gave 0 where Loki gives nothing.',
-    todo: 'Leave `noDataState` at OK, unless silence is what the rule watches.',
-  },
-  'OBD-A-018': {
-    title: 'Something is missing in the rule',
-    why: 'The rule lacks what its kind needs, or it has another shape than expected.',
-    todo: 'Complete the old rule, or write the new one by hand.',
-  },
-  'OBD-A-019': {
-    title: 'A file beside it is missing',
-    why: 'The rule reads another file, which is not among the sources.',
-    todo: 'Convert the whole folder, so that the file is there.',
-  },
-  'OBD-A-020': {
-    title: 'Data source taken for granted',
-    why: 'Nothing said which data source the new rule asks.',
-    todo: 'Name it by --datasource or by `datasources:` of the mapping file.',
-  },
-  'OBD-A-021': {
-    title: 'More than one rule',
-    why: 'One old rule did what takes several rules now.',
-    todo: 'Look at all of them; they have the same name, with what they are for.',
-  },
-  'OBD-A-022': {
-    title: 'Metrics of spans',
-    why: 'The old rule read what APM made of traces. The new one reads metrics that are made of spans.',
-    todo: 'Make span metrics in the collector or in Tempo, and name whose they are by `targets: spanmetrics`.',
-  },
-  'OBD-A-023': {
-    title: 'Another object is needed',
-    why: 'The rule names an object that is not in the file.',
-    todo: 'Export the rule with its references, or complete the numbers by hand.',
-  },
-  'OBD-A-024': {
-    title: 'Not for this target',
-    why: 'The rule asks logs, and the target holds only metrics; or the other way round.',
-    todo: 'Use --to auto, or another target.',
-  },
-  'OBD-A-025': {
-    title: 'Times of day',
-    why: 'The old rule held only at certain times.',
-    todo: 'Restrict the times in the route (`active_time_intervals`).',
-  },
-  'OBD-A-026': {
-    title: 'Many series',
-    why: 'The query makes one series of every value of the field. Loki refuses more than its limit.',
-    todo: 'Raise `max_query_series`, or narrow the query.',
-  },
-  'OBD-A-027': {
-    title: 'Reduced by Grafana before',
-    why: 'The old alert of the panel reduced each series and compared it. Its state, its pause between alerts and its handling of gaps differ a little.',
-    todo: 'Compare both for a while before the old one is switched off.',
-  },
-  'OBD-A-028': {
-    title: 'Action without a counterpart',
-    why: 'The old rule did something else than telling somebody: it wrote a document, called a program, or opened a ticket.',
-    todo: 'Let a receiver do it.',
-  },
-  'OBD-A-029': {
-    title: 'Switched off before',
-    why: 'The old rule was switched off, muted or snoozed, so the new one is paused.',
-    todo: 'Take the pause away when it is wanted.',
-  },
-  'OBD-A-030': {
-    title: 'Only the end of a window counts',
-    why: 'The old rule looked at every bucket of time, or only at documents it had not seen. The new one looks at the window that ends now.',
-    todo: 'Nothing, as a rule. Widen the window if evaluations may be late.',
-  },
-  'OBD-A-031': {
-    title: 'Watches what is removed',
-    why: 'The rule asks monitors or the old store itself.',
-    todo: "Use a prober or the new backend's own metrics.",
-  },
-  'OBD-A-032': {
-    title: 'Only reported',
-    why: 'Files of this form are made by another tool, which would overwrite a change.',
-    todo: 'Change the source of that tool; the report has the new queries.',
   },
   'OBD-G-001': {
     title: 'Data source taken for granted',
@@ -306,6 +148,11 @@ export const codes = {
     why: 'A saved filter names a field that has another name now.',
     todo: 'Nothing.',
   },
+  'OBD-G-022': {
+    title: 'Written in the form it came in',
+    why: 'The form that --to asks for is not made of a file of this kind.',
+    todo: 'Load the file into Grafana, which writes it in its newer forms, or leave --to out.',
+  },
   'OBD-G-021': {
     title: 'Repeated by a variable without a list',
     why: 'The panel is repeated for every value of a variable, and the values cannot be listed any more.',
@@ -320,126 +167,6 @@ export const codes = {
     title: 'Shape not understood',
     why: 'A part of the file has another shape than any version of Grafana writes. It was left as it is.',
     todo: 'Open the dashboard in Grafana, save it, and convert it again.',
-  },
-  'OBD-K-001': {
-    title: 'Reference leads nowhere',
-    why: 'A panel, a saved search or a data view that is referred to by id is not in the export.',
-    todo: 'Export with "include related objects", or hand the other files over as well.',
-  },
-  'OBD-K-002': {
-    title: 'Kind of panel without a counterpart',
-    why: 'Grafana has no panel that shows this, or what it shows is no query of logs or metrics.',
-    todo: 'Look at the placeholder, which keeps the old panel, and decide whether something else answers the question.',
-  },
-  'OBD-K-003': {
-    title: 'Filter cannot be read',
-    why: 'A query or a filter of the panel, its saved search or the dashboard is not understood. Without it numbers would be of other documents, so nothing is asked.',
-    todo: 'Write the filter more simply in the old dashboard and convert again, or write the new query by hand.',
-  },
-  'OBD-K-004': {
-    title: 'Documents are lines',
-    why: 'A saved search is a table of documents with columns; a panel of logs shows lines, in which the columns stand one behind the other.',
-    todo: 'Nothing. Details of a line show all of its fields.',
-  },
-  'OBD-K-005': {
-    title: 'Time range of its own',
-    why: 'The panel has a time range of its own that Grafana cannot say relative to the dashboard.',
-    todo: 'Set the time of the dashboard, or the relative time of the panel, by hand.',
-  },
-  'OBD-K-006': {
-    title: 'Split charts',
-    why: 'The old panel draws one chart for each value; the new one draws all of them in one.',
-    todo: 'Repeat the panel by a variable if the charts have to be apart.',
-  },
-  'OBD-K-007': {
-    title: 'Part of the look is lost',
-    why: 'A setting of how the panel looks has no counterpart.',
-    todo: 'Look at the panel; nothing is wrong with its numbers.',
-  },
-  'OBD-K-008': {
-    title: 'Control became a variable',
-    why: 'Values of a field are looked up only for index labels of Loki; other controls are text boxes, which take a regular expression.',
-    todo: 'Make the field an index label, or give the variable a list of its values.',
-  },
-  'OBD-K-009': {
-    title: 'Program instead of a panel',
-    why: 'Vega, Canvas, Timelion and the like are programs. They are kept as text and never run.',
-    todo: 'Build the panel again from the text in the placeholder.',
-  },
-  'OBD-K-010': {
-    title: 'Aggregation differs',
-    why: 'The aggregation has no counterpart, or one that differs as the note says.',
-    todo: 'Read the note; compare the numbers of both panels.',
-  },
-  'OBD-K-011': {
-    title: 'Script or template',
-    why: 'Scripts and templates are not run. Plain arithmetic in them is taken over.',
-    todo: 'Write the script as a query or as a transformation.',
-  },
-  'OBD-K-012': {
-    title: 'Link that stays behind',
-    why: 'A link or a drilldown points into Kibana, or has a template that Grafana does not know.',
-    todo: 'Point it at its new place by hand.',
-  },
-  'OBD-K-013': {
-    title: 'Field is a script',
-    why: 'The field is computed by Elasticsearch while it searches (a runtime or scripted field). Its value is nowhere in the documents that were sent on.',
-    todo: 'Compute it where documents are shipped, or in the query with a `label_format`.',
-  },
-  'OBD-K-014': {
-    title: 'More than is read',
-    why: 'The dashboard has more panels, series or objects than a conversion takes.',
-    todo: 'Split the dashboard.',
-  },
-  'OBD-K-015': {
-    title: 'On no dashboard',
-    why: 'The object is on no dashboard of the export. It is on a dashboard of its own now, with all others like it.',
-    todo: 'Move the panel where it belongs, or delete it.',
-  },
-  'OBD-K-016': {
-    title: 'Formula cannot be read',
-    why: 'The formula is not understood.',
-    todo: 'Write the query by hand.',
-  },
-  'OBD-K-017': {
-    title: 'Ask only one number',
-    why: 'The panel shows the last bucket of time; its width decides about the number, in the old panel as in the new.',
-    todo: 'Set a fixed interval if the number has to be comparable.',
-  },
-  'OBD-K-018': {
-    title: 'Annotations of one panel',
-    why: 'Grafana draws annotations over all panels of a dashboard.',
-    todo: 'Restrict the annotation to its panel in the settings of the dashboard.',
-  },
-  'OBD-K-019': {
-    title: 'Object without a counterpart',
-    why: 'The object is no dashboard and nothing that one shows: settings, tags, connectors.',
-    todo: 'Nothing, unless something depends on it.',
-  },
-  'OBD-K-020': {
-    title: 'Documents stay in Elasticsearch',
-    why: 'The dashboard was written for Grafana and Loki, while `targets.logs.flavour` says that logs are in Elasticsearch.',
-    todo: 'Convert with `--to kibana`, or change the mapping file.',
-  },
-  'OBD-K-021': {
-    title: 'Data source is chosen when the dashboard is shown',
-    why: 'The mapping names no new data source. Panels use a variable of the dashboard, whose first value is the default data source of its kind.',
-    todo: 'Name data sources in `datasources:` of the mapping file, or leave the variable.',
-  },
-  'OBD-K-022': {
-    title: 'Index is another',
-    why: 'Elasticsearch keeps logs that came by OTLP in `logs-*.otel-*`. A pattern for other indices would find none of them; the wider one finds logs of everybody.',
-    todo: 'Narrow the data view to the data sets that its old indices held, or add a filter.',
-  },
-  'OBD-K-024': {
-    title: 'Time is another field',
-    why: 'The data view counts time by a field of its own. Records of OTLP have one time, which the bridge takes from `@timestamp`.',
-    todo: 'If documents have no `@timestamp`, name the field of time in the mapping of the bridge, so that records carry it.',
-  },
-  'OBD-K-023': {
-    title: 'Field keeps its name',
-    why: 'A text that holds a field could not be read, so that it was left as it is.',
-    todo: 'Look at the object in Kibana and rename the field by hand.',
   },
   'OBD-L-001': {
     title: 'Analysed text',
@@ -651,13 +378,10 @@ export const codes = {
     why: 'Prometheus keeps attributes of the resource on `target_info`, and only those that are promoted on every series.',
     todo: 'Promote the attribute at the backend, and name it in `targets.metrics.promoted`.',
   },
+  ...kibanaCodes,
   ...traceCodes,
   ...promqlCodes,
-  'OBD-A-033': {
-    title: 'Documents of an index',
-    why: 'The mapping names no streams for the index. The bridge keeps the name of the index with each document, as `elasticsearch.index`, and the rule asks for it.',
-    todo: 'Name a selector under `indices:` of the mapping file before clients send logs another way.',
-  },
+  ...alertCodes,
 } as const satisfies Readonly<Record<`OBD-${'G' | 'P' | 'L' | 'K' | 'T' | 'A' | 'F'}-${string}`, CodeRow>>
 
 export type Code = keyof typeof codes

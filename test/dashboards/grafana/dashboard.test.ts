@@ -481,3 +481,10 @@ describe('alerts of panels', () => {
     expect(items[1]?.notes.map((note) => note.code)).toContain('OBD-A-020')
   })
 })
+
+describe('--to', () => {
+  it('of a form that is not made of classic dashboards is told', () => {
+    expect(convert(panelOf({}), {}, { to: 'grafana-v2' }).notes.map((note) => note.code)).toEqual(['OBD-G-022'])
+    expect(convert(panelOf({})).notes).toEqual([])
+  })
+})
