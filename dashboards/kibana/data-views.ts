@@ -1,8 +1,7 @@
 /** Data views (index patterns) of an export: which index they stand for, which of their fields are scripts, how numbers are written. */
 
-import type { NumberStyle } from './model.ts'
 import type { Reference, SavedObjects } from './saved-objects.ts'
-import { formatsOf } from './units.ts'
+import { formatsOf, type NumberStyle } from './units.ts'
 import { isTrue, type JsonObject, membersOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
 
 export interface IndexView {

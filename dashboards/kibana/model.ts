@@ -3,6 +3,7 @@
 import type { LogQuery } from '../logql/query.ts'
 import type { ItemKind, Language, Note, Status } from '../model.ts'
 import type { IndexView } from './data-views.ts'
+import type { NumberStyle } from './units.ts'
 import type { Json } from './value.ts'
 
 export type PanelType =
@@ -22,13 +23,6 @@ export interface Step {
   readonly color: string
   /** From here on; null: from the beginning. */
   readonly value: number | null
-}
-
-/** How numbers are written. */
-export interface NumberStyle {
-  /** Grafana's unit. */
-  readonly unit?: string | undefined
-  readonly decimals?: number | undefined
 }
 
 /** How one series is drawn, where it differs from its panel. */

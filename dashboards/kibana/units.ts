@@ -1,7 +1,13 @@
 /** Formats of Kibana → units of Grafana: last paragraph of section 8.3. */
 
-import type { NumberStyle } from './model.ts'
 import { at, isObject, type Json, numberOf, objectOf, textOf } from './value.ts'
+
+/** How numbers are written. */
+export interface NumberStyle {
+  /** Grafana's unit. */
+  readonly unit?: string | undefined
+  readonly decimals?: number | undefined
+}
 
 const durations: ReadonlyMap<string, string> = new Map([
   ['picoseconds', 'ps'],

@@ -318,9 +318,10 @@ describe('objects that stand on a dashboard', () => {
       panel: { embeddableConfig: { imageConfig: { src: { type: 'url', url: 'https://example.com/a.png' }, altText: '<b>' } } },
     }
     const converted = convertKibana({ path: 'x.ndjson', text: ndjson(dashboard([links, image])) }, kibanaContext())
-    const [first, second] = panelsOf(converted)
-    expect((first?.options as Plain).content).toBe('- [out](https://example.com)\n- bad\n- [in](/d/d2)')
-    expect((second?.options as Plain).content).toBe('![&lt;b&gt;](https://example.com/a.png)')
+    expect(panelsOf(converted)).toMatchObject([
+      { options: { content: '- [out](https://example.com)\n- bad\n- [in](/d/d2)' } },
+      { options: { content: '![&lt;b&gt;](https://example.com/a.png)' } },
+    ])
   })
 })
 

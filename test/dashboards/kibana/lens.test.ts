@@ -197,4 +197,21 @@ describe('lensPanel', () => {
       },
     })
   })
+
+  it('reads plain ES|QL, and nothing else of it', () => {
+    const text = (esql: string): Converted =>
+      lens(
+        'lnsXY',
+        {},
+        { layers: [{ layerId: 'q', layerType: 'data', seriesType: 'bar', xAccessor: 't', accessors: ['c'] }] },
+        {
+          datasourceStates: { textBased: { layers: { q: { query: { esql } } } } },
+          query: { esql },
+        },
+      )
+    const plain = text('FROM logs-* | WHERE status == "500" | STATS c = COUNT(*) BY host.name')
+    expect(plain.items).toMatchObject([{ language: 'esql', after: expect.stringContaining('sum by (host_name)') }])
+    expect(plain.items[0]?.after).toContain('status="500"')
+    expect(text('FROM logs-* | ENRICH x').items).toMatchObject([{ status: 'unsupported', after: undefined }])
+  })
 })
