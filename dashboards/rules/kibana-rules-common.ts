@@ -118,11 +118,11 @@ export function indexOf(view: unknown, { rule, file, findings, context }: KindIn
   if (/[*,]/.test(target) || context.fields.selectorOf(target) !== undefined) return target
   findings.note(
     'OBD-A-023',
-    `the data view ${target} is not in the file: nobody knows which indices it asks`,
+    `the data view ${target} is not in the file: the rule asks all logs`,
     'manual',
     'export the rule with its references, or name it under indices of the mapping',
   )
-  return target
+  return undefined
 }
 
 /** Query and filters of `searchConfiguration`. */
