@@ -50,6 +50,29 @@ const unitNodes = (panel: PanelPlace): Node[] => {
 /** Transformations that compare or calculate with numbers of their own. */
 const calculates: ReadonlySet<string> = new Set(['filterByValue', 'calculateField', 'histogram', 'heatmap', 'regression'])
 
+/** Lists of mappings, of all fields and of some. */
+function mappingLists({ fieldConfig }: PanelPlace): Node[] {
+  const lists = [fieldConfig?.get('defaults')?.get('mappings')]
+  for (const override of fieldConfig?.get('overrides')?.items ?? [])
+    for (const property of override.get('properties')?.items ?? [])
+      if (textOf(property.get('id')) === 'mappings') lists.push(property.get('value'))
+  return lists.flatMap((list) => (list === undefined ? [] : [list]))
+}
+
+/** Values that are mapped one by one: a factor would have to hit each of them exactly. Zero stays zero. */
+const mapsNumbers = (panel: PanelPlace): boolean =>
+  mappingLists(panel).some((list) =>
+    list.items.some(
+      (one) =>
+        textOf(one.get('type')) === 'value' &&
+        (one.get('options')?.members ?? []).some(([key]) => key.trim() !== '' && Number.isFinite(Number(key)) && Number(key) !== 0),
+    ),
+  )
+
+/** Links that hand the value to somebody else. */
+const linksValue = (panel: PanelPlace): boolean =>
+  panel.links.some((list) => list.items.some((link) => /__value|__cell/.test(textOf(link.get('url')) ?? '')))
+
 /** Whether the panel can be told: its units have one of the right size, and nothing else in it knows numbers. */
 export function canScale(panel: PanelPlace, factor: number): boolean {
   if (!(factor > 0) || !Number.isFinite(factor)) return false
@@ -58,6 +81,7 @@ export function canScale(panel: PanelPlace, factor: number): boolean {
     !['timeseries', 'stat', 'gauge', 'bargauge', 'table', 'graph', 'barchart', 'state-timeline', 'piechart', 'trend'].includes(panel.type)
   )
     return false
+  if (mapsNumbers(panel) || linksValue(panel)) return false
   return unitNodes(panel).every((node) => scaledUnit(textOf(node) ?? '', factor) !== undefined)
 }
 

@@ -128,6 +128,8 @@ describe('--scale=panel', () => {
     ],
     ['a transformation calculates with numbers', { transformations: [{ id: 'filterByValue', options: {} }] }],
     ['its kind is not known', { type: 'some-plugin' }],
+    ['single numbers are mapped', { fieldConfig: { defaults: { mappings: [{ type: 'value', options: { '5': { text: 'five' } } }] } } }],
+    ['a link hands the value on', { links: [{ url: '/d/x?var-v=${__value.raw}' }] }],
     ['it has an alert', { alert: { conditions: [] } }],
   ])('divides in the query where %s', (_, panel) => {
     const { json } = convert(panelOf(panel))
