@@ -82,7 +82,8 @@ describe('command lines in the pages', () => {
     ['phase', /./],
     ['readiness --loud', /unknown option '--loud'/],
     ['readiness --question C', /Allowed choices are A, B/],
-    ['convert dashboards', /unknown command 'convert'/],
+    ['convert dashboards', /missing required argument 'source'/],
+    ['translated', /unknown command 'translated'/],
   ])('are judged by the program itself: %s', (line, fault) => {
     if (fault === undefined) expect(faultOf(line)).toBeUndefined()
     else expect(faultOf(line)).toMatch(fault)

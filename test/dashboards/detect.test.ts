@@ -81,7 +81,7 @@ const rows: readonly (readonly [name: string, kinds: string, text: string, path?
 
 describe('detect', () => {
   it.each(rows)('knows %s', (_, kinds, text, path) => {
-    expect(kindsOf(text, path ?? 'x')).toBe(kinds)
+    expect(kindsOf(text ?? '', path ?? 'x')).toBe(kinds)
   })
 
   it('says why JSON or YAML could not be read', () => {
