@@ -38,7 +38,7 @@ export const promqlCodes = {
   },
   'OBD-P-008': {
     title: 'Series of the scraper',
-    why: 'up, scrape_… and ALERTS are made by the Prometheus that scrapes or evaluates. They are there only as long as it goes on and sends them.',
+    why: 'up, scrape_… and ALERTS are made by the Prometheus that scrapes or evaluates. up and scrape_… stay what they are as long as it goes on and sends them; ALERTS is made where the rules are evaluated.',
     todo: 'Keep the scraping Prometheus, or ask for `absent_over_time(target_info{…}[5m])` instead.',
   },
   'OBD-P-009': {

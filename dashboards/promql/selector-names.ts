@@ -21,7 +21,9 @@ const scraper = /^(?:up|ALERTS|ALERTS_FOR_STATE|scrape_.*)$/s
 function tell(rewriting: Rewriting, name: string, target: MetricTarget): void {
   if (scraper.test(name)) {
     const suggestion = name === 'up' ? 'absent_over_time(target_info{…}[5m])' : undefined
-    rewriting.note('manual', 'OBD-P-008', `${name} is there only as long as the old Prometheus scrapes and sends it`, suggestion)
+    // What the scraper says of a target is sent as any other series; alerts are evaluated where the rules are, and those go with them.
+    const status = name.startsWith('ALERTS') ? 'manual' : 'unchanged'
+    rewriting.note(status, 'OBD-P-008', `${name} is there only as long as the old Prometheus scrapes and sends it`, suggestion)
   }
   if (target.name === undefined)
     rewriting.note('manual', 'OBD-P-007', `there is no ${name} any more: ${target.why ?? 'nothing is left of it'}`)

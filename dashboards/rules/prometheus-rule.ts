@@ -18,8 +18,9 @@ export const pausedBy = ' and on () (vector(1) == 0)'
 
 const noVariables: ReadonlySet<string> = new Set()
 
-/** Metrics of what a migration takes away. Its operator stays. */
-const leaving = /^(?:prometheus_(?!operator_|sdk_)|jaeger_|zipkin_)/
+/** Metrics of what a migration takes away. The operator of Prometheus stays, and so do the clients and agents of Jaeger, which go on unchanged. */
+const leaving =
+  /^(?:prometheus_(?!operator_|sdk_)|jaeger_(?!agent_|client_|tracer_|reporter_|sampler_|throttler_|rpc_)|zipkin_(?!reporter_))/
 const scraper = /^(?:up|ALERTS|ALERTS_FOR_STATE|scrape_.*)$/s
 
 /**

@@ -91,7 +91,10 @@ export async function createVerifier(
   deps: VerifyDeps,
   stop: AbortSignal,
 ): Promise<Verifier> {
-  const { alignedWindow, verifyItem } = await import('../../dashboards/verify/verify.ts')
+  const [{ alignedWindow, verifyItem }, { completeVariables }] = await Promise.all([
+    import('../../dashboards/verify/verify.ts'),
+    import('../../dashboards/verify/variables.ts'),
+  ])
   const sides = { old: backendsOf('--old', options.old ?? []), new: backendsOf('--new', options.new ?? []) }
   const at = options.at === undefined ? deps.wallMs() / 1000 : Date.parse(options.at) / 1000
   if (!Number.isFinite(at)) throw fault(`--at ${options.at}`, 'expected an instant: 2026-01-31T12:00:00Z')
@@ -117,9 +120,9 @@ export async function createVerifier(
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)])
     const form = new URLSearchParams(parameters)
-    // Loki takes no forms; what is asked of Prometheus may be longer than an address.
+    // Loki takes no forms, and lists of values neither; what is asked of Prometheus may be longer than an address.
     const response =
-      backend === 'loki'
+      backend === 'loki' || path.endsWith('/values')
         ? await deps.fetch(`${base}${path}?${form}`, { headers, signal, redirect: 'error' })
         : await deps.fetch(`${base}${path}`, { method: 'POST', body: form, headers, signal, redirect: 'error' })
     const text = await textOf(response)
@@ -146,9 +149,10 @@ export async function createVerifier(
     counts,
     async verify(conversion) {
       if (conversion.outcome !== 'converted') return conversion
-      const variables = new Map(Object.entries(conversion.diagnostics.variables ?? {}))
+      const { variables: given = {}, items: all } = conversion.diagnostics
+      const variables = await completeVariables(given, all, ask, windows.at(-1) ?? alignedWindow(at, range, step))
       const items: Item[] = []
-      for (const item of conversion.diagnostics.items) items.push(await measured(item, variables))
+      for (const item of all) items.push(await measured(item, variables))
       return { ...conversion, diagnostics: { ...conversion.diagnostics, items } }
     },
   }

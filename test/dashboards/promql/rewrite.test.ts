@@ -171,8 +171,8 @@ describe('rewritePromql', () => {
       ['a{quantile="0.9"}', '='],
       ['foo_created', '=', 'manual', 'OBD-P-007'],
       ['kube_pod_info', '='],
-      ['up == 0', '=', 'manual', 'OBD-P-008'],
-      ['scrape_samples_scraped', '=', 'manual', 'OBD-P-008'],
+      ['up == 0', '=', 'unchanged', 'OBD-P-008'],
+      ['scrape_samples_scraped', '=', 'unchanged', 'OBD-P-008'],
       ['ALERTS{alertstate="firing"}', '=', 'manual', 'OBD-P-008'],
     ])
   })

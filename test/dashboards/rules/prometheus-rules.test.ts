@@ -151,7 +151,7 @@ groups: []
   it('leaves a rule as it was that is in doubt but needs no change', () => {
     const text = 'groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up == 0\n  - alert: Broken\n    expr: sum(a\n'
     expect(written(text)).toBe(text)
-    expect(statuses(text)).toEqual({ Down: 'manual OBD-P-008', Broken: 'manual OBD-P-001' })
+    expect(statuses(text)).toEqual({ Down: 'unchanged OBD-P-008', Broken: 'manual OBD-P-001' })
   })
 
   it('tells rules that watch what goes', () => {
@@ -160,9 +160,10 @@ groups: []
       'jaeger_collector_queue_length > 9',
       'prometheus_operator_ready < 1',
       'jaeger_x > a',
+      'rate(jaeger_agent_reporter_batches_failures_total[1m]) > 1',
     ]
     const text = `groups:\n- name: g\n  rules:\n${rules.map((expr, at) => `  - alert: R${at}\n    expr: ${expr}\n`).join('')}`
-    expect(statuses(text)).toEqual({ R0: 'manual OBD-P-030', R1: 'manual OBD-P-030', R2: 'unchanged', R3: 'exact' })
+    expect(statuses(text)).toEqual({ R0: 'manual OBD-P-030', R1: 'manual OBD-P-030', R2: 'unchanged', R3: 'exact', R4: 'unchanged' })
   })
 
   it('keeps names that the rules record, and warns of those that a backend would translate', () => {
