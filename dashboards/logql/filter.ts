@@ -3,7 +3,7 @@
 import type { Filter, Leaf } from '../filters/model.ts'
 import { type Normal, normalize } from '../filters/normalize.ts'
 import { type Note, type Status, type Uses, worse } from '../model.ts'
-import { asksJson, asksLine, combine, type Expression, type LineTest, labelText, lineAsLabel, lineText } from './expressions.ts'
+import { asksJson, asksLine, combine, type Expression, filterText, type LineTest, labelText, lineAsLabel, lineText } from './expressions.ts'
 import { leafOf } from './leaves.ts'
 import type { LogContext } from './query.ts'
 
@@ -248,7 +248,7 @@ function mergeLines(part: Expression): Expression {
 function stageText(part: Expression, isInner: boolean): string {
   switch (part.kind) {
     case 'label':
-      return labelText(part)
+      return filterText(part)
     case 'number':
       return `${part.label} ${part.op} ${part.value}`
     case 'address':

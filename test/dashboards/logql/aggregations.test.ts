@@ -163,7 +163,7 @@ describe('logTargets', () => {
 
   it('keeps and leaves out terms', () => {
     expect(shown(table(of('sum', 'd'), [terms('g', { include: 'a.*', exclude: ['ab'] })]))).toEqual([
-      [`sum by (g) (sum_over_time(${S} | g!="" | g!="ab" | d!="" | g=~"a.*" | unwrap d | __error__="" [$__range]))`, 'exact'],
+      [`sum by (g) (sum_over_time(${S} | g!="" | g!="ab" | d!="" | g=~"^a.*" | unwrap d | __error__="" [$__range]))`, 'exact'],
     ])
   })
 

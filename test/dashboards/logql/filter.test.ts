@@ -37,7 +37,7 @@ describe('logsOf', () => {
 
   it('orders stages by what they cost', () => {
     expect(text('a > 1 and b: x* and (c: 1 or d: 2) and e: 1 and message: foo and message.keyword: *bar*')).toBe(
-      '{service_name=~".+"} |= "bar" |~ `(?i)\\bfoo\\b` | e="1" | a > 1 | b=~"x.*" | c="1" or d="2"',
+      '{service_name=~".+"} |= "bar" |~ `(?i)\\bfoo\\b` | e="1" | a > 1 | b=~"^x.*" | c="1" or d="2"',
     )
   })
 

@@ -69,10 +69,10 @@ const rows: readonly Row[] = [
   ['words without blanks between', 'kql', 'message: 障害', '|~ "(?i)障害"', 'approximate', 'OBD-L-001'],
   ['the whole message', 'kql', 'message.keyword: "a.b"', '|~ `(?s)^a\\.b$`', 'exact'],
   ['part of the whole message', 'lucene', 'message.keyword:*time\\"out*', '|= `time"out`', 'exact'],
-  ['a wildcard', 'kql', 'f: web-*', '| f=~"web-.*"', 'exact'],
-  ['a wildcard with signs', 'lucene', 'f:a.b?c*', '| f=~`a\\.b.c.*`', 'exact'],
-  ['wildcard', 'dsl', '{"wildcard":{"f":{"value":"a*b","case_insensitive":true}}}', '| f=~"(?i)a.*b"', 'exact'],
-  ['prefix', 'dsl', '{"prefix":{"f":"a+"}}', '| f=~`a\\+.*`', 'exact'],
+  ['a wildcard', 'kql', 'f: web-*', '| f=~"^web-.*"', 'exact'],
+  ['a wildcard with signs', 'lucene', 'f:a.b?c*', '| f=~`^a\\.b.c.*`', 'exact'],
+  ['wildcard', 'dsl', '{"wildcard":{"f":{"value":"a*b","case_insensitive":true}}}', '| f=~"(?i)^a.*b$"', 'exact'],
+  ['prefix', 'dsl', '{"prefix":{"f":"a+"}}', '| f=~`^a\\+.*`', 'exact'],
   ['a wildcard of the message', 'kql', 'message: *time*out*', '|~ `(?i)time[\\p{L}\\p{N}_]*out`', 'approximate', 'OBD-L-001'],
   ['f:*', 'kql', 'f: *', '| f!=""', 'exact'],
   ['_exists_', 'lucene', '_exists_:f', '| f!=""', 'exact'],
@@ -100,7 +100,7 @@ const rows: readonly Row[] = [
   ['other addresses', 'kql', 'not ip: "2001:db8::/32"', '| ip!=ip("2001:db8::/32") or ip=""', 'exact'],
   ['a range of addresses', 'kql', 'ip >= 10.0.0.0 and ip <= 10.0.0.9', '| ip=ip("10.0.0.0-10.0.0.9")', 'exact'],
   ['/re/', 'lucene', 'f:/ab+[^x"]"."\\//', '| f!="" | f=~`ab+[^x"](?:\\.)/`', 'exact'],
-  ['the opposite of /re/', 'lucene', 'NOT f:/a*/', '| f!~"a*" or f=""', 'exact'],
+  ['the opposite of /re/', 'lucene', 'NOT f:/a*/', '| f!~"^a*$" or f=""', 'exact'],
   ['signs that are plain in Lucene', 'lucene', 'f:/^a$/', '| f!="" | f=~`\\^a\\$`', 'exact'],
   ['operators of Lucene', 'lucene', 'f:/a~b/', '', 'unsupported', 'OBD-L-012'],
   ['regexp of the message', 'lucene', 'message:/err[0-9]+/', '|~ `(?i)\\b(err[0-9]+)\\b`', 'approximate', 'OBD-L-001'],
@@ -126,7 +126,7 @@ const rows: readonly Row[] = [
   ['a level', 'kql', 'log.level: error', '| severity_text=~"(?i)error"', 'exact', 'OBD-L-013'],
   ['levels', 'lucene', 'log.level:(error OR fatal)', '| severity_text=~"(?i)(error|fatal)"', 'exact', 'OBD-L-013'],
   ['a field whose place depends on others', 'kql', 'level: error', '| severity_text=~"(?i)error"', 'approximate', 'OBD-L-013', 'OBD-L-015'],
-  ['a list', 'kql', 'tags: web', '| tags=~`web|\\[.*"web".*\\]`', 'exact'],
+  ['a list', 'kql', 'tags: web', '| tags=~`^(?:web|\\[.*"web".*\\])$`', 'exact'],
   [
     'a member of a message that is JSON',
     'kql',
@@ -154,6 +154,13 @@ describe('leafOf', () => {
   it('expands a pattern of names by the list of fields, and leaves it to somebody without one', () => {
     expect(leaf('kql', 'machine.*: x', 'machines-*')).toEqual(['| machine_os="x" or machine_ram="x"', 'exact'])
     expect(leaf('kql', 'machine.*: x')).toEqual(['', 'manual', 'OBD-L-007'])
+  })
+
+  it('anchors patterns behind a pipe, which Loki does not always do, and leaves them in the selector', () => {
+    expect(leaf('kql', 'f: *x')[0]).toBe('| f=~".*x$"')
+    expect(leaf('kql', 'f: *x*')[0]).toBe('| f=~".*x.*"')
+    expect(leaf('lucene', 'f:/(.*)x|y.*/')[0]).toBe('| f!="" | f=~"^(?:(.*)x|y.*)$"')
+    expect(leaf('kql', 'service.name: web-*')[0]).toBe('{service_name=~"web-.*"}')
   })
 
   it('knows text fields by the mapping', () => {

@@ -50,6 +50,7 @@ export function passes(query: string, { line, labels }: Line): boolean {
     return value
   }
 
+  let isSelector = true
   const regex = (pattern: string, isWhole: boolean): RegExp => {
     let flags = 'u'
     let body = pattern
@@ -57,6 +58,9 @@ export function passes(query: string, { line, labels }: Line): boolean {
       flags += flags.includes(found[1] ?? '') ? '' : found[1]
       body = body.slice(found[0].length)
     }
+    // Behind a pipe Loki takes these for texts that hold the rest anywhere.
+    if (isWhole && !isSelector && !/[\^$]/.test(body.replaceAll(/\\./gu, '')) && (body.startsWith('.*') || body.endsWith('.*')))
+      return new RegExp(body, flags)
     return new RegExp(isWhole ? `^(?:${body})$` : body, flags)
   }
 
@@ -110,6 +114,7 @@ export function passes(query: string, { line, labels }: Line): boolean {
     isFine = test() && isFine
     take(',')
   }
+  isSelector = false
   for (skip(); at < query.length; skip()) {
     if (take('|=')) isFine = line.includes(text()) && isFine
     else if (take('!=')) isFine = !line.includes(text()) && isFine
