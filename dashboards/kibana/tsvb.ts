@@ -149,7 +149,8 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
   const offset = textOf(series.offset_time)
   if (offset !== undefined && !/^\d+[smhdw]$/.test(offset))
     remark(to, 'unsupported', { code: 'OBD-K-010', text: `The offset ${offset} is no fixed time.` })
-  if (shape === 'last') {
+  const windows = metrics.some(({ value }) => value.kind === 'window')
+  if (shape === 'last' && !windows) {
     if (params.drop_last_bucket === 0) {
       remark(to, 'approximate', {
         code: 'OBD-K-017',
@@ -164,7 +165,6 @@ function layerOf(series: JsonObject, position: number, reading: Reading): Layer 
   }
   const isAsked = searched.filter !== undefined && to.floor !== 'unsupported'
   const isOverTime = shape === 'range'
-  const windows = metrics.some(({ value }) => value.kind === 'window')
   const query: LogQuery | undefined =
     isAsked && searched.filter !== undefined
       ? {
@@ -347,6 +347,20 @@ export function tsvbPanel(state: JsonObject, references: readonly Reference[], s
       : layers,
     display: { ...displayOf(params, type), stack: mixed.size === 1 ? [...mixed][0] : undefined },
     annotations: type === 'timeseries' ? annotationsOf(params, references, scope, `${where}.params`) : [],
+    parts:
+      series.length > maxSeries
+        ? [
+            {
+              kind: 'panel',
+              id: 'series',
+              title: textOf(state.title) ?? '',
+              status: 'manual',
+              before: `${series.length} series`,
+              after: `${maxSeries} series`,
+              notes: [{ code: 'OBD-K-014', text: `The panel has ${series.length} series; the first ${maxSeries} are converted.` }],
+            },
+          ]
+        : [],
     isPlaceholder: isText,
     notes: isText ? [note] : [],
     minInterval: atLeast(textOf(params.interval)),
