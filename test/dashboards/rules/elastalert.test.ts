@@ -113,7 +113,7 @@ describe('elastalertConverter', () => {
 
   it('asks for the index where the mapping names no streams', () => {
     const item = itemOf({ ...frequency, index: 'logstash-%Y.%m.%d,-logstash-old-*,remote:web-*' })
-    expect(item?.after).toContain('elasticsearch_index=~"logstash-.*"')
+    expect(item?.after).toContain('elasticsearch_index=~"^logstash-.*"')
     expect(item?.after).toContain('elasticsearch_index=~"web-.*"')
     expect(item?.after).toContain('elasticsearch_index!~"logstash-old-.*"')
     expect(item).toMatchObject({ status: 'exact' })
