@@ -1,5 +1,6 @@
 /** The report as one page: old on the left, new on the right. Everything is escaped, nothing is loaded, and it is readable without its script. */
 
+import { type CodeRow, codes } from '../codes.ts'
 import { statuses } from '../model.ts'
 import { commandsFor } from './commands.ts'
 import { script, style } from './html-style.ts'
@@ -22,6 +23,23 @@ export const escaped = (text: string): string =>
 const link = (href: string, text: string): string =>
   /^(?:https?:\/\/|[\w./-]+(?:#[\w-]*)?$)/.test(href) ? `<a href="${escaped(href)}" rel="noreferrer">${escaped(text)}</a>` : escaped(text)
 
+/** To the paragraph at the end of this very page. */
+const codeLink = (code: string): string => `<a href="#${escaped(code.toLowerCase())}">${escaped(code)}</a>`
+
+/** What the codes of a report mean, so that the page needs nothing beside it. */
+function codesOf({ sources, notConverted }: Report): string {
+  const used = new Set<string>()
+  for (const { notes } of notConverted) for (const { code } of notes) used.add(code)
+  for (const { notes, items, parts } of sources)
+    for (const list of [notes, ...[...items, ...parts].map((one) => one.notes)]) for (const { code } of list) used.add(code)
+  const rows: ReadonlyMap<string, CodeRow> = new Map(Object.entries(codes))
+  const paragraphs = [...used].sort().map((code) => {
+    const row = rows.get(code)
+    return `<dt id="${escaped(code.toLowerCase())}"><strong>${escaped(code)}</strong> ${escaped(row?.title ?? '')}</dt><dd>${escaped(row === undefined ? '' : `${row.why} ${row.todo}`)}</dd>`
+  })
+  return paragraphs.length === 0 ? '' : `<h2>Codes</h2><dl>${paragraphs.join('')}</dl>`
+}
+
 const percent = (score: number): string => `${(Math.floor(score * 1000) / 10).toFixed(1)} %`
 
 const statusText = (status: string): string => `<span class="status ${status}">${status}</span>`
@@ -34,8 +52,8 @@ const notesOf = (notes: readonly ReportNote[]): string =>
     ? ''
     : `<ul class="notes">${notes
         .map(
-          ({ code, text, suggestion, doc }) =>
-            `<li>${link(doc, code)} ${escaped(text)}${suggestion === undefined ? '' : ` <em>${escaped(suggestion)}</em>`}</li>`,
+          ({ code, text, suggestion }) =>
+            `<li>${codeLink(code)} ${escaped(text)}${suggestion === undefined ? '' : ` <em>${escaped(suggestion)}</em>`}</li>`,
         )
         .join('')}</ul>`
 
@@ -132,7 +150,7 @@ ${
     : `<h2>Not converted</h2><table><thead><tr><th scope="col">file</th><th scope="col">kind</th><th scope="col">why</th></tr></thead><tbody>${notConverted
         .map(
           ({ path, kind, notes }) =>
-            `<tr><th scope="row">${escaped(path)}</th><td>${escaped(kind)}</td><td>${notes.map(({ code, text, doc }) => `${link(doc, code)} ${escaped(text)}`).join('<br>')}</td></tr>`,
+            `<tr><th scope="row">${escaped(path)}</th><td>${escaped(kind)}</td><td>${notes.map(({ code, text }) => `${codeLink(code)} ${escaped(text)}`).join('<br>')}</td></tr>`,
         )
         .join('')}</tbody></table>`
 }
@@ -143,6 +161,7 @@ ${
 `
   for (const [at, source] of sources.entries()) yield `${sourceOf(source, all, at)}\n`
   yield `${inventoryOf(report.inventory)}
+${codesOf(report)}
 ${commands.length === 0 ? '' : `<h2>To load the results</h2><pre>${escaped(commands.join('\n'))}</pre>`}
 </main><script>${script}</script></body></html>
 `

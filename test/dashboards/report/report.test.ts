@@ -100,6 +100,8 @@ describe('htmlReport', () => {
     const html = [...htmlReport(mixed)].join('')
     expect(html).toContain('a &lt;b&gt;')
     expect(html.match(/<article/g)).toHaveLength(5)
+    expect(html).toContain('<a href="#obd-p-008">OBD-P-008</a>')
+    expect(html).toContain('<dt id="obd-p-008">')
   })
 })
 
