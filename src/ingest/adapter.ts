@@ -8,6 +8,7 @@ import type { Logger } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Explanation } from '../translate/explain.ts'
 import type { Drop, Note } from '../translate/outcome.ts'
+import type { PlacedItems } from './json-scan.ts'
 import type { MirrorDoors } from './mirror-door.ts'
 import type { Observer } from './observe.ts'
 
@@ -84,15 +85,6 @@ export interface BodyTranslator {
   (body: Uint8Array, receivedAtMs: number): TranslatedBody
   /** The same for items that lie in a body among other things, so that nobody has to put them together first. Few formats have it. */
   readonly placed?: PlacedTranslator | undefined
-}
-
-/** Places of JSON objects in a body. */
-export interface PlacedItems {
-  readonly count: number
-  /** Four numbers an item: where it begins and ends, and where its id does, a JSON text with its quotation marks; 0 and 0 without one. */
-  readonly places: Int32Array
-  /** The index that they are of; empty: not known. */
-  readonly index: string
 }
 
 /** As {@link BodyTranslator}; `indexes` of drops are places in the list. The request is in memory of its own. */

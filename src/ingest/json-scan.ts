@@ -7,6 +7,15 @@
 import { isUtf8 } from 'node:buffer'
 import { BridgeError } from '../errors.ts'
 
+/** Places of JSON objects in a body. */
+export interface PlacedItems {
+  readonly count: number
+  /** Four numbers an item: where it begins and ends, and where its id does, a JSON text with its quotation marks; 0 and 0 without one. */
+  readonly places: Int32Array
+  /** The index that they are of; empty: not known. */
+  readonly index: string
+}
+
 const Quote = 0x22
 const Backslash = 0x5c
 

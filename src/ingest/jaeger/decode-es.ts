@@ -9,8 +9,8 @@
 
 import type { KeyTable } from '../../otlp/keys.ts'
 import type { JaegerSpan } from '../../translate/jaeger/model.ts'
-import type { PlacedItems } from '../adapter.ts'
 import { isJsonList, isJsonObject, type JsonObject, JsonReader, type JsonValue } from '../exact-json.ts'
+import type { PlacedItems } from '../json-scan.ts'
 import type { DecodeLimits } from '../limits.ts'
 import { createPlainSpanReader } from './decode-es-plain.ts'
 import { createJsonSpanReader } from './decode-json.ts'
