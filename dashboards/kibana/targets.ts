@@ -1,6 +1,6 @@
 /** Questions of a panel → queries that are written, and items of the report. */
 
-import { targetsOf } from '../logql/aggregations.ts'
+import { logTargets } from '../logql/aggregations.ts'
 import type { AfterStep, LogContext, LogQuery, LogTarget, LogTargets } from '../logql/query.ts'
 import { type Item, type Note, noUses, type Status, worse } from '../model.ts'
 import type { AnnotationQuery, Asked, Layer } from './model.ts'
@@ -100,7 +100,7 @@ export function panelTargets(layers: readonly Layer[], panelId: string, context:
   let limit: number | undefined
   for (const layer of layers) {
     const isBlocked = layer.asked.length > 0 && layer.asked.every(({ floor }) => floor === 'unsupported')
-    const all = layer.query === undefined || isBlocked ? undefined : targetsOf(sound(layer.query), context)
+    const all = layer.query === undefined || isBlocked ? undefined : logTargets(sound(layer.query), context)
     const said = all === undefined ? undefined : ofView(layer, all, context)
     for (const each of layer.asked) {
       const asked = said === undefined ? each : { ...each, floor: worse(each.floor, said.floor), notes: [...each.notes, said.note] }
@@ -129,7 +129,7 @@ export function annotationTarget(
   panelId: string,
   context: LogContext,
 ): { readonly expr: string | undefined; readonly item: Item } {
-  const all = annotation.query === undefined ? undefined : targetsOf(annotation.query, context)
+  const all = annotation.query === undefined ? undefined : logTargets(annotation.query, context)
   const expr = all?.targets.find((target) => target.expr !== '')?.expr
   const { asked } = annotation
   return {

@@ -246,6 +246,3 @@ function legendOf({ groups, shown }: Plan, metric: Metric, split: Split): string
   ]
   return parts.length === 0 ? undefined : parts.join(' ')
 }
-
-/** The same. */
-export const targetsOf = logTargets

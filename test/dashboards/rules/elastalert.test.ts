@@ -114,8 +114,8 @@ describe('elastalertConverter', () => {
   it('asks for the index where the mapping names no streams', () => {
     const item = itemOf({ ...frequency, index: 'logstash-%Y.%m.%d,-logstash-old-*,remote:web-*' })
     expect(item?.after).toContain('elasticsearch_index=~"^logstash-.*"')
-    expect(item?.after).toContain('elasticsearch_index=~"web-.*"')
-    expect(item?.after).toContain('elasticsearch_index!~"logstash-old-.*"')
+    expect(item?.after).toContain('elasticsearch_index=~"^web-.*"')
+    expect(item?.after).toContain('elasticsearch_index!~"^logstash-old-.*"')
     expect(item).toMatchObject({ status: 'exact' })
     expect(itemOf({ ...frequency, index: 'perhaps-an-alias' })?.status).toBe('approximate')
     expect(itemOf({ ...frequency, index: '_all' })?.after).not.toContain('elasticsearch_index')
