@@ -1,5 +1,6 @@
 /** Conditions on one field → LogQL: section 7.3 of the reference, row by row. */
 
+import { matches } from '../../src/translate/patterns.ts'
 import type { Code } from '../codes.ts'
 import type { Bound, Leaf, Test, WildcardPiece } from '../filters/model.ts'
 import type { Literal } from '../filters/normalize.ts'
@@ -89,8 +90,7 @@ function translate(leaf: Leaf, negated: boolean, context: LogContext, index: str
 function fieldPattern(leaf: Leaf, negated: boolean, context: LogContext, index: string | undefined): LeafResult {
   const field = leaf.field ?? ''
   const known = index === undefined ? undefined : context.fields.fieldsOf(index)
-  const pattern = new RegExp(`^${field.replaceAll(/\*+/g, '*').split('*').map(escapeRegex).join('.*')}$`)
-  const fitting = field.split('*').length > 6 ? [] : (known ?? []).filter((name) => name.length <= 300 && pattern.test(name))
+  const fitting = (known ?? []).filter((name) => matches(field, name))
   if (fitting.length === 0 || fitting.length > 50) {
     return manual('OBD-L-007', `"${leaf.text}" is left out: which fields fit ${field} is not known.`)
   }
