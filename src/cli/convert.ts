@@ -7,41 +7,17 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import type { Conversion, Family } from '../../dashboards/convert.ts'
 import type { Kind } from '../../dashboards/registry.ts'
 import type { Report } from '../../dashboards/report/model.ts'
-import type { ConfigOptions } from '../config/compose.ts'
 import { BridgeError, isBridgeError } from '../errors.ts'
 import { type Learned, setupOf } from './convert-context.ts'
 import { createSweeper } from './convert-garbage.ts'
+import type { ConvertCommandOptions } from './convert-options.ts'
 import { createOutputFolder } from './convert-output.ts'
 import { createOldNames } from './convert-recording.ts'
 import { createConvertScreen } from './convert-screen.ts'
 import { type ListedSource, listSources } from './convert-sources.ts'
 import { summaryOf } from './convert-summary.ts'
-import type { VerifyCommandOptions } from './convert-verify.ts'
 import { type Io, interruptedCode } from './io.ts'
 import { version } from './version.ts'
-
-export interface ConvertCommandOptions extends ConfigOptions, VerifyCommandOptions {
-  readonly from?: string
-  readonly to?: string
-  readonly mapping?: string
-  readonly metadata?: string
-  readonly targets?: string
-  readonly datasource?: readonly string[]
-  readonly exportInterval?: string
-  readonly scale?: 'query' | 'panel'
-  readonly transition?: 'none' | 'old-or-new' | 'recording'
-  readonly output?: string
-  readonly report?: string
-  readonly reportUrl?: string
-  readonly check?: boolean
-  readonly diff?: boolean
-  readonly minScore?: string
-  readonly strict?: boolean
-  readonly lenient?: boolean
-  readonly json?: boolean
-  readonly upgradePanels?: boolean
-  readonly acceptApproximate?: boolean
-}
 
 /** What tests put in the place of the world. */
 export interface ConvertDeps {
