@@ -41,6 +41,8 @@ export interface RedisLedger extends Ledger {
   write(before: Row | undefined, next: Held, more?: WriteMore): Promise<boolean>
   /** Slices that were changed behind `after`, and the number to go on from. */
   changedAfter(after: number, limit: number): Promise<{ readonly ids: readonly string[]; readonly last: number }>
+  /** Tells of slices that this process was done with lately and that were put back since: what it had sent of them goes out again. */
+  tellPast(): Promise<void>
   /** What is told of a slice that was put back from the mirror. */
   readonly markOf: (held: Held) => string
 }
@@ -51,6 +53,10 @@ const pieceOf = 500
 
 /** A write that somebody else was in the way of is tried again so often. */
 const mostTries = 50
+
+/** Slices that a process was done with are remembered until the mirror surely has them. */
+const pastMs = 60_000
+const mostPast = 1000
 
 interface Mine {
   row: Row
@@ -64,6 +70,8 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
   const keys = keysOf(meta.run)
   /** Slices of this process, as they were last written: nobody else may write them. */
   const mine = new Map<string, Mine>()
+  /** Slices that this process was done with lately, oldest first. */
+  const past = new Map<string, Mine & { readonly atMs: number }>()
   let closed = false
 
   const trouble = (what: string, cause: unknown): BridgeError =>
@@ -152,6 +160,19 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
     if (items > 0) await runScript(redis, addResent, [keys.slice(id), keys.changed, keys.seq], [id, now.mark, items])
   }
 
+  const tellPast = async (): Promise<void> => {
+    for (const [id, { atMs }] of past) if (nowMs() - atMs > pastMs || past.size > mostPast) past.delete(id)
+    const known = [...past]
+    const now = await rows(known.map(([id]) => id))
+    for (const [at, [id, one]] of known.entries()) {
+      const found = now[at]
+      // Forgotten, and not put back yet: later.
+      if (found === undefined || found.mark === one.mark || past.get(id) !== one) continue
+      past.delete(id)
+      await tellResent(one, found)
+    }
+  }
+
   const waitForRun = async (id: string): Promise<Row | undefined> => {
     for (;;) {
       const found = await row(id)
@@ -169,12 +190,17 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
     const { answer, tag } = await send(before, next, more)
     if (answer === 'ok') {
       if (keep) mine.set(id, { row: after(before, next, tag, undefined), mark: known?.mark ?? before.mark })
-      else mine.delete(id)
+      else {
+        mine.delete(id)
+        past.delete(id)
+        past.set(id, { row: after(before, next, tag, undefined), mark: known?.mark ?? before.mark, atMs: nowMs() })
+      }
       return
     }
     mine.delete(id)
     const now = answer === 'lost' ? await waitForRun(id) : await row(id)
     if (known !== undefined) await tellResent(known, now)
+    await tellPast()
     const state = now === undefined ? 'gone' : now.record.state === 'running' ? `taken by ${now.record.owner}` : now.record.state
     throw new BridgeError('OB_FENCED', `cannot write slice ${id} with epoch ${epoch}: it is ${state}, epoch ${now?.record.epoch ?? 0}`)
   }
@@ -203,6 +229,9 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
   const takeOne = async (id: string, owner: string): Promise<Taken | undefined> => {
     const now = await change(id, (held) => (unfinished.has(held.record.state) ? taken(held, owner, nowMs()) : undefined))
     if (now === undefined || now.record.state !== 'running') return undefined
+    const before = past.get(id)
+    past.delete(id)
+    if (before !== undefined) await tellResent(before, now)
     mine.set(id, { row: now, mark: now.mark })
     return { slice: wholeRecord(now), intent: now.intent }
   }
@@ -256,6 +285,7 @@ export function createRedisLedger(options: RedisLedgerOptions): RedisLedger {
     markOf,
     rows: (ids) => guarded('read', () => rows(ids)),
     write: (before, next, more = {}) => guarded('write', async () => (await send(before, next, more)).answer === 'ok'),
+    tellPast: () => guarded('read', tellPast),
     takeOne: (id, owner) => guarded('write', () => takeOne(id, owner)),
     changedAfter: (behind, limit) =>
       guarded('read', async () => {

@@ -58,8 +58,8 @@ export function createMirror({ file, ledger, redis }: { file: FileLedger; ledger
         (now.record.epoch > kept.record.epoch || (now.record.epoch === kept.record.epoch && now.record.page >= kept.record.page))
       if (isAhead && !(all && now?.record.state === 'running')) return false
       const from = isAhead && now !== undefined ? { ...now, record: wholeRecord(now) } : kept
-      // Nobody can have anything of it.
-      const isFirst = now === undefined && kept.record.epoch === 0
+      // Nobody can have anything of it, unless the server forgot what the file had not heard of yet.
+      const isFirst = !all && now === undefined && kept.record.epoch === 0
       const state = from.record.state === 'running' ? 'pending' : from.record.state
       const record = { ...from.record, state, owner: '', epoch: from.record.epoch + (isFirst ? 0 : epochsLost) }
       const next = { record, intent: from.intent, stuck: 0 }

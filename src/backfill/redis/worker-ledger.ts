@@ -69,6 +69,7 @@ export function createWorkerLedger(options: WorkerLedgerOptions): Ledger {
         if (abort.aborted) return undefined
         const taken = await takeNow(owner)
         if (taken !== undefined || held.size > 0) return taken
+        await ledger.tellPast()
         await sleep(lookMs, abort)
       }
     },
@@ -90,6 +91,8 @@ export function createWorkerLedger(options: WorkerLedgerOptions): Ledger {
       const isHeldBack = (how.error ?? '') !== '' || (how.reason ?? '') !== ''
       await settle(id, (job) => job.giveBack(isHeldBack ? heldBackMs : 0))
     },
-    async close() {},
+    async close() {
+      await ledger.tellPast().catch(() => {})
+    },
   }
 }
