@@ -11,10 +11,7 @@ export interface Source {
 
 export interface Converter {
   /** `grafana-dashboard`, `prometheus-rules`, … as --from takes it. */
-  readonly kind: string
-  readonly family: 'dashboards' | 'alerts'
-  /** What the kind is, in a few words. */
-  readonly title: string
+  readonly kind: Kind
   convert(source: Source, context: Context): Converted
 }
 

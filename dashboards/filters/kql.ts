@@ -19,7 +19,10 @@ import {
   type Test,
   type WildcardPiece,
 } from './model.ts'
-import { joinPieces, valueTest, variableLength, wildcardTest } from './values.ts'
+import { joinPieces, readEscape, readQuoted, valueTest, variableLength, wildcardTest } from './values.ts'
+
+/** Signs behind a backslash that stand for another one. */
+const controls = { t: '\t', r: '\r', n: '\n' } as const
 
 interface Literal {
   readonly start: number
@@ -85,33 +88,16 @@ function createParser(text: string) {
   }
 
   function escaped(): string {
-    const next = text[at + 1]
-    if (next === undefined) return fail('a backslash at the end')
-    const control = { t: '\t', r: '\r', n: '\n' }[next]
-    if (next === 'u' && /^[0-9A-Fa-f]{4}$/.test(text.slice(at + 2, at + 6))) {
-      const unit = String.fromCharCode(Number.parseInt(text.slice(at + 2, at + 6), 16))
-      at += 6
-      return unit
-    }
-    at += 2
-    return control ?? next
+    const read = readEscape(text, at, controls)
+    at = read.end
+    return read.value
   }
 
   function quoted(): Literal {
-    const start = at++
-    let value = ''
-    for (;;) {
-      const sign = text[at]
-      if (sign === undefined) return fail('a quotation mark is missing', start)
-      if (sign === '"') break
-      if (sign === '\\') value += escaped()
-      else {
-        value += sign
-        at++
-      }
-    }
-    at++
-    return { start, end: at, quoted: true, pieces: [value] }
+    const start = at
+    const { value, end } = readQuoted(text, start, controls)
+    at = end
+    return { start, end, quoted: true, pieces: [value] }
   }
 
   function unquoted(): Literal | undefined {

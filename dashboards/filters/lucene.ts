@@ -21,7 +21,7 @@ import {
   type Test,
   type WildcardPiece,
 } from './model.ts'
-import { joinPieces, valueTest, variableLength, wildcardTest } from './values.ts'
+import { joinPieces, readEscape, readQuoted, valueTest, variableLength, wildcardTest } from './values.ts'
 
 export interface LuceneOptions {
   /** Of clauses with nothing between them; default `or`. */
@@ -142,14 +142,9 @@ function createParser(text: string, { defaultOperator = 'or', defaultFields }: L
   }
 
   function escaped(): string {
-    const next = text[at + 1]
-    if (next === undefined) return fail('a backslash at the end')
-    if (next === 'u' && /^[0-9A-Fa-f]{4}$/.test(text.slice(at + 2, at + 6))) {
-      at += 6
-      return String.fromCharCode(Number.parseInt(text.slice(at - 4, at), 16))
-    }
-    at += 2
-    return next
+    const read = readEscape(text, at)
+    at = read.end
+    return read.value
   }
 
   /** A term with its wildcards; undefined: none begins here. */
@@ -183,20 +178,9 @@ function createParser(text: string, { defaultOperator = 'or', defaultFields }: L
   const hasSign = (one: Word): boolean => one.pieces.some((piece) => typeof piece !== 'string')
 
   function quoted(): string {
-    const start = at++
-    let value = ''
-    for (;;) {
-      const sign = text[at]
-      if (sign === undefined) return fail('a quotation mark is missing', start)
-      if (sign === '"') break
-      if (sign === '\\') value += escaped()
-      else {
-        value += sign
-        at++
-      }
-    }
-    at++
-    return value
+    const read = readQuoted(text, at)
+    at = read.end
+    return read.value
   }
 
   /** `~2`, `~`: the number, or 0 where there is none; undefined: no tilde. */

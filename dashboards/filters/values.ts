@@ -1,6 +1,6 @@
 /** Values as they are written in queries: wildcards, blocks of addresses, variables of Grafana. */
 
-import type { Test, WildcardPiece } from './model.ts'
+import { SyntaxFault, type Test, type WildcardPiece } from './model.ts'
 
 /** `${name}`, `${name:format}`, `[[name]]`, `[[name:format]]`, `$name` at a place of a text; 0: none is there. Length in UTF-16 units. */
 export function variableLength(text: string, at: number): number {
@@ -84,4 +84,35 @@ export function wildcardTest(pieces: readonly WildcardPiece[], ignoreCase = fals
 export function valueTest(text: string, quoted: boolean, slop = 0): Test {
   if (isCidr(text)) return { op: 'cidr', block: text }
   return quoted ? { op: 'phrase', words: text, slop, prefix: false } : { op: 'match', words: text, all: false }
+}
+
+/** A text that was read, and where what stands behind it begins. */
+export interface ReadText {
+  readonly value: string
+  readonly end: number
+}
+
+/**
+ * What a backslash at a place and the signs behind it stand for, in KQL and Lucene: a code (`\u0041`), or the sign itself.
+ * @param controls signs that stand for another one: `{ n: newline }`. Throws `SyntaxFault` at the end of the text.
+ */
+export function readEscape(text: string, at: number, controls: Readonly<Record<string, string>> = {}): ReadText {
+  const next = text[at + 1]
+  if (next === undefined) throw new SyntaxFault('a backslash at the end', at)
+  const code = text.slice(at + 2, at + 6)
+  if (next === 'u' && /^[0-9A-Fa-f]{4}$/.test(code)) return { value: String.fromCharCode(Number.parseInt(code, 16)), end: at + 6 }
+  return { value: controls[next] ?? next, end: at + 2 }
+}
+
+/** A text in quotation marks; the first of them stands at the place. Throws `SyntaxFault` when the second is missing. @param controls as of {@link readEscape} */
+export function readQuoted(text: string, at: number, controls?: Readonly<Record<string, string>>): ReadText {
+  let value = ''
+  for (let end = at + 1; ; ) {
+    const sign = text[end]
+    if (sign === undefined) throw new SyntaxFault('a quotation mark is missing', at)
+    if (sign === '"') return { value, end: end + 1 }
+    const read = sign === '\\' ? readEscape(text, end, controls) : { value: sign, end: end + 1 }
+    value += read.value
+    end = read.end
+  }
 }

@@ -69,24 +69,18 @@ function convertClassic(kind: string, source: Source, context: Context): Convert
 /** A dashboard as Grafana stores, exports (`__inputs`) or answers it (`{dashboard, meta}`), of schema 6 to 42. */
 export const grafanaDashboard: Converter = {
   kind: 'grafana-dashboard',
-  family: 'dashboards',
-  title: 'dashboard of Grafana, schema 6 to 42',
   convert: (source, context) => convertClassic('grafana-dashboard', source, context),
 }
 
 /** The same as a resource of Kubernetes' kind: `spec` is the dashboard. */
 export const grafanaV1: Converter = {
   kind: 'grafana-v1',
-  family: 'dashboards',
-  title: 'dashboard of Grafana as a resource, v1',
   convert: (source, context) => convertClassic('grafana-v1', source, context),
 }
 
 /** A dashboard of schema 2. Panels without an id get one. */
 export const grafanaV2: Converter = {
   kind: 'grafana-v2',
-  family: 'dashboards',
-  title: 'dashboard of Grafana as a resource, v2',
   convert(source, context) {
     const document = parseEitherDocument(source.text)
     const given = giveIds(document, document.root)
@@ -111,8 +105,6 @@ export const grafanaV2: Converter = {
 /** Library panels, one or a list: `model` of each is a panel. */
 export const grafanaLibraryPanel: Converter = {
   kind: 'grafana-library-panel',
-  family: 'dashboards',
-  title: 'library panel of Grafana',
   convert(source, context) {
     const document = parseEitherDocument(source.text)
     const { root } = document
@@ -150,8 +142,6 @@ const provisioned = (kind: string, source: Source, document: TextDocument, parts
 /** Data sources: links between metrics, logs and traces follow; secrets are taken out. */
 export const grafanaDatasources: Converter = {
   kind: 'grafana-datasources',
-  family: 'dashboards',
-  title: 'data sources of Grafana (provisioning)',
   convert(source, context) {
     const document = parseEither(source.text)
     return provisioned('grafana-datasources', source, document, convertDatasources(document, context))
@@ -161,7 +151,5 @@ export const grafanaDatasources: Converter = {
 /** Where dashboards are provisioned from: nothing in it speaks of queries. */
 export const grafanaProviders: Converter = {
   kind: 'grafana-providers',
-  family: 'dashboards',
-  title: 'dashboard providers of Grafana (provisioning)',
   convert: (source) => provisioned('grafana-providers', source, parseEither(source.text), []),
 }

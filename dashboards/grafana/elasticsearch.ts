@@ -9,9 +9,6 @@ import { convertElasticsearchAnnotation, convertElasticsearchVariable } from './
 import { contextOf, failed, indexOf } from './elasticsearch-result.ts'
 import type { Plain, TargetConverter, TargetRequest, TargetResult } from './target.ts'
 
-/** Plugins whose queries are converted here. */
-export const elasticsearchPlugins: ReadonlySet<string> = new Set(['elasticsearch', 'grafana-opensearch-datasource'])
-
 /** What a report shows of a query that is more than its text. */
 function shownModel(model: Plain): string {
   const query = textOf(model['query']) ?? ''

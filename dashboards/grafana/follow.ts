@@ -6,7 +6,7 @@ import type { Node } from '../text/node.ts'
 import { textOf } from '../text/node.ts'
 import { patchText } from './patch.ts'
 import type { PanelPlace, TransformationPlace } from './places.ts'
-import { mentions, type Renames, renameField, renamePattern, renameTemplate } from './renames.ts'
+import { type Renames, renameField, renamePattern, renameTemplate } from './renames.ts'
 
 /** A place that changed, or that nobody could change. */
 export interface Followed {
@@ -195,6 +195,3 @@ export function followPanel(document: TextDocument, panel: PanelPlace, renames: 
   followOldKinds(follower, panel)
   return done
 }
-
-/** Names of a panel whose queries lost them that stand in a text. */
-export const lostIn = (text: string, renames: Renames): string[] => [...renames.unsure.keys()].filter((name) => mentions(text, name))

@@ -12,9 +12,6 @@ export interface Renames {
 
 export const noRenames: Renames = { labels: new Map(), series: new Map(), unsure: new Map() }
 
-/** Whether there is anything to follow. */
-export const hasRenames = (renames: Renames): boolean => renames.labels.size > 0 || renames.series.size > 0 || renames.unsure.size > 0
-
 /** What one query of a panel says of names. */
 export interface QueryRenames {
   readonly labels: ReadonlyMap<string, string>

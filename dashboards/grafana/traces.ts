@@ -5,9 +5,6 @@ import { type Note, noUses, type QueryResult, type Status } from '../model.ts'
 import { jaegerToTraceql, wholeTraceId, zipkinToTraceql } from '../traceql/search.ts'
 import type { Plain, TargetConverter, TargetRequest, TargetResult } from './target.ts'
 
-/** Plugins whose queries are converted here. */
-export const traceDatasources: ReadonlySet<string> = new Set(['jaeger', 'zipkin'])
-
 /** Spans of a trace that a table of Tempo's lists. */
 const spansShown = 3
 

@@ -1,7 +1,7 @@
 /** Colours and thresholds of Kibana → steps of Grafana: last paragraph of section 8.3. */
 
 import type { Step } from './model.ts'
-import { isTrue, type Json, type JsonObject, numberOf, objectOf, objectsOf, textOf, textsOf } from './value.ts'
+import { isTrue, type Json, type JsonObject, numberOf, objectOf, objectsOf, textOf } from './value.ts'
 
 const hex = /^#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/i
 const functional = /^rgba?\(\s*[\d.]+%?\s*,\s*[\d.]+%?\s*,\s*[\d.]+%?\s*(?:,\s*[\d.]+%?\s*)?\)$/i
@@ -100,16 +100,3 @@ export function rangeSteps(settings: JsonObject): readonly Step[] | undefined {
     value: index === 0 ? null : (numberOf(from) ?? null),
   }))
 }
-
-/** `uiState.vis.colors`: series → colour. */
-export function ownColours(uiState: Json | undefined): ReadonlyMap<string, string> {
-  const colours = new Map<string, string>()
-  for (const [series, colour] of Object.entries(objectOf(objectOf(objectOf(uiState).vis).colors))) {
-    const readable = colourOf(colour)
-    if (readable !== undefined) colours.set(series, readable)
-  }
-  return colours
-}
-
-/** Colours of a list. */
-export const coloursOf = (value: Json | undefined): readonly string[] => textsOf(value).flatMap((each) => colourOf(each) ?? [])

@@ -180,7 +180,5 @@ export function convertKibana(source: Source, given: Context): Converted {
 /** Saved objects of Kibana 5 to 9. */
 export const kibana: Converter = {
   kind: 'kibana',
-  family: 'dashboards',
-  title: 'saved objects of Kibana',
   convert: convertKibana,
 }

@@ -4,7 +4,7 @@ import type { Aggregate, Metric, Value } from '../logql/query.ts'
 import { type Remarks, remark, secondsOf } from './aggregations.ts'
 import { valueOfExpression } from './arithmetic.ts'
 import { parseExpression } from './expression.ts'
-import { type JsonObject, listOf, numberOf, objectOf, objectsOf, textOf } from './value.ts'
+import { type JsonObject, listOf, numberOf, objectsOf, textOf } from './value.ts'
 
 export interface SeriesValue {
   readonly metrics: readonly Metric[]
@@ -231,6 +231,3 @@ export function seriesValue(series: JsonObject, id: string, label: string | unde
       : metricValue(last, metrics, to, { budget: { left: maxReferences }, path: new Set() })
   return { metrics: [{ id, label, value: isOverall ? { kind: 'window', fn: 'overall_sum', of: value } : value }], joined }
 }
-
-/** Text of the metrics, for the report. */
-export const shownMetrics = (series: JsonObject): readonly JsonObject[] => objectsOf(series.metrics).map((metric) => objectOf(metric))

@@ -128,7 +128,5 @@ function convertConsole(source: Source, context: Context): Converted {
 
 export const consoleTemplate: Converter = {
   kind: 'console-template',
-  family: 'dashboards',
-  title: 'console template of Prometheus',
   convert: convertConsole,
 }

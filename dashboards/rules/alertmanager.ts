@@ -105,7 +105,5 @@ function convertAlertmanager(source: Source, { metrics }: Context): Converted {
 
 export const alertmanager: Converter = {
   kind: 'alertmanager',
-  family: 'alerts',
-  title: 'configuration of the Alertmanager',
   convert: convertAlertmanager,
 }

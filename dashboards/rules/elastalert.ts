@@ -13,7 +13,7 @@ import { elastalertTexts } from './elastalert-text.ts'
 import { elastalertTypes } from './elastalert-types.ts'
 import { exploreOf } from './explore.ts'
 import { filterOf, LogPieces } from './log-pieces.ts'
-import { convertedRules, type Outcome } from './outcome.ts'
+import { aboutFile, convertedRules, type Outcome, titleOf } from './outcome.ts'
 import { isPlain, isYes, listOf, memberOf, type Plain, plainOf, wordOf, wordsOf } from './plain.ts'
 import { receiverPart, routeSketch } from './receivers.ts'
 
@@ -190,23 +190,13 @@ function convert(source: Source, context: Context): Converted {
     outcomes.push(rule.enabled ? outcome : switchedOff(outcome))
     parts.push(...receiversPart(rule, where))
   })
-  const about = outcomes.length === 0 ? ([{ code: 'OBD-F-001', text: 'no rule of ElastAlert is in it' }] as const) : [once]
-  return convertedRules(
-    'elastalert',
-    source,
-    outcomes.length === 1 ? (outcomes[0]?.title ?? source.path) : source.path,
+  const about = aboutFile(
     outcomes,
-    parts,
-    context,
-    about,
+    'rule of ElastAlert',
+    'a rule fires for as long as its window holds; ElastAlert told once for each match',
   )
+  return convertedRules('elastalert', source, titleOf(source, outcomes), outcomes, parts, context, [about])
 }
-
-/** Said once a file. */
-const once = {
-  code: 'OBD-A-001',
-  text: 'a rule fires for as long as its window holds; ElastAlert told once for each match',
-} as const
 
 function switchedOff(outcome: Outcome): Outcome {
   outcome.findings.note('OBD-A-029', 'is_enabled was false: the new rule is paused')
@@ -214,7 +204,7 @@ function switchedOff(outcome: Outcome): Outcome {
 }
 
 /** ElastAlert and ElastAlert 2. */
-export const elastalertConverter: Converter = { kind: 'elastalert', family: 'alerts', title: 'rules of ElastAlert', convert }
+export const elastalertConverter: Converter = { kind: 'elastalert', convert }
 
 /** Whether a parsed YAML document is a rule of ElastAlert: it has `type`, and `index` or `filter`, or imports them. */
 export const isElastalert = (value: unknown): boolean =>

@@ -152,4 +152,4 @@ function convert(source: Source, context: Context): Converted {
 }
 
 /** Rules that Grafana manages. */
-export const grafanaRulesConverter: Converter = { kind: 'grafana-rules', family: 'alerts', title: 'rules that Grafana manages', convert }
+export const grafanaRulesConverter: Converter = { kind: 'grafana-rules', convert }

@@ -13,7 +13,7 @@ import { type KibanaFile, type KibanaRule, readKibanaRules } from './kibana-rule
 import { burnRate, monitorStatus, monitorTls } from './kibana-rules-slo.ts'
 import { LogPieces } from './log-pieces.ts'
 import { annotationOf, literalText } from './mustache.ts'
-import { convertedRules, type Outcome } from './outcome.ts'
+import { aboutFile, convertedRules, type Outcome } from './outcome.ts'
 import { isSecretKey, maskSecrets, receiverPart, routeSketch } from './receivers.ts'
 
 const kinds: ReadonlyMap<string, KindConverter> = new Map([
@@ -131,18 +131,11 @@ function receiverParts(rule: KibanaRule): readonly Item[] {
 function convert(source: Source, context: Context): Converted {
   const file = readKibanaRules(source.text)
   const outcomes = file.rules.map((rule) => outcomeOf(rule, file, context))
-  const about: Note[] =
-    outcomes.length === 0
-      ? [{ code: 'OBD-F-001', text: 'no rule of Kibana is in it' }]
-      : [
-          {
-            code: 'OBD-A-001',
-            text: 'a rule fires for as long as its condition holds; Kibana told as each of its actions said (notifyWhen)',
-          },
-        ]
+  const fires = 'a rule fires for as long as its condition holds; Kibana told as each of its actions said (notifyWhen)'
+  const about: Note[] = [aboutFile(outcomes, 'rule of Kibana', fires)]
   for (const line of file.broken) about.push({ code: 'OBD-F-001', text: `line ${line} is no JSON` })
   return convertedRules('kibana-rules', source, source.path, outcomes, file.rules.flatMap(receiverParts), context, about)
 }
 
 /** Rules of Kibana 7 to 9. */
-export const kibanaRulesConverter: Converter = { kind: 'kibana-rules', family: 'alerts', title: 'rules of Kibana', convert }
+export const kibanaRulesConverter: Converter = { kind: 'kibana-rules', convert }

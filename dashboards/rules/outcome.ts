@@ -46,6 +46,14 @@ const isFinished = (rule: AlertRule): boolean => rule.unfinished !== true
 
 const differences = (notes: readonly Note[]): string[] => notes.map(({ code, text }) => `${code}: ${text}`)
 
+/** A file's own title: of one rule that rule's, else the path. */
+export const titleOf = (source: Source, outcomes: readonly Outcome[]): string =>
+  outcomes.length === 1 ? (outcomes[0]?.title ?? source.path) : source.path
+
+/** What is said once of a file: how its rules fire, or that it has none. @param rules what they are: `rule of ElastAlert` */
+export const aboutFile = (outcomes: readonly Outcome[], rules: string, fires: string): Note =>
+  outcomes.length === 0 ? { code: 'OBD-F-001', text: `no ${rules} is in it` } : { code: 'OBD-A-001', text: fires }
+
 /** The file's rules, paused where they are not sure, and the items for the report. `title` of the whole, `folder` of Grafana. */
 export function convertedRules(
   kind: string,

@@ -179,7 +179,5 @@ function convertRules(source: Source, context: Context): Converted {
 
 export const prometheusRules: Converter = {
   kind: 'prometheus-rules',
-  family: 'alerts',
-  title: 'rules of Prometheus, Mimir, Thanos or the ruler of Loki',
   convert: convertRules,
 }

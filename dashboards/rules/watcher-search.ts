@@ -225,10 +225,6 @@ export function meaningOf(aggs: Plain, path: readonly string[], findings: Findin
   return undefined
 }
 
-/** Names of aggregations of terms, and their fields: for texts. */
-export const groupFields = (aggs: Plain): readonly string[] =>
-  Object.keys(aggs).flatMap((name) => wordsOf(memberOf(memberOf(memberOf(aggs, name), 'terms'), 'field')))
-
 /** Inputs of a chain by name, in order. */
 export const chainInputs = (chain: unknown): readonly (readonly [string, unknown])[] =>
   listOf(memberOf(chain, 'inputs')).flatMap((one) => (isPlain(one) ? Object.entries(one) : []))

@@ -6,7 +6,7 @@ import type { Converter, Source } from '../registry.ts'
 import { type AlertRule, Findings } from './alert-rule.ts'
 import { durationText } from './durations.ts'
 import { LogPieces } from './log-pieces.ts'
-import { basePath, convertedRules, type Outcome } from './outcome.ts'
+import { aboutFile, basePath, convertedRules, type Outcome, titleOf } from './outcome.ts'
 import { isPlain, listOf, memberAt, memberOf, type Plain, plainOf, wordOf } from './plain.ts'
 import { isSecretKey, receiverPart, routeSketch } from './receivers.ts'
 import { rhythmOf } from './schedules.ts'
@@ -169,22 +169,9 @@ function convert(source: Source, context: Context): Converted {
   })
   const outcomes = made.map(({ outcome }) => outcome)
   const parts = made.flatMap((one) => one.parts)
-  const about = outcomes.length === 0 ? ([{ code: 'OBD-F-001', text: 'no watch is in it' }] as const) : [once]
-  return convertedRules(
-    'watcher',
-    source,
-    outcomes.length === 1 ? (outcomes[0]?.title ?? source.path) : source.path,
-    outcomes,
-    parts,
-    context,
-    about,
-  )
+  const about = aboutFile(outcomes, 'watch', 'a rule fires for as long as its condition holds; the watch told at each run in which it held')
+  return convertedRules('watcher', source, titleOf(source, outcomes), outcomes, parts, context, [about])
 }
 
-const once = {
-  code: 'OBD-A-001',
-  text: 'a rule fires for as long as its condition holds; the watch told at each run in which it held',
-} as const
-
 /** Watcher. */
-export const watcherConverter: Converter = { kind: 'watcher', family: 'alerts', title: 'watches of Elasticsearch', convert }
+export const watcherConverter: Converter = { kind: 'watcher', convert }

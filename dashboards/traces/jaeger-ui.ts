@@ -89,8 +89,6 @@ const header = [
 
 export const jaegerUi: Converter = {
   kind: 'jaeger-ui',
-  family: 'dashboards',
-  title: 'configuration of the Jaeger UI',
   convert(source, context): Converted {
     const { root } = parseJsonDocument(source.text)
     if (root.kind !== 'object') throw new BridgeError('OB_DECODE_JSON', `cannot convert ${source.path}: it is no object but ${root.kind}`)

@@ -24,14 +24,13 @@ const nearly = 0.01
 /** Share of points that one side alone has, up to which they are gaps and no difference. */
 const fewGaps = 0.01
 
-const keyOf = (labels: ReadonlyMap<string, string>, options: CompareOptions, isOld: boolean): string =>
+/** Labels as one text, by which series are the same. @param renames old label → new label; of new series none. @param named the name counts */
+export const seriesKey = (labels: ReadonlyMap<string, string>, renames: Readonly<Record<string, string>>, named: boolean): string =>
   [...labels]
     .flatMap(([name, value]) =>
-      name === '__name__' && !options.named ? [] : [[isOld ? (options.labels[name] ?? name) : name, value] as const],
+      (name === '__name__' && !named) || value === '' ? [] : [`${renames[name] ?? name}=${JSON.stringify(value)}`],
     )
-    .filter(([, value]) => value !== '')
-    .sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))
-    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .sort()
     .join(',')
 
 /** How far two points are from each other, as a share; 0: the same. */
@@ -57,7 +56,7 @@ function pair(old: readonly Series[], next: readonly Series[], options: CompareO
   const byKey = new Map<string, Series>()
   let twice = 0
   for (const one of next) {
-    const key = keyOf(one.labels, options, false)
+    const key = seriesKey(one.labels, {}, options.named)
     if (byKey.has(key)) twice++
     byKey.set(key, one)
   }
@@ -65,7 +64,7 @@ function pair(old: readonly Series[], next: readonly Series[], options: CompareO
   const open: (readonly [string, Series])[] = []
   const seen = new Set<string>()
   for (const one of old) {
-    const key = keyOf(one.labels, options, true)
+    const key = seriesKey(one.labels, options.labels, options.named)
     if (seen.has(key)) twice++
     seen.add(key)
     const found = byKey.get(key)
@@ -129,7 +128,7 @@ export function compareSeries(
       const error = errorOf(point, found, options.factor)
       if (error > worst) {
         worst = error
-        where = `{${keyOf(one.labels, options, true).slice(0, 200)}} at ${new Date(time * 1000).toISOString()}: ${point} and ${found}`
+        where = `{${seriesKey(one.labels, options.labels, options.named).slice(0, 200)}} at ${new Date(time * 1000).toISOString()}: ${point} and ${found}`
       }
     }
     for (const time of other.points.keys()) if (time < dropAfter && !one.points.has(time)) gaps++

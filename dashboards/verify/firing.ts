@@ -2,21 +2,13 @@
 
 import type { Verified } from '../model.ts'
 import type { Series } from './answers.ts'
-import type { CompareOptions } from './compare.ts'
-
-/** Labels of an alert, as one text. */
-const keyOf = (labels: ReadonlyMap<string, string>, renames: Readonly<Record<string, string>>): string =>
-  [...labels]
-    .filter(([name, value]) => name !== '__name__' && value !== '')
-    .map(([name, value]) => `${renames[name] ?? name}=${JSON.stringify(value)}`)
-    .sort()
-    .join(',')
+import { type CompareOptions, seriesKey } from './compare.ts'
 
 /** Times at which each alert was true. */
 function firing(series: readonly Series[], renames: Readonly<Record<string, string>>): Map<string, Set<number>> {
   const all = new Map<string, Set<number>>()
   for (const { labels, points } of series) {
-    const key = keyOf(labels, renames)
+    const key = seriesKey(labels, renames, false)
     const times = all.get(key) ?? new Set<number>()
     for (const time of points.keys()) times.add(time)
     all.set(key, times)

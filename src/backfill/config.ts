@@ -28,4 +28,3 @@ export const backfillConfig = z
   .describe('The command `otlp-bridge backfill`: history out of old stores.')
 
 /** With every default filled in. */
-export type BackfillConfig = z.output<typeof backfillConfig>

@@ -35,8 +35,6 @@ export interface FileSinkDeps {
   readonly distress: (reason: string, retryAfterMs: number) => void
 }
 
-export const defaultSplitBytes = 256 * 2 ** 20
-
 const gzipAsync = promisify(gzip)
 const zstdAsync = promisify(zstdCompress)
 const compressionSuffix: Readonly<Record<FileCompression, string>> = { none: '', gzip: '.gz', zstd: '.zst' }

@@ -3,6 +3,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { BridgeError } from '../errors.ts'
 import { addCounts, addReasons, imbalance, noCounts, subtractCounts, sumReasons } from './counts.ts'
+import { freshSlice } from './fresh-slice.ts'
 import type { Counts, DeadItem, DeadRecord, SliceRecord, Summary, Taken, Wanted } from './ledger.ts'
 import type { Answer, DeadFilter, LedgerRequest, MirroredSlice, NewSlice, SliceFilter, WriteRequest } from './ledger-protocol.ts'
 import {
@@ -124,22 +125,7 @@ export function createLedgerStore(db: DatabaseSync, options: StoreOptions): Ledg
   const add = (slices: readonly NewSlice[], whole: readonly string[]): number => {
     let added = 0
     for (const { id, spec } of slices) {
-      const fresh = {
-        ...spec,
-        id,
-        state: 'pending',
-        cursor: undefined,
-        page: 0,
-        epoch: 0,
-        owner: '',
-        attempts: 0,
-        reason: '',
-        error: '',
-        startedMs: undefined,
-        endedMs: undefined,
-        counts: noCounts,
-      } as const
-      if (change(insertSlice, ...sliceToInsert(fresh)) === 0) continue
+      if (change(insertSlice, ...sliceToInsert(freshSlice(id, spec))) === 0) continue
       added++
       totals = { ...totals, planned: totals.planned + spec.items, slices: { ...totals.slices, pending: totals.slices.pending + 1 } }
     }

@@ -13,6 +13,7 @@ import { BridgeError } from '../errors.ts'
 import type { ConvertCommandOptions } from './convert-options.ts'
 import { besidePath, type ListedSource } from './convert-sources.ts'
 import type { Io } from './io.ts'
+import { optionFault } from './option-fault.ts'
 import { version } from './version.ts'
 
 /** What sources say about others. */
@@ -24,9 +25,6 @@ export interface Learned {
 }
 
 const largestBeside = 16 * 1024 * 1024
-
-const fault = (option: string, cause: string): BridgeError =>
-  new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
 
 async function textOf(option: string, file: string): Promise<string> {
   try {
@@ -44,7 +42,7 @@ async function targetsOf(file: string): Promise<ConvertOptions['targets']> {
     import('../../dashboards/targets.ts'),
     readYaml(await textOf('--targets', file), {}),
   ])
-  if (faults.length > 0) throw fault(`--targets ${file}`, faults.map(({ message }) => message).join('; '))
+  if (faults.length > 0) throw optionFault(`--targets ${file}`, faults.map(({ message }) => message).join('; '))
   const own = Object.hasOwn(tree, 'targets') ? tree['targets'] : tree
   const parsed = targetsSchema.safeParse(own, { error: expectation })
   if (parsed.success) return parsed.data
@@ -58,7 +56,7 @@ function datasourcesOf(given: readonly string[]): Record<string, string> {
   const all: Record<string, string> = {}
   for (const one of given) {
     const at = one.indexOf('=')
-    if (at <= 0 || at === one.length - 1) throw fault(`--datasource ${one}`, 'expected OLD=NEW')
+    if (at <= 0 || at === one.length - 1) throw optionFault(`--datasource ${one}`, 'expected OLD=NEW')
     all[one.slice(0, at)] = one.slice(at + 1)
   }
   return all
@@ -67,7 +65,7 @@ function datasourcesOf(given: readonly string[]): Record<string, string> {
 function secondsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const ms = parseDuration(text)
-  if (ms === undefined || ms <= 0) throw fault(`--export-interval ${text}`, 'expected a duration such as 60s')
+  if (ms === undefined || ms <= 0) throw optionFault(`--export-interval ${text}`, 'expected a duration such as 60s')
   return ms / 1000
 }
 
@@ -125,7 +123,7 @@ export async function setupOf(
     try {
       metadata = JSON.parse(text)
     } catch (cause) {
-      throw fault(`--metadata ${options.metadata}`, cause instanceof Error ? cause.message : String(cause))
+      throw optionFault(`--metadata ${options.metadata}`, cause instanceof Error ? cause.message : String(cause))
     }
   }
   const metrics = withSpanMetrics(

@@ -5,9 +5,9 @@ import { BridgeError } from '../errors.ts'
 import type { Learned } from './convert-context.ts'
 import type { ListedSource } from './convert-sources.ts'
 import type { Io } from './io.ts'
+import { responseText } from './response-text.ts'
 
 const timeoutMs = 30_000
-const largestBytes = 64 * 1024 * 1024
 const mostDashboards = 20_000
 
 interface Remote {
@@ -18,16 +18,8 @@ interface Remote {
 
 const failure = (what: string, cause: string): BridgeError => new BridgeError('OB_BACKEND', `cannot read ${what}: ${cause}`)
 
-async function bodyOf(response: Response, what: string): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of response.body ?? []) {
-    size += piece.length
-    if (size > largestBytes) throw failure(what, 'the answer is larger than 64 MiB')
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString('utf8')
-}
+const causeOf = (error: unknown): string =>
+  error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error)
 
 function createRemote(base: string, headers: Readonly<Record<string, string>>, ask: typeof fetch, stop: AbortSignal): Remote {
   const text: Remote['text'] = async (path, init = {}) => {
@@ -43,15 +35,16 @@ function createRemote(base: string, headers: Readonly<Record<string, string>>, a
         signal: AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]),
       })
     } catch (error) {
-      const cause = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error)
-      throw failure(shown, cause)
+      throw failure(shown, causeOf(error))
     }
     if (!response.ok) {
       await response.body?.cancel()
       const hint = response.status === 401 || response.status === 403 ? '; see GRAFANA_TOKEN, KIBANA_API_KEY, PROMETHEUS_TOKEN' : ''
       throw failure(shown, `${response.status}${hint}`)
     }
-    return bodyOf(response, shown)
+    return responseText(response).catch((error: unknown) => {
+      throw failure(shown, causeOf(error))
+    })
   }
   return {
     text,

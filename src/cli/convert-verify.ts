@@ -5,8 +5,9 @@ import type { Conversion } from '../../dashboards/convert.ts'
 import type { Item, Verified } from '../../dashboards/model.ts'
 import type { Ask, Backend } from '../../dashboards/verify/verify.ts'
 import { parseDuration } from '../config/units.ts'
-import { BridgeError } from '../errors.ts'
 import type { Io } from './io.ts'
+import { optionFault } from './option-fault.ts'
+import { responseText } from './response-text.ts'
 
 export interface VerifyCommandOptions {
   readonly verify?: boolean
@@ -21,13 +22,9 @@ export interface VerifyCommandOptions {
 }
 
 const timeoutMs = 30_000
-const largestBytes = 64 * 1024 * 1024
 /** Points of a panel's query: as many as a panel of usual width asks for. */
 const points = 240
 const ruleStep = 60
-
-const fault = (option: string, cause: string): BridgeError =>
-  new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
 
 /** `[prometheus=|loki=]URL` → address by backend. */
 function backendsOf(option: string, given: readonly string[]): ReadonlyMap<Backend, string> {
@@ -36,37 +33,26 @@ function backendsOf(option: string, given: readonly string[]): ReadonlyMap<Backe
     const [, named, text = ''] = /^(?:(prometheus|loki)=)?(.*)$/s.exec(one) ?? []
     const url = URL.canParse(text) ? new URL(text) : undefined
     if (url === undefined || !/^https?:$/.test(url.protocol))
-      throw fault(option, 'expected http://… or https://…, with prometheus= or loki= before it')
+      throw optionFault(option, 'expected http://… or https://…, with prometheus= or loki= before it')
     if (url.username !== '' || url.password !== '')
-      throw fault(option, 'credentials stand in the environment (PROMETHEUS_TOKEN, LOKI_TOKEN)')
+      throw optionFault(option, 'credentials stand in the environment (PROMETHEUS_TOKEN, LOKI_TOKEN)')
     found.set(named === 'loki' ? 'loki' : 'prometheus', text.replace(/\/+$/, ''))
   }
-  if (found.size === 0) throw fault('--verify', `it asks both sides: give ${option} URL`)
+  if (found.size === 0) throw optionFault('--verify', `it asks both sides: give ${option} URL`)
   return found
 }
 
 function secondsOf(option: string, text: string | undefined, usual: number): number {
   if (text === undefined) return usual
   const ms = parseDuration(text)
-  if (ms === undefined || ms < 1000) throw fault(`${option} ${text}`, 'expected a duration of a second or more: 1h')
+  if (ms === undefined || ms < 1000) throw optionFault(`${option} ${text}`, 'expected a duration of a second or more: 1h')
   return ms / 1000
 }
 
 function numberOf(option: string, text: string | undefined, usual: number, least: number, most: number): number {
   const value = text === undefined ? usual : Number(text)
-  if (!(value >= least && value <= most)) throw fault(`${option} ${text}`, `expected a number from ${least} to ${most}`)
+  if (!(value >= least && value <= most)) throw optionFault(`${option} ${text}`, `expected a number from ${least} to ${most}`)
   return value
-}
-
-async function textOf(response: Response): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of response.body ?? []) {
-    size += piece.length
-    if (size > largestBytes) throw new Error('the answer is larger than 64 MiB')
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString('utf8')
 }
 
 export interface VerifyDeps {
@@ -97,7 +83,7 @@ export async function createVerifier(
   ])
   const sides = { old: backendsOf('--old', options.old ?? []), new: backendsOf('--new', options.new ?? []) }
   const at = options.at === undefined ? deps.wallMs() / 1000 : Date.parse(options.at) / 1000
-  if (!Number.isFinite(at)) throw fault(`--at ${options.at}`, 'expected an instant: 2026-01-31T12:00:00Z')
+  if (!Number.isFinite(at)) throw optionFault(`--at ${options.at}`, 'expected an instant: 2026-01-31T12:00:00Z')
   const range = secondsOf('--window', options.window, 3600)
   const count = numberOf('--windows', options.windows, 1, 1, 100)
   const gapMs = 1000 / numberOf('--rate', options.rate, 10, 0.01, 1000)
@@ -110,6 +96,7 @@ export async function createVerifier(
   const tokens: Readonly<Record<Backend, string | undefined>> = { prometheus: io.env['PROMETHEUS_TOKEN'], loki: io.env['LOKI_TOKEN'] }
   const begun = deps.nowMs()
   let next = 0
+  const ruleWindow = alignedWindow(at, past, pastStep)
   const counts = new Map<Verified['verdict'], number>()
 
   const send = async (base: string, backend: Backend, path: string, parameters: Readonly<Record<string, string>>): Promise<string> => {
@@ -125,7 +112,7 @@ export async function createVerifier(
       backend === 'loki' || path.endsWith('/values')
         ? await deps.fetch(`${base}${path}?${form}`, { headers, signal, redirect: 'error' })
         : await deps.fetch(`${base}${path}`, { method: 'POST', body: form, headers, signal, redirect: 'error' })
-    const text = await textOf(response)
+    const text = await responseText(response)
     if (!response.ok && !text.startsWith('{')) throw new Error(`it answered ${response.status}: ${text.slice(0, 200)}`)
     return text
   }
@@ -139,7 +126,7 @@ export async function createVerifier(
     const isLate = deps.nowMs() - begun > budgetMs
     const verify = isLate
       ? ({ verdict: 'not-run', text: 'the time for measuring was over (--budget)' } as const)
-      : await verifyItem(item, { ask, windows, past: alignedWindow(at, past, pastStep), variables })
+      : await verifyItem(item, { ask, windows, past: ruleWindow, variables })
     if (verify === undefined) return item
     counts.set(verify.verdict, (counts.get(verify.verdict) ?? 0) + 1)
     return { ...item, verify }
@@ -150,7 +137,7 @@ export async function createVerifier(
     async verify(conversion) {
       if (conversion.outcome !== 'converted') return conversion
       const { variables: given = {}, items: all } = conversion.diagnostics
-      const variables = await completeVariables(given, all, ask, windows.at(-1) ?? alignedWindow(at, range, step))
+      const variables = await completeVariables(given, all, ask, alignedWindow(at, range, step))
       const items: Item[] = []
       for (const item of all) items.push(await measured(item, variables))
       return { ...conversion, diagnostics: { ...conversion.diagnostics, items } }

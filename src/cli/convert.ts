@@ -17,6 +17,7 @@ import { createConvertScreen } from './convert-screen.ts'
 import { type ListedSource, listSources } from './convert-sources.ts'
 import { summaryOf } from './convert-summary.ts'
 import { type Io, interruptedCode } from './io.ts'
+import { optionFault } from './option-fault.ts'
 import { version } from './version.ts'
 
 /** What tests put in the place of the world. */
@@ -36,9 +37,6 @@ const worldly: ConvertDeps = {
   pageSize: 500,
 }
 
-const fault = (option: string, cause: string): BridgeError =>
-  new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
-
 interface Checked {
   readonly kind: Kind | undefined
   readonly minScore: number | undefined
@@ -49,13 +47,13 @@ async function checked(family: Family, options: ConvertCommandOptions): Promise<
   const { from, minScore } = options
   if (from !== undefined && (!isKind(from) || (kinds[from].family !== family && from !== 'kubernetes'))) {
     const known = Object.entries(kinds).flatMap(([kind, row]) => (row.family === family ? [kind] : []))
-    throw fault(`--from ${from}`, `expected ${known.join(', ')}`)
+    throw optionFault(`--from ${from}`, `expected ${known.join(', ')}`)
   }
   if (family === 'dashboards' && options.to === 'perses')
-    throw fault('--to perses', 'not there yet; `percli migrate` takes what --to grafana writes')
+    throw optionFault('--to perses', 'not there yet; `percli migrate` takes what --to grafana writes')
   const score = minScore === undefined ? undefined : Number(minScore)
-  if (score !== undefined && !(score >= 0 && score <= 1)) throw fault(`--min-score ${minScore}`, 'expected a number from 0 to 1')
-  if (options.output === '-' && options.json === true) throw fault('--json', 'the result is on stdout already; give -o DIR')
+  if (score !== undefined && !(score >= 0 && score <= 1)) throw optionFault(`--min-score ${minScore}`, 'expected a number from 0 to 1')
+  if (options.output === '-' && options.json === true) throw optionFault('--json', 'the result is on stdout already; give -o DIR')
   return { kind: from !== undefined && isKind(from) ? from : undefined, minScore: score }
 }
 

@@ -17,6 +17,7 @@ import { createRunStore, runsFolder } from '../parity/runs.ts'
 import { windowMsOf, windowsOf } from '../parity/window.ts'
 import { authorizationOf } from './admin-client.ts'
 import { type Io, interruptedCode } from './io.ts'
+import { optionFault } from './option-fault.ts'
 import { printTable } from './table.ts'
 import { version } from './version.ts'
 
@@ -55,11 +56,8 @@ const usualKind: Readonly<Record<ParityFormat, NewKind>> = {
   elasticsearch: 'loki',
 }
 
-const fault = (option: string, cause: string): BridgeError =>
-  new BridgeError('OB_CONFIG', `cannot use ${option}: ${cause}`, { place: option })
-
 const checkedUrl = (option: string, url: string): string => {
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw fault(`${option} ${url}`, 'expected an http:// or https:// URL')
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw optionFault(`${option} ${url}`, 'expected an http:// or https:// URL')
   return url
 }
 
@@ -75,12 +73,12 @@ function formatsOf(options: ParityCommandOptions, config: Config): readonly Form
   const { parity } = config
   const given = options.format ?? 'all'
   if (given !== 'all' && !(parityFormats as readonly string[]).includes(given))
-    throw fault(`--format ${given}`, `expected all, ${parityFormats.join(', ')}`)
+    throw optionFault(`--format ${given}`, `expected all, ${parityFormats.join(', ')}`)
   if (given === 'all' && (options.old !== undefined || options.new !== undefined))
-    throw fault('--old and --new', 'say which --format they are for')
+    throw optionFault('--old and --new', 'say which --format they are for')
   const kind = options.newKind
   if (kind !== undefined && !(newKinds as readonly string[]).includes(kind))
-    throw fault(`--new-kind ${kind}`, `expected ${newKinds.join(', ')}`)
+    throw optionFault(`--new-kind ${kind}`, `expected ${newKinds.join(', ')}`)
   const wanted = parityFormats.filter((one) => given === 'all' || one === given)
   const found = wanted.flatMap((format): readonly FormatRequest[] => {
     const old = options.old ?? forFormat(parity.old, format) ?? mirrorUrl(config, format)
@@ -88,7 +86,7 @@ function formatsOf(options: ParityCommandOptions, config: Config): readonly Form
     if (old === undefined || young === undefined) {
       if (given === 'all') return []
       const [option, key] = old === undefined ? ['--old', 'parity.old'] : ['--new', 'parity.new']
-      throw fault(`parity for ${format}`, `it is not known where to ask; give ${option} or ${key}`)
+      throw optionFault(`parity for ${format}`, `it is not known where to ask; give ${option} or ${key}`)
     }
     const newKind = newKinds.find((one) => one === kind) ?? forFormat(parity.newKind, format) ?? usualKind[format]
     return [
@@ -99,7 +97,8 @@ function formatsOf(options: ParityCommandOptions, config: Config): readonly Form
       },
     ]
   })
-  if (found.length === 0) throw fault('parity', 'no format has both sides; give --format, --old and --new, or parity.old and parity.new')
+  if (found.length === 0)
+    throw optionFault('parity', 'no format has both sides; give --format, --old and --new, or parity.old and parity.new')
   return found
 }
 
@@ -122,7 +121,7 @@ async function linesOf(option: string, file: string | undefined): Promise<readon
 function numberOf(option: string, value: string | undefined, standard: number, most: number): number {
   if (value === undefined) return standard
   const number = Number(value)
-  if (!(number > 0 && number <= most)) throw fault(`${option} ${value}`, `expected a number up to ${most}`)
+  if (!(number > 0 && number <= most)) throw optionFault(`${option} ${value}`, `expected a number up to ${most}`)
   return number
 }
 
@@ -130,7 +129,7 @@ function tolerancesOf(given: readonly string[], standard: Readonly<Record<string
   const all = new Map(Object.entries(standard))
   for (const one of given) {
     const at = one.indexOf('=')
-    if (at <= 0) throw fault(`--tolerance ${one}`, 'expected NAME=VALUE')
+    if (at <= 0) throw optionFault(`--tolerance ${one}`, 'expected NAME=VALUE')
     all.set(one.slice(0, at), one.slice(at + 1))
   }
   return all

@@ -2,6 +2,7 @@
 
 import { BridgeError } from '../../errors.ts'
 import { addCounts, addReasons, imbalance, noCounts, sumReasons } from '../counts.ts'
+import { freshSlice } from '../fresh-slice.ts'
 import type { Counts, DeadItem, DeadRecord, Intent, Release, SliceRecord, Step } from '../ledger.ts'
 import { losses } from '../losses.ts'
 import type { SliceSpec } from '../model.ts'
@@ -38,22 +39,7 @@ export function owned(held: Held, epoch: number): Held {
 
 /** A slice of a plan. */
 export const newSlice = (id: string, order: number, spec: SliceSpec): Held => ({
-  record: {
-    ...spec,
-    id,
-    order,
-    state: 'pending',
-    cursor: undefined,
-    page: 0,
-    epoch: 0,
-    owner: '',
-    attempts: 0,
-    reason: '',
-    error: '',
-    startedMs: undefined,
-    endedMs: undefined,
-    counts: noCounts,
-  },
+  record: { ...freshSlice(id, spec), order },
   intent: undefined,
   stuck: 0,
 })

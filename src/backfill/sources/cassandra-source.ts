@@ -3,12 +3,12 @@
 import { z } from 'zod'
 import { duration } from '../../config/units.ts'
 import { BridgeError } from '../../errors.ts'
-import { filePath } from '../../net/tls-config.ts'
 import type { Json, Plan, SliceSpec } from '../model.ts'
 import { type Source, type SourceDeps, sourceFault } from '../source.ts'
 import { createRowSource, createTokenReader, type TableForm, type TokenRange } from './cassandra-reader.ts'
 import { type CassandraStore, type CqlRow, type CqlTable, FetchSize, openCassandra } from './cassandra-store.ts'
 import { type RowItem, type RowPayload, translateRows } from './row-page.ts'
+import { databaseUser, tlsFileKeys } from './sign-in.ts'
 
 const name = /^[a-zA-Z0-9_]{1,48}$/
 
@@ -32,16 +32,9 @@ export const cassandraKeys = {
     .default(1024)
     .describe('Ranges that the ring of tokens is cut into. More of them for very large tables: each is read in one go.'),
   timeout: duration.default(30_000).describe('How long one request may take; what takes longer is asked again, for fewer rows.'),
-  user: z
-    .string()
-    .regex(/^[^:]+:/, { error: 'expected name:password' })
-    .optional()
-    .meta({ secret: true })
-    .describe('Name and password, as name:password. Better in OTLP_BRIDGE_SOURCE_USER: other users of the machine see flags.'),
+  user: databaseUser,
   tls: z.boolean().default(false).describe('TLS to the nodes; --ca, --cert and --key say so as well.'),
-  ca: filePath('PEM file with the authorities to trust, instead of those that Node.js knows.', 'PEM file').optional(),
-  cert: filePath('PEM file with our certificate, if we are asked for one.', 'PEM file').optional(),
-  key: filePath('PEM file with the private key of `cert`, not encrypted.', 'PEM file').optional(),
+  ...tlsFileKeys,
 } as const
 
 /** A keyspace as an option. */

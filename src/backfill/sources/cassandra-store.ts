@@ -2,8 +2,8 @@
 
 import type { Client, ClientOptions } from 'cassandra-driver'
 import { BridgeError } from '../../errors.ts'
-import { readTls } from '../../net/tls.ts'
 import { type SourceDeps, sourceFault } from '../source.ts'
+import { readSourceTls } from './sign-in.ts'
 
 /** How to reach it. */
 export interface CassandraConnection {
@@ -172,15 +172,8 @@ async function load(): Promise<Library> {
 }
 
 async function optionsOf(library: Library, given: CassandraConnection): Promise<ClientOptions> {
-  const { ca, cert, key, user } = given
-  if ((cert === undefined) !== (key === undefined))
-    throw new BridgeError('OB_CONFIG', 'cannot sign in at the source: --cert and --key come together', { place: 'cert' })
-  const isTls = given.tls || ca !== undefined || cert !== undefined
-  const { material, faults } = isTls ? await readTls({ ca, cert, key }) : { material: undefined, faults: [] }
-  if (faults.length > 0) {
-    const words = faults.map((fault) => `--${fault.key}: ${fault.message}`).join('; ')
-    throw new BridgeError('OB_CONFIG', `cannot ask the source over TLS: ${words}`, { place: faults[0]?.key ?? '' })
-  }
+  const { user } = given
+  const tls = await readSourceTls(given, given.tls)
   const [name = '', ...password] = user?.split(':') ?? []
   const levels = library.types.consistencies
   const consistency = {
@@ -193,7 +186,7 @@ async function optionsOf(library: Library, given: CassandraConnection): Promise<
   return {
     contactPoints: given.contactPoints.split(','),
     ...(user === undefined ? {} : { authProvider: new library.auth.PlainTextAuthProvider(name, password.join(':')) }),
-    ...(isTls ? { sslOptions: { rejectUnauthorized: true, ...material?.pem } } : {}),
+    ...(tls === undefined ? {} : { sslOptions: { rejectUnauthorized: true, ...tls.pem } }),
     // Tags may be called __proto__, or 1.
     encoding: { map: Map },
     queryOptions: { consistency, prepare: true, isIdempotent: true },

@@ -3,10 +3,9 @@
 import { z } from 'zod'
 import { duration } from '../../config/units.ts'
 import { BridgeError } from '../../errors.ts'
-import { readTls } from '../../net/tls.ts'
-import { filePath } from '../../net/tls-config.ts'
 import { createPatientClient, type PatientClient } from '../../read/patient-client.ts'
 import type { SourceDeps } from '../source.ts'
+import { readSourceTls, tlsFileKeys } from './sign-in.ts'
 
 const httpUrl = z
   .string()
@@ -38,9 +37,7 @@ export const httpSourceKeys = {
     .default([])
     .meta({ secret: true })
     .describe('A header of every request, as "Name: value"; may be repeated. More of them, a line each, in OTLP_BRIDGE_SOURCE_HEADERS.'),
-  ca: filePath('PEM file with the authorities to trust, instead of those that Node.js knows.', 'PEM file').optional(),
-  cert: filePath('PEM file with our certificate, if we are asked for one; intermediate authorities behind it.', 'PEM file').optional(),
-  key: filePath('PEM file with the private key of `cert`, not encrypted.', 'PEM file').optional(),
+  ...tlsFileKeys,
   timeout: duration.default(60_000).describe('How long one request may take; what takes longer is asked again.'),
   gzip: z
     .boolean()
@@ -109,19 +106,10 @@ export async function createSourceClient(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<PatientClient> {
   const headers = headersOf(options, env)
-  const { ca, cert, key, url, timeout, gzip } = options
-  const pair = [cert, key].filter((one) => one !== undefined).length
-  if (pair === 1) {
-    throw new BridgeError('OB_CONFIG', 'cannot sign in at the source: --cert and --key come together', { place: 'cert' })
-  }
-  const hasFiles = ca !== undefined || cert !== undefined
-  const { material, faults } = hasFiles ? await readTls({ ca, cert, key }) : { material: undefined, faults: [] }
-  if (faults.length > 0) {
-    const words = faults.map((fault) => `--${fault.key}: ${fault.message}`).join('; ')
-    throw new BridgeError('OB_CONFIG', `cannot ask the source over TLS: ${words}`, { place: faults[0]?.key ?? '' })
-  }
+  const { url, timeout, gzip } = options
+  const tls = await readSourceTls(options, false)
   return createPatientClient(
-    { url, headers, secureContext: material?.context, timeoutMs: timeout, maxBytes: maxAnswerBytes, compress: gzip, connections },
+    { url, headers, secureContext: tls?.context, timeoutMs: timeout, maxBytes: maxAnswerBytes, compress: gzip, connections },
     deps,
   )
 }

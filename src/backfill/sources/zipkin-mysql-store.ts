@@ -2,8 +2,8 @@
 
 import type { Pool, PoolConnection, PoolOptions } from 'mysql2'
 import { BridgeError } from '../../errors.ts'
-import { readTls } from '../../net/tls.ts'
 import { type SourceDeps, sourceFault } from '../source.ts'
+import { readSourceTls } from './sign-in.ts'
 
 /** How to reach it. */
 export interface MysqlConnection {
@@ -107,15 +107,8 @@ export function publicMysqlUrl(url: string): string {
 }
 
 async function optionsOf(given: MysqlConnection): Promise<PoolOptions> {
-  const { ca, cert, key, user, timeoutMs } = given
-  if ((cert === undefined) !== (key === undefined))
-    throw new BridgeError('OB_CONFIG', 'cannot sign in at the source: --cert and --key come together', { place: 'cert' })
-  const isTls = given.tls || ca !== undefined || cert !== undefined
-  const { material, faults } = isTls ? await readTls({ ca, cert, key }) : { material: undefined, faults: [] }
-  if (faults.length > 0) {
-    const words = faults.map((fault) => `--${fault.key}: ${fault.message}`).join('; ')
-    throw new BridgeError('OB_CONFIG', `cannot ask the source over TLS: ${words}`, { place: faults[0]?.key ?? '' })
-  }
+  const { user, timeoutMs } = given
+  const tls = await readSourceTls(given, given.tls)
   const { hostname, port, pathname, username, password } = new URL(given.url)
   const [name = '', ...secret] = user?.split(':') ?? []
   return {
@@ -124,7 +117,7 @@ async function optionsOf(given: MysqlConnection): Promise<PoolOptions> {
     database: decodeURIComponent(pathname.slice(1)),
     user: username === '' ? name : decodeURIComponent(username),
     password: username === '' ? secret.join(':') : decodeURIComponent(password),
-    ...(isTls ? { ssl: { rejectUnauthorized: true, ...material?.pem } } : {}),
+    ...(tls === undefined ? {} : { ssl: { rejectUnauthorized: true, ...tls.pem } }),
     charset: 'utf8mb4',
     supportBigNumbers: true,
     bigNumberStrings: true,

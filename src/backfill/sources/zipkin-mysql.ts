@@ -2,11 +2,11 @@
 
 import { z } from 'zod'
 import { duration } from '../../config/units.ts'
-import { filePath } from '../../net/tls-config.ts'
 import type { Json, Plan, SliceSpec } from '../model.ts'
 import { type Source, type SourceDeps, sourceFault } from '../source.ts'
 import type { SourceKind } from '../source-kind.ts'
 import { type RowPayload, refuseQuery, translateRows } from './row-page.ts'
+import { databaseUser, tlsFileKeys } from './sign-in.ts'
 import { createMysqlReader, type MysqlRange, type MysqlSchema, rangeClause } from './zipkin-mysql-reader.ts'
 import { joinV1Spans, ThriftBuffer } from './zipkin-mysql-span.ts'
 import { type MysqlStore, openMysql, tooMuch } from './zipkin-mysql-store.ts'
@@ -21,16 +21,9 @@ const options = z.strictObject({
   url: mysqlUrl
     .meta({ secret: true })
     .describe('Where it is: mysql://host:3306/zipkin, the database behind the slash. User and password in it are kept secret.'),
-  user: z
-    .string()
-    .regex(/^[^:]+:/, { error: 'expected name:password' })
-    .optional()
-    .meta({ secret: true })
-    .describe('Name and password, as name:password. Better in OTLP_BRIDGE_SOURCE_USER: other users of the machine see flags.'),
+  user: databaseUser,
   tls: z.boolean().default(false).describe('TLS to the server; --ca, --cert and --key say so as well.'),
-  ca: filePath('PEM file with the authorities to trust, instead of those that Node.js knows.', 'PEM file').optional(),
-  cert: filePath('PEM file with our certificate, if we are asked for one.', 'PEM file').optional(),
-  key: filePath('PEM file with the private key of `cert`, not encrypted.', 'PEM file').optional(),
+  ...tlsFileKeys,
   timeout: duration.default(60_000).describe('How long the server may be silent in the middle of an answer; then it is asked again.'),
 })
 
