@@ -1,8 +1,8 @@
 /** Values of a dashboard's variables for a measurement: the one that it has, else the first that its query gives, else all. Section 12 of the conversion reference. */
 
 import type { Item } from '../model.ts'
+import type { Ask } from './ask.ts'
 import { fillQuery, type Window } from './placeholders.ts'
-import type { Ask } from './verify.ts'
 
 /** Label and selector of `label_values(selector, label)`; the selector is empty where it names none. */
 export function labelValuesOf(query: string): { readonly label: string; readonly selector: string } | undefined {
@@ -14,11 +14,20 @@ export function labelValuesOf(query: string): { readonly label: string; readonly
   return { label, selector: comma < 0 ? '' : inside.slice(0, comma).trim() }
 }
 
+/** Throws for an answer that is no list. */
 const firstOf = (text: string): string => {
   const answer: unknown = JSON.parse(text)
-  const data = typeof answer === 'object' && answer !== null ? (answer as { readonly data?: unknown }).data : undefined
+  const { data, error } =
+    typeof answer === 'object' && answer !== null ? (answer as { readonly data?: unknown; readonly error?: unknown }) : {}
+  if (!Array.isArray(data)) throw new Error(typeof error === 'string' ? error.slice(0, 300) : 'the answer is no list')
   // Grafana takes nothing for a text without letters.
-  return Array.isArray(data) && typeof data[0] === 'string' ? data[0] : ''
+  return typeof data[0] === 'string' ? data[0] : ''
+}
+
+export interface CompletedVariables {
+  readonly values: ReadonlyMap<string, readonly string[]>
+  /** Variables whose values the old side could not be asked for, and why. */
+  readonly failed: ReadonlyMap<string, string>
 }
 
 /**
@@ -31,7 +40,8 @@ export async function completeVariables(
   items: readonly Item[],
   ask: Ask,
   window: Window,
-): Promise<Map<string, readonly string[]>> {
+): Promise<CompletedVariables> {
+  const failed = new Map<string, string>()
   const values = new Map<string, readonly string[]>(Object.entries(given))
   const queries = new Map(
     items.flatMap((item) =>
@@ -48,9 +58,9 @@ export async function completeVariables(
     try {
       const answer = await ask('old', 'prometheus', `/api/v1/label/${asked.label}/values`, parameters)
       if (answer !== undefined) values.set(name, [firstOf(answer)])
-    } catch {
-      // The query that has the variable says that its value is not known.
+    } catch (error) {
+      failed.set(name, error instanceof Error ? error.message : String(error))
     }
   }
-  return values
+  return { values, failed }
 }

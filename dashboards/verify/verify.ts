@@ -2,22 +2,11 @@
 
 import { type Item, statuses, type Verdict, type Verified } from '../model.ts'
 import { readAnswer, type Series } from './answers.ts'
+import type { Ask, Backend } from './ask.ts'
 import { type CompareOptions, compareSeries, exactly, roughly } from './compare.ts'
 import { compareFiring } from './firing.ts'
 import { fillQuery, type Window } from './placeholders.ts'
-
-export type Backend = 'prometheus' | 'loki'
-
-/**
- * Asks a backend: `path` below its address, with the parameters in a form. Gives the answer's text, whatever its status; rejects when there is none. Undefined: that
- * side has no such backend.
- */
-export type Ask = (
-  side: 'old' | 'new',
-  backend: Backend,
-  path: string,
-  parameters: Readonly<Record<string, string>>,
-) => Promise<string> | undefined
+import type { CompletedVariables } from './variables.ts'
 
 export interface VerifyOptions {
   readonly ask: Ask
@@ -26,7 +15,7 @@ export interface VerifyOptions {
   /** Over which rules are compared. */
   readonly past: Window
   /** Values of the dashboard's variables. */
-  readonly variables: ReadonlyMap<string, readonly string[]>
+  readonly variables: CompletedVariables
 }
 
 /** From good to bad, as far as they say something. */
@@ -75,9 +64,12 @@ async function inWindow(item: Item, window: Window, options: VerifyOptions): Pro
   const { shape, old, new: next, labels, factor } = run
   if (!isBackend(old) || !isBackend(next)) return notRun(`${old} and ${next} are not compared number by number here`)
   if (shape === 'logs' || shape === 'traces') return notRun('its answer is no number')
-  const [oldText, newText] = [fillQuery(before, options.variables, window), fillQuery(after, options.variables, window)]
-  if ('missing' in oldText) return notRun(`the value of $${oldText.missing} is not known`)
-  if ('missing' in newText) return notRun(`the value of $${newText.missing} is not known`)
+  const { values, failed } = options.variables
+  const [oldText, newText] = [fillQuery(before, values, window), fillQuery(after, values, window)]
+  const missing = 'missing' in oldText ? oldText.missing : 'missing' in newText ? newText.missing : ''
+  const why = failed.get(missing)
+  if (why !== undefined) return { verdict: 'error-old', text: `cannot ask for the value of $${missing}: ${why}` }
+  if ('missing' in oldText || 'missing' in newText) return notRun(`the value of $${missing} is not known`)
   const instant = shape === 'instant'
   const was = await seriesOf('old', old, oldText.text, window, instant, options)
   if (isVerified(was)) return was

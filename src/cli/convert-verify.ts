@@ -3,7 +3,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Conversion } from '../../dashboards/convert.ts'
 import type { Item, Verified } from '../../dashboards/model.ts'
-import type { Ask, Backend } from '../../dashboards/verify/verify.ts'
+import type { Ask, Backend } from '../../dashboards/verify/ask.ts'
+import type { CompletedVariables } from '../../dashboards/verify/variables.ts'
 import { parseDuration } from '../config/units.ts'
 import type { Io } from './io.ts'
 import { optionFault } from './option-fault.ts'
@@ -121,7 +122,7 @@ export async function createVerifier(
     return base === undefined ? undefined : send(base, backend, path, parameters)
   }
 
-  const measured = async (item: Item, variables: ReadonlyMap<string, readonly string[]>): Promise<Item> => {
+  const measured = async (item: Item, variables: CompletedVariables): Promise<Item> => {
     if (stop.aborted) return item
     const isLate = deps.nowMs() - begun > budgetMs
     const verify = isLate
